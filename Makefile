@@ -1,0 +1,62 @@
+# Highwater. `make help` lists the targets; each explains itself in the comment beside its name.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+PY := $(BIN)/python
+STAMP := .venv/.synced
+# The machine's Java where it is one that Spark 3.5 runs on, a JRE from PyPI where it is not.
+JAVA_OK := $(shell (java -version 2>&1 || true) | grep -Eq '"(17|21)[.0-9]*' && echo yes)
+GROUPS := $(if $(JAVA_OK),,--group java)
+
+help: ## list the targets
+	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml uv.lock
+	@test -x $(BIN)/python || (echo "making .venv" && python3 -m venv .venv)
+	@test -x $(BIN)/uv || (echo "installing uv $(UV_VERSION) in .venv" && $(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION))
+	@echo "installing locked dependencies in .venv (about a minute on a clean machine)"
+	@$(BIN)/uv sync --quiet --frozen --inexact $(GROUPS)
+	@touch $@
+
+setup: $(STAMP) ## install everything that is needed, locked, in .venv
+
+demo: setup ## start the local cloud, run the daily pipeline on sample data, print what happened
+	@$(PY) -m local demo
+
+up: setup ## start the local cloud
+	@$(PY) -m local up
+
+down: ## stop the local cloud
+	@if [ -x $(PY) ]; then $(PY) -m local down; fi
+
+status: setup ## what of the local cloud is running
+	@$(PY) -m local status
+
+test: setup ## run every test from nothing: the fast ones, then those on the local cloud
+	@$(PY) -m pytest -q
+
+test-fast: setup ## only the tests that need no server
+	@$(PY) -m pytest -q -m "not e2e"
+
+test-e2e: setup ## only the tests on the local cloud
+	@$(PY) -m pytest -q -m e2e
+
+check: setup ## lint, format, types, import directions, generated pages
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo 2>/dev/null || PYTHONPATH=. $(BIN)/lint-imports
+	@$(BIN)/uv lock --check --quiet
+
+format: setup ## put the code into its format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## measure the sales job beside the tutorial's way and DuckDB
+	@$(PY) -m bench.sales_etl --rows 1000000
+
+clean: down ## remove the local cloud's state and caches, keep .venv
+	@rm -rf .local .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/data
+
+.PHONY: help setup demo up down status test test-fast test-e2e check format bench clean

@@ -1,0 +1,118 @@
+"""What changed in a source's files, judged from their footers before a single row is read.
+
+An extra or a missing optional column is reported. A missing required column, or a column whose type can never
+hold its kind, stops the run: reading on would quarantine every row for a reason that no row can mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from contracts.delivered import FLOAT16, TIME, TIMESTAMP_NANOS, UNKNOWN, VOID, family
+from contracts.model import Spec
+from contracts.spark_values import CASTABLE
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+class SchemaDrift(ValueError):
+    """A file that cannot be read by its contract: its source must mend it or the contract must change."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    extra: tuple[str, ...]
+    missing_optional: tuple[str, ...]
+
+
+def check(spec: Spec, delivered: Mapping[str, str], path: str) -> Drift:
+    """Compare a file's columns, as Spark types by lower-cased name, with the contract."""
+    absent = [column.name for column in spec.required if column.name not in delivered]
+    if absent:
+        raise SchemaDrift(
+            f"{path}: {spec.dataset} {spec.version} needs column(s) {', '.join(absent)}; "
+            f"the file has {', '.join(sorted(delivered)) or 'no column'}. "
+            "Ask the source to deliver them again, or release a new contract version."
+        )
+    unfit = [
+        f"{column.name} is {delivered[column.name]} and can never be a {column.kind}"
+        for column in spec.columns
+        if column.name in delivered and (column.kind, family(delivered[column.name])) not in CASTABLE
+    ]
+    unfit += [
+        f"{name} holds float16, which Spark cannot open" for name in delivered if FLOAT16 in delivered[name]
+    ]
+    if unfit:
+        raise SchemaDrift(
+            f"{path}: {spec.dataset} {spec.version}: {'; '.join(unfit)}. "
+            "Ask the source to deliver it again, or release a new contract version."
+        )
+    return Drift(
+        extra=tuple(sorted(name for name in delivered if name not in spec.names)),
+        missing_optional=tuple(column.name for column in spec.optional if column.name not in delivered),
+    )
+
+
+def delivered_columns(schema: pyarrow.Schema, path: str) -> dict[str, str]:
+    """A Parquet file's columns as Spark types by lower-cased name."""
+    columns: dict[str, str] = {}
+    for field in schema:
+        name = field.name.lower()
+        if name in columns:
+            raise SchemaDrift(
+                f"{path}: column {name} is there twice; Spark does not tell upper from lower case"
+            )
+        columns[name] = spark_type(field.type)
+    return columns
+
+
+def spark_type(arrow: pyarrow.DataType) -> str:
+    """The type that Spark 3.5 reads a Parquet column of this Arrow type as."""
+    import pyarrow.types as is_
+
+    if is_.is_dictionary(arrow):
+        return spark_type(arrow.value_type)
+    if is_.is_timestamp(arrow):
+        if arrow.unit == "ns":
+            return TIMESTAMP_NANOS
+        return "timestamp" if arrow.tz else "timestamp_ntz"
+    if is_.is_decimal(arrow):
+        return f"decimal({arrow.precision},{arrow.scale})"
+    if is_.is_time(arrow):
+        return TIME
+    if is_.is_list(arrow) or is_.is_large_list(arrow) or is_.is_fixed_size_list(arrow):
+        return f"array<{spark_type(arrow.value_type)}>"
+    if is_.is_map(arrow):
+        return f"map<{spark_type(arrow.key_type)},{spark_type(arrow.item_type)}>"
+    if is_.is_struct(arrow):
+        members = ",".join(f"`{field.name.replace('`', '``')}`:{spark_type(field.type)}" for field in arrow)
+        return f"struct<{members}>"
+    return _SPARK_TYPES.get(str(arrow), UNKNOWN)
+
+
+_SPARK_TYPES = {
+    "int8": "tinyint",
+    "int16": "smallint",
+    "int32": "int",
+    "int64": "bigint",
+    "uint8": "smallint",
+    "uint16": "int",
+    "uint32": "bigint",
+    "uint64": "decimal(20,0)",
+    "halffloat": FLOAT16,
+    "float": "float",
+    "double": "double",
+    "string": "string",
+    "large_string": "string",
+    "string_view": "string",
+    "bool": "boolean",
+    "date32[day]": "date",
+    "date64[ms]": "date",
+    "binary": "binary",
+    "large_binary": "binary",
+    "binary_view": "binary",
+    "null": VOID,
+}

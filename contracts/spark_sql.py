@@ -1,0 +1,209 @@
+"""A contract as Spark SQL text: the schema to read by, and the projections that cast, judge and explain each row.
+
+The text is for DataFrame.selectExpr, so that one pass over the data does it all: no join, no UDF, no second read.
+Column names inside: raw__x is x as delivered, text__x its trimmed text; delivered names cannot collide with
+the frame's own, because every delivered column is renamed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from contracts.delivered import family, readable
+from contracts.kinds import KINDS, TEXT_KINDS
+from contracts.model import ColumnSpec, Rule, Spec
+from contracts.spark_values import instant_of_nanos, literal, name, trimmed, value
+
+SOURCE_COLUMNS = ("source_date", "source_file")
+_REASONS = "reasons__text"
+
+
+def spark_schema(columns: Mapping[str, str]) -> str:
+    """The schema to read a file by. Columns that Spark cannot read, or that would hide our own, are left out."""
+    return ", ".join(
+        f"{name(column)} {type_name}"
+        for column, type_name in readable(columns).items()
+        if column not in SOURCE_COLUMNS
+    )
+
+
+def stages(spec: Spec, delivered: Mapping[str, str]) -> list[list[str]]:
+    """Projections to apply one after the other; each uses what the one before named, so nothing is computed twice."""
+    frame = _Frame(spec, delivered)
+    return [frame.raw_and_text(), frame.typed(), frame.judged(), frame.explained(), frame.told_apart()]
+
+
+def content_sha256(spec: Spec) -> str:
+    """A digest of the normalised row. A null is the empty string, which no normalised value is; texts that may
+    hold the separator carry their length."""
+    fields = ", ".join(f"coalesce({_canonical(column)}, '')" for column in spec.columns)
+    return f"sha2(concat_ws('|', {fields}), 256)"
+
+
+def broken(rule: Rule, column: str) -> str:
+    """True where the value breaks the rule, null or false where there is nothing to say."""
+    match rule.name:
+        case "allowed":
+            return f"{column} NOT IN ({', '.join(literal(item) for item in rule.allowed)})"
+        case "range":
+            return _outside(column, rule)
+        case "length":
+            return _outside(f"char_length({column})", rule)
+        case "pattern" if rule.pattern is not None:
+            return f"NOT {column} RLIKE {literal(rule.pattern)}"
+        case "monday":
+            return f"weekday({column}) <> 0"
+        case "future" if rule.limit is not None:
+            return f"{column} > {name(rule.limit)}"
+    raise ValueError(f"rule {rule} cannot be written as Spark SQL")
+
+
+def _outside(measure: str, rule: Rule) -> str:
+    below = "<=" if rule.exclusive else "<"
+    bounds = []
+    if rule.minimum is not None:
+        bounds.append(f"{measure} {below} {rule.minimum}")
+    if rule.maximum is not None:
+        bounds.append(f"{measure} > {rule.maximum}")
+    return " OR ".join(bounds)
+
+
+def _canonical(column: ColumnSpec) -> str:
+    at = name(column.name)
+    if column.kind in ("identifier", "text", "channel"):
+        return f"concat(char_length({at}), ':', {at})"
+    if column.kind == "date":
+        return f"unix_date({at})"
+    if column.kind == "timestamp":
+        return f"unix_micros({at})"
+    return f"CAST({at} AS string)"
+
+
+def _raw(column: str) -> str:
+    return name(f"raw__{column}")
+
+
+def _text(column: str) -> str:
+    return name(f"text__{column}")
+
+
+def _first(items: list[str]) -> str:
+    return f"coalesce({', '.join(items)})" if len(items) > 1 else items[0]
+
+
+class _Frame:
+    """One group of files that were delivered alike."""
+
+    def __init__(self, spec: Spec, delivered: Mapping[str, str]) -> None:
+        ours = {*SOURCE_COLUMNS, *spec.provided}
+        self.spec = spec
+        self.families = {
+            column: family(type_name)
+            for column, type_name in delivered.items()
+            if column in readable(delivered) and column not in ours
+        }
+        self.carried = [name(column) for column in (*SOURCE_COLUMNS, *spec.provided)]
+        self.raws = [_raw(column) for column in self.families]
+        self.extra = [column for column in self.families if column not in spec.names]
+        self.columns = [name(column) for column in spec.names]
+
+    def raw_and_text(self) -> list[str]:
+        raws = [f"{name(column)} AS {_raw(column)}" for column in self.families]
+        texts = [f"{trimmed(name(column))} AS {_text(column)}" for column in self._as_text()]
+        return [*raws, *texts, *self.carried]
+
+    def typed(self) -> list[str]:
+        values = [f"{self._value(column)} AS {name(column.name)}" for column in self.spec.columns]
+        return [*values, *self.raws, *(_text(column) for column in self._as_text()), *self.carried]
+
+    def judged(self) -> list[str]:
+        """Optional values that break a rule become null; required ones stay, for the reasons to name them."""
+        values = [self._kept(column) for column in self.spec.columns]
+        return [*values, *self.raws, *(_text(column) for column in self._as_text()), *self.carried]
+
+    def explained(self) -> list[str]:
+        reasons = f"concat_ws(',', {', '.join(self._reasons())}) AS {_REASONS}"
+        aside = f"{self._kept_aside()} AS kept_aside"
+        return [*self.columns, *self.carried, *self.raws, reasons, aside]
+
+    def told_apart(self) -> list[str]:
+        valid = f"{_REASONS} = ''"
+        raws = ", ".join(f"{self._shown(column)} AS {name(column)}" for column in self.families)
+        document = f"to_json(struct({raws}), map('ignoreNullFields', 'false'))" if raws else "'{}'"
+        return [
+            *self.columns,
+            *self.carried,
+            f"CASE WHEN {valid} THEN CAST(array() AS array<string>) ELSE split({_REASONS}, ',') END AS reasons",
+            f"CASE WHEN NOT {valid} THEN {document} END AS raw_values",
+            "kept_aside",
+        ]
+
+    def _as_text(self) -> list[str]:
+        return [column for column in self.spec.names if self.families.get(column) == "text"]
+
+    def _value(self, column: ColumnSpec) -> str:
+        at = self.families.get(column.name)
+        if at is None:
+            return f"CAST(NULL AS {KINDS[column.kind].spark})"
+        return value(column.kind, at, _text(column.name) if at == "text" else _raw(column.name))
+
+    def _kept(self, column: ColumnSpec) -> str:
+        at = name(column.name)
+        if column.required or not column.rules or column.name not in self.families:
+            return at
+        breaks = " OR ".join(broken(rule, at) for rule in column.rules)
+        return f"CASE WHEN {breaks} THEN NULL ELSE {at} END AS {at}"
+
+    def _present(self, column: str) -> str:
+        at = _text(column) if self.families[column] == "text" else _raw(column)
+        return f"{at} IS NOT NULL"
+
+    def _reasons(self) -> list[str]:
+        """One case per reason, in the order of the reasons' names: the list comes out sorted."""
+        cases: dict[str, str] = {}
+        for column in self.spec.required:
+            at = name(column.name)
+            delivered = column.name in self.families
+            present = self._present(column.name) if delivered else "false"
+            cases[f"{column.name}:missing"] = f"{at} IS NULL AND NOT ({present})"
+            if delivered and not (column.kind in TEXT_KINDS and self.families[column.name] == "text"):
+                cases[f"{column.name}:type"] = f"{at} IS NULL AND {present}"
+            for rule in column.rules:
+                reason, breaks = f"{column.name}:{rule.name}", broken(rule, at)
+                cases[reason] = f"{cases[reason]} OR {breaks}" if reason in cases else breaks
+        return [f"CASE WHEN {cases[reason]} THEN {literal(reason)} END" for reason in sorted(cases)]
+
+    def _kept_aside(self) -> str:
+        extra = {column: self._shown(column) for column in self.extra}
+        uncast = {
+            column.name: f"CASE WHEN {name(column.name)} IS NULL AND {self._present(column.name)} "
+            f"THEN {self._shown(column.name)} END"
+            for column in self.spec.optional
+            if column.name in self.families
+        }
+        parts = {"extra": extra, "uncast": uncast}
+        structs = [f"{_struct(fields)} AS {part}" for part, fields in parts.items() if fields]
+        shown = [field for fields in parts.values() for field in fields.values()]
+        if not shown:
+            return "CAST(NULL AS string)"
+        return f"CASE WHEN {_first(shown)} IS NOT NULL THEN to_json(struct({', '.join(structs)})) END"
+
+    def _shown(self, column: str) -> str:
+        """A raw value as text, for people and for a replay."""
+        match self.families[column]:
+            case "text":
+                return _raw(column)
+            case "nested":
+                return f"to_json({_raw(column)})"
+            case "binary":
+                return f"base64({_raw(column)})"
+            case "nanos":
+                return f"CAST({instant_of_nanos(_raw(column))} AS string)"
+            case _:
+                return f"CAST({_raw(column)} AS string)"
+
+
+def _struct(fields: Mapping[str, str]) -> str:
+    """A struct that is null when every field is, so that its JSON is left out."""
+    members = ", ".join(f"{expression} AS {name(field)}" for field, expression in fields.items())
+    return f"CASE WHEN {_first(list(fields.values()))} IS NOT NULL THEN struct({members}) END"

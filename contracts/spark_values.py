@@ -1,0 +1,148 @@
+"""Text to value in Spark SQL: one expression per kind and delivered family, null where the value does not fit.
+
+Spark's own casts are too generous ("5d", "NaN", "2025-1-5", Arabic digits are numbers or dates to it) and too
+narrow ("5.0" is no bigint), so the written form is checked first, by the patterns that contracts.values uses too.
+"""
+
+from __future__ import annotations
+
+from contracts.kinds import KINDS, TEXT_KINDS
+from contracts.written import (
+    DATE_PATTERN,
+    EXACT_DOUBLES,
+    FALSE_WORDS,
+    FIRST_DAY,
+    INSTANT_PATTERN,
+    LAST_DAY,
+    NUMBER_PATTERN,
+    TRUE_WORDS,
+    WHITE_SPACE,
+    WHOLE_PATTERN,
+)
+
+WHOLE_LIMIT = "9223372036854775807D"
+TEXT_DECIMAL = "decimal(38,6)"
+
+_WHITE_SPACE_LITERAL = "'" + "".join(f"\\u{ord(char):04x}" for char in WHITE_SPACE) + "'"
+
+
+def literal(text: str) -> str:
+    """A Spark SQL string literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def name(column: str) -> str:
+    """A Spark SQL identifier, whatever a stranger called the column."""
+    return "`" + column.replace("`", "``") + "`"
+
+
+def trimmed(column: str) -> str:
+    """Trimmed text, null when blank. Most values need no trim, and finding that out costs a tenth of trimming."""
+    last = f"substr({column}, -1)"
+    clean = f"{column} >= '!' AND {column} < '\\u007f' AND {last} >= '!' AND {last} <= '~'"
+    return f"CASE WHEN {clean} THEN {column} ELSE nullif(btrim({column}, {_WHITE_SPACE_LITERAL}), '') END"
+
+
+def value(kind: str, family: str, column: str) -> str:
+    """The typed value of a column that was delivered in this family; text comes here already trimmed."""
+    if family == "void":
+        return f"CAST(NULL AS {KINDS[kind].spark})"
+    if kind in TEXT_KINDS:
+        return _spelled(kind, column if family == "text" else _written(family, column))
+    if family == "nanos":
+        family, column = "timestamp", instant_of_nanos(column)
+    return _VALUES[kind, family].format(c=column)
+
+
+def instant_of_nanos(column: str) -> str:
+    """Down to the microsecond before; DIV alone would round instants before 1970 up."""
+    return f"timestamp_micros(({column} - pmod({column}, 1000)) DIV 1000)"
+
+
+def _spelled(kind: str, text: str) -> str:
+    if kind == "code":
+        return f"upper({text})"
+    if kind == "channel":
+        return f"translate(lower({text}), ' -', '__')"
+    return text
+
+
+def _written(family: str, column: str) -> str:
+    """A number that stands for a text: pandas turns an integer column with gaps into doubles, 1001 must stay 1001."""
+    if family == "whole":
+        return f"CAST({column} AS string)"
+    exact = f"try_cast({column} AS {TEXT_DECIMAL})"
+    written = (
+        f"CASE WHEN {exact} % 1 = 0 THEN CAST(CAST({exact} AS decimal(38,0)) AS string) "
+        f"ELSE trim(TRAILING '0' FROM CAST({exact} AS string)) END"
+    )
+    return (
+        f"CASE WHEN abs({column}) <= {EXACT_DOUBLES}D THEN {written} END" if family == "floating" else written
+    )
+
+
+def _one_of(words: tuple[str, ...]) -> str:
+    return ", ".join(literal(word) for word in words)
+
+
+_BETWEEN_DAYS = f"BETWEEN DATE'{FIRST_DAY}' AND DATE'{LAST_DAY}'"
+_BETWEEN_INSTANTS = f"BETWEEN TIMESTAMP'{FIRST_DAY} 00:00:00Z' AND TIMESTAMP'{LAST_DAY} 23:59:59.999999Z'"
+_MONEY = KINDS["decimal"].spark
+_FLAG = "CASE WHEN {c} = 1 THEN true WHEN {c} = 0 THEN false END"
+
+
+def _plain(template: str) -> str:
+    """Braces of a regular expression, made safe for str.format."""
+    return template.replace("{", "{{").replace("}", "}}").replace("{{c}}", "{c}")
+
+
+_VALUES: dict[tuple[str, str], str] = {
+    ("integer", "text"): _plain(
+        "coalesce(try_cast({c} AS bigint), "
+        f"CASE WHEN {{c}} RLIKE '{WHOLE_PATTERN}' THEN try_cast(substring_index({{c}}, '.', 1) AS bigint) END)"
+    ),
+    ("integer", "whole"): "CAST({c} AS bigint)",
+    ("integer", "decimal"): "CASE WHEN {c} % 1 = 0 THEN try_cast({c} AS bigint) END",
+    ("integer", "floating"): (
+        f"CASE WHEN {{c}} = rint({{c}}) AND abs({{c}}) < {WHOLE_LIMIT} THEN CAST({{c}} AS bigint) END"
+    ),
+    ("decimal", "text"): _plain(
+        f"CASE WHEN {{c}} RLIKE '{NUMBER_PATTERN}' THEN try_cast({{c}} AS {_MONEY}) END"
+    ),
+    ("decimal", "whole"): f"try_cast({{c}} AS {_MONEY})",
+    ("decimal", "decimal"): f"try_cast({{c}} AS {_MONEY})",
+    ("decimal", "floating"): f"try_cast({{c}} AS {_MONEY})",
+    ("number", "text"): _plain(
+        f"nullif(nullif(CASE WHEN {{c}} RLIKE '{NUMBER_PATTERN}' THEN try_cast({{c}} AS double) END + 0D, "
+        "double('Infinity')), double('-Infinity'))"
+    ),
+    ("number", "whole"): "CAST({c} AS double)",
+    ("number", "decimal"): "CAST({c} AS double)",
+    ("number", "floating"): "CASE WHEN abs({c}) < double('Infinity') THEN CAST({c} AS double) + 0D END",
+    ("boolean", "text"): (
+        f"CASE WHEN lower({{c}}) IN ({_one_of(TRUE_WORDS)}) THEN true "
+        f"WHEN lower({{c}}) IN ({_one_of(FALSE_WORDS)}) THEN false END"
+    ),
+    ("boolean", "boolean"): "{c}",
+    ("boolean", "whole"): _FLAG,
+    ("boolean", "decimal"): _FLAG,
+    ("boolean", "floating"): _FLAG,
+    ("date", "text"): _plain(f"CASE WHEN {{c}} RLIKE '{DATE_PATTERN}' THEN try_cast({{c}} AS date) END"),
+    ("date", "date"): f"CASE WHEN {{c}} {_BETWEEN_DAYS} THEN {{c}} END",
+    ("date", "timestamp"): f"CASE WHEN CAST({{c}} AS date) {_BETWEEN_DAYS} THEN CAST({{c}} AS date) END",
+    ("timestamp", "text"): _plain(
+        f"CASE WHEN {{c}} RLIKE '{INSTANT_PATTERN}' AND try_cast({{c}} AS timestamp) {_BETWEEN_INSTANTS} "
+        "THEN try_cast({c} AS timestamp) END"
+    ),
+    ("timestamp", "date"): f"CASE WHEN {{c}} {_BETWEEN_DAYS} THEN CAST({{c}} AS timestamp) END",
+    ("timestamp", "timestamp"): (
+        f"CASE WHEN CAST({{c}} AS timestamp) {_BETWEEN_INSTANTS} THEN CAST({{c}} AS timestamp) END"
+    ),
+}
+
+CASTABLE: frozenset[tuple[str, str]] = (
+    frozenset(_VALUES)
+    | {(kind, family) for kind in TEXT_KINDS for family in ("text", "whole", "decimal", "floating")}
+    | {(kind, "nanos") for kind in ("date", "timestamp")}
+    | {(kind, "void") for kind in KINDS}
+)

@@ -1,0 +1,186 @@
+"""Text to value in plain Python: slow, obvious, and what the Spark expressions are checked against."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+from contracts.kinds import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
+from contracts.written import (
+    DATE_PATTERN,
+    EXACT_DOUBLES,
+    FALSE_WORDS,
+    FIRST_DAY,
+    INSTANT_PATTERN,
+    NUMBER_PATTERN,
+    TRUE_WORDS,
+    WHITE_SPACE,
+    WHOLE_PATTERN,
+)
+
+Value = str | int | float | bool | Decimal | dt.date | dt.datetime
+
+_WIDE = Context(prec=80)
+_TEXT_DIGITS, _TEXT_SCALE = 38, 6
+_LONGEST_OFFSET = dt.timedelta(hours=18)
+_FIRST = dt.date.fromisoformat(FIRST_DAY)
+_FIRST_INSTANT = dt.datetime.combine(_FIRST, dt.time(), dt.UTC)
+
+
+def present(raw: object) -> bool:
+    """Whether anything was delivered at all: a blank is a null."""
+    return raw is not None and not (isinstance(raw, str) and not raw.strip(WHITE_SPACE))
+
+
+def value_of(kind: str, raw: object) -> Value | None:
+    """The typed value, or None where there is none or it does not fit."""
+    if not present(raw):
+        return None
+    if isinstance(raw, str):
+        raw = raw.strip(WHITE_SPACE)
+    if kind in TEXT_KINDS:
+        return _text(kind, raw)
+    return _CASTS[kind](raw)
+
+
+def _text(kind: str, raw: object) -> str | None:
+    text = raw if isinstance(raw, str) else _number_as_text(raw)
+    if text is None:
+        return None
+    if kind == "code":
+        return text.upper()
+    if kind == "channel":
+        return text.lower().replace(" ", "_").replace("-", "_")
+    return text
+
+
+def _number_as_text(raw: object) -> str | None:
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return str(raw)
+    if isinstance(raw, float) and not abs(raw) <= EXACT_DOUBLES:
+        return None
+    exact = _exact(raw, _TEXT_DIGITS, _TEXT_SCALE)
+    if exact is None:
+        return None
+    return str(int(exact)) if exact == exact.to_integral_value() else f"{exact:f}".rstrip("0")
+
+
+def _exact(raw: object, digits: int, scale: int) -> Decimal | None:
+    """A decimal of so many digits, rounded half up, or None where it does not fit."""
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, str):
+        if not re.fullmatch(NUMBER_PATTERN, raw):
+            return None
+        number = Decimal(raw)
+    elif isinstance(raw, int | Decimal):
+        number = Decimal(raw)
+    elif isinstance(raw, float):
+        number = Decimal(repr(raw))
+    else:
+        return None
+    if not number.is_finite() or (number and number.adjusted() > digits - scale):
+        return None
+    rounded = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _WIDE)
+    return rounded if abs(rounded) < Decimal(10) ** (digits - scale) else None
+
+
+def _money(raw: object) -> Decimal | None:
+    return _exact(raw, MONEY_PRECISION, MONEY_SCALE)
+
+
+def _integer(raw: object) -> int | None:
+    whole: int
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, str):
+        if not re.fullmatch(WHOLE_PATTERN, raw) or len(raw.split(".")[0].lstrip("+-0")) > 19:
+            return None
+        whole = int(raw.split(".")[0])
+    elif isinstance(raw, int):
+        whole = raw
+    elif isinstance(raw, float | Decimal) and math.isfinite(raw) and raw == int(raw):
+        whole = int(raw)
+    else:
+        return None
+    return whole if -(2**63) <= whole < 2**63 else None
+
+
+def _number(raw: object) -> float | None:
+    if isinstance(raw, bool) or (isinstance(raw, str) and not re.fullmatch(NUMBER_PATTERN, raw)):
+        return None
+    if not isinstance(raw, str | int | float | Decimal):
+        return None
+    number = float(raw)
+    return number + 0.0 if math.isfinite(number) else None
+
+
+def _flag(raw: object) -> bool | None:
+    if isinstance(raw, str):
+        word = raw.lower()
+        return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
+    if isinstance(raw, bool | int | float | Decimal):
+        return True if raw == 1 else False if raw == 0 else None
+    return None
+
+
+def _day(raw: object) -> dt.date | None:
+    if isinstance(raw, str):
+        if not re.fullmatch(DATE_PATTERN, raw):
+            return None
+        try:
+            return dt.date.fromisoformat(raw)
+        except ValueError:
+            return None
+    if isinstance(raw, dt.datetime):
+        raw = _in_utc(raw).date()
+    return raw if isinstance(raw, dt.date) and raw >= _FIRST else None
+
+
+def _instant(raw: object) -> dt.datetime | None:
+    if isinstance(raw, dt.date) and not isinstance(raw, dt.datetime):
+        raw = dt.datetime.combine(raw, dt.time(), dt.UTC)
+    try:
+        moment = _written_instant(raw) if isinstance(raw, str) else raw
+        if not isinstance(moment, dt.datetime):
+            return None
+        moment = _in_utc(moment)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment >= _FIRST_INSTANT else None
+
+
+def _written_instant(text: str) -> dt.datetime | None:
+    if not (parts := re.fullmatch(INSTANT_PATTERN, text)):
+        return None
+    fraction, zone = (parts.group(2) or ".0")[1:], parts.group(3) or "Z"
+    moment = dt.datetime.fromisoformat(f"{text[:10]} {text[11:19]}").replace(
+        microsecond=int(f"{fraction:0<6}"[:6])
+    )
+    return moment.replace(tzinfo=dt.UTC if zone == "Z" else dt.timezone(_offset(zone)))
+
+
+def _offset(zone: str) -> dt.timedelta:
+    digits = zone[1:].replace(":", "")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    size = dt.timedelta(hours=hours, minutes=minutes)
+    if minutes > 59 or size > _LONGEST_OFFSET:
+        raise ValueError(f"no such offset: {zone}")
+    return -size if zone[0] == "-" else size
+
+
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+_CASTS: dict[str, Callable[[object], Value | None]] = {
+    "integer": _integer,
+    "decimal": _money,
+    "number": _number,
+    "boolean": _flag,
+    "date": _day,
+    "timestamp": _instant,
+}

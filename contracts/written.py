@@ -1,0 +1,23 @@
+"""How values may be written in a source file: the one place that says so, for Spark and for pandas alike."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Dates before 1900 are typing errors, and Spark refuses to write some of them to Parquet.
+FIRST_DAY, LAST_DAY = "1900-01-01", "9999-12-31"
+# A double beyond this stands for several whole numbers: as an id it names nothing.
+EXACT_DOUBLES = 2**53
+
+WHITE_SPACE = "".join(
+    char for char in map(chr, range(0x3001)) if char.isspace() or unicodedata.category(char) == "Cc"
+)
+WHOLE_PATTERN = "^[+-]?[0-9]+([.]0+)?$"
+NUMBER_PATTERN = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$"
+DATE_PATTERN = "^(19[0-9]{2}|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}$"
+INSTANT_PATTERN = (
+    "^(19[0-9]{2}|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
+    "(Z|[+-][0-9]{2}:?[0-9]{2})?$"
+)
+TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
+FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")

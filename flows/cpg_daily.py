@@ -1,0 +1,73 @@
+"""The daily CPG run: yesterday's files, cleaned against their contracts, audited, published, loaded, in the marts.
+
+preflight ─► curate (Spark) ─► quarantine ─► audit ─► publish (Iceberg) ─► load (Snowflake) ─► marts ─► notify
+             sales │ the rest                  └─ a failed figure stops here: nothing of the run is visible
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from prefect import flow, runtime
+from prefect.client.schemas.objects import State
+
+from flows.cpg_run import Run, guarded, preflight, process
+from flows.endings import ended_badly, stop_external_jobs
+from tasks.errors import DataError, HighwaterError
+from tasks.quality import Quality
+from tasks.settings import settings
+from tasks.sources import ALL_SOURCES, Source, datasets_of
+
+_HOURS = 3600
+
+
+def business_today() -> date:
+    return datetime.now(ZoneInfo(settings().time_zone)).date()
+
+
+def run_date_or_yesterday(run_date: date | None) -> date:
+    """The date asked for, or yesterday where the business is. A day that has not come is a mistake."""
+    today = business_today()
+    chosen = run_date or today - timedelta(days=1)
+    if chosen > today:
+        raise DataError(f"run_date {chosen} is in the future: today is {today} in {settings().time_zone}.")
+    return chosen
+
+
+def _run_name() -> str:
+    asked = runtime.flow_run.parameters.get("run_date")
+    return f"cpg-daily {asked or business_today() - timedelta(days=1)}"
+
+
+@flow(
+    name="cpg-daily",
+    flow_run_name=_run_name,
+    timeout_seconds=4 * _HOURS,
+    persist_result=True,  # a retry on another machine skips what is done
+    on_cancellation=[stop_external_jobs],
+    on_crashed=[stop_external_jobs],
+)
+def cpg_daily(
+    run_date: date | None = None,
+    sources: list[Source] = list(ALL_SOURCES),  # noqa: B006 - Prefect shows it in the form, nobody changes it
+    quality: Quality = Quality(),  # noqa: B008
+) -> dict[str, Any] | State[Any]:
+    """Clean, audit, publish and load one day of CPG data, and bring the marts up to date.
+
+    Running a date again is harmless: what is already there stays as it is.
+
+    Args:
+        run_date: The business day to process. Leave empty for yesterday in Asia/Kolkata.
+        sources: Which sources to process. A missing delivery of any of them fails the run before anything is touched.
+        quality: The audit's limits. One figure past its limit, and nothing of the run is published.
+    """
+    try:
+        day = run_date_or_yesterday(run_date)
+        run = Run("cpg-daily", day, day, {"sources": sources, "quality": quality.model_dump()})
+        with guarded(run):
+            slices = preflight(datasets_of(sources), day, day)
+            return process(run, slices, quality)
+    except HighwaterError as error:
+        return ended_badly(error)

@@ -1,0 +1,292 @@
+"""The steps that the daily run, the backfill and the replay share, and what surrounds every run of them.
+
+Write, audit, publish: nothing is visible before every dataset of the run has passed its audit. Each step can be killed
+and repeated; where a step's effect is already there, it says so and does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from prefect import runtime, task
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from prefect.futures import PrefectFuture
+
+from tasks.snowflake import connect
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+from tasks import (
+    alerts,
+    artifacts,
+    curation,
+    glue,
+    landing,
+    ledger,
+    loading,
+    monitoring,
+    publication,
+    quality,
+    warehouse,
+)
+from tasks.curation import Curated
+from tasks.errors import RETRY, BusinessError, HighwaterError
+from tasks.events import log
+from tasks.landing import Slice
+from tasks.monitoring import DatasetRecord, QualityRecord, RunRecord
+from tasks.quality import Finding, Quality
+from tasks.settings import settings
+
+
+@dataclass
+class Run:
+    """One run of a flow, as alerts, audit rows and query tags name it."""
+
+    flow: str
+    first: date
+    last: date
+    parameters: dict[str, Any] = field(default_factory=dict)
+    run_id: str = field(default_factory=lambda: str(runtime.flow_run.id or uuid4()))
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def label(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "flow": self.flow,
+            "run_id": self.run_id,
+            "run_date": self.label,
+            "url": runtime.flow_run.ui_url,
+        }
+
+    def session(self, step: str) -> SnowflakeConnection:
+        """Snowflake, with a query tag that says who asks and what for."""
+        return connect(flow=self.flow, run_id=self.run_id, step=step)
+
+    def date_of(self, raw_date: date) -> date:
+        """A daily run speaks of its own date, a backfill of each file's."""
+        return self.first if self.first == self.last else raw_date
+
+
+@contextmanager
+def guarded(run: Run) -> Iterator[None]:
+    """Record the run's start, and on any failure stop its jobs and tell people before the run ends."""
+    _record(run, "RUNNING")
+    log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
+    try:
+        yield
+    except BaseException as error:
+        glue.stop_owned(settings().ledger_table, run.run_id)
+        if isinstance(error, Exception):
+            severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
+            message = f"{type(error).__name__}: {error}"
+            alerts.send(severity, message, run.facts())
+            _record(run, "FAILED", message)
+        else:
+            _record(run, "CANCELLED", type(error).__name__)
+        raise
+
+
+def _record(run: Run, status: str, message: str | None = None, curated: Sequence[Curated] = ()) -> None:
+    total = {
+        name: sum(getattr(c.total, name) for c in curated) if curated else None
+        for name in ("rows_raw", "rows_published", "rows_superseded", "rows_quarantined")
+    }
+    jobs = sorted({c.job_run_id for c in curated if c.job_run_id})
+    with run.session("record run") as connection:
+        monitoring.record_run(
+            connection,
+            RunRecord(
+                run_id=run.run_id,
+                flow=run.flow,
+                run_date=run.last,
+                parameters=run.parameters,
+                status=status,
+                **total,
+                external_job_ids=jobs or None,
+                started_at=run.started_at,
+                ended_at=None if status == "RUNNING" else datetime.now(UTC),
+                message=message,
+            ),
+        )
+
+
+@task(name="preflight", **RETRY)
+def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
+    """Every source has landed, every file is whole and of its contract; otherwise nothing is touched."""
+    bucket = settings().lake_bucket
+    found = landing.find(bucket, datasets, first, last)
+    slices = [landing.inspect(bucket, dataset, files) for dataset, files in found.items()]
+    for slice_ in slices:
+        log(
+            "landed",
+            dataset=slice_.dataset,
+            files=len(slice_.inputs),
+            rows=slice_.rows,
+            extra_columns=",".join(slice_.extra_columns) or None,
+            missing_columns=",".join(slice_.missing_columns) or None,
+        )
+    return slices
+
+
+@task(name="curate", **RETRY)
+def curate(slices: list[Slice], run_id: str) -> list[Curated]:
+    return curation.curate(slices, run_id)
+
+
+@task(name="quarantine", task_run_name="quarantine {curated.dataset}", **RETRY)
+def quarantine(curated: Curated, run_id: str) -> None:
+    publication.quarantine(curated, run_id)
+
+
+@task(name="audit")
+def audit(run: Run, curated: list[Curated], limits: Quality) -> list[Finding]:
+    """Judge every dataset, tell CloudWatch, the warehouse and the run's page, then say no if one failed."""
+    findings = [f for c in curated for f in quality.audit(c, limits.of(c.dataset))]
+    quality.emit(findings)
+    with run.session("audit") as connection:
+        monitoring.record_quality(
+            connection,
+            [
+                QualityRecord(
+                    run.run_id, run.date_of(f.run_date), f.dataset, f.metric, f.value, f.threshold, f.passed
+                )
+                for f in findings
+            ],
+        )
+    artifacts.quality_table(findings, run.last)
+    quality.require(findings, run.run_id)
+    return findings
+
+
+@task(name="publish", task_run_name="publish {curated.dataset}", **RETRY)
+def publish(curated: Curated, run_id: str) -> int | None:
+    return publication.publish(curated, run_id)
+
+
+@task(name="load", **RETRY)
+def load(run: Run, dataset: str) -> int:
+    """Replay into Snowflake what the dataset's log holds beyond the last load."""
+    with run.session(f"load {dataset}") as connection:
+        return loading.catch_up(connection, dataset, run.run_id)
+
+
+@task(name="marts", **RETRY)
+def marts(run: Run) -> dict[str, Any]:
+    with run.session("marts") as connection:
+        warehouse.refresh_marts(connection)
+        return warehouse.headlines(connection)
+
+
+@task(name="reconcile", **RETRY)
+def reconcile(run: Run, curated: list[Curated]) -> None:
+    """raw = published + superseded + quarantined, with raw counted by the files' footers and the rest by the job."""
+    for c in curated:
+        if c.slice.rows != c.total.rows_raw or not c.total.balances():
+            raise BusinessError(
+                f"{c.dataset}: the files hold {c.slice.rows} rows, the job accounts for {c.total}. Figures: "
+                f"{c.figures_address}"
+            )
+    now = datetime.now(UTC)
+    records = [
+        DatasetRecord(
+            run_id=run.run_id,
+            flow=run.flow,
+            run_date=run.date_of(day),
+            dataset=c.dataset,
+            rows_raw=counts.rows_raw,
+            rows_published=counts.rows_published,
+            rows_superseded=counts.rows_superseded,
+            rows_quarantined=counts.rows_quarantined,
+            status="unchanged" if c.unchanged else "published",
+            started_at=run.started_at,
+            ended_at=now,
+        )
+        for c in curated
+        for day, counts in c.by_date.items()
+    ]
+    with run.session("reconcile") as connection:
+        monitoring.record_datasets(connection, records)
+    artifacts.reconciliation_table(curated, run.last)
+
+
+@task(name="release orphaned jobs")
+def release_orphans(run_id: str) -> list[str]:
+    """Stop job runs whose flow run is over: a killed process could not do it itself."""
+    stopped = []
+    for entry in ledger.open_entries(settings().ledger_table):
+        if entry.owner != run_id and _is_over(entry.owner):
+            stopped.append(glue.stop(settings().ledger_table, entry))
+    return stopped
+
+
+def _is_over(flow_run_id: str) -> bool:
+    with get_client(sync_client=True) as client:
+        try:
+            state = client.read_flow_run(flow_run_id).state  # type: ignore[arg-type]
+        except ObjectNotFound:
+            return True
+    return state is not None and state.is_final()
+
+
+def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
+    """Sales by itself, everything small together: a second Spark session costs more than their work."""
+    sales = [s for s in slices if s.dataset == "sales"]
+    others = [s for s in slices if s.dataset != "sales"]
+    return {label: group for label, group in (("sales", sales), ("reference", others)) if group}
+
+
+def curate_all(slices: list[Slice], run: Run) -> list[Curated]:
+    """The jobs side by side; what was already published from the same files is not computed again."""
+    known = {s.dataset: curation.unchanged(s) for s in slices}
+    fresh = [s for s in slices if known[s.dataset] is None]
+    futures: list[PrefectFuture[list[Curated]]] = [
+        curate.with_options(task_run_name=f"curate {label}").submit(group, run.run_id)
+        for label, group in groups(fresh).items()
+    ]
+    done = {c.dataset: c for future in futures for c in future.result()}
+    for name, same in known.items():
+        if same:
+            log(
+                "unchanged since its last publication", dataset=name, rows=same.total.rows_raw, run=run.run_id
+            )
+            done[name] = same
+    return [done[s.dataset] for s in slices]
+
+
+def process(run: Run, slices: list[Slice], limits: Quality) -> dict[str, Any]:
+    """From landed files to current marts. Returns the marts' headlines."""
+    curated = curate_all(slices, run)
+    release_orphans(run.run_id)
+    for future in [quarantine.submit(c, run.run_id) for c in curated]:
+        future.result()
+    audit(run, curated, limits)
+    for published in [publish.submit(c, run.run_id) for c in curated]:
+        published.result()
+    for dataset in loading.in_order(c.dataset for c in curated):
+        load.with_options(task_run_name=f"load {dataset}")(run, dataset)
+    headlines = marts(run)
+    reconcile(run, curated)
+    artifacts.headlines_table(headlines, run.last)
+    _record(run, "COMPLETED", summary(run, curated), curated)
+    alerts.send("INFO", summary(run, curated), run.facts())
+    return headlines
+
+
+def summary(run: Run, curated: list[Curated]) -> str:
+    rows = [
+        f"{c.dataset}: {c.total.rows_raw} raw = {c.total.rows_published} published + "
+        f"{c.total.rows_superseded} superseded + {c.total.rows_quarantined} quarantined"
+        + (" (unchanged)" if c.unchanged else "")
+        for c in curated
+    ]
+    return f"{run.flow} {run.label} is done. " + "; ".join(rows)

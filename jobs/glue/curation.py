@@ -1,0 +1,166 @@
+"""One dataset's slice, from raw files to files that an audit can judge and a commit can publish.
+
+The wide rows are read, judged, derived and written once. What follows works on small parts of what was written: the
+contested rows, the broken rows, and those published files that a newer row touches.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import reduce
+from typing import Any
+
+from contracts.model import Spec
+from contracts.spark_values import literal, name
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.glue import figures, quarantine, reading, versions
+from jobs.glue.derive import curated_columns
+from jobs.glue.figures import QUARANTINED, Figures
+from jobs.glue.manifest import Work
+from jobs.glue.storage import Storage
+from jobs.glue.versions import OUTCOME, PUBLISHED, REPLACED, STANDING
+
+PART, CONTESTED = "part", "contested"
+# Below, finding out which keys are contested costs more than treating all of them so.
+FEW_ROWS = 100_000
+# The hashes of contested keys are held by every executor: 16 bytes each, about 160 MB at most.
+MANY_KEYS = 5_000_000
+_FATES = (PUBLISHED, versions.UNCHANGED, versions.SUPERSEDED, versions.REPEATED)
+
+
+class Curation:
+    def __init__(self, spark: SparkSession, storage: Storage, work: Work) -> None:
+        self.spark = spark
+        self.storage = storage
+        self.work = work
+        self.spec: Spec = work.spec
+        self.staging = f"{work.output}/staging"
+        self.history = reading.history_frame(spark, work, versions.PRIOR_FILE)
+
+    def run(self) -> dict[str, Any]:
+        self.storage.remove(self.work.output)
+        seen = self._sort_out()
+        fates = Counter({PUBLISHED: seen[PUBLISHED], QUARANTINED: seen[QUARANTINED]})
+        result = Figures(self.spec, extra_columns=self.work.extra_columns)
+        result.uncast = {column: seen[f"uncast {column}"] for column in self._castable()}
+        if seen[CONTESTED]:
+            told = self._tell_apart()
+            fates.update({fate: told[fate] for fate in _FATES})
+            result.touched_files = self._given_names(told["touched"])
+            result.rows_survivors = self._keep_survivors(result.touched_files)
+        figures.reconcile(self.spec.dataset, self.work.rows, fates, seen["read"])
+        if seen[QUARANTINED]:
+            result.reasons = self._quarantine()
+        result.fates = self._fates_by_date() if self._several_dates() else {self.work.raw_dates[0]: fates}
+        for folder in (f"{PART}/{PART}={PUBLISHED}", f"{OUTCOME}/{OUTCOME}={PUBLISHED}"):
+            files = self.storage.parquet_files(f"{self.staging}/{folder}")
+            self.storage.move_into(files, f"{self.work.output}/published")
+        self.storage.remove(self.staging)
+        return result.document()
+
+    def _sort_out(self) -> dict[str, int]:
+        """The one wide pass: every row ends in the folder of what is known about it so far."""
+        rows = reading.slice_frame(self.spark, self.storage, self.work)
+        hashes = self._contested_hashes(rows)
+        rows = versions.is_contested(rows, hashes, self.spec, CONTESTED)
+        part = f"CASE WHEN size(reasons) > 0 THEN '{QUARANTINED}' WHEN {CONTESTED} THEN '{CONTESTED}' ELSE '{PUBLISHED}' END"
+        columns = curated_columns(self.spec, self.work.run_id)
+        columns["kept_aside"] = f"CASE WHEN size(reasons) > 0 THEN {quarantine.ENVELOPE} ELSE kept_aside END"
+        seen = Observation()
+        rows.selectExpr("*", f"{part} AS {PART}").observe(seen, *self._profile()).selectExpr(
+            *(f"{expression} AS {name(column)}" for column, expression in columns.items()), PART
+        ).write.mode("overwrite").partitionBy(PART).parquet(f"{self.staging}/{PART}")
+        if hashes is not None:
+            hashes.unpersist()
+        return {measure: count or 0 for measure, count in seen.get.items()}
+
+    def _contested_hashes(self, rows: DataFrame) -> DataFrame | None:
+        if self.work.rows <= FEW_ROWS:
+            return None
+        hashes = versions.contested(rows, self.history, self.spec).persist()
+        if hashes.count() <= MANY_KEYS:
+            return hashes
+        hashes.unpersist()
+        return None
+
+    def _profile(self) -> list[Any]:
+        parts = [F.expr(f"sum(int({PART} = {literal(part)}))").alias(part) for part in (PUBLISHED, CONTESTED, QUARANTINED)]
+        uncast = [
+            F.expr(
+                f"sum(int(instr(kept_aside, '\"uncast\":') > 0 AND "
+                f"get_json_object(kept_aside, '$.uncast.{column}') IS NOT NULL))"
+            ).alias(f"uncast {column}")
+            for column in self._castable()
+        ]
+        return [F.count(F.lit(1)).alias("read"), *parts, *uncast]
+
+    def _castable(self) -> list[str]:
+        delivered = {column for file in self.work.inputs for column in file.columns}
+        return [column.name for column in self.spec.optional if column.name in delivered]
+
+    def _tell_apart(self) -> dict[str, Any]:
+        """Published rows are written whole; of the others only what their count per raw date needs."""
+        rows = self.spark.read.parquet(f"{self.staging}/{PART}/{PART}={CONTESTED}")
+        columns = rows.columns
+        told = versions.told_apart(rows, self.history, self.spec)
+        seen = Observation()
+        measures = [F.expr(f"sum(int({OUTCOME} = {literal(fate)}))").alias(fate) for fate in _FATES]
+        replaced = f"collect_set(CASE WHEN {OUTCOME} = '{REPLACED}' THEN {versions.PRIOR_FILE} END)"
+        touched = F.expr(f"concat_ws('\n', {replaced})")
+        told = told.observe(seen, *measures, touched.alias("touched"))
+        if self._several_dates():
+            told = told.where(f"{OUTCOME} NOT IN ('{REPLACED}', '{STANDING}')").selectExpr(
+                *(self._if_published(column) for column in columns), OUTCOME
+            )
+            told = told.repartition(F.expr("trunc(source_date, 'MM')"))
+        else:
+            told = told.where(f"{OUTCOME} = '{PUBLISHED}'").select(*columns, OUTCOME)
+        told.write.mode("overwrite").partitionBy(OUTCOME).parquet(f"{self.staging}/{OUTCOME}")
+        found = seen.get
+        return {**{fate: found[fate] or 0 for fate in _FATES}, "touched": found["touched"].splitlines()}
+
+    def _if_published(self, column: str) -> str:
+        if column == "source_date":
+            return column
+        return f"CASE WHEN {OUTCOME} = '{PUBLISHED}' THEN {name(column)} END AS {name(column)}"
+
+    def _several_dates(self) -> bool:
+        return self.work.is_replay or len(self.work.raw_dates) > 1
+
+    def _given_names(self, spelled: list[str]) -> list[str]:
+        """The files as the manifest names them, not as Spark spells them."""
+        given = {spelling: path for path in self.work.history for spelling in self.storage.spellings(path)}
+        return [given[spelling] for spelling in spelled]
+
+    def _keep_survivors(self, touched: list[str]) -> int:
+        """Rows of touched files that no newer row replaces are written again, because files are dropped whole."""
+        if not touched:
+            return 0
+        newer = self.spark.read.parquet(f"{self.staging}/{OUTCOME}/{OUTCOME}={PUBLISHED}")
+        files = reading.scan(self.spark, touched, newer.schema)
+        survivors = files.join(newer.select(*self.spec.key), list(self.spec.key), "left_anti").select(*newer.columns)
+        seen = Observation()
+        survivors.observe(seen, F.count(F.lit(1)).alias("rows")).write.mode("overwrite").parquet(
+            f"{self.work.output}/survivors"
+        )
+        return int(seen.get["rows"])
+
+    def _quarantine(self) -> figures.Tally:
+        travelled = self.spark.read.parquet(f"{self.staging}/{PART}/{PART}={QUARANTINED}")
+        folder = f"{self.work.output}/quarantined"
+        quarantine.write(quarantine.quarantined(travelled, self.work), folder)
+        written = self.spark.read.schema("raw_date date, reasons array<string>").parquet(folder)
+        return figures.per_date(tuple(row) for row in quarantine.tally(written).collect())
+
+    def _fates_by_date(self) -> figures.Tally:
+        """From the one column that says a row's date, of the files just written."""
+        def counted(by: str) -> DataFrame:
+            rows = self.spark.read.schema(f"source_date date, {by} string").parquet(f"{self.staging}/{by}")
+            return rows.selectExpr("source_date", f"{by} AS fate")
+
+        folders = [by for by in (PART, OUTCOME) if self.storage.exists(f"{self.staging}/{by}")]
+        counts = reduce(DataFrame.unionAll, map(counted, folders)).where(f"fate <> '{CONTESTED}'")
+        rows = counts.groupBy("source_date", "fate").count().collect()
+        return figures.per_date(tuple(row) for row in rows)

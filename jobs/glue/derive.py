@@ -1,0 +1,59 @@
+"""The columns that a curated row has beside its contract's: derived from it, and where it came from."""
+
+from __future__ import annotations
+
+from contracts.model import Spec
+from contracts.spark_sql import content_sha256
+from contracts.spark_values import literal, name
+
+LINEAGE = ("source_date", "source_file", "run_id", "content_sha256", "kept_aside")
+
+
+def _surrogate(code: str) -> str:
+    """A key that any engine computes from the code alone, so that no run has to look one up."""
+    return f"cast(conv(substr(md5({code}), 1, 15), 16, 10) AS bigint)"
+
+
+def _date_key(column: str) -> str:
+    return f"year({column}) * 10000 + month({column}) * 100 + day({column})"
+
+
+SKU_KEY = {"sku_key": _surrogate("sku_code")}
+GEO_KEY = {"geo_key": _surrogate("region_code")}
+CUSTOMER_KEY = {"customer_key": _surrogate("customer_id")}
+
+DERIVED: dict[str, dict[str, str]] = {
+    "sales": {
+        "revenue_per_unit": "cast(net_revenue AS double) / quantity",
+        "gross_margin": "cast(net_revenue - cost_of_goods AS decimal(18,4))",
+        "iso_year": "date_part('YEAROFWEEK', order_date)",
+        "iso_week": "weekofyear(order_date)",
+        "year": "year(order_date)",
+        "month": "month(order_date)",
+        "quarter": "quarter(order_date)",
+        "date_key": _date_key("order_date"),
+        "is_modern_trade": "channel = 'modern_trade'",
+        **SKU_KEY,
+        **GEO_KEY,
+        **CUSTOMER_KEY,
+    },
+    "inventory": {"date_key": _date_key("snapshot_date"), **SKU_KEY, **GEO_KEY},
+    "market": {"week": "week", "week_start": "date_sub(source_date, 6)", **GEO_KEY},
+    "promotions": {"week_start": "week", **SKU_KEY, **GEO_KEY},
+    "sku": SKU_KEY,
+    "geography": GEO_KEY,
+    "customer": CUSTOMER_KEY,
+}
+
+
+def curated_columns(spec: Spec, run_id: str) -> dict[str, str]:
+    """Every column of a curated row, in order, as an expression over the contract's staged frame."""
+    return {
+        **{column: name(column) for column in spec.names},
+        **DERIVED[spec.dataset],
+        "source_date": "source_date",
+        "source_file": "source_file",
+        "run_id": literal(run_id),
+        "content_sha256": content_sha256(spec),
+        "kept_aside": "kept_aside",
+    }

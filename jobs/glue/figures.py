@@ -1,0 +1,74 @@
+"""What happened to every row of a slice, in all and per raw date."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from contracts.model import Spec
+
+from jobs.glue.errors import DataError
+from jobs.glue.versions import PUBLISHED, REPEATED, SUPERSEDED, UNCHANGED
+
+QUARANTINED = "quarantined"
+Tally = dict[date, Counter[str]]
+
+
+@dataclass
+class Figures:
+    """`fates` counts rows by raw date and outcome, `reasons` the causes of quarantine."""
+
+    spec: Spec
+    fates: Tally = field(default_factory=lambda: defaultdict(Counter))
+    reasons: Tally = field(default_factory=lambda: defaultdict(Counter))
+    uncast: dict[str, int] = field(default_factory=dict)
+    extra_columns: list[str] = field(default_factory=list)
+    touched_files: list[str] = field(default_factory=list)
+    rows_survivors: int = 0
+
+    def document(self) -> dict[str, Any]:
+        everything: Counter[str] = sum(self.fates.values(), Counter())
+        causes: Counter[str] = sum(self.reasons.values(), Counter())
+        return {
+            **self._counts(everything, causes),
+            "rows_written": everything[PUBLISHED],
+            "rows_survivors": self.rows_survivors,
+            "touched_files": sorted(self.touched_files),
+            "reasons": dict(sorted(causes.items())),
+            "uncast": dict(sorted(self.uncast.items())),
+            "extra_columns": self.extra_columns,
+            "by_date": {
+                day.isoformat(): self._counts(fates, self.reasons[day]) for day, fates in sorted(self.fates.items())
+            },
+        }
+
+    def _counts(self, fates: Counter[str], causes: Counter[str]) -> dict[str, Any]:
+        return {
+            "rows_raw": sum(fates.values()),
+            "rows_published": fates[PUBLISHED] + fates[UNCHANGED],
+            "rows_superseded": fates[SUPERSEDED] + fates[REPEATED],
+            "repeats": fates[REPEATED],
+            "rows_quarantined": fates[QUARANTINED],
+            "nulls": {column.name: causes[f"{column.name}:missing"] for column in self.spec.required},
+        }
+
+
+def reconcile(dataset: str, expected: int, fates: Counter[str], read: int) -> None:
+    """Raises DataError unless every row that landed was read once and has one fate."""
+    if read != expected:
+        raise DataError(
+            f"{dataset}: the files hold {read} rows, their footers said {expected} when they landed; "
+            "a file was replaced since then: run the date again"
+        )
+    if (told := sum(fates.values())) != expected:
+        raise DataError(f"{dataset}: {expected} rows were read but {told} have a fate {dict(fates)}; nothing may be published")
+
+
+def per_date(rows: Iterable[tuple[date, str, int]]) -> Tally:
+    tally: Tally = defaultdict(Counter)
+    for day, what, count in rows:
+        tally[day][what] += count
+    return tally

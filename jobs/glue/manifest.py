@@ -1,0 +1,103 @@
+"""What a run has to read, as the worker fixed it: the job trusts it and looks at nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from contracts.catalog import contract
+from contracts.model import ContractError, Spec
+from jobs.glue.errors import DataError
+
+
+@dataclass(frozen=True)
+class Input:
+    """One file. The rows of a replayed quarantine file say themselves which raw date and file they came from."""
+
+    path: str
+    raw_date: date
+    rows: int
+    columns: dict[str, str]
+    replay: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """One dataset's slice and the published files that it may touch."""
+
+    spec: Spec
+    run_id: str
+    output: str
+    inputs: tuple[Input, ...]
+    history: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.inputs)
+
+    @property
+    def is_replay(self) -> bool:
+        return any(file.replay for file in self.inputs)
+
+    @property
+    def raw_dates(self) -> list[date]:
+        return sorted({file.raw_date for file in self.inputs})
+
+    @property
+    def extra_columns(self) -> list[str]:
+        delivered = {name for file in self.inputs if not file.replay for name in file.columns}
+        return sorted(delivered - set(self.spec.names))
+
+
+def parse(text: str, origin: str) -> list[Work]:
+    """Raises DataError that says which field of the manifest is missing or wrong."""
+    try:
+        document = json.loads(text)
+        works = [_work(entry, document["run_id"]) for entry in document["datasets"]]
+    except KeyError as error:
+        raise DataError(f"manifest {origin} lacks the field {error}") from error
+    except (ContractError, TypeError, ValueError) as error:
+        raise DataError(f"manifest {origin} cannot be read: {error}") from error
+    for work in works:
+        _check(work, origin)
+    return works
+
+
+def _work(entry: Mapping[str, Any], run_id: str) -> Work:
+    spec = contract(entry["dataset"])
+    if entry["contract_version"] != spec.version:
+        raise ValueError(
+            f"it was written for {spec.dataset} {entry['contract_version']}, this job knows {spec.version}; "
+            "deploy worker and job together"
+        )
+    return Work(
+        spec=spec,
+        run_id=run_id,
+        output=entry["output"].rstrip("/"),
+        inputs=tuple(_input(file) for file in entry["inputs"]),
+        history=tuple(entry["history"]),
+    )
+
+
+def _input(file: Mapping[str, Any]) -> Input:
+    return Input(
+        path=file["path"],
+        raw_date=date.fromisoformat(file["raw_date"]),
+        rows=int(file["rows"]),
+        columns={name.lower(): type_name for name, type_name in file["columns"].items()},
+        replay=bool(file.get("replay", False)),
+    )
+
+
+def _check(work: Work, origin: str) -> None:
+    name = work.spec.dataset
+    if not work.inputs:
+        raise DataError(f"manifest {origin} names no input for {name}")
+    if twice := [path for path, n in Counter(file.path for file in work.inputs).items() if n > 1]:
+        raise DataError(f"manifest {origin} names an input of {name} twice: {twice[0]}")
+    if live := [path for path in work.history if path.startswith(f"{work.output}/")]:
+        raise DataError(f"the output of {name} holds a published file: {live[0]}; give the run an output of its own")

@@ -1,0 +1,67 @@
+"""Broken rows: what was delivered, why it was refused, and enough to try it again."""
+
+from __future__ import annotations
+
+from contracts.model import Spec
+from contracts.spark_values import literal, name
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.glue.manifest import Work
+from jobs.glue.reading import EXTRA_VALUES
+
+DAY = "day"
+# A broken row travels in the curated schema, in the one column that is free text, so that one write carries all rows.
+ENVELOPE = "to_json(struct(reasons, raw_values))"
+_OPENED = "from_json(kept_aside, 'reasons array<string>, raw_values string')"
+_RAW = "from_json(opened.raw_values, 'map<string,string>')"
+
+
+def quarantined(travelled: DataFrame, work: Work) -> DataFrame:
+    spec = work.spec
+    raw = {column: f"raw[{literal(column)}]" for column in spec.names}
+    columns = {
+        **raw,
+        "reasons": "opened.reasons",
+        "source_file": "source_file",
+        "raw_date": "source_date",
+        "run_id": literal(work.run_id),
+        "contract_version": literal(spec.version),
+        "row_id": _row_id(list(raw.values())),
+        EXTRA_VALUES: EXTRA_VALUES,
+        DAY: "source_date",
+    }
+    return (
+        travelled.selectExpr("source_file", "source_date", f"{_OPENED} AS opened")
+        .selectExpr("*", f"{_RAW} AS raw")
+        .selectExpr("*", f"{_extra_values(spec)} AS {EXTRA_VALUES}")
+        .selectExpr(*(f"{expression} AS {name(column)}" for column, expression in columns.items()))
+    )
+
+
+def _extra_values(spec: Spec) -> str:
+    """What the contract does not know, as JSON. A row that was in quarantine before brings it along as it was."""
+    known = ", ".join(literal(column) for column in spec.names)
+    extra = f"map_filter(raw, (k, v) -> k NOT IN ({known}) AND v IS NOT NULL)"
+    alone = f"map_keys({extra}) = array({literal(EXTRA_VALUES)})"
+    return (
+        f"CASE WHEN {alone} THEN raw[{literal(EXTRA_VALUES)}] "
+        f"WHEN cardinality({extra}) > 0 THEN to_json({extra}) END"
+    )
+
+
+def _row_id(raw_values: list[str]) -> str:
+    """The same row has the same id every time that it is refused, whatever run or contract version refuses it."""
+    fields = ["source_file", *raw_values, EXTRA_VALUES]
+    parts = ", ".join(f"coalesce(concat(char_length({field}), ':', {field}), '')" for field in fields)
+    return f"sha2(concat_ws('|', {parts}), 256)"
+
+
+def write(rows: DataFrame, folder: str) -> None:
+    """One file per raw date: a table partitioned by it can take the files over as they are."""
+    rows.repartition("raw_date").write.mode("overwrite").partitionBy(DAY).parquet(folder)
+
+
+def tally(rows: DataFrame) -> DataFrame:
+    """How often each reason was given on each raw date."""
+    return rows.select("raw_date", F.explode("reasons").alias("reason")).groupBy("raw_date", "reason").count()

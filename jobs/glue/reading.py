@@ -1,0 +1,101 @@
+"""From files to one frame of contract columns, whatever each file was delivered like."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import reduce
+
+from contracts.kinds import KINDS
+from contracts.model import Spec
+from contracts.spark_sql import spark_schema, stages
+from contracts.spark_values import literal, name
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from jobs.glue.manifest import Input, Work
+from jobs.glue.storage import Storage
+
+FILE = "__file"
+EXTRA_VALUES = "extra_values"
+_PROVIDED = {"week": "format_string('%04d-W%02d', date_part('YEAROFWEEK', source_date), weekofyear(source_date))"}
+
+
+def slice_frame(spark: SparkSession, storage: Storage, work: Work) -> DataFrame:
+    """All rows of the slice after the contract's stages: typed columns, reasons, raw values."""
+    alike: dict[tuple[bool, tuple[tuple[str, str], ...]], list[Input]] = defaultdict(list)
+    for file in work.inputs:
+        alike[file.replay, () if file.replay else tuple(sorted(file.columns.items()))].append(file)
+    frames = [
+        _replayed(spark, work.spec, files) if replay else _delivered(spark, storage, work, dict(columns), files)
+        for (replay, columns), files in alike.items()
+    ]
+    return reduce(DataFrame.unionByName, frames)
+
+
+def scan(spark: SparkSession, paths: Iterable[str], schema: str | StructType) -> DataFrame:
+    """Exactly these files: a bracket in a file's name is no pattern."""
+    return spark.read.schema(schema).option("__globPaths__", "false").parquet(*paths)
+
+
+def staged(frame: DataFrame, spec: Spec, delivered: Mapping[str, str]) -> DataFrame:
+    provided = [f"{_PROVIDED[column]} AS {name(column)}" for column in spec.provided]
+    frame = frame.selectExpr("*", *provided)
+    for projection in stages(spec, delivered):
+        frame = frame.selectExpr(*projection)
+    return frame
+
+
+def _delivered(
+    spark: SparkSession, storage: Storage, work: Work, columns: dict[str, str], files: list[Input]
+) -> DataFrame:
+    schema = spark_schema({c: t for c, t in columns.items() if c not in work.spec.provided})
+    scans = [
+        scan(spark, paths, schema).select("*", F.col("_metadata.file_path").alias(FILE))
+        for paths in _paths_by_month(files)
+    ]
+    located = reduce(DataFrame.union, scans).join(F.broadcast(_origins(spark, storage, files)), FILE).drop(FILE)
+    return staged(located, work.spec, columns)
+
+
+def _paths_by_month(files: list[Input]) -> list[list[str]]:
+    """A task reads files of one month: what it writes is then clustered by date without a shuffle, and a correction
+    that comes later rewrites a month's files instead of all."""
+    months: dict[date, list[str]] = defaultdict(list)
+    for file in files:
+        months[file.raw_date.replace(day=1)].append(file.path)
+    return [months[month] for month in sorted(months)]
+
+
+def _origins(spark: SparkSession, storage: Storage, files: list[Input]) -> DataFrame:
+    """Which file and raw date a row is of, by the manifest and not by the shape of a path."""
+    rows = [
+        f"({literal(spelling)}, {literal(file.path)}, DATE'{file.raw_date}')"
+        for file in files
+        for spelling in sorted(storage.spellings(file.path))
+    ]
+    return spark.sql(f"SELECT * FROM VALUES {', '.join(rows)} AS origins({FILE}, source_file, source_date)")
+
+
+def _replayed(spark: SparkSession, spec: Spec, files: list[Input]) -> DataFrame:
+    """Rows out of quarantine, with the origin that they had when they went in."""
+    columns = dict.fromkeys([*spec.names, EXTRA_VALUES], "string")
+    schema = f"{spark_schema(columns)}, source_file string, raw_date date"
+    rows = scan(spark, [file.path for file in files], schema).withColumnRenamed("raw_date", "source_date")
+    return staged(rows, spec, columns)
+
+
+def history_frame(spark: SparkSession, work: Work, file_column: str) -> DataFrame | None:
+    """Published rows as far as versions are told by: key, version, content, file."""
+    if not work.history:
+        return None
+    spec = work.spec
+    kinds = {column.name: KINDS[column.kind].spark for column in spec.columns}
+    narrow = {column: kinds.get(column, "string") for column in spec.key}
+    if spec.version_column:
+        narrow[spec.version_column] = kinds[spec.version_column]
+    narrow |= {"source_date": "date", "content_sha256": "string"}
+    schema = ", ".join(f"{name(column)} {type_name}" for column, type_name in narrow.items())
+    return scan(spark, work.history, schema).select("*", F.col("_metadata.file_path").alias(file_column))

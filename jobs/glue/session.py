@@ -1,0 +1,41 @@
+"""The Spark session of a job: what the results depend on is set here and not left to whoever starts it."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+ROWS_PER_TASK = 200_000
+
+_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.compression.codec": "zstd",
+    # Spark refuses nanoseconds unless it may read them as whole numbers, which the contracts then turn to instants.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    # Without it every task sorts its rows by the folder that they go to.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
+    # Hundreds of small files are listed by a few tasks, not by one each.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+}
+
+
+def open_session(name: str) -> SparkSession:
+    session = SparkSession.builder.appName(name).getOrCreate()
+    configure(session)
+    return session
+
+
+def configure(session: SparkSession) -> None:
+    for setting, value in _SETTINGS.items():
+        session.conf.set(setting, value)
+
+
+def size_shuffles(session: SparkSession, rows: int) -> None:
+    """As many partitions as the rows need: two hundred for a hundred rows cost more than the rows do."""
+    cores = session.sparkContext.defaultParallelism
+    session.conf.set("spark.sql.shuffle.partitions", str(max(2, cores, rows // ROWS_PER_TASK)))

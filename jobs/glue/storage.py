@@ -1,0 +1,90 @@
+"""Files through Hadoop's file systems: the one way to s3:// that is the same on Glue and on a laptop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+from jobs.glue.errors import DataError
+
+MOVES_AT_ONCE = 16
+
+
+class Storage:
+    def __init__(self, spark: SparkSession) -> None:
+        jvm: Any = spark._jvm
+        self._hadoop = jvm.org.apache.hadoop
+        self._charset = jvm.java.nio.charset.StandardCharsets.UTF_8
+        self._conf: Any = spark._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
+
+    def read_text(self, path: str) -> str:
+        where, file_system = self._at(path)
+        if not file_system.exists(where):
+            raise DataError(f"{path} does not exist")
+        stream = file_system.open(where)
+        try:
+            return str(self._hadoop.shaded.org.apache.commons.io.IOUtils.toString(stream, self._charset))
+        finally:
+            stream.close()
+
+    def write_text(self, path: str, text: str) -> None:
+        where, file_system = self._at(path)
+        stream = file_system.create(where, True)
+        stream.write(bytearray(text.encode()))
+        stream.close()
+
+    def remove(self, path: str) -> None:
+        where, file_system = self._at(path)
+        file_system.delete(where, True)
+
+    def exists(self, path: str) -> bool:
+        where, file_system = self._at(path)
+        return bool(file_system.exists(where))
+
+    def parquet_files(self, folder: str) -> list[str]:
+        where, file_system = self._at(folder)
+        if not file_system.exists(where):
+            return []
+        names = (str(status.getPath().getName()) for status in file_system.listStatus(where))
+        return sorted(f"{folder}/{name}" for name in names if name.endswith(".parquet"))
+
+    def move_into(self, files: Iterable[str], folder: str) -> None:
+        """On S3 a move is a copy inside the store; nothing passes through this machine."""
+        target, file_system = self._at(folder)
+        file_system.mkdirs(target)
+
+        def move(path: str) -> None:
+            destination = self._path(f"{folder}/{path.rpartition('/')[2]}")
+            if not file_system.rename(self._path(path), destination):
+                raise OSError(f"could not move {path} to {folder}")
+
+        with ThreadPoolExecutor(MOVES_AT_ONCE) as pool:
+            list(pool.map(move, files))
+
+    def spellings(self, path: str) -> set[str]:
+        """How Spark may spell a file's path in _metadata.file_path: escaped as a URI, an empty authority left out."""
+        escaped = str(self._path(path).toUri().toString())
+        return {escaped, escaped.replace("file:///", "file:/", 1)}
+
+    def _path(self, path: str) -> Any:
+        return self._hadoop.fs.Path(path)
+
+    def _at(self, path: str) -> tuple[Any, Any]:
+        where = self._path(path)
+        return where, where.getFileSystem(self._conf)
+
+
+def failure(error: Exception) -> str:
+    """The first line of what went wrong, from whichever side of the bridge it came."""
+    cause: Any = error
+    if isinstance(error, Py4JJavaError):
+        cause = error.java_exception
+        while cause.getCause() is not None:
+            cause = cause.getCause()
+        cause = cause.toString()
+    lines = str(cause).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

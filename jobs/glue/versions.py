@@ -1,0 +1,92 @@
+"""One row per key: which row of a slice stands, which lost, and which published rows it replaces.
+
+Most keys occur once. They are found out from a narrow read of the key columns; only the others, the contested ones,
+go through a window, so that wide rows are not shuffled and sorted to learn that they are alone.
+"""
+
+from __future__ import annotations
+
+from contracts.model import Spec
+from contracts.spark_values import name
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+PUBLISHED, UNCHANGED, SUPERSEDED, REPEATED, REPLACED, STANDING = (
+    "published",
+    "unchanged",
+    "superseded",
+    "repeated",
+    "replaced",
+    "standing",
+)
+OUTCOME = "outcome"
+PRIOR_FILE = "__prior_file"
+_KEY_HASH = "__key_hash"
+
+
+def key_hash(spec: Spec) -> Column:
+    """Sixteen bytes stand for the key where a false alarm costs nothing but a second look."""
+    return F.xxhash64(*(F.col(name(column)) for column in spec.key))
+
+
+def contested(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFrame:
+    """The hashes of keys that occur more than once in the slice and the history together."""
+    hashes = rows.select(key_hash(spec).alias(_KEY_HASH))
+    if history is not None:
+        hashes = hashes.unionAll(history.select(key_hash(spec).alias(_KEY_HASH)))
+    return hashes.groupBy(_KEY_HASH).count().where("count > 1").select(_KEY_HASH)
+
+
+def is_contested(rows: DataFrame, hashes: DataFrame | None, spec: Spec, flag: str) -> DataFrame:
+    """Without hashes every key is taken for contested."""
+    if hashes is None:
+        return rows.withColumn(flag, F.lit(True))
+    found = F.broadcast(hashes.withColumn(flag, F.lit(True)))
+    return (
+        rows.withColumn(_KEY_HASH, key_hash(spec))
+        .join(found, _KEY_HASH, "left")
+        .withColumn(flag, F.coalesce(F.col(flag), F.lit(False)))
+        .drop(_KEY_HASH)
+    )
+
+
+def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFrame:
+    """The rows, and the history's rows of the same keys, each with its outcome.
+
+    `rows` are valid curated rows. Of equal versions the slice's wins over the history's, because that is a redelivery
+    of the same prefix; within the slice the greater digest wins, so that neither files nor their order matter.
+    """
+    frame = rows.withColumn(PRIOR_FILE, F.lit(None).cast("string"))
+    if history is not None:
+        hashes = rows.select(key_hash(spec).alias(_KEY_HASH))
+        prior = history.withColumn(_KEY_HASH, key_hash(spec)).join(hashes, _KEY_HASH, "left_semi")
+        frame = frame.unionByName(prior.drop(_KEY_HASH), allowMissingColumns=True)
+    changed_at = name(spec.version_column) if spec.version_column else "cast(null AS timestamp)"
+    of_key = Window.partitionBy(*(name(column) for column in spec.key))
+    best_first = of_key.orderBy(
+        F.expr(changed_at).desc_nulls_last(),
+        F.col("source_date").desc(),
+        F.col(PRIOR_FILE).asc_nulls_first(),
+        F.col("content_sha256").desc(),
+    )
+    is_prior = F.col(PRIOR_FILE).isNotNull()
+    version = F.expr(f"struct({changed_at} AS changed_at, source_date, content_sha256)")
+    frame = (
+        frame.withColumn("__version", version)
+        .withColumn("__rank", F.row_number().over(best_first))
+        .withColumn("__above", F.lag("__version").over(best_first))
+        .withColumn("__best", F.first("__version").over(best_first))
+        .withColumn("__best_known", F.max(is_prior & F.col("__version").eqNullSafe(F.col("__best"))).over(of_key))
+    )
+    won = F.col("__rank") == 1
+    repeats = F.col("__version").eqNullSafe(F.col("__above"))
+    known = F.col("__best_known")
+    outcome = (
+        F.when(is_prior & (won | known), STANDING)
+        .when(is_prior, REPLACED)
+        .when(won & known, UNCHANGED)
+        .when(won, PUBLISHED)
+        .when(repeats, REPEATED)
+        .otherwise(SUPERSEDED)
+    )
+    return frame.withColumn(OUTCOME, outcome).drop("__version", "__rank", "__above", "__best", "__best_known")

@@ -1,0 +1,40 @@
+"""How moto is extended: the methods that answer one AWS action each are replaced, and put back at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, cast
+
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import BaseResponse
+
+Action = Callable[[Any], Any]
+_ABSENT = object()
+
+
+class Overrides:
+    """What this server changed in moto's classes, which are one per process: a server that ends undoes it."""
+
+    def __init__(self) -> None:
+        self._originals: list[tuple[type | ModuleType, str, object]] = []
+
+    def replace(self, owner: type | ModuleType, name: str, value: object) -> None:
+        self._originals.append((owner, name, owner.__dict__.get(name, _ABSENT)))
+        setattr(owner, name, value)
+
+    def wrap(self, responses: type[BaseResponse], action: str, wrapper: Callable[[Action], Action]) -> None:
+        self.replace(responses, action, wrapper(cast(Action, getattr(responses, action))))
+
+    def undo(self) -> None:
+        while self._originals:
+            owner, name, original = self._originals.pop()
+            if original is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+
+def refused(code: str, message: str) -> JsonRESTError:
+    """An error as the JSON services (Glue) answer it."""
+    return JsonRESTError(code, message)

@@ -1,0 +1,44 @@
+"""Optimistic locking in the Glue catalog: every Iceberg commit relies on it and stock moto leaves it out."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+from moto.glue.responses import GlueResponse
+
+from local.aws.actions import Action, Overrides, refused
+
+
+def install(overrides: Overrides) -> None:
+    lock = threading.Lock()
+
+    def one_at_a_time(action: Action) -> Action:
+        def guarded(response: Any) -> Any:
+            with lock:
+                return action(response)
+
+        return guarded
+
+    def with_version_check(update_table: Action) -> Action:
+        def update(response: Any) -> Any:
+            request = json.loads(response.body)
+            table = response.glue_backend.get_table(request["DatabaseName"], request["TableInput"]["Name"])
+            current = table.as_dict()["VersionId"]
+            if request.get("VersionId", current) != current:
+                raise refused(
+                    "ConcurrentModificationException",
+                    f"Update table failed due to concurrent modifications: table version is {current}, "
+                    f"not {request['VersionId']}.",
+                )
+            answer = update_table(response)
+            if request.get("SkipArchive"):
+                table.versions.pop(current, None)
+            return answer
+
+        return update
+
+    overrides.wrap(GlueResponse, "update_table", with_version_check)
+    for action in ("update_table", "create_table", "delete_table", "batch_delete_table"):
+        overrides.wrap(GlueResponse, action, one_at_a_time)

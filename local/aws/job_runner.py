@@ -1,0 +1,171 @@
+"""What AWS runs for its caller runs through here: Glue job runs today, SageMaker jobs and ECS tasks later.
+
+A service says what is particular to it by implementing LocalJob; that a run always reaches an end, can be
+stopped at any moment and leaves no process behind is said once, here.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from local.aws.failure_message import failure_message
+from local.aws.processes import Command, Ending, ProcessTree, kill_marked_by
+
+log = structlog.get_logger()
+
+
+class Result(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    result: Result
+    message: str = ""
+
+
+class CannotRunError(Exception):
+    """The job can't be started or its output not kept; the message is for the one who submitted it."""
+
+
+class LocalJob(Protocol):
+    @property
+    def job_id(self) -> str: ...
+
+    def prepare(self) -> Command:
+        """Stage the inputs in."""
+
+    def started(self) -> None: ...
+
+    def collect(self) -> None:
+        """Stage the outputs out, whatever the ending was: what was written before a failure stays written."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Called exactly once, last."""
+
+
+class JobRunner:
+    """`owner` tells this server's processes from another's, also after this server was killed."""
+
+    def __init__(self, owner: str, grace: float = 5.0) -> None:
+        self._owner = owner
+        self._grace = grace
+        self._lock = threading.Lock()
+        self._jobs: dict[str, _RunningJob] = {}
+        self._closing = False
+
+    def submit(self, job: LocalJob) -> None:
+        running = _RunningJob(self, job)
+        with self._lock:
+            if self._closing:
+                raise CannotRunError("the local cloud is going down")
+            self._jobs[job.job_id] = running
+        running.start()
+
+    def stop(self, job_id: str) -> bool:
+        """Ask a job to stop and return at once; False if it is not under way."""
+        with self._lock:
+            running = self._jobs.get(job_id)
+        if running is None:
+            return False
+        threading.Thread(target=running.stop, name=f"stop-{job_id}", daemon=True).start()
+        return True
+
+    def close(self) -> None:
+        """Stop every job and wait for its end; outputs are not collected, as their S3 goes too."""
+        with self._lock:
+            self._closing = True
+            running = list(self._jobs.values())
+        stoppers = [threading.Thread(target=job.stop) for job in running]
+        for thread in [*stoppers]:
+            thread.start()
+        for waiting in [*stoppers, *running]:
+            waiting.join(timeout=self._grace + 5)
+
+    def kill_leftovers(self) -> None:
+        """An earlier server of the same owner may have been killed before it could stop its jobs."""
+        killed = kill_marked_by(self._owner, self._grace)
+        if killed:
+            log.warning("leftover_processes_killed", count=killed, owner=self._owner)
+
+    @property
+    def closing(self) -> bool:
+        return self._closing
+
+    @property
+    def grace(self) -> float:
+        return self._grace
+
+    def mark(self, job_id: str) -> str:
+        return f"{self._owner}:{job_id}"
+
+    def forget(self, job_id: str) -> None:
+        with self._lock:
+            self._jobs.pop(job_id, None)
+
+
+class _RunningJob(threading.Thread):
+    def __init__(self, runner: JobRunner, job: LocalJob) -> None:
+        super().__init__(name=f"job-{job.job_id}", daemon=True)
+        self._runner = runner
+        self._job = job
+        self._lock = threading.Lock()
+        self._tree: ProcessTree | None = None
+        self._stop_wanted = False
+
+    def run(self) -> None:
+        outcome = self._outcome()
+        try:
+            self._job.ended(outcome)
+        except Exception:
+            log.exception("job_end_failed", job=self._job.job_id)
+        finally:
+            self._runner.forget(self._job.job_id)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stop_wanted = True
+            tree = self._tree
+        if tree is not None:
+            tree.stop()
+
+    def _outcome(self) -> Outcome:
+        """Whatever happens, the job gets an ending: one left in RUNNING would be waited for for ever."""
+        try:
+            return self._carry_out()
+        except CannotRunError as error:
+            return Outcome(Result.FAILED, str(error))
+        except Exception as error:
+            log.exception("job_failed_in_local_cloud", job=self._job.job_id)
+            return Outcome(
+                Result.FAILED, f"the local cloud could not run it: {type(error).__name__}: {error}"
+            )
+
+    def _carry_out(self) -> Outcome:
+        command = self._job.prepare()
+        with self._lock:
+            if self._stop_wanted:
+                return Outcome(Result.STOPPED)
+            self._tree = tree = ProcessTree(command, self._runner.mark(self._job.job_id), self._runner.grace)
+        ending = tree.run(self._job.started)
+        if not self._runner.closing:
+            self._job.collect()
+        return _outcome_of(ending, command)
+
+
+def _outcome_of(ending: Ending, command: Command) -> Outcome:
+    if ending.stopped:
+        return Outcome(Result.STOPPED)
+    if ending.timed_out:
+        return Outcome(Result.TIMED_OUT)
+    if ending.exit_code == 0:
+        return Outcome(Result.SUCCEEDED)
+    return Outcome(Result.FAILED, failure_message(command.log, ending.exit_code))

@@ -1,0 +1,160 @@
+"""Run a child process and all that it spawns, and leave nothing of it behind.
+
+A Spark job is a tree: Python, the JVM, PySpark's worker daemon, which moves to a process group of its own.
+A killed parent hands its children to init, where neither the group nor the parent's id finds them. So every
+tree carries a mark in its environment, which all descendants inherit, and the mark is what is searched for.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MARK_VARIABLE = "HIGHWATER_LOCAL_PROCESS"
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run. `env` is the whole environment: nothing is inherited."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+    log: Path
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    exit_code: int
+    stopped: bool = False
+    timed_out: bool = False
+
+
+class ProcessTree:
+    """One run of a command. `stop` may be called from any thread, before the start too."""
+
+    def __init__(self, command: Command, mark: str, grace: float = 5.0) -> None:
+        self._command = command
+        self._mark = mark
+        self._grace = grace
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stop_wanted = False
+
+    def run(self, on_start: Callable[[], None]) -> Ending:
+        """Block until the command has ended and none of its descendants is left."""
+        self._command.log.parent.mkdir(parents=True, exist_ok=True)
+        with self._command.log.open("ab") as log:
+            with self._lock:
+                if self._stop_wanted:
+                    return Ending(exit_code=-15, stopped=True)
+                self._process = process = self._spawn(log.fileno())
+            try:
+                on_start()
+                return self._wait(process)
+            finally:
+                kill_tree(self._mark, self._grace, root=process.pid if process.poll() is None else None)
+
+    def stop(self) -> None:
+        """Return when the tree is dead: SIGTERM, then SIGKILL for what outlives the grace."""
+        with self._lock:
+            self._stop_wanted = True
+            process = self._process
+        if process is not None and process.poll() is None:
+            kill_tree(self._mark, self._grace, root=process.pid)
+
+    def _spawn(self, log: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            list(self._command.argv),
+            env={**self._command.env, MARK_VARIABLE: self._mark},
+            cwd=self._command.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> Ending:
+        try:
+            exit_code = process.wait(self._command.timeout)
+        except subprocess.TimeoutExpired:
+            kill_tree(self._mark, self._grace, root=process.pid)
+            return Ending(
+                exit_code=process.wait(), stopped=self._stop_wanted, timed_out=not self._stop_wanted
+            )
+        return Ending(exit_code=exit_code, stopped=self._stop_wanted)
+
+
+def kill_tree(mark: str, grace: float, root: int | None = None) -> None:
+    """Kill every process that carries the mark, and the descendants of root that shed it."""
+    members = marked(lambda found: found == mark) | descendants(root)
+    _signal(members, kill=False)
+    _wait_until_dead(members, grace)
+    while survivors := {p for p in marked(lambda found: found == mark) | members if alive(p)}:
+        _signal(survivors, kill=True)
+        _wait_until_dead(survivors, 1.0)
+
+
+def kill_marked_by(owner: str, grace: float) -> int:
+    """Kill what an owner that was itself killed has left behind; marks are '<owner>:<name>'."""
+    left = marked(lambda found: found.startswith(f"{owner}:"))
+    for mark in {mark_of(process) for process in left} - {None}:
+        kill_tree(str(mark), grace)
+    return len(left)
+
+
+def marked(wanted: Callable[[str], bool]) -> set[psutil.Process]:
+    return {
+        process
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and (mark := mark_of(process)) is not None and wanted(mark)
+    }
+
+
+def mark_of(process: psutil.Process) -> str | None:
+    try:
+        mark: str | None = process.environ().get(MARK_VARIABLE)
+    except (psutil.Error, OSError):  # another user's process, or one that has just ended: not ours
+        return None
+    return mark
+
+
+def descendants(root: int | None) -> set[psutil.Process]:
+    if root is None:
+        return set()
+    try:
+        process = psutil.Process(root)
+        return {process, *process.children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _signal(processes: Iterable[psutil.Process], *, kill: bool) -> None:
+    for process in processes:
+        try:
+            process.kill() if kill else process.terminate()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _wait_until_dead(processes: Iterable[psutil.Process], seconds: float) -> None:
+    # Not psutil.wait_procs: it reaps, and so takes the exit code from the Popen that another thread waits on.
+    deadline = time.monotonic() + seconds
+    while any(alive(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)

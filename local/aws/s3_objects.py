@@ -1,0 +1,87 @@
+"""moto's S3, read from inside its own process: no HTTP, no copy of a body through a socket."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
+
+from local.aws.actions import Overrides
+
+CHUNK = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    bucket: str
+    key: str
+    size: int
+    modified: float
+    version: str
+
+
+def bucket_names() -> list[str]:
+    return list(_backend().buckets)
+
+
+def stored_objects(bucket: str) -> Iterator[StoredObject]:
+    for key, found in _bucket(bucket).keys.items():
+        if isinstance(found, FakeKey):
+            yield _described(bucket, key, found)
+
+
+def stored_object(bucket: str, key: str) -> StoredObject | None:
+    found = _current(bucket, key)
+    return None if found is None else _described(bucket, key, found)
+
+
+def write_body(bucket: str, key: str, to: Path) -> StoredObject | None:
+    """Write the object's present body; None if it is gone, as a later reader of S3 would find."""
+    while (found := _current(bucket, key)) is not None:
+        try:
+            with found.lock, to.open("wb") as file:
+                found._value_buffer.seek(0)
+                shutil.copyfileobj(found._value_buffer, file, CHUNK)
+            return _described(bucket, key, found)
+        except ValueError:
+            if not found.disposed:  # a disposed body was replaced or deleted meanwhile: look again
+                raise
+    to.unlink(missing_ok=True)
+    return None
+
+
+def guard_bodies(overrides: Overrides) -> None:
+    """moto computes an ETag by moving the body's file pointer without the lock that readers of the body hold.
+
+    A reader at the same moment gets a part of the body, or the ETag of a part is kept for good.
+    """
+    unguarded = FakeKey.__dict__["etag"].fget
+
+    def etag(self: FakeKey) -> str:
+        with self.lock:
+            return cast(str, unguarded(self))
+
+    overrides.replace(FakeKey, "etag", property(etag))
+
+
+def _described(bucket: str, key: str, found: FakeKey) -> StoredObject:
+    modified = found.last_modified.timestamp()
+    return StoredObject(bucket, key, found.contentsize, modified, f"{modified:.6f}/{found.version_id}")
+
+
+def _current(bucket: str, key: str) -> FakeKey | None:
+    found = _bucket(bucket).keys.get(key) if bucket in _backend().buckets else None
+    return found if isinstance(found, FakeKey) else None
+
+
+def _bucket(bucket: str) -> FakeBucket:
+    return _backend().buckets[bucket]
+
+
+def _backend() -> S3Backend:
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"]

@@ -1,0 +1,152 @@
+"""The AWS side as one object: start it, ask it for its address, stop it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import structlog
+from botocore.config import Config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from local.aws import glue_catalog, glue_jobs, refusals, s3_objects
+from local.aws.actions import Overrides
+from local.aws.glue_runs import GlueSettings
+from local.aws.job_runner import JobRunner
+from local.aws.spark_conf import SparkTuning
+from local.aws.staging import BodyCache, remove
+
+log = structlog.get_logger()
+
+HOST = "127.0.0.1"
+REGION = "ap-south-1"
+READY_FILE = "aws.ready"
+
+
+class AwsPortTakenError(Exception):
+    pass
+
+
+class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
+    """One log line per request would bury the errors; those are still logged, by the server."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
+        if str(code).startswith("5"):
+            log.error("request_failed", request=f"{self.command} {self.path}", status=str(code))
+
+
+class LocalAws:
+    """moto on 127.0.0.1, extended. Port 0 takes a free one; `seconds_per_minute` shortens Glue's timeouts."""
+
+    def __init__(
+        self,
+        port: int,
+        state: Path,
+        tuning: SparkTuning | None = None,
+        seconds_per_minute: float = 60.0,
+        stop_grace: float = 5.0,
+    ) -> None:
+        self.state = state.resolve()
+        self._tuning = tuning or SparkTuning()
+        self._seconds_per_minute = seconds_per_minute
+        self._overrides = Overrides()
+        self._socket = _listen(port)
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+        self.runner = JobRunner(owner=str(self.state), grace=stop_grace)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self._socket.getsockname()[1]}"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a program needs to talk to this AWS and to no other."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def start(self) -> None:
+        """Return once requests are answered."""
+        self._clear_state()
+        self._install()
+        application = DomainDispatcherApplication(create_backend_app)
+        port = self._socket.getsockname()[1]
+        self._server = make_server(
+            HOST, port, application, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
+        self._thread.start()
+        ready = self.state / READY_FILE
+        ready.write_text(f'{{"pid": {os.getpid()}, "url": "{self.url}"}}\n')
+        log.info("aws_ready", url=self.url, state=str(self.state))
+
+    def stop(self) -> None:
+        (self.state / READY_FILE).unlink(missing_ok=True)
+        self.runner.close()
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._thread.join(timeout=5)
+            self._server.server_close()
+        self._socket.close()
+        self._overrides.undo()
+        log.info("aws_stopped")
+
+    def _clear_state(self) -> None:
+        """moto starts empty, so what an earlier server left on disk belongs to nothing."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.runner.kill_leftovers()
+        remove(self.state / "glue")
+
+    def _install(self) -> None:
+        settings = GlueSettings(
+            state=self.state,
+            aws_environment=self.environment,
+            cache=BodyCache(self.state / "glue" / "bodies"),
+            s3=self._s3_client(),
+            tuning=self._tuning,
+            seconds_per_minute=self._seconds_per_minute,
+        )
+        s3_objects.guard_bodies(self._overrides)
+        glue_jobs.install(self._overrides, self.runner, settings)
+        glue_catalog.install(self._overrides)
+        refusals.install(self._overrides)
+
+    def _s3_client(self) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+            config=Config(request_checksum_calculation="when_required", s3={"addressing_style": "path"}),
+        )
+
+
+def _listen(port: int) -> socket.socket:
+    """Bind here rather than in werkzeug, which answers a taken port with sys.exit."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AwsPortTakenError(
+                f"port {port} is taken: stop what listens there, or set HIGHWATER_LOCAL_AWS_PORT"
+            ) from error
+        raise
+    listening.listen(128)
+    return listening

@@ -1,0 +1,82 @@
+"""The 'cluster' of a local Glue run: Spark's defaults, generated per run, so that no script knows of them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+LOG4J2 = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+"""
+
+
+@dataclass(frozen=True)
+class SparkTuning:
+    """For small data on a laptop: one JVM, few partitions, the quick compiler only."""
+
+    cores: int = min(4, os.cpu_count() or 2)
+    driver_memory: str = "2g"
+    shuffle_partitions: int = 4
+    java_options: str = "-XX:TieredStopAtLevel=1"
+
+
+def write_spark_conf(
+    directory: Path, buckets: Mapping[str, Path], scratch: Path, tuning: SparkTuning, extra: Mapping[str, str]
+) -> None:
+    directory.mkdir(parents=True)
+    settings = {**_cluster(scratch, tuning), **_s3_mounts(buckets), **extra}
+    lines = [f"{key} {value}\n" for key, value in settings.items()]
+    (directory / "spark-defaults.conf").write_text("".join(lines))
+    (directory / "log4j2.properties").write_text(LOG4J2)
+
+
+def _cluster(scratch: Path, tuning: SparkTuning) -> dict[str, str]:
+    java_options = f'{tuning.java_options} -Duser.timezone=UTC "-Djava.io.tmpdir={scratch}"'
+    return {
+        "spark.master": f"local[{tuning.cores}]",
+        "spark.driver.memory": tuning.driver_memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": java_options,
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri(),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(tuning.shuffle_partitions),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
+def _s3_mounts(buckets: Mapping[str, Path]) -> dict[str, str]:
+    """Hadoop's own ViewFS shows s3://<bucket>/ as a local directory; no jar beyond Spark's is needed."""
+    mounts = {"spark.hadoop.fs.viewfs.ignore.port.in.mount.table.name": "true"}
+    for scheme in ("s3", "s3a"):
+        mounts[f"spark.hadoop.fs.{scheme}.impl"] = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
+        target = f"spark.hadoop.fs.viewfs.overload.scheme.target.{scheme}.impl"
+        mounts[target] = "org.apache.hadoop.fs.LocalFileSystem"
+    for bucket, directory in buckets.items():
+        mounts[f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback"] = directory.as_uri()
+    return mounts
+
+
+def parse_conf_argument(value: str) -> dict[str, str]:
+    """Glue's --conf holds one setting, or several written as 'a=1 --conf b=2'."""
+    words: Iterable[str] = (word for word in shlex.split(value) if word != "--conf")
+    settings = {}
+    for word in words:
+        key, separator, setting = word.partition("=")
+        if not separator or not key.startswith("spark."):
+            raise ValueError(f"--conf {value!r}: {word!r} is not of the form spark.key=value")
+        settings[key] = setting
+    return settings

@@ -1,0 +1,137 @@
+"""Creates the declared AWS resources through boto3, as an account's owner would."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+
+from local import resources
+from local.environment import environment
+from local.settings import REPOSITORY, LocalSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+GLUE_PACKAGES = ("contracts", "jobs")
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def session(settings: LocalSettings) -> boto3.Session:
+    """A session that names the local credentials itself: the user's own must never be used by accident."""
+    values = environment(settings)
+    return boto3.Session(
+        aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
+        region_name=resources.REGION,
+    )
+
+
+def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None:
+    aws, url = session(settings), settings.aws_url
+    s3 = aws.client("s3", endpoint_url=url)
+    for bucket in resources.BUCKETS:
+        _create_bucket(s3, bucket)
+    for job in resources.GLUE_JOBS:
+        upload_glue_code(s3, job)
+    glue = aws.client("glue", endpoint_url=url)
+    for database in resources.GLUE_DATABASES:
+        _create_glue_database(glue, database)
+    for job in resources.GLUE_JOBS:
+        _create_glue_job(glue, job)
+    _put_secret(aws.client("secretsmanager", endpoint_url=url), snowflake_secret)
+    _create_tables(aws, url)
+    _create_topics(aws, url)
+
+
+def _create_bucket(s3: S3Client, bucket: resources.Bucket) -> None:
+    try:
+        s3.create_bucket(
+            Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": resources.REGION}
+        )
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        return
+
+
+def _create_tables(aws: boto3.Session, url: str) -> None:
+    dynamodb = aws.client("dynamodb", endpoint_url=url)
+    for table in resources.TABLES:
+        try:
+            dynamodb.create_table(
+                TableName=table.name,
+                AttributeDefinitions=[{"AttributeName": table.hash_key, "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": table.hash_key, "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        except dynamodb.exceptions.ResourceInUseException:
+            continue
+
+
+def _create_topics(aws: boto3.Session, url: str) -> None:
+    sns, sqs = aws.client("sns", endpoint_url=url), aws.client("sqs", endpoint_url=url)
+    arns = {topic: sns.create_topic(Name=topic.name)["TopicArn"] for topic in resources.TOPICS}
+    for queue in resources.QUEUES:
+        queue_url = sqs.create_queue(QueueName=queue.name)["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
+        sns.subscribe(TopicArn=arns[queue.topic], Protocol="sqs", Endpoint=attributes["QueueArn"])
+
+
+def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) -> None:
+    try:
+        glue.create_database(DatabaseInput={"Name": database.name, "LocationUri": database.location})
+    except glue.exceptions.AlreadyExistsException:
+        return
+
+
+def _create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
+    try:
+        glue.create_job(
+            Name=job.name,
+            Role=job.role,
+            Command={"Name": "glueetl", "ScriptLocation": job.script, "PythonVersion": "3"},
+            DefaultArguments={"--extra-py-files": job.extra_py_files},
+            GlueVersion=job.glue_version,
+            WorkerType=job.worker_type,
+            NumberOfWorkers=job.workers,
+            Timeout=job.timeout_minutes,
+            ExecutionProperty={"MaxConcurrentRuns": job.max_concurrent_runs},
+        )
+    except (glue.exceptions.AlreadyExistsException, glue.exceptions.IdempotentParameterMismatchException):
+        return
+
+
+def _put_secret(secrets: SecretsManagerClient, value: str) -> None:
+    name = resources.SNOWFLAKE_SECRET.name
+    try:
+        secrets.create_secret(Name=name, SecretString=value)
+    except secrets.exceptions.ResourceExistsException:
+        secrets.put_secret_value(SecretId=name, SecretString=value)
+
+
+def upload_glue_code(s3: S3Client, job: resources.GlueJob) -> None:
+    script = REPOSITORY / "jobs" / "glue" / job.script.rpartition("/")[2]
+    _upload(s3, job.script, script.read_bytes())
+    _upload(s3, job.extra_py_files, packages_as_zip(REPOSITORY, GLUE_PACKAGES))
+
+
+def _upload(s3: S3Client, uri: str, body: bytes) -> None:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def packages_as_zip(root: Path, packages: tuple[str, ...]) -> bytes:
+    """The same sources give the same bytes, so a deployment that changes nothing is seen to change nothing."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for package in packages:
+            for file in sorted((root / package).rglob("*.py")):
+                entry = zipfile.ZipInfo(file.relative_to(root).as_posix(), _ZIP_EPOCH)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, file.read_bytes())
+    return buffer.getvalue()

@@ -1,0 +1,79 @@
+"""Fills a started cloud with what resources.py declares. Every step may be repeated."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import urllib.error
+
+from local import resources
+from local.aws_resources import create_aws_resources
+from local.fingerprint import fingerprint
+from local.part import post
+from local.progress import Report
+from local.settings import LOOPBACK, REPOSITORY, LocalSettings
+from local.snowflake_resources import create_database, create_stages, key_pair
+from local.supervisor import Supervisor
+
+BOOTSTRAP_SOURCES = ("contracts", "flows", "local", "tasks", "warehouse", "prefect.yaml")
+_CONFLICT = 409
+
+
+class Bootstrap:
+    def __init__(self, settings: LocalSettings, supervisor: Supervisor, report: Report) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+        self._report = report
+        self._sources = fingerprint(REPOSITORY, BOOTSTRAP_SOURCES)
+
+    def create_aws_resources(self, _: threading.Event) -> None:
+        create_aws_resources(self._settings, self._snowflake_secret())
+        self._report("buckets, ledger, alerts, Glue job and catalog, secret are there")
+
+    def create_warehouse(self, cancelled: threading.Event) -> None:
+        if self._is_needed("migrate"):
+            create_database(self._settings)
+            self._supervisor.run("migrate", (sys.executable, "-m", "warehouse", "migrate"), cancelled)
+            self._done("migrate")
+        create_stages(self._settings)
+        self._report(f"warehouse {resources.WAREHOUSE.name} is migrated")
+
+    def create_work_pool(self, _: threading.Event) -> None:
+        pool = {"name": resources.WORK_POOL.name, "type": resources.WORK_POOL.type}
+        try:
+            post(f"{self._settings.prefect_api_url}/work_pools/", pool)
+        except urllib.error.HTTPError as response:
+            if response.code != _CONFLICT:
+                raise
+
+    def register_deployments(self, cancelled: threading.Event) -> None:
+        if self._is_needed("register"):
+            self._supervisor.run("register", (sys.executable, "-m", "local.registration"), cancelled)
+            self._done("register")
+        self._report("result storage and deployments are registered")
+
+    def _is_needed(self, step: str) -> bool:
+        """Not again for the same sources: it takes seconds, and a second `up` should not."""
+        done = self._settings.run / f"{step}.done"
+        return not done.exists() or done.read_text() != self._sources
+
+    def _done(self, step: str) -> None:
+        (self._settings.run / f"{step}.done").write_text(self._sources)
+
+    def _snowflake_secret(self) -> str:
+        """Everything a client needs to log in, in the form that production's secret has."""
+        declared = resources.SNOWFLAKE_SECRET
+        return json.dumps(
+            {
+                "account": declared.account,
+                "user": declared.user,
+                "role": declared.role,
+                "warehouse": declared.warehouse,
+                "database": resources.WAREHOUSE.name,
+                "private_key": key_pair(self._settings.snowflake_state),
+                "host": LOOPBACK,
+                "port": self._settings.snowflake_port,
+                "protocol": "http",
+            }
+        )

@@ -1,0 +1,210 @@
+"""The local cloud: which parts it has, in what order they start, and what `up` and `down` promise."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from local import resources
+from local.bootstrap import Bootstrap
+from local.environment import environment
+from local.part import Part, answers, has_worker_online
+from local.ports import refuse_taken_ports
+from local.prefect_database import keep_template, use_template
+from local.progress import Report, silent
+from local.settings import ENV_PREFIX, LOOPBACK, LocalSettings
+from local.steps import Step, run
+from local.supervisor import Status, Supervisor
+
+
+class AlreadyUnderWay(Exception):
+    """Another `up` or `down` works on the same state directory."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    settings: LocalSettings
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment(self.settings)
+
+    def status(self) -> list[Status]:
+        supervisor = Supervisor(self.settings)
+        return [supervisor.status(part) for part in declared_parts(self.settings)]
+
+
+def declared_parts(settings: LocalSettings) -> tuple[Part, ...]:
+    python = sys.executable
+    aws = Part(
+        name="aws",
+        argv=(
+            python,
+            "-m",
+            "local.aws",
+            "--port",
+            str(settings.aws_port),
+            "--state",
+            str(settings.aws_state),
+        ),
+        is_ready=answers(f"{settings.aws_url}/moto-api/data.json"),
+        port=settings.aws_port,
+        port_setting=f"{ENV_PREFIX}AWS_PORT",
+        address=settings.aws_url,
+    )
+    snowflake = Part(
+        name="snowflake",
+        argv=(
+            *(python, "-m", "local.snowflake", "--port", str(settings.snowflake_port)),
+            *("--state", str(settings.snowflake_state), "--aws-endpoint", settings.aws_url),
+        ),
+        is_ready=answers(f"{settings.snowflake_url}/health"),
+        port=settings.snowflake_port,
+        port_setting=f"{ENV_PREFIX}SNOWFLAKE_PORT",
+        address=settings.snowflake_url,
+    )
+    prefect = Part(
+        name="prefect",
+        argv=(
+            *(python, "-m", "prefect", "--no-prompt", "server", "start"),
+            *("--host", LOOPBACK, "--port", str(settings.prefect_port)),
+        ),
+        is_ready=answers(f"{settings.prefect_api_url}/health"),
+        port=settings.prefect_port,
+        port_setting=f"{ENV_PREFIX}PREFECT_PORT",
+        address=settings.prefect_url,
+    )
+    worker = Part(
+        name="worker",
+        argv=(
+            *(python, "-m", "prefect", "--no-prompt", "worker", "start", "--name", "local"),
+            *("--pool", resources.WORK_POOL.name, "--type", resources.WORK_POOL.type),
+        ),
+        is_ready=has_worker_online(settings.prefect_api_url, resources.WORK_POOL.name),
+        environment={"PREFECT_WORKER_QUERY_SECONDS": "2"},
+    )
+    return aws, snowflake, prefect, worker
+
+
+def up(settings: LocalSettings | None = None, report: Report = silent) -> Cloud:
+    """Bring every part up and fill the cloud with what resources.py declares. Harmless when all of it runs already.
+
+    If it fails or is interrupted, what it started is stopped again.
+    """
+    settings = settings or LocalSettings()
+    supervisor = Supervisor(settings)
+    parts = declared_parts(settings)
+    with _alone(settings), _interruptible():
+        missing = [part for part in parts if not supervisor.runs(part)]
+        starts_afresh = "aws" in {part.name for part in missing}
+        if starts_afresh:
+            _stop_leftovers(supervisor, parts, report)
+            missing = list(parts)
+        for part in parts:
+            if part not in missing:
+                report(f"{part.name} already runs on {part.address or 'Prefect'}")
+        refuse_taken_ports(missing)
+        if starts_afresh:
+            _empty(settings)
+        try:
+            run(_start_up(settings, supervisor, missing, report))
+        except BaseException:
+            report("stopping what was started")
+            if starts_afresh:
+                supervisor.stop_everything()
+            else:
+                supervisor.stop_started()
+            raise
+    return Cloud(settings)
+
+
+def down(settings: LocalSettings | None = None, report: Report = silent) -> None:
+    """Stop every process of the local cloud, flow runs and Spark included. Harmless when nothing runs."""
+    settings = settings or LocalSettings()
+    with _alone(settings):
+        stopped = Supervisor(settings).stop_everything()
+    report(f"stopped {stopped} processes" if stopped else "nothing was running")
+
+
+def _start_up(
+    settings: LocalSettings, supervisor: Supervisor, missing: list[Part], report: Report
+) -> list[Step]:
+    """What can overlap does: on two cores the start-up is bound by the CPU that the imports need."""
+    bootstrap = Bootstrap(settings, supervisor, report)
+    started = {part.name: part for part in missing}
+
+    def starts(name: str) -> Step:
+        def action(cancelled: threading.Event) -> None:
+            if part := started.get(name):
+                if name == "prefect":
+                    use_template(settings)
+                seconds = supervisor.start(part, cancelled)
+                report(f"{name} is ready {f'on {part.address}' if part.address else ''} ({seconds:.1f} s)")
+
+        return Step(name, action, after=("work pool",) if name == "worker" else ())
+
+    return [
+        starts("prefect"),
+        starts("aws"),
+        starts("snowflake"),
+        Step("prefect template", lambda _: keep_template(settings), after=("prefect",)),
+        Step("work pool", bootstrap.create_work_pool, after=("prefect", "prefect template")),
+        starts("worker"),
+        Step("aws resources", bootstrap.create_aws_resources, after=("aws",)),
+        Step("warehouse", bootstrap.create_warehouse, after=("aws resources", "snowflake")),
+        Step("deployments", bootstrap.register_deployments, after=("work pool", "aws resources")),
+    ]
+
+
+def _stop_leftovers(supervisor: Supervisor, parts: tuple[Part, ...], report: Report) -> None:
+    """Without AWS the lake is gone, and a warehouse that knows more than the lake would be a lie."""
+    if any(supervisor.process(part) for part in parts):
+        report("aws is gone and its buckets with it: lake, warehouse and run history start empty again")
+    supervisor.stop_everything()
+
+
+def _empty(settings: LocalSettings) -> None:
+    for directory in (settings.aws_state, settings.snowflake_state, settings.prefect_state, settings.run):
+        if directory.exists():
+            shutil.rmtree(directory)
+    for directory in (settings.aws_state, settings.snowflake_state, settings.prefect_state, settings.logs):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _alone(settings: LocalSettings) -> Iterator[None]:
+    settings.state.mkdir(parents=True, exist_ok=True)
+    path = settings.state / "lock"
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyUnderWay(
+                f"another `up` or `down` is at work in {settings.state}: wait until it is done"
+            ) from None
+        yield
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and a closed terminal end `up` as Ctrl-C does: with everything put back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,68 @@
+"""What a process must have in its environment to work against the local cloud instead of the real one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from local import resources
+from local.settings import LOOPBACK, REPOSITORY, LocalSettings
+
+# A profile, a session token or a proxy of the user's would send a request meant for this machine elsewhere.
+MISLEADING = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ENDPOINT_URL_S3",
+    "PREFECT_API_KEY",
+    "PREFECT_PROFILE",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+)
+
+
+def environment(settings: LocalSettings | None = None) -> dict[str, str]:
+    settings = settings or LocalSettings()
+    return {
+        "AWS_ENDPOINT_URL": settings.aws_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": resources.REGION,
+        "AWS_REGION": resources.REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PREFECT_API_URL": settings.prefect_api_url,
+        "PREFECT_HOME": str(settings.prefect_state),
+        "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": resources.RESULTS.block,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "HIGHWATER_LAKE_BUCKET": resources.LAKE.name,
+        "HIGHWATER_ARTIFACTS_BUCKET": resources.ARTIFACTS.name,
+        "HIGHWATER_LEDGER_TABLE": resources.LEDGER.name,
+        "HIGHWATER_ALERTS_TOPIC": resources.ALERTS.name,
+        "HIGHWATER_CURATE_JOB": resources.CURATE.name,
+        "HIGHWATER_SNOWFLAKE_SECRET": resources.SNOWFLAKE_SECRET.name,
+        "HIGHWATER_DATABASE": resources.WAREHOUSE.name,
+        "HIGHWATER_WORK_POOL": resources.WORK_POOL.name,
+        "HIGHWATER_CODE": str(REPOSITORY),
+        "NO_PROXY": f"{LOOPBACK},localhost",
+        "no_proxy": f"{LOOPBACK},localhost",
+        **settings.as_environment(),
+    }
+
+
+def process_environment(
+    settings: LocalSettings, inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The whole environment of a process that belongs to the local cloud."""
+    inherited = os.environ if inherited is None else inherited
+    kept = {name: value for name, value in inherited.items() if name not in MISLEADING}
+    return {**kept, **environment(settings)}
+
+
+def shell_exports(settings: LocalSettings) -> str:
+    """Lines for `eval "$(python -m local env)"`."""
+    unset = "unset " + " ".join(MISLEADING)
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(settings).items()]
+    return "\n".join([unset, *exports])

@@ -1,0 +1,127 @@
+"""Detached processes that can be found again: after `up` has ended, after a crash, after a reboot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+# Every process of a local cloud inherits this, so those whose parents died are still found.
+MARK = "HIGHWATER_LOCAL_CLOUD"
+
+# psutil derives the time from the boot time, which shifts a little when the clock is set.
+_SAME_START_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class PidFile:
+    pid: int
+    create_time: float
+    argv: tuple[str, ...]
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, path: Path) -> PidFile | None:
+        try:
+            content = json.loads(path.read_text())
+            return cls(int(content["pid"]), float(content["create_time"]), tuple(content["argv"]))
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    def process(self) -> psutil.Process | None:
+        """The process that was recorded, never another one that was given its number since."""
+        try:
+            process = psutil.Process(self.pid)
+            is_same = abs(process.create_time() - self.create_time) < _SAME_START_SECONDS
+        except psutil.NoSuchProcess:
+            return None
+        return process if is_same and is_alive(process) else None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def spawn(
+    argv: Sequence[str], environment: Mapping[str, str], state: Path, log: Path, directory: Path
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own: it outlives us, and Ctrl-C in our terminal does not reach it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        output.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(argv)}\n".encode())
+        output.flush()
+        return subprocess.Popen(
+            argv,
+            env={**environment, MARK: str(state)},
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def record(process: subprocess.Popen[bytes], argv: Sequence[str], path: Path) -> float:
+    """Note down what was started; returns when that was."""
+    created: float = psutil.Process(process.pid).create_time()
+    PidFile(process.pid, created, tuple(argv)).write(path)
+    return created
+
+
+def marked(state: Path) -> list[psutil.Process]:
+    """All processes of the local cloud that keeps its state there, whoever their parents are now."""
+    ours = _ourselves()
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid not in ours and process.environ().get(MARK) == str(state):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue  # not ours to read, so not ours to stop
+    return found
+
+
+def tree(root: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def stop(processes: Iterable[psutil.Process], grace: float) -> int:
+    """End processes with all their descendants: asked first, then killed. How many there were."""
+    spared = _ourselves()
+    targets = {p for process in processes for p in tree(process) if p.pid not in spared}
+    targets = {process for process in targets if is_alive(process)}
+    for process in targets:
+        _signal(process, kill=False)
+    _, alive = psutil.wait_procs(targets, timeout=grace)
+    remaining = {p for process in alive for p in tree(process)}
+    for process in remaining:
+        _signal(process, kill=True)
+    psutil.wait_procs(remaining, timeout=grace)
+    return len(targets)
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    try:
+        process.kill() if kill else process.terminate()
+    except psutil.NoSuchProcess:
+        return
+
+
+def _ourselves() -> set[int]:
+    me = psutil.Process(os.getpid())
+    return {me.pid, *(parent.pid for parent in me.parents())}

@@ -1,0 +1,141 @@
+"""Everything that the local cloud creates when it starts, in one place. The CDK stacks must agree with these names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+REGION: Final = "ap-south-1"
+ACCOUNT_ID = "123456789012"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    name: str
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    hash_key: str
+
+
+@dataclass(frozen=True)
+class Topic:
+    name: str
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Local only: a subscriber, so that `python -m local alerts` can show what was published."""
+
+    name: str
+    topic: Topic
+
+
+@dataclass(frozen=True)
+class GlueDatabase:
+    name: str
+    location: str
+
+
+@dataclass(frozen=True)
+class GlueJob:
+    name: str
+    script: str
+    extra_py_files: str
+    glue_version: str
+    worker_type: Literal["G.1X", "G.2X", "G.4X"]
+    workers: int
+    timeout_minutes: int
+    max_concurrent_runs: int
+
+    @property
+    def role(self) -> str:
+        return f"arn:aws:iam::{ACCOUNT_ID}:role/{self.name}"
+
+
+@dataclass(frozen=True)
+class SnowflakeSecret:
+    name: str
+    account: str
+    user: str
+    role: str
+    warehouse: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class SnowflakeDatabase:
+    name: str
+    schemas: tuple[str, ...]
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class WorkPool:
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class ResultStorage:
+    """A Prefect S3Bucket block: results outlive the machine that computed them."""
+
+    name: str
+    credentials: str
+    bucket: Bucket
+    folder: str
+
+    @property
+    def block(self) -> str:
+        return f"s3-bucket/{self.name}"
+
+
+LAKE = Bucket("highwater-lake")
+ARTIFACTS = Bucket("highwater-artifacts")
+LEDGER = Table("highwater-ledger", hash_key="id")
+ALERTS = Topic("highwater-alerts")
+ALERTS_SEEN = Queue("highwater-alerts-local", ALERTS)
+CURATED = GlueDatabase("curated", f"s3://{LAKE.name}/curated")
+QUARANTINE = GlueDatabase("quarantine", f"s3://{LAKE.name}/quarantine")
+CURATE = GlueJob(
+    name="highwater-curate",
+    script=f"s3://{ARTIFACTS.name}/glue/curate.py",
+    extra_py_files=f"s3://{ARTIFACTS.name}/glue/highwater.zip",
+    glue_version="5.1",
+    worker_type="G.1X",
+    workers=2,
+    timeout_minutes=120,
+    max_concurrent_runs=4,
+)
+SNOWFLAKE_SECRET = SnowflakeSecret(
+    name="highwater/snowflake",
+    account="highwater-local",
+    user="HIGHWATER_WORKER",
+    role="HIGHWATER_TRANSFORMER",
+    warehouse="HIGHWATER_TRANSFORM_WH",
+)
+WAREHOUSE = SnowflakeDatabase(
+    name="HIGHWATER",
+    schemas=("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING"),
+    stages=(Stage("HIGHWATER.CURATED.LAKE", f"s3://{LAKE.name}/"),),
+)
+WORK_POOL = WorkPool("highwater-local", type="process")
+RESULTS = ResultStorage("highwater-results", credentials="highwater-aws", bucket=ARTIFACTS, folder="results")
+
+BUCKETS = (LAKE, ARTIFACTS)
+TABLES = (LEDGER,)
+TOPICS = (ALERTS,)
+QUEUES = (ALERTS_SEEN,)
+GLUE_DATABASES = (CURATED, QUARANTINE)
+GLUE_JOBS = (CURATE,)

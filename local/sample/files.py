@@ -1,0 +1,115 @@
+"""Where raw files go: a directory tree or a bucket, by way of a cache of what was generated before."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from local.sample.generate import generate_with_truth
+from local.sample.profile import Profile
+from local.sample.truth import Truth
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+UPLOAD_THREADS = 8
+TRUTH_FILE = "_truth.json"
+
+
+class Sink(Protocol):
+    def put_all(self, files: Iterator[tuple[str, Path]]) -> int:
+        """Takes (key, file) pairs and says how many."""
+
+
+@dataclass(frozen=True)
+class DirectorySink:
+    root: Path
+
+    def put_all(self, files: Iterator[tuple[str, Path]]) -> int:
+        count = 0
+        for key, source in files:
+            target = self.root / key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            count += 1
+        return count
+
+
+@dataclass(frozen=True)
+class BucketSink:
+    bucket: str
+    client: S3Client
+
+    def put_all(self, files: Iterator[tuple[str, Path]]) -> int:
+        def put(item: tuple[str, Path]) -> None:
+            key, source = item
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=source.read_bytes())
+
+        with ThreadPoolExecutor(UPLOAD_THREADS) as threads:
+            return sum(1 for _ in threads.map(put, files))
+
+
+@dataclass(frozen=True)
+class Written:
+    files: int
+    truth: Truth
+
+
+def write(profile: Profile, sink: Sink, cache: Path | None = None) -> Written:
+    tree = cached_tree(profile, cache)
+    files = sorted((path.relative_to(tree).as_posix(), path) for path in tree.glob("raw/**/*.parquet"))
+    return Written(sink.put_all(iter(files)), Truth.from_json((tree / TRUTH_FILE).read_text()))
+
+
+def cached_tree(profile: Profile, cache: Path | None = None) -> Path:
+    """The profile's files on disk; generated when this code has not yet done so."""
+    cache = default_cache() if cache is None else cache
+    tree = cache / f"sample-{_fingerprint(profile)}"
+    if tree.exists():
+        return tree
+    cache.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=cache))
+    try:
+        _fill(unfinished, profile)
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(tree)
+        except OSError:
+            # Someone else finished the same tree first; theirs is as good.
+            if not tree.exists():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return tree
+
+
+def default_cache() -> Path:
+    return Path(os.environ.get("HIGHWATER_LOCAL_STATE", ".local")) / "cache"
+
+
+def _fill(tree: Path, profile: Profile) -> None:
+    files, truth = generate_with_truth(profile)
+    for file in files:
+        target = tree / file.key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(file.table, target, compression="snappy")
+    (tree / TRUTH_FILE).write_text(truth.to_json())
+
+
+def _fingerprint(profile: Profile) -> str:
+    """Of the profile, of this package's code and of the libraries whose output could change."""
+    digest = hashlib.sha256(f"{profile!r} numpy {np.__version__} pyarrow {pa.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,104 @@
+"""From a profile to raw files, in the order of days, as the source systems would have delivered them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from local.sample.catalogue import Catalogue
+from local.sample.customers import Customers
+from local.sample.demand import Demand
+from local.sample.inventory import inventory_table
+from local.sample.market import MarketPanel, sunday_of
+from local.sample.masters import Masters
+from local.sample.orders import OrderBook
+from local.sample.profile import Profile
+from local.sample.promo_calendar import FUTURE_WEEKS, PAST_WEEKS, PromoCalendar
+from local.sample.promotions import Plan
+from local.sample.sales import SalesDesk
+from local.sample.stock import IntArray, simulate
+from local.sample.timeline import days_from, iso_label, monday, stock_take_before, week_of
+from local.sample.truth import Truth
+
+
+@dataclass(frozen=True)
+class RawFile:
+    key: str
+    table: pa.Table
+
+
+def generate(profile: Profile) -> Iterator[RawFile]:
+    """Every raw file of the profile, a day at a time."""
+    return _History(profile, Truth()).files()
+
+
+def generate_with_truth(profile: Profile) -> tuple[Iterator[RawFile], Truth]:
+    """The truth is complete once the files have been read to the end."""
+    truth = Truth()
+    return _History(profile, truth).files(), truth
+
+
+def truth(profile: Profile) -> Truth:
+    files, figures = generate_with_truth(profile)
+    deque(files, maxlen=0)
+    return figures
+
+
+class _History:
+    """Starts a week before the profile: the first daily run reads the market week that ended before it."""
+
+    def __init__(self, profile: Profile, truth: Truth) -> None:
+        self._profile, self._truth = profile, truth
+        self._catalogue = Catalogue(profile)
+        self._customers = Customers(profile)
+        self._first_monday = monday(week_of(profile.start) - 1)
+        first_planned = min(
+            week_of(stock_take_before(self._first_monday)) - 2, week_of(profile.start) - PAST_WEEKS
+        )
+        last_planned = week_of(profile.end) + FUTURE_WEEKS + 1
+        self._plan = Plan(profile, self._catalogue, first_planned, last_planned)
+        self._demand = Demand(profile, self._catalogue, self._plan)
+        self._stock = {
+            stock.day: stock for stock in simulate(profile, self._catalogue, self._demand, self._first_monday)
+        }
+
+    def files(self) -> Iterator[RawFile]:
+        book = OrderBook(self._profile, self._catalogue, self._customers, self._plan)
+        desk = SalesDesk(self._profile, self._catalogue, self._truth)
+        panel = MarketPanel(self._profile, self._catalogue, self._demand, self._truth)
+        masters = Masters(self._profile, self._catalogue, self._customers, self._truth)
+        calendar = PromoCalendar(self._profile, self._catalogue, self._plan, self._demand, self._truth)
+        for day in days_from(self._first_monday, self._profile.end):
+            if day.weekday() == 0 and day > self._first_monday:
+                promotions = calendar.table(day)
+                yield RawFile(
+                    f"raw/trade_promotions/promo_calendar/{_day(day)}/part-00000.parquet", promotions
+                )
+                for name, table in masters.tables(day):
+                    yield RawFile(f"raw/sap/masters/{name}/{_day(day)}/part-00000.parquet", table)
+            if day >= self._profile.start:
+                for number, table in enumerate(desk.files(day, book.lines(self._stock[day]))):
+                    yield RawFile(f"raw/sap/sales_orders/{_day(day)}/part-{number:05d}.parquet", table)
+                yield RawFile(f"raw/sap/inventory/{_day(day)}/part-00000.parquet", self._inventory(day))
+            week = week_of(day)
+            if day == sunday_of(week):
+                market = panel.table(week, self._sold_in(week))
+                yield RawFile(f"raw/nielsen/market_share/week={iso_label(week)}/part-00000.parquet", market)
+
+    def _inventory(self, day: date) -> pa.Table:
+        yesterday = self._stock[day - timedelta(days=1)] if day > self._profile.start else None
+        return inventory_table(self._profile, self._catalogue, self._stock[day], yesterday, self._truth)
+
+    def _sold_in(self, week: int) -> IntArray:
+        days = days_from(monday(week), sunday_of(week))
+        sold: IntArray = np.sum([self._stock[day].sold for day in days], axis=0)
+        return sold
+
+
+def _day(day: date) -> str:
+    return f"year={day.year:04d}/month={day.month:02d}/day={day.day:02d}"

@@ -1,0 +1,76 @@
+"""A delivery before it becomes a file: typed columns with single cells overwritten.
+
+Source systems write the same rows typed on one day and all as text on another; a cell that its type
+cannot hold ("5 pcs" as a quantity) exists only where the column is delivered as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Cell = str | int | float | date | None
+AnyArray = NDArray[np.generic] | NDArray[np.object_]
+
+
+class Sheet:
+    def __init__(self, types: Mapping[str, pa.DataType], columns: Mapping[str, AnyArray]) -> None:
+        self.types, self.columns = types, columns
+        self.rows = len(next(iter(columns.values())))
+        self._cells: dict[str, dict[int, Cell]] = {}
+
+    def put(self, column: str, row: int, cell: Cell) -> None:
+        self._cells.setdefault(column, {})[row] = cell
+
+    def is_put(self, column: str, row: int) -> bool:
+        return row in self._cells.get(column, {})
+
+    def respell(self, column: str, rows: Sequence[int] | NDArray[np.int64], how: int) -> None:
+        """Writes codes as careless people do; defects already put are left alone."""
+        for number, row in enumerate(rows):
+            if not self.is_put(column, int(row)):
+                value = str(self.columns[column][row])
+                lower, padded = value.lower(), f"  {value} "
+                self.put(column, int(row), (lower, padded, f" {lower}")[(number + how) % 3])
+
+    def table(
+        self,
+        rows: NDArray[np.int64] | None = None,
+        text: frozenset[str] = frozenset(),
+        lacks: str | None = None,
+        extra: Mapping[str, AnyArray] | None = None,
+    ) -> pa.Table:
+        """The given rows in the given order; `text` names the columns delivered as text."""
+        rows = np.arange(self.rows) if rows is None else rows
+        columns = {name: self._column(name, rows, name in text) for name in self.types if name != lacks}
+        for name, values in (extra or {}).items():
+            columns[name] = pa.array(values[rows], type=pa.string())
+        return pa.table(columns)
+
+    def _column(self, name: str, rows: NDArray[np.int64], as_text: bool) -> pa.Array:
+        type_ = self.types[name]
+        array = pa.array(self.columns[name][rows])
+        if not array.type.equals(type_):
+            array = array.cast(type_)
+        if as_text:
+            array = array.cast(pa.string())
+        cells = self._cells.get(name)
+        if not cells:
+            return array
+        values = array.to_pylist()
+        for position in np.flatnonzero(np.isin(rows, list(cells))):
+            cell = cells[int(rows[position])]
+            values[position] = _text(cell) if as_text else cell
+        return pa.array(values, type=array.type)
+
+
+def _text(cell: Cell) -> str | None:
+    if cell is None:
+        return None
+    if isinstance(cell, float) and np.isnan(cell):
+        return "NaN"
+    return cell.isoformat() if isinstance(cell, date) else str(cell)

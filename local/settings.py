@@ -1,0 +1,75 @@
+"""Where the local cloud listens and keeps its state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
+ENV_PREFIX = "HIGHWATER_LOCAL_"
+
+
+class LocalSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX)
+
+    prefect_port: int = Field(default=4600, description="Prefect's API and UI")
+    aws_port: int = Field(default=4601, description="the AWS APIs")
+    snowflake_port: int = Field(default=4602, description="Snowflake")
+    state: Path = Field(
+        default=REPOSITORY / ".local", description="directory of everything that the local cloud keeps"
+    )
+    start_timeout: float = Field(default=120, description="seconds that a part may take until it answers")
+    stop_grace: float = Field(default=3, description="seconds that a process may take to end by itself")
+
+    @field_validator("state")
+    @classmethod
+    def _absolute(cls, state: Path) -> Path:
+        return (REPOSITORY / state.expanduser()).resolve()
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.aws_port}"
+
+    @property
+    def snowflake_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.snowflake_port}"
+
+    @property
+    def prefect_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.prefect_port}"
+
+    @property
+    def prefect_api_url(self) -> str:
+        return f"{self.prefect_url}/api"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.state / "run"
+
+    @property
+    def cache(self) -> Path:
+        """What survives `down` because it only saves time."""
+        return self.state / "cache"
+
+    @property
+    def aws_state(self) -> Path:
+        return self.state / "aws"
+
+    @property
+    def snowflake_state(self) -> Path:
+        return self.state / "snowflake"
+
+    @property
+    def prefect_state(self) -> Path:
+        return self.state / "prefect"
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that give another process these same settings."""
+        return {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in self.model_dump().items()}

@@ -1,0 +1,164 @@
+"""fakesnow's HTTP server with our sessions behind it, and with the lake's S3 within reach of COPY INTO."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import fakesnow.server
+import psutil
+import uvicorn
+from fsspec.implementations.arrow import ArrowFSWrapper
+from pyarrow.fs import S3FileSystem
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.snowflake.session import Account, Session
+
+log = logging.getLogger("local.snowflake")
+
+LOOPBACK = "127.0.0.1"
+DUCKDB_MEMORY = "2GB"
+SECONDS_BETWEEN_LOOKS_AT_CLIENTS = 1.0
+
+
+class LakeFileSystem(ArrowFSWrapper):  # type: ignore[misc]
+    """DuckDB's own S3 reader is an extension from the internet; this one speaks to the local endpoint."""
+
+    protocol = "s3"
+
+
+def serve(port: int, state: Path, aws_endpoint: str) -> None:
+    databases = state / "databases"
+    databases.mkdir(parents=True, exist_ok=True)
+    account = open_account(databases, aws_endpoint)
+    fakesnow.server.shared_fs = account
+    uvicorn.run(application(), host=LOOPBACK, port=port, log_level="warning", access_log=False)
+    account.duck_conn.close()
+
+
+def open_account(databases: Path, aws_endpoint: str) -> Account:
+    account = Account(str(databases))
+    spill = databases / "spill"
+    account.duck_conn.execute(f"SET GLOBAL memory_limit = '{DUCKDB_MEMORY}'")
+    account.duck_conn.execute(f"SET GLOBAL temp_directory = '{spill}'")
+    lake = S3FileSystem(
+        endpoint_override=aws_endpoint,
+        scheme="http",
+        access_key="local",
+        secret_key="local",  # noqa: S106  # the local S3 takes any
+        region="ap-south-1",
+    )
+    account.duck_conn.register_filesystem(LakeFileSystem(lake))
+    for file in sorted(databases.glob("*.db")):
+        account.attach(file.stem)
+    return account
+
+
+def application() -> Starlette:
+    replaced = {"/session/v1/login-request": login, "/queries/v1/query-request": query}
+    routes = [Route(path, handler, methods=["POST"]) for path, handler in replaced.items()]
+    kept = [route for route in fakesnow.server.routes if route.path not in replaced]
+    return Starlette(routes=[*routes, *kept, Route("/health", health)], lifespan=_watching_clients)
+
+
+async def health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def login(request: Request) -> Response:
+    response: Response = await fakesnow.server.login_request(request)
+    token = json.loads(bytes(response.body))["data"]["token"]
+    session = fakesnow.server.sessions[token]
+    parameters = await _session_parameters(request)
+    if isinstance(session, Session):
+        session.query_tag = str(parameters.get("QUERY_TAG", ""))
+    return response
+
+
+async def _session_parameters(request: Request) -> dict[str, object]:
+    body = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    parameters: dict[str, object] = json.loads(body)["data"].get("SESSION_PARAMETERS") or {}
+    return parameters
+
+
+async def query(request: Request) -> Response:
+    response: Response = await _answered(request)
+    session = _session_of(request)
+    if session and session.in_transaction and session.client is None and request.client:
+        session.client = await run_in_threadpool(process_that_connected_from, request.client.port)
+    return response
+
+
+async def _answered(request: Request) -> Response:
+    """A failure is an answer: HTTP 500 would make the connector ask again for minutes."""
+    try:
+        response: Response = await fakesnow.server.query_request(request)
+        if response.status_code != 500:
+            return response
+        message = json.loads(bytes(response.body))["message"]
+    except Exception as failure:
+        log.exception("event=statement outcome=broken")
+        message = f"{type(failure).__name__}: {failure}"
+    return JSONResponse(
+        {
+            "data": {"errorCode": "000002", "sqlState": "0A000"},
+            "code": "000002",
+            "message": f"Unsupported feature: the local Snowflake cannot run this statement: {message}",
+            "success": False,
+        }
+    )
+
+
+def _session_of(request: Request) -> Session | None:
+    with suppress(fakesnow.server.ServerError):
+        session = fakesnow.server.sessions.get(fakesnow.server.to_token(request))
+        return session if isinstance(session, Session) else None
+    return None
+
+
+def process_that_connected_from(client_port: int) -> psutil.Process | None:
+    """The process at the other end of a loopback connection, or None where the system does not tell."""
+    with suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp4"):
+            if connection.laddr and connection.laddr.port == client_port and connection.pid:
+                return psutil.Process(connection.pid)
+    return None
+
+
+@asynccontextmanager
+async def _watching_clients(_: Starlette) -> AsyncIterator[None]:
+    watch = asyncio.create_task(_roll_back_for_dead_clients())
+    yield
+    watch.cancel()
+
+
+async def _roll_back_for_dead_clients() -> None:
+    while True:
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS_AT_CLIENTS)
+        for token, session in list(fakesnow.server.sessions.items()):
+            if isinstance(session, Session) and _is_orphaned(session):
+                fakesnow.server.sessions.pop(token, None)
+                log.warning("event=transaction_abandoned tag=%r", session.query_tag)
+                await run_in_threadpool(session.abandon)
+
+
+def _is_orphaned(session: Session) -> bool:
+    return session.in_transaction and session.client is not None and not _is_alive(session.client)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

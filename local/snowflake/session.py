@@ -1,0 +1,223 @@
+"""Sessions of the local Snowflake: statements that are atomic, that wait for each other, and that fail as Snowflake's do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from typing import Any
+
+import duckdb
+import fakesnow.transforms
+import psutil
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.dialect import parse_one
+from fakesnow.instance import FakeSnow
+from snowflake.connector.cursor import DictCursor, SnowflakeCursor
+from snowflake.connector.errors import Error, ProgrammingError
+from sqlglot import Expr, exp
+
+from local.snowflake import statements
+from local.snowflake.statements import Kind, kind_of
+
+log = logging.getLogger("local.snowflake")
+
+LOCK_TIMEOUT_SECONDS = 30.0
+RESULTS_KEPT_FOR_RESULT_SCAN = 64
+
+_WRITERS = threading.Lock()
+
+# The one step of fakesnow's fixed chain of rewrites that has to be another.
+fakesnow.transforms.numeric_agg_implicit_cast = statements.exact_aggregate
+
+
+class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
+    """All databases of the local Snowflake. Unlike stock fakesnow, connecting creates neither database nor schema."""
+
+    def __init__(self, db_path: str) -> None:
+        super().__init__(
+            create_database_on_connect=False,
+            create_schema_on_connect=False,
+            db_path=db_path,
+        )
+        self.results_cache = RecentResults()
+
+    def attach(self, database: str) -> None:
+        """Open a database that an earlier server left on disk."""
+        FakeSnowflakeConnection(self.duck_conn.cursor(), {}, database, db_path=self.db_path).close()
+
+    def connect(
+        self,
+        database: str | None = None,
+        schema: str | None = None,
+        **options: Any,
+    ) -> Session:
+        options.pop("nop_regexes", None)  # a client could have failures passed over as successes
+        return Session(
+            self.duck_conn.cursor(),
+            self.results_cache,
+            database,
+            schema,
+            create_database=self.create_database_on_connect,
+            create_schema=self.create_schema_on_connect,
+            db_path=self.db_path,
+            **options,
+        )
+
+
+class RecentResults(OrderedDict[str, tuple[Any, ...]]):
+    """fakesnow keeps every result for RESULT_SCAN; a server that runs for days must forget."""
+
+    def __setitem__(self, query_id: str, result: tuple[Any, ...]) -> None:
+        super().__setitem__(query_id, result)
+        while len(self) > RESULTS_KEPT_FOR_RESULT_SCAN:
+            self.popitem(last=False)
+
+
+class Session(FakeSnowflakeConnection):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.query_tag = ""
+        self.client: psutil.Process | None = None
+        self.has_begun = False
+
+    def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> Statement:
+        return Statement(conn=self, duck_conn=self._duck_conn, use_dict_result=cursor_class == DictCursor)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.has_begun or self._in_transaction
+
+    def abandon(self) -> None:
+        """Undo what a client that is gone had begun, so that nobody waits for it."""
+        self._duck_conn.interrupt()
+        if self.in_transaction:
+            self._duck_conn.rollback()
+        self.close()
+
+
+class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
+    _conn: Session
+
+    def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> FakeSnowflakeCursor:
+        started = time.monotonic()
+        outcome = "failed"
+        try:
+            self._run(command, params, *args, **kwargs)
+            outcome = "ok"
+            return self
+        finally:
+            log.info(
+                "event=statement outcome=%s seconds=%.3f rows=%s tag=%r sql=%r",
+                outcome,
+                time.monotonic() - started,
+                self._rowcount,
+                self._conn.query_tag,
+                " ".join(command.split())[:200],
+            )
+
+    def _run(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
+        statement = parse_one(command)
+        statements.refuse_what_would_be_pretended(statement)
+        kind = kind_of(statement)
+        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+        while True:
+            try:
+                if kind in (Kind.WRITE, Kind.DDL):
+                    with _WRITERS:
+                        self._write(kind, command, params, *args, **kwargs)
+                else:
+                    super().execute(command, params, *args, **kwargs)
+                break
+            except Error:
+                raise
+            except duckdb.TransactionException as conflict:
+                if "onflict" not in str(conflict):
+                    raise _as_snowflake_error(conflict) from conflict
+                if self._conn.in_transaction or time.monotonic() > deadline:
+                    raise _locked(conflict) from conflict
+                time.sleep(0.1)
+            except Exception as failure:
+                raise _as_snowflake_error(failure) from failure
+        if kind in (Kind.BEGIN, Kind.END):
+            self._conn.has_begun = kind is Kind.BEGIN
+
+    def _write(self, kind: Kind, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
+        """One statement, all or nothing, though fakesnow runs MERGE and COPY as several DuckDB statements."""
+        if kind is Kind.DDL and self._conn.has_begun:
+            self._duck_conn.commit()
+            self._conn.has_begun = False
+        if kind is Kind.DDL or self._conn.has_begun or not self._conn._autocommit:
+            super().execute(command, params, *args, **kwargs)
+            return
+        self._duck_conn.begin()
+        try:
+            super().execute(command, params, *args, **kwargs)
+            self._duck_conn.commit()
+        except BaseException:
+            self._duck_conn.rollback()
+            raise
+
+    def _transform_explode(self, expression: Expr) -> list[Expr]:
+        if isinstance(expression, exp.Merge):
+            return statements.merge_statements(expression)
+        exploded: list[Expr] = super()._transform_explode(expression)
+        return exploded
+
+    def _transform(self, expression: Expr, params: Any) -> Expr:
+        transformed: Expr = super()._transform(statements.faithful(expression), params)
+        return transformed
+
+    def _execute(self, transformed: Expr, params: Any = None) -> None:
+        if "update_clauses" in transformed.args:
+            # Not through fakesnow, which would note a new table in another DuckDB file: one transaction, one file.
+            self._duck_conn.execute(transformed.sql(dialect="duckdb"), params)
+            if update_clauses := transformed.args["update_clauses"]:
+                self._refuse_ambiguous_update(update_clauses)
+            return
+        super()._execute(transformed, params)
+
+    def _refuse_ambiguous_update(self, update_clauses: list[int]) -> None:
+        """ERROR_ON_NONDETERMINISTIC_MERGE, Snowflake's default: DuckDB would take any one of the rows."""
+        row = statements.MERGE_TARGET_ROW
+        updates = ", ".join(str(clause) for clause in update_clauses)
+        ambiguous = self._duck_conn.execute(
+            f"SELECT count(*) FROM (SELECT {row} FROM merge_candidates WHERE {row} IS NOT NULL"
+            f" GROUP BY {row} HAVING count(*) > 1 AND bool_or(merge_op IN ({updates})))"
+        ).fetchone()
+        if ambiguous and ambiguous[0]:
+            raise ProgrammingError(
+                msg=f"Duplicate row detected during DML action: {ambiguous[0]} target row(s) match several source rows",
+                errno=100090,
+                sqlstate="42P18",
+            )
+
+
+def _locked(conflict: duckdb.Error) -> ProgrammingError:
+    return ProgrammingError(
+        msg=f"Statement waited for a lock that another transaction holds, and gave up: {conflict}",
+        errno=625,
+        sqlstate="57014",
+    )
+
+
+def _as_snowflake_error(failure: Exception) -> ProgrammingError:
+    """fakesnow answers HTTP 500 to what it did not foresee, and the connector then retries for minutes."""
+    message = str(failure).split("\n")[0]
+    if statements.DIVISION_BY_ZERO in message:
+        return ProgrammingError(msg=statements.DIVISION_BY_ZERO, errno=100051, sqlstate="22012")
+    if isinstance(failure, duckdb.BinderException):
+        return ProgrammingError(msg=f"SQL compilation error: {message}", errno=904, sqlstate="42000")
+    if isinstance(failure, duckdb.CatalogException):
+        return ProgrammingError(msg=f"SQL compilation error: {message}", errno=2003, sqlstate="42S02")
+    if isinstance(failure, duckdb.ConstraintException):
+        if "CHECK" in message:
+            return ProgrammingError(
+                msg=f"String is too long and would be truncated: {message}", errno=100078, sqlstate="22000"
+            )
+        return ProgrammingError(
+            msg=f"NULL result in a non-nullable column: {message}", errno=100072, sqlstate="22000"
+        )
+    return statements.unsupported(f"this statement ({type(failure).__name__}: {message})")

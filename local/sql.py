@@ -1,0 +1,79 @@
+"""`python -m local sql "select …"`: one statement on the local Snowflake, logged in as a worker would be."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import snowflake.connector
+from cryptography.hazmat.primitives import serialization
+
+from local import resources
+from local.aws_resources import session
+from local.settings import LocalSettings
+
+
+@dataclass(frozen=True)
+class Result:
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+    def as_csv(self) -> str:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return text.getvalue().rstrip("\n")
+
+    def as_table(self) -> str:
+        cells = [self.columns, *([_shown(value) for value in row] for row in self.rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
+        rule = "  ".join("-" * width for width in widths)
+        numeric = [_is_numeric([row[i] for row in self.rows]) for i in range(len(self.columns))]
+        lines = ["  ".join(_aligned(row, widths, numeric)).rstrip() for row in cells]
+        count = f"({len(self.rows)} row{'' if len(self.rows) == 1 else 's'})"
+        return "\n".join([lines[0], rule, *lines[1:], count])
+
+
+def query(statement: str, settings: LocalSettings | None = None) -> Result:
+    with connect(settings or LocalSettings()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        return Result(
+            [column.name for column in cursor.description or []],
+            [tuple(row) for row in cursor.fetchall() if not isinstance(row, dict)],
+        )
+
+
+def connect(settings: LocalSettings) -> snowflake.connector.SnowflakeConnection:
+    secrets = session(settings).client("secretsmanager", endpoint_url=settings.aws_url)
+    secret = json.loads(secrets.get_secret_value(SecretId=resources.SNOWFLAKE_SECRET.name)["SecretString"])
+    key = serialization.load_pem_private_key(secret.pop("private_key").encode(), password=None)
+    return snowflake.connector.connect(
+        **secret,
+        private_key=key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+        session_parameters={"QUERY_TAG": "local sql"},
+        login_timeout=30,
+        network_timeout=120,
+    )
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    return all(value is None or hasattr(value, "__float__") for value in values)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> list[str]:
+    return [
+        cell.rjust(width) if right else cell.ljust(width)
+        for cell, width, right in zip(row, widths, numeric, strict=True)
+    ]

@@ -1,0 +1,180 @@
+"""From landed files to judged, unpublished Parquet: one Glue run for a group of datasets.
+
+The work's id is made of its inputs and of the snapshot that it builds on. The same question asked again, by a retry or
+by a new run after a crash, finds the same job and its answer; a question about changed data is a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from contracts.catalog import contract
+from tasks import aws, glue, lake, landing
+from tasks.landing import Slice
+from tasks.settings import settings
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The figures of one dataset, for a raw date or in all."""
+
+    rows_raw: int
+    rows_published: int
+    rows_superseded: int
+    rows_quarantined: int
+    repeats: int
+    nulls: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, figures: dict[str, Any]) -> Counts:
+        return cls(
+            rows_raw=figures["rows_raw"],
+            rows_published=figures["rows_published"],
+            rows_superseded=figures["rows_superseded"],
+            rows_quarantined=figures["rows_quarantined"],
+            repeats=figures["repeats"],
+            nulls=dict(figures.get("nulls", {})),
+        )
+
+    def balances(self) -> bool:
+        return self.rows_raw == self.rows_published + self.rows_superseded + self.rows_quarantined
+
+
+@dataclass(frozen=True)
+class Curated:
+    """One dataset's slice, cleaned and versioned, not yet visible to anyone."""
+
+    slice: Slice
+    work: str
+    base: int | None
+    output: str
+    total: Counts
+    by_date: dict[date, Counts]
+    reasons: dict[str, int]
+    uncast: dict[str, int]
+    touched_files: tuple[str, ...]
+    job_run_id: str | None
+    figures_address: str
+    unchanged: bool = False
+
+    @property
+    def dataset(self) -> str:
+        return self.slice.dataset
+
+
+def location(namespace: str, dataset: str) -> str:
+    return f"s3://{settings().lake_bucket}/{namespace}/{dataset}"
+
+
+def work_of(slice_: Slice, base: int | None) -> str:
+    parts = (slice_.dataset, slice_.fingerprint(), str(base), settings().code_version)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def unchanged(slice_: Slice) -> Curated | None:
+    """The slice's figures from its publication, if nothing else was published for the dataset since then."""
+    table = lake.load(lake.CURATED, slice_.dataset)
+    last = lake.last_notes(table)
+    if table is None or last.get("input") != slice_.fingerprint():
+        return None
+    address = last["figures"]
+    figures = _read_json(address)["datasets"][slice_.dataset]
+    return _curated(
+        slice_, last["work"], lake.snapshot_id(table), "", figures, address, job_run_id=None, unchanged=True
+    )
+
+
+def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:
+    """Run the job over the slices and read its figures. Nothing that it writes is visible to anyone yet."""
+    slices = list(slices)
+    tables = {s.dataset: lake.load(lake.CURATED, s.dataset) for s in slices}
+    bases = {name: lake.snapshot_id(table) for name, table in tables.items()}
+    works = {s.dataset: work_of(s, bases[s.dataset]) for s in slices}
+    group = hashlib.sha256(" ".join(sorted(works.values())).encode()).hexdigest()[:24]
+
+    def address(attempt: int, name: str) -> str:
+        return f"runs/{group}-{attempt}/{name}"
+
+    def output(dataset: str, attempt: int) -> str:
+        return f"{location(lake.CURATED, dataset)}/data/{works[dataset]}-{attempt}"
+
+    def arguments(attempt: int) -> dict[str, str]:
+        bucket = settings().lake_bucket
+        manifest = {
+            "run_id": run_id,
+            "datasets": [
+                {
+                    "dataset": s.dataset,
+                    "contract_version": contract(s.dataset).version,
+                    "output": output(s.dataset, attempt),
+                    "inputs": [file.for_manifest() for file in s.inputs],
+                    "history": sorted(f.file_path for f in lake.live_files(tables[s.dataset])),
+                }
+                for s in slices
+            ],
+        }
+        return {
+            "--manifest": landing.write_manifest(bucket, address(attempt, "manifest.json"), manifest),
+            "--figures": f"s3://{bucket}/{address(attempt, 'figures.json')}",
+        }
+
+    entry = glue.run_job(settings().ledger_table, settings().curate_job, f"curate/{group}", arguments, run_id)
+    figures_address = f"s3://{settings().lake_bucket}/{address(entry.attempt, 'figures.json')}"
+    figures = _read_json(figures_address)["datasets"]
+    return [
+        _curated(
+            s,
+            works[s.dataset],
+            bases[s.dataset],
+            output(s.dataset, entry.attempt),
+            figures[s.dataset],
+            figures_address,
+            job_run_id=entry.job_run_id,
+        )
+        for s in slices
+    ]
+
+
+def _curated(
+    slice_: Slice,
+    work: str,
+    base: int | None,
+    output: str,
+    figures: dict[str, Any],
+    figures_address: str,
+    *,
+    job_run_id: str | None,
+    unchanged: bool = False,
+) -> Curated:
+    return Curated(
+        slice=slice_,
+        work=work,
+        base=base,
+        output=output,
+        total=Counts.read(figures),
+        by_date={date.fromisoformat(d): Counts.read(f) for d, f in sorted(figures["by_date"].items())},
+        reasons=dict(figures["reasons"]),
+        uncast=dict(figures["uncast"]),
+        touched_files=tuple(figures["touched_files"]),
+        job_run_id=job_run_id,
+        figures_address=figures_address,
+        unchanged=unchanged,
+    )
+
+
+def _read_json(address: str) -> Any:
+    bucket, key = aws.split(address)
+    return json.loads(aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def output_files(curated: Curated, folder: str) -> tuple[str, ...]:
+    """The Parquet files that the job wrote into a folder of its output."""
+    bucket, prefix = aws.split(f"{curated.output}/{folder}/")
+    pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
+    return tuple(sorted(f"s3://{bucket}/{key}" for key in keys if key.endswith(".parquet")))

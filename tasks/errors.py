@@ -1,0 +1,90 @@
+"""Four kinds of failure, one class each: who reads a message learns what failed, on which input, and what to do.
+
+The kind decides what happens next, so it is chosen where the failure is understood, never guessed from a traceback:
+transient failures are retried, the others never; each kind has its alert severity.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as AwsConnectionError
+from prefect.tasks import exponential_backoff
+
+Severity = Literal["INFO", "WARNING", "HIGH", "CRITICAL"]
+
+
+class HighwaterError(Exception):
+    """A failure that we understand. Its text is the alert's text."""
+
+    severity: ClassVar[Severity] = "HIGH"
+
+
+class TransientError(HighwaterError):
+    """It may work in a moment: throttling, a dropped connection, a commit lost to a concurrent one."""
+
+
+class DataError(HighwaterError):
+    """An input is not what the contract says; trying again gives the same answer."""
+
+
+class SystemFault(HighwaterError):
+    """Permissions, missing resources, exhausted limits: somebody has to change the environment."""
+
+    severity: ClassVar[Severity] = "CRITICAL"
+
+
+class BusinessError(HighwaterError):
+    """A rule of ours says no: the quality gate, the model gate."""
+
+
+_TRANSIENT_CODES = frozenset(
+    {
+        "ConcurrentRunsExceededException",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "InternalServiceException",
+        "OperationTimeoutException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+
+
+def from_aws(error: Exception, doing: str) -> HighwaterError:
+    """The kind of an AWS failure, with what we were doing when it came."""
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "Unknown")
+        message = f"{doing}: {code}: {error.response.get('Error', {}).get('Message', '')}"
+        return TransientError(message) if code in _TRANSIENT_CODES else SystemFault(message)
+    if isinstance(error, (AwsConnectionError, HTTPClientError)):
+        return TransientError(f"{doing}: {error}")
+    if isinstance(error, BotoCoreError):
+        return SystemFault(f"{doing}: {error}. Check the AWS settings of this worker (region, credentials).")
+    raise error
+
+
+def is_transient(error: BaseException) -> bool:
+    return isinstance(error, TransientError)
+
+
+def retry_transient(_task: Any, _run: Any, state: Any) -> bool:
+    """Prefect's retry condition: only what may pass by itself is tried again."""
+    return is_transient(state.result(raise_on_failure=False))
+
+
+RETRY: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": retry_transient,
+}

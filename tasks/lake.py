@@ -1,0 +1,256 @@
+"""Publishing: one atomic Iceberg commit per dataset, of files that a job wrote and an audit passed.
+
+No data moves here. A commit takes the job's immutable Parquet files as they are, drops the files whose rows they
+replace, and says in the snapshot's summary which run, work and raw dates it holds: that log is what the warehouse
+replays, and what a re-run reads to see that it has nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any
+
+from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
+from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, parquet_file_to_data_file
+from pyiceberg.manifest import DataFile, ManifestEntryStatus
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+from pyiceberg.table import Table
+from pyiceberg.table.name_mapping import create_mapping_from_schema
+from pyiceberg.table.snapshots import Snapshot
+
+from tasks import aws
+from tasks.errors import TransientError
+from tasks.events import log
+
+CURATED, QUARANTINE = "curated", "quarantine"
+_PREFIX = "highwater."
+PUBLISHED_FOLDER = "/published/"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one publication changes, and what its snapshot says about it."""
+
+    work: str
+    run_id: str
+    raw_dates: tuple[date, ...]
+    contract_version: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, str]:
+        return {
+            f"{_PREFIX}work": self.work,
+            f"{_PREFIX}run-id": self.run_id,
+            f"{_PREFIX}raw-dates": ",".join(d.isoformat() for d in self.raw_dates),
+            f"{_PREFIX}contract-version": self.contract_version,
+            **{f"{_PREFIX}{name}": value for name, value in self.notes.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Published:
+    """One entry of a table's log, as the warehouse's loader needs it."""
+
+    snapshot_id: int
+    sequence: int
+    files: tuple[str, ...]
+    raw_dates: tuple[date, ...]
+    notes: dict[str, str]
+
+
+@cache
+def catalog() -> GlueCatalog:
+    # pyiceberg's own S3 client does not honour AWS_ENDPOINT_URL; boto3 does, so it is asked where S3 is.
+    s3 = aws.s3()
+    return GlueCatalog(
+        "highwater",
+        client=aws.glue(),
+        **{"s3.endpoint": s3.meta.endpoint_url, "s3.region": s3.meta.region_name},
+    )
+
+
+def load(namespace: str, dataset: str) -> Table | None:
+    try:
+        return catalog().load_table((namespace, dataset))
+    except NoSuchTableError:
+        return None
+
+
+def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:
+    if table is None or table.current_snapshot() is None:
+        return []
+    return [task.file for task in (table.scan(row_filter=where) if where else table.scan()).plan_files()]
+
+
+def snapshot_id(table: Table | None) -> int | None:
+    snapshot = table.current_snapshot() if table else None
+    return snapshot.snapshot_id if snapshot else None
+
+
+def _summary(snapshot: Snapshot) -> dict[str, str]:
+    properties = snapshot.summary.additional_properties if snapshot.summary else {}
+    return {
+        name.removeprefix(_PREFIX): value for name, value in properties.items() if name.startswith(_PREFIX)
+    }
+
+
+def _lineage(table: Table) -> list[Snapshot]:
+    """The snapshots that led to the current one, oldest first."""
+    chain: list[Snapshot] = []
+    snapshot = table.current_snapshot()
+    while snapshot is not None:
+        chain.append(snapshot)
+        snapshot = table.snapshot_by_id(snapshot.parent_snapshot_id) if snapshot.parent_snapshot_id else None
+    return chain[::-1]
+
+
+def _raw_dates(notes: dict[str, str]) -> tuple[date, ...]:
+    return tuple(date.fromisoformat(d) for d in notes.get("raw-dates", "").split(",") if d)
+
+
+def processed_raw_dates(table: Table | None) -> set[date]:
+    if table is None:
+        return set()
+    return {d for snapshot in _lineage(table) for d in _raw_dates(_summary(snapshot))}
+
+
+def last_notes(table: Table | None) -> dict[str, str]:
+    """What the newest publication says about itself."""
+    snapshot = table.current_snapshot() if table else None
+    return _summary(snapshot) if snapshot else {}
+
+
+def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
+    """The publications that came after a snapshot, oldest first.
+
+    Where that snapshot is unknown (a new warehouse, an expired snapshot) the table's live files are the log: they hold
+    one row per key, which is the state that replaying everything would reach.
+    """
+    lineage = _lineage(table)
+    ids = [snapshot.snapshot_id for snapshot in lineage]
+    if loaded in ids:
+        for snapshot in lineage[ids.index(loaded) + 1 :]:
+            yield _published(snapshot, _added_files(table, snapshot))
+    elif lineage:
+        everything = tuple(sorted(file.file_path for file in live_files(table)))
+        dates = tuple(sorted({d for snapshot in lineage for d in _raw_dates(_summary(snapshot))}))
+        latest = _published(lineage[-1], everything)
+        sightings = ",".join(filter(None, (_summary(s).get("sightings", "") for s in lineage)))
+        yield Published(
+            latest.snapshot_id, latest.sequence, everything, dates, {**latest.notes, "sightings": sightings}
+        )
+
+
+def _published(snapshot: Snapshot, files: tuple[str, ...]) -> Published:
+    notes = _summary(snapshot)
+    return Published(snapshot.snapshot_id, snapshot.sequence_number or 0, files, _raw_dates(notes), notes)
+
+
+def _added_files(table: Table, snapshot: Snapshot) -> tuple[str, ...]:
+    """The files with rows that are new in the snapshot; survivors of a rewrite were there before."""
+    added = [
+        entry.data_file.file_path
+        for manifest in snapshot.manifests(table.io)
+        if manifest.added_snapshot_id == snapshot.snapshot_id
+        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+        if entry.status == ManifestEntryStatus.ADDED and entry.snapshot_id == snapshot.snapshot_id
+    ]
+    return tuple(sorted(path for path in added if PUBLISHED_FOLDER in path))
+
+
+def publish(namespace: str, dataset: str, location: str, commit: Commit, base: int | None) -> Table | None:
+    """Commit, unless this work is in the log already. `base` is the snapshot that the work was computed from.
+
+    Raises TransientError when another run published in between: what was computed may then miss its rows.
+    """
+    table = load(namespace, dataset)
+    if table is None:
+        if not commit.added:
+            return None
+        table = _create(namespace, dataset, location, commit.added[0])
+    if any(_summary(snapshot).get("work") == commit.work for snapshot in _lineage(table)):
+        log("already published", table=f"{namespace}.{dataset}", work=commit.work)
+        return table
+    if snapshot_id(table) != base:
+        raise TransientError(
+            f"{namespace}.{dataset} changed while run {commit.run_id} was working (it started from snapshot {base}, "
+            f"now {snapshot_id(table)}): another run published. Nothing was published by this one; run it again."
+        )
+    _commit(table, commit, [file for file in live_files(table) if file.file_path in set(commit.removed)])
+    return table
+
+
+def replace_raw_dates(dataset: str, location: str, commit: Commit) -> Table | None:
+    """Make the quarantine of the commit's raw dates exactly the commit's files."""
+    table = load(QUARANTINE, dataset)
+    if table is None:
+        if not commit.added:
+            return None
+        table = _create(QUARANTINE, dataset, location, commit.added[0], partition="raw_date")
+    days = ", ".join(f"'{d.isoformat()}'" for d in commit.raw_dates)
+    stale = live_files(table, f"raw_date in ({days})") if days else []
+    if commit.added or stale:
+        _commit(table, commit, stale)
+    return table
+
+
+def _create(namespace: str, dataset: str, location: str, sample: str, partition: str | None = None) -> Table:
+    table = catalog().create_table_if_not_exists(
+        (namespace, dataset),
+        schema=_file_schema(sample),
+        location=location,
+        partition_spec=UNPARTITIONED_PARTITION_SPEC,
+        properties={"format-version": "2"},
+    )
+    with table.transaction() as change:
+        mapping = create_mapping_from_schema(table.schema())
+        change.set_properties({"schema.name-mapping.default": mapping.model_dump_json()})
+        if partition and table.spec().is_unpartitioned():
+            with change.update_spec() as spec:
+                spec.add_identity(partition)
+    return table
+
+
+def _file_schema(path: str) -> Any:
+    import pyarrow.parquet as pq
+
+    io = catalog()._load_file_io({}, path)
+    with io.new_input(path).open() as stream:
+        return pq.read_schema(stream)
+
+
+def _commit(table: Table, commit: Commit, removed: Iterable[DataFile]) -> None:
+    try:
+        with table.transaction() as change:
+            _widen(change, commit.added)
+            with change.update_snapshot(snapshot_properties=commit.summary()).overwrite() as snapshot:
+                for file in removed:
+                    snapshot.delete_data_file(file)
+                for path in commit.added:
+                    snapshot.append_data_file(
+                        parquet_file_to_data_file(table.io, change.table_metadata, path)
+                    )
+    except CommitFailedException as error:
+        raise TransientError(
+            f"{'.'.join(table.name())}: another run committed at the same moment; nothing of run {commit.run_id} was "
+            f"published ({error}). Run it again."
+        ) from error
+
+
+def _widen(change: Any, added: tuple[str, ...]) -> None:
+    """A column that the contract gained appears in the table with the first file that has it."""
+    if not added:
+        return
+    arrow = _file_schema(added[0])
+    known = {f.name for f in change.table_metadata.schema().fields}
+    if set(arrow.names) - known:
+        with change.update_schema() as schema:
+            schema.union_by_name(_pyarrow_to_schema_without_ids(arrow))
+        mapping = create_mapping_from_schema(change.table_metadata.schema())
+        change.set_properties({"schema.name-mapping.default": mapping.model_dump_json()})

@@ -1,0 +1,163 @@
+"""What has landed for a run: the exact files, judged by their footers before anything is started or written.
+
+The outcome is the run's manifest, the one thing that the Spark job reads. A run's input is therefore fixed at its start:
+a file that lands a second later belongs to the next run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contracts import drift
+from contracts.catalog import contract
+from tasks import aws
+from tasks.errors import DataError, from_aws
+from tasks.footers import read_footer
+from tasks.sources import DELIVERIES, Delivery
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    key: str
+    size: int
+    etag: str
+    raw_date: date
+
+
+@dataclass(frozen=True)
+class InputFile:
+    path: str
+    raw_date: date
+    rows: int
+    columns: dict[str, str]
+    etag: str
+    replay: bool = False
+
+    def for_manifest(self) -> dict[str, Any]:
+        entry = {
+            "path": self.path,
+            "raw_date": self.raw_date.isoformat(),
+            "rows": self.rows,
+            "columns": self.columns,
+        }
+        return {**entry, "replay": True} if self.replay else entry
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Everything of one dataset that a run reads."""
+
+    dataset: str
+    inputs: tuple[InputFile, ...]
+    extra_columns: tuple[str, ...] = ()
+    missing_columns: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.inputs)
+
+    @property
+    def raw_dates(self) -> list[date]:
+        return sorted({file.raw_date for file in self.inputs})
+
+    @property
+    def is_replay(self) -> bool:
+        return any(file.replay for file in self.inputs)
+
+    def fingerprint(self) -> str:
+        """Changes when any file, its content or the contract changes, and with nothing else."""
+        spec = contract(self.dataset)
+        parts = [self.dataset, spec.version, *(f"{f.path} {f.etag} {f.rows}" for f in self.inputs)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _listed(
+    client: S3Client, bucket: str, delivery: Delivery, first: date, last: date
+) -> Iterator[LandedFile]:
+    """Files of the prefix with raw dates in the range, in one sweep: date prefixes sort by date."""
+    pages = client.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket,
+        Prefix=delivery.root,
+        StartAfter=delivery.address(first),
+    )
+    for page in pages:
+        for item in page.get("Contents", []):
+            day = delivery.date_of(item["Key"])
+            if day is not None and day > last:
+                return
+            name = item["Key"].rpartition("/")[2]
+            if day is not None and name.endswith(".parquet") and not name.startswith(("_", ".")):
+                yield LandedFile(item["Key"], item["Size"], item["ETag"].strip('"'), day)
+
+
+def find(bucket: str, datasets: Iterable[str], first: date, last: date) -> dict[str, list[LandedFile]]:
+    """The files that daily runs of first..last would read; DataError names every prefix that has nothing."""
+    found: dict[str, list[LandedFile]] = {}
+    missing: list[str] = []
+    for dataset in datasets:
+        delivery = DELIVERIES[dataset]
+        try:
+            landed = list(_listed(aws.s3(), bucket, delivery, delivery.earliest(first), last))
+        except (ClientError, BotoCoreError) as error:
+            raise from_aws(error, f"listing s3://{bucket}/{delivery.root}") from error
+        dates = {file.raw_date for file in landed}
+        wanted: set[date] = set()
+        for offset in range((last - first).days + 1):
+            day = first + timedelta(days=offset)
+            needed = delivery.needed(day, dates)
+            if needed is None:
+                missing.append(delivery.missing(bucket, day))
+            else:
+                wanted.add(needed)
+        found[dataset] = [file for file in landed if file.raw_date in wanted]
+    if missing:
+        addresses = list(dict.fromkeys(missing))
+        shown = "\n".join(f"- {address}" for address in addresses[:50])
+        more = f"\n- and {len(addresses) - 50} more" if len(addresses) > 50 else ""
+        raise DataError(
+            f"{len(addresses)} source(s) have not landed for {first}..{last}:\n{shown}{more}\n"
+            "Nothing was touched. Run the date again when they are there."
+        )
+    return found
+
+
+def inspect(bucket: str, dataset: str, files: list[LandedFile]) -> Slice:
+    """The files with their columns and row counts; DataError for a damaged file or a broken contract."""
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        checked = list(pool.map(lambda file: _inspect_file(bucket, dataset, file), files))
+    extra: set[str] = set()
+    absent: set[str] = set()
+    for _, found in checked:
+        extra.update(found.extra)
+        absent.update(found.missing_optional)
+    return Slice(dataset, tuple(file for file, _ in checked), tuple(sorted(extra)), tuple(sorted(absent)))
+
+
+def _inspect_file(bucket: str, dataset: str, file: LandedFile) -> tuple[InputFile, drift.Drift]:
+    path = f"s3://{bucket}/{file.key}"
+    try:
+        footer = read_footer(aws.s3(), bucket, file.key, file.size)
+    except (ClientError, BotoCoreError) as error:
+        raise from_aws(error, f"reading the footer of {path}") from error
+    try:
+        columns = drift.delivered_columns(footer.schema, path)
+        found = drift.check(contract(dataset), columns, path)
+    except drift.SchemaDrift as error:
+        raise DataError(f"{error} Nothing was written.") from error
+    return InputFile(path, file.raw_date, footer.rows, columns, file.etag), found
+
+
+def write_manifest(bucket: str, key: str, manifest: dict[str, Any]) -> str:
+    aws.s3().put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest, sort_keys=True).encode())
+    return f"s3://{bucket}/{key}"

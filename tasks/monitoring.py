@@ -1,0 +1,150 @@
+"""What each run did, kept in MONITORING. A record is merged by its key: writing it again completes it or changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from tasks.snowflake import execute
+from warehouse.statement import Statement
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    run_id: str
+    flow: str
+    run_date: date | None
+    parameters: Mapping[str, Any]
+    status: str
+    rows_raw: int | None = None
+    rows_published: int | None = None
+    rows_superseded: int | None = None
+    rows_quarantined: int | None = None
+    external_job_ids: Sequence[str] | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    run_id: str
+    flow: str
+    run_date: date | None
+    dataset: str
+    rows_raw: int | None
+    rows_published: int | None
+    rows_superseded: int | None
+    rows_quarantined: int | None
+    status: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class QualityRecord:
+    run_id: str
+    run_date: date | None
+    dataset: str
+    metric: str
+    value: float | None
+    threshold: float | None
+    passed: bool
+
+
+Record = RunRecord | DatasetRecord | QualityRecord
+
+
+@dataclass(frozen=True)
+class _Table:
+    name: str
+    key: tuple[str, ...]
+    kept: tuple[str, ...] = ()  # a later record that does not say them leaves them as they were
+
+
+_TABLES: Mapping[type[Record], _Table] = {
+    RunRecord: _Table(
+        "MONITORING.PIPELINE_RUNS",
+        ("run_id",),
+        (
+            "rows_raw",
+            "rows_published",
+            "rows_superseded",
+            "rows_quarantined",
+            "external_job_ids",
+            "started_at",
+        ),
+    ),
+    DatasetRecord: _Table("MONITORING.RUN_DATASETS", ("run_id", "dataset")),
+    QualityRecord: _Table("MONITORING.DQ_RESULTS", ("run_id", "dataset", "metric")),
+}
+_CASTS = {"run_date": "DATE", "started_at": "TIMESTAMP_NTZ", "ended_at": "TIMESTAMP_NTZ", "passed": "BOOLEAN"}
+_CASTS |= dict.fromkeys(("value", "threshold"), "DOUBLE")
+_CASTS |= dict.fromkeys(("rows_raw", "rows_published", "rows_superseded", "rows_quarantined"), "BIGINT")
+
+
+def record_run(connection: SnowflakeConnection, record: RunRecord) -> None:
+    """Called when a run starts and when it ends: the second call completes the first one's row."""
+    _merge(connection, [record])
+
+
+def record_datasets(connection: SnowflakeConnection, records: Sequence[DatasetRecord]) -> None:
+    _merge(connection, records)
+
+
+def record_quality(connection: SnowflakeConnection, records: Sequence[QualityRecord]) -> None:
+    _merge(connection, records)
+
+
+def _merge(connection: SnowflakeConnection, records: Sequence[Record]) -> None:
+    if records:
+        execute(connection, merge_statement(records))
+
+
+def merge_statement(records: Sequence[Record]) -> Statement:
+    """All rows in one statement: row by row, each would be a round trip and a micro-partition."""
+    table = _TABLES[type(records[0])]
+    columns = [field.name for field in fields(records[0])]
+    newest = {tuple(getattr(record, part) for part in table.key): record for record in records}
+    picked = ", ".join(
+        f"column{position}::{_CASTS.get(column, 'VARCHAR')} AS {column}"
+        for position, column in enumerate(columns, start=1)
+    )
+    row = f"({', '.join(['%s'] * len(columns))})"
+    sets = ", ".join(
+        f"{column} = COALESCE(src.{column}, tgt.{column})"
+        if column in table.kept
+        else f"{column} = src.{column}"
+        for column in columns
+        if column not in table.key
+    )
+    return Statement(
+        f"recording in {table.name}",
+        f"""MERGE INTO {table.name} tgt
+USING (
+    SELECT {picked}
+    FROM VALUES {", ".join([row] * len(newest))}
+) src
+ON {" AND ".join(f"tgt.{part} = src.{part}" for part in table.key)}
+WHEN MATCHED THEN UPDATE SET {sets}
+WHEN NOT MATCHED THEN INSERT ({", ".join(columns)})
+VALUES ({", ".join(f"src.{column}" for column in columns)})""",
+        tuple(_bound(value) for record in newest.values() for value in astuple(record)),
+    )
+
+
+def _bound(value: Any) -> Any:
+    """Times are stored without a zone, in UTC; a naive one would be some machine's local time."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone: which moment is meant?")
+        return value.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(value, (Mapping, list, tuple)):
+        return json.dumps(value, default=str, sort_keys=True)
+    return value

@@ -1,0 +1,141 @@
+"""The audit: figures computed from the data, held against limits, before anybody can see the rows.
+
+Each raw date is judged by itself, so that a backfill and a daily run say the same of the same day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, Field
+
+from contracts.catalog import contract
+from tasks import aws
+from tasks.curation import Counts, Curated
+from tasks.errors import BusinessError, from_aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
+
+NAMESPACE = "Highwater/DataQuality"
+_METRICS_PER_CALL = 500
+
+
+class Limits(BaseModel):
+    """What one dataset's slice of a day must keep to be published."""
+
+    row_count_min: int = Field(ge=0, description="fewest raw rows in the slice")
+    null_rate_max: float = Field(ge=0, le=1, description="largest share of nulls in any required column")
+    duplicate_rate_max: float = Field(ge=0, le=1, description="largest share of exact repeats")
+    rejected_rate_max: float = Field(ge=0, le=1, description="largest share of rows sent to quarantine")
+
+
+def _of_contract(dataset: str) -> Limits:
+    limits = contract(dataset).thresholds
+    return Limits(
+        row_count_min=limits.row_count_min,
+        null_rate_max=limits.null_rate_max,
+        duplicate_rate_max=limits.duplicate_rate_max,
+        rejected_rate_max=limits.rejected_rate_max,
+    )
+
+
+def _limits(dataset: str, description: str) -> Any:
+    return Field(default_factory=lambda: _of_contract(dataset), description=description)
+
+
+class Quality(BaseModel):
+    """The audit's limits by source; the defaults are those of the contracts."""
+
+    sales: Limits = _limits("sales", "limits for sales orders")
+    inventory: Limits = _limits("inventory", "limits for inventory snapshots")
+    market: Limits = _limits("market", "limits for market share weeks")
+    promotions: Limits = _limits("promotions", "limits for the promotion calendar")
+    masters: Limits = _limits("sku", "limits for SKU, geography and customer masters")
+
+    def of(self, dataset: str) -> Limits:
+        limits: Limits = getattr(self, dataset) if dataset in type(self).model_fields else self.masters
+        return limits
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure of one dataset and raw date, held against its limit."""
+
+    dataset: str
+    run_date: date
+    metric: str
+    value: float
+    threshold: float
+    passed: bool
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.passed else "FAILED"
+        return f"{self.dataset} {self.run_date} {self.metric} = {self.value:.6g} (limit {self.threshold:g}) {verdict}"
+
+
+def audit(curated: Curated, limits: Limits) -> list[Finding]:
+    return [
+        finding
+        for day, counts in curated.by_date.items()
+        for finding in _judge(curated.dataset, day, counts, limits)
+    ]
+
+
+def _judge(dataset: str, day: date, counts: Counts, limits: Limits) -> list[Finding]:
+    def at_most(metric: str, rows: int, limit: float) -> Finding:
+        rate = rows / counts.rows_raw if counts.rows_raw else 0.0
+        return Finding(dataset, day, metric, rate, limit, rate <= limit)
+
+    return [
+        Finding(
+            dataset,
+            day,
+            "row_count",
+            counts.rows_raw,
+            limits.row_count_min,
+            counts.rows_raw >= limits.row_count_min,
+        ),
+        *(
+            at_most(f"null_rate.{column}", nulls, limits.null_rate_max)
+            for column, nulls in sorted(counts.nulls.items())
+        ),
+        at_most("duplicate_rate", counts.repeats, limits.duplicate_rate_max),
+        at_most("rejected_rate", counts.rows_quarantined, limits.rejected_rate_max),
+        Finding(dataset, day, "reconciled", float(counts.balances()), 1.0, counts.balances()),
+    ]
+
+
+def require(findings: Iterable[Finding], run_id: str) -> None:
+    """Raises BusinessError with every figure that is past its limit."""
+    failed = [finding for finding in findings if not finding.passed]
+    if failed:
+        lines = "\n".join(f"- {finding}" for finding in failed[:50])
+        raise BusinessError(
+            f"the audit failed in {len(failed)} figure(s); nothing of run {run_id} was published:\n{lines}\n"
+            "Look at the rows in quarantine.<dataset>; have the source mended or, if the figures are right, raise the "
+            "limit in the run's parameters."
+        )
+
+
+def emit(findings: Iterable[Finding]) -> None:
+    """Each figure to CloudWatch, where the alarms are."""
+    data: list[MetricDatumTypeDef] = [
+        {
+            "MetricName": finding.metric,
+            "Dimensions": [{"Name": "Dataset", "Value": finding.dataset}],
+            "Value": finding.value,
+            "Unit": "Count" if finding.metric == "row_count" else "None",
+        }
+        for finding in findings
+    ]
+    try:
+        for start in range(0, len(data), _METRICS_PER_CALL):
+            batch = data[start : start + _METRICS_PER_CALL]
+            aws.cloudwatch().put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+    except (ClientError, BotoCoreError) as error:
+        raise from_aws(error, f"sending {len(data)} quality figures to CloudWatch {NAMESPACE}") from error

@@ -1,0 +1,35 @@
+"""What differs between a laptop, staging and production: names and endpoints, nothing else.
+
+AWS's and Snowflake's own variables keep their own names and are read by their own clients.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HIGHWATER_")
+
+    lake_bucket: str = Field(
+        default="highwater-lake", description="bucket that holds raw, curated and run-scoped files"
+    )
+    database: str = Field(default="HIGHWATER", description="Snowflake database")
+    snowflake_secret: str = Field(
+        default="highwater/snowflake", description="Secrets Manager name of the key pair"
+    )
+    ledger_table: str = Field(default="highwater-ledger", description="DynamoDB table of external jobs")
+    alerts_topic: str = Field(default="highwater-alerts", description="SNS topic name")
+    curate_job: str = Field(
+        default="highwater-curate", description="Glue job that cleans and versions raw files"
+    )
+    code_version: str = Field(default="dev", description="git SHA that the image was built from")
+    time_zone: str = Field(default="Asia/Kolkata", description="zone in which a business day begins and ends")
+
+
+@cache
+def settings() -> Settings:
+    return Settings()

@@ -1,0 +1,100 @@
+"""Where source systems deliver, and which deliveries a business day needs.
+
+A backfill asks the same questions as its daily runs would have, day by day, so that both read the same files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal, get_args
+
+from contracts.catalog import contract
+
+Source = Literal["sales", "inventory", "market", "promotions", "masters"]
+ALL_SOURCES: tuple[Source, ...] = get_args(Source)
+
+SNAPSHOT_MAX_AGE = timedelta(days=7)
+
+_DAY = re.compile(r"year=(\d{4})/month=(\d{2})/day=(\d{2})/")
+_WEEK = re.compile(r"week=(\d{4})-W(\d{2})/")
+
+
+def iso_week(day: date) -> str:
+    """GGGG-Www of the ISO week that holds the day: 2024-12-30 is in 2025-W01."""
+    year, week, _ = day.isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+def last_ended_week(day: date) -> date:
+    """The Sunday that closed the last ISO week before the day."""
+    return day - timedelta(days=day.isoweekday())
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How one dataset arrives, and which delivery a business day needs. Where is in its contract."""
+
+    dataset: str
+    source: Source
+    cadence: Literal["day", "week", "snapshot"]
+
+    def address(self, raw_date: date) -> str:
+        return contract(self.dataset).prefix.format(date=raw_date)
+
+    @property
+    def root(self) -> str:
+        """The part of the address that all raw dates share."""
+        return re.split("year=|week=", contract(self.dataset).prefix)[0]
+
+    def date_of(self, key: str) -> date | None:
+        """The raw date in a file's address: its day, or the Sunday that ends its week."""
+        if found := _WEEK.search(key):
+            return date.fromisocalendar(int(found[1]), int(found[2]), 7)
+        found = _DAY.search(key)
+        return date(*map(int, found.groups())) if found else None
+
+    def earliest(self, first: date) -> date:
+        """The oldest raw date that a run of the day could need."""
+        return {
+            "day": first,
+            "week": last_ended_week(first),
+            "snapshot": first - SNAPSHOT_MAX_AGE,
+        }[self.cadence]
+
+    def needed(self, day: date, landed: Iterable[date]) -> date | None:
+        """The raw date that the day's run reads, or None where it has not landed."""
+        if self.cadence == "snapshot":
+            usable = [d for d in landed if day - SNAPSHOT_MAX_AGE <= d <= day]
+            return max(usable, default=None)
+        wanted = day if self.cadence == "day" else last_ended_week(day)
+        return wanted if wanted in set(landed) else None
+
+    def missing(self, bucket: str, day: date) -> str:
+        """The address that a person should look at when the delivery is not there."""
+        if self.cadence == "snapshot":
+            oldest = day - SNAPSHOT_MAX_AGE
+            return f"s3://{bucket}/{self.root} (no snapshot dated {oldest} to {day})"
+        wanted = day if self.cadence == "day" else last_ended_week(day)
+        return f"s3://{bucket}/{self.address(wanted)}"
+
+
+DELIVERIES: dict[str, Delivery] = {
+    delivery.dataset: delivery
+    for delivery in (
+        Delivery("sales", "sales", "day"),
+        Delivery("inventory", "inventory", "day"),
+        Delivery("market", "market", "week"),
+        Delivery("promotions", "promotions", "snapshot"),
+        Delivery("sku", "masters", "snapshot"),
+        Delivery("geography", "masters", "snapshot"),
+        Delivery("customer", "masters", "snapshot"),
+    )
+}
+
+
+def datasets_of(sources: Iterable[Source]) -> list[str]:
+    wanted = set(sources)
+    return [d.dataset for d in DELIVERIES.values() if d.source in wanted]

@@ -1,0 +1,137 @@
+"""The DW and the marts, brought up to date with what was published to the lake.
+
+Every function may be killed at any point and called again. Loads of one database run one after the other: they share
+CURATED.SALES_TOUCHED and the dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from tasks.events import log
+from tasks.snowflake import execute
+from warehouse import marts
+from warehouse.load import load_statements, staging_table
+from warehouse.statement import Statement
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+
+@dataclass(frozen=True)
+class LoadedSnapshot:
+    snapshot_id: int
+    sequence: int
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What this call did. A load that is repeated after a kill inserts and updates only what was still missing."""
+
+    rows_staged: int
+    rows_inserted: int
+    rows_updated: int
+
+
+def last_loaded(connection: SnowflakeConnection, dataset: str) -> LoadedSnapshot | None:
+    """The newest Iceberg snapshot of curated.<dataset> that the DW holds; those after it are still to load."""
+    staging_table(dataset)
+    row = execute(
+        connection,
+        Statement(
+            f"asking for the last load of {dataset}",
+            "SELECT snapshot_id, sequence_number FROM MONITORING.LOADS WHERE dataset = %s"
+            " ORDER BY sequence_number DESC LIMIT 1",
+            (dataset,),
+        ),
+    )
+    return LoadedSnapshot(int(row[0]), int(row[1])) if row else None
+
+
+def load(
+    connection: SnowflakeConnection,
+    dataset: str,
+    files: Sequence[str],
+    snapshot_id: int,
+    sequence: int,
+    run_id: str,
+    *,
+    promotion_snapshots: Sequence[date] = (),
+    sighting_files: Sequence[str] = (),
+) -> LoadResult:
+    """One Iceberg snapshot into the DW: `files` are the s3:// addresses of the rows that it published.
+
+    For promotions also the dates of the calendars that the snapshot's run processed, and the files of their quarantined
+    rows, so that a line missing from a calendar can be told from a broken one.
+    """
+    merged: tuple[Any, ...] = ()
+    for statement in load_statements(
+        dataset,
+        files,
+        snapshot_id,
+        sequence,
+        run_id,
+        promotion_snapshots=promotion_snapshots,
+        sighting_files=sighting_files,
+    ):
+        row = execute(connection, statement)
+        if statement.step == "merge":
+            merged = row
+    staged = execute(
+        connection, Statement("count staged rows", f"SELECT COUNT(*) FROM {staging_table(dataset)}")
+    )
+    result = LoadResult(int(staged[0]), int(merged[0]), int(merged[1]))
+    log(
+        "snapshot_loaded",
+        dataset=dataset,
+        snapshot_id=snapshot_id,
+        files=len(files),
+        rows_staged=result.rows_staged,
+        rows_inserted=result.rows_inserted,
+        rows_updated=result.rows_updated,
+    )
+    return result
+
+
+def refresh_marts(connection: SnowflakeConnection) -> None:
+    for statement in marts.statements():
+        execute(connection, statement)
+
+
+_HEADLINES = """SELECT MIN(full_date), MAX(full_date), SUM(units::BIGINT), SUM(net_revenue::NUMBER(38, 4)),
+    100 * SUM(gross_margin::NUMBER(38, 4))::DOUBLE / NULLIF(SUM(costed_net_revenue::NUMBER(38, 4)), 0),
+    SUM(promo_revenue::NUMBER(38, 4)), SUM(anomalies::BIGINT)
+FROM MARTS.SALES_PERFORMANCE_MART"""
+
+_PROMOTION_HEADLINES = """SELECT COUNT(*), COUNT_IF(weeks_started > 0), COUNT_IF(weeks_started > 0 AND has_baseline),
+    SUM(uplift_units::DOUBLE), SUM(incremental_margin::DOUBLE), SUM(spend::NUMBER(38, 4))
+FROM MARTS.PROMO_EFFECTIVENESS_MART"""
+
+
+def headlines(connection: SnowflakeConnection) -> dict[str, Any]:
+    """The marts in a few numbers, for people: None where there is nothing to say."""
+    sales = execute(connection, Statement("reading the sales mart's headlines", _HEADLINES))
+    promotions = execute(
+        connection, Statement("reading the promotion mart's headlines", _PROMOTION_HEADLINES)
+    )
+    names = (
+        "first_day",
+        "last_day",
+        "units",
+        "net_revenue",
+        "gross_margin_pct",
+        "promo_revenue",
+        "anomalies",
+    )
+    promotion_names = (
+        "promotions",
+        "promotions_started",
+        "promotions_with_baseline",
+        "promotion_uplift_units",
+        "promotion_incremental_margin",
+        "promotion_spend",
+    )
+    return dict(zip(names, sales, strict=True)) | dict(zip(promotion_names, promotions, strict=True))

@@ -1,0 +1,29 @@
+"""The committed pages say what the contracts say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contracts.catalog import DATASETS, contract
+from contracts.document import PAGES, page, write
+
+
+@pytest.mark.parametrize("dataset", list(DATASETS))
+def test_the_committed_page_is_current(dataset: str) -> None:
+    committed = (PAGES / f"{dataset}.md").read_text(encoding="utf-8")
+    assert committed == page(contract(dataset)), "run `python -m contracts.document`"
+
+
+def test_there_is_a_page_per_dataset_and_no_other(tmp_path: Path) -> None:
+    assert sorted(path.name for path in PAGES.glob("*.md")) == sorted(path.name for path in write(tmp_path))
+
+
+def test_a_page_names_columns_rules_and_reasons() -> None:
+    text = page(contract("promotions"))
+    assert (
+        "| `promo_discount_pct` | no | number | double | FLOAT | >= 0; <= 1 "
+        "| Discount as a share of one: 0.25 is a quarter off. |"
+    ) in text
+    assert "`week:missing`, `week:monday`, `week:type`." in text

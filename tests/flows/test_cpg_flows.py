@@ -1,0 +1,91 @@
+"""The parts of the flows that need no server: dates, chunks, groups, and the form that people see."""
+
+from __future__ import annotations
+
+import importlib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect.exceptions import ParameterTypeError
+from prefect.utilities.callables import parameter_schema
+
+from flows import cpg_daily as daily
+from flows.cpg_backfill import chunks, cpg_backfill
+from flows.cpg_daily import cpg_daily, run_date_or_yesterday
+from flows.cpg_run import groups
+from tasks.errors import DataError
+from tasks.landing import Slice
+
+ROOT = Path(__file__).parents[2]
+DAYS = st.dates(date(2015, 1, 1), date(2035, 1, 1))
+
+
+def test_no_date_means_yesterday_where_the_business_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daily, "business_today", lambda: date(2025, 1, 6))
+    assert run_date_or_yesterday(None) == date(2025, 1, 5)
+    assert run_date_or_yesterday(date(2025, 1, 6)) == date(2025, 1, 6)
+
+
+def test_a_date_that_has_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daily, "business_today", lambda: date(2025, 1, 6))
+    with pytest.raises(
+        DataError, match="run_date 2025-01-07 is in the future: today is 2025-01-06 in Asia/Kolkata"
+    ):
+        run_date_or_yesterday(date(2025, 1, 7))
+
+
+@given(DAYS, st.integers(0, 900), st.integers(1, 400))
+def test_chunks_cover_the_range_once_in_order(first: date, length: int, size: int) -> None:
+    last = first + timedelta(days=length)
+    cut = list(chunks(first, last, size))
+    days = [a + timedelta(days=n) for a, b in cut for n in range((b - a).days + 1)]
+    assert days == [first + timedelta(days=n) for n in range(length + 1)]
+    assert all((b - a).days < size for a, b in cut)
+
+
+def test_sales_runs_beside_everything_small() -> None:
+    slices = [Slice(name, ()) for name in ("sales", "inventory", "sku")]
+    assert {label: [s.dataset for s in group] for label, group in groups(slices).items()} == {
+        "sales": ["sales"],
+        "reference": ["inventory", "sku"],
+    }
+    assert groups([]) == {}
+
+
+def properties(flow: Any) -> dict[str, Any]:
+    return parameter_schema(flow).model_dump()["properties"]
+
+
+@pytest.mark.parametrize("flow", [cpg_daily, cpg_backfill])
+def test_every_field_of_the_form_explains_itself(flow: Any) -> None:
+    assert all(field.get("description") for field in properties(flow).values())
+
+
+def test_form_offers_the_sources_by_name() -> None:
+    assert properties(cpg_daily)["sources"]["items"]["enum"] == [
+        "sales",
+        "inventory",
+        "market",
+        "promotions",
+        "masters",
+    ]
+
+
+def test_an_unknown_source_is_refused_by_name() -> None:
+    with pytest.raises(ParameterTypeError, match="sources.0: Input should be 'sales', 'inventory', 'market'"):
+        cpg_daily.validate_parameters({"sources": ["weather"]})
+
+
+def test_deployments_name_flows_that_exist_and_the_schedule_names_its_zone() -> None:
+    deployments = {d["name"]: d for d in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+    for name, deployment in deployments.items():
+        path, _, attribute = deployment["entrypoint"].partition(":")
+        module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+        assert getattr(module, attribute).name == name
+        assert deployment["concurrency_limit"]["limit"] == 1
+    assert deployments["cpg-daily"]["schedules"] == [{"cron": "0 2 * * *", "timezone": "Asia/Kolkata"}]

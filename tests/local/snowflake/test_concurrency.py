@@ -1,0 +1,106 @@
+"""Several clients at once, one of which may die with a transaction open."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from snowflake.connector import SnowflakeConnection
+from snowflake.connector.errors import ProgrammingError
+
+from local.snowflake import session
+
+Sql = Callable[[str], list[tuple[object, ...]]]
+Connect = Callable[..., SnowflakeConnection]
+
+_DIES_IN_A_TRANSACTION = """
+import os, snowflake.connector
+connection = snowflake.connector.connect(
+    host="127.0.0.1", port={port}, protocol="http", account="local", user="test", password="any",
+    database="HIGHWATER", schema="RAW",
+)
+connection.cursor().execute("BEGIN")
+connection.cursor().execute("UPDATE shared SET n = -1")
+print("holding", flush=True)
+os.read(0, 1)
+"""
+
+
+@pytest.fixture(autouse=True)
+def shared(sql: Sql) -> None:
+    sql("CREATE OR REPLACE TABLE shared (id INT, n INT)")
+    sql("INSERT INTO shared VALUES (1, 0)")
+
+
+def test_connections_that_write_at_once_take_turns(connect: Connect, sql: Sql) -> None:
+    statement = (
+        "MERGE INTO shared t USING (SELECT 1 id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = t.n + 1"
+    )
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            with connect() as connection:
+                for _ in range(5):
+                    connection.cursor().execute(statement)
+        except BaseException as failure:
+            failures.append(failure)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert failures == []
+    assert sql("SELECT n FROM shared") == [(20,)]
+
+
+def test_a_statement_waits_for_a_transaction_and_then_sees_it(connect: Connect, sql: Sql) -> None:
+    holder = connect()
+    holder.cursor().execute("BEGIN")
+    holder.cursor().execute("UPDATE shared SET n = 10")
+    waiting = threading.Thread(target=sql, args=("UPDATE shared SET n = n + 1",))
+    waiting.start()
+    time.sleep(0.5)
+    assert waiting.is_alive()
+
+    holder.cursor().execute("COMMIT")
+    waiting.join(10)
+
+    assert sql("SELECT n FROM shared") == [(11,)]
+
+
+def test_waiting_for_a_lock_ends_with_snowflakes_error(
+    connect: Connect, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LOCK_TIMEOUT_SECONDS", 0.3)
+    holder = connect()
+    holder.cursor().execute("BEGIN")
+    holder.cursor().execute("UPDATE shared SET n = 10")
+
+    with pytest.raises(ProgrammingError) as refusal:
+        sql("UPDATE shared SET n = 20")
+
+    assert refusal.value.errno == 625
+    holder.cursor().execute("ROLLBACK")
+
+
+def test_a_killed_clients_transaction_is_rolled_back(port: int, sql: Sql) -> None:
+    client = subprocess.Popen(
+        [sys.executable, "-c", _DIES_IN_A_TRANSACTION.format(port=port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert client.stdout is not None
+    assert client.stdout.readline() == b"holding\n"
+    client.kill()
+    client.communicate()
+
+    sql("UPDATE shared SET n = 7")
+
+    assert sql("SELECT n FROM shared") == [(7,)]

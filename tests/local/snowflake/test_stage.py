@@ -1,0 +1,87 @@
+"""COPY INTO from the lake: the external stage reaches the local S3."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+from snowflake.connector.errors import ProgrammingError
+
+Sql = Callable[[str], list[tuple[object, ...]]]
+
+
+@pytest.fixture(scope="module")
+def aws_endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def lake(aws_endpoint: str) -> Callable[[str, pa.Table], None]:
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=aws_endpoint,
+        region_name="ap-south-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+
+    def put(key: str, table: pa.Table) -> None:
+        body = io.BytesIO()
+        pq.write_table(table, body)
+        s3.put_object(Bucket="lake", Key=key, Body=body.getvalue())
+
+    return put
+
+
+@pytest.fixture
+def staged(sql: Sql, lake: Callable[[str, pa.Table], None]) -> None:
+    sql("CREATE STAGE IF NOT EXISTS lake URL = 's3://lake/'")
+    sql("CREATE OR REPLACE TABLE staged (code VARCHAR(4), amount NUMBER(18,4), missing INT)")
+    amounts = pa.array([Decimal("1.5000"), None], pa.decimal128(18, 4))
+    lake("a/1.parquet", pa.table({"code": ["ab", "ü"], "amount": amounts, "extra": [1, 2]}))
+    lake("a/2.parquet", pa.table({"code": ["abcde"], "amount": amounts.slice(0, 1)}))
+
+
+def _copy(sql: Sql, *files: str) -> list[tuple[object, ...]]:
+    names = ", ".join(f"'{file}'" for file in files)
+    return sql(
+        f"COPY INTO staged FROM @lake FILES = ({names}) FILE_FORMAT = (TYPE = PARQUET)"
+        " MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+    )
+
+
+@pytest.mark.usefixtures("staged")
+def test_files_are_loaded_by_column_name_and_once(sql: Sql) -> None:
+    assert [row[:4] for row in _copy(sql, "a/1.parquet")] == [("s3://lake/a/1.parquet", "LOADED", 2, 2)]
+    assert _copy(sql, "a/1.parquet")[0][1] == "LOAD_SKIPPED"
+
+    assert sql("SELECT code, amount, missing FROM staged ORDER BY code") == [
+        ("ab", Decimal("1.5000"), None),
+        ("ü", None, None),
+    ]
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_copy_that_fails_on_its_second_file_leaves_nothing(sql: Sql) -> None:
+    with pytest.raises(ProgrammingError, match="too long"):
+        _copy(sql, "a/1.parquet", "a/2.parquet")
+
+    assert sql("SELECT count(*) FROM staged") == [(0,)]
+    assert _copy(sql, "a/1.parquet")[0][1] == "LOADED"
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_file_that_is_not_there_is_an_error(sql: Sql) -> None:
+    with pytest.raises(ProgrammingError):
+        _copy(sql, "a/3.parquet")

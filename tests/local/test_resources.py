@@ -1,0 +1,51 @@
+"""The declaration against the names that the rest of the project, and later CDK, relies on."""
+
+from __future__ import annotations
+
+from local import resources
+
+
+def test_names_are_the_agreed_ones() -> None:
+    assert [bucket.name for bucket in resources.BUCKETS] == ["highwater-lake", "highwater-artifacts"]
+    assert [(table.name, table.hash_key) for table in resources.TABLES] == [("highwater-ledger", "id")]
+    assert [topic.name for topic in resources.TOPICS] == ["highwater-alerts"]
+    assert [database.name for database in resources.GLUE_DATABASES] == ["curated", "quarantine"]
+    assert resources.CURATED.location == "s3://highwater-lake/curated"
+    assert resources.SNOWFLAKE_SECRET.name == "highwater/snowflake"
+    assert resources.WAREHOUSE.schemas == ("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING")
+    assert [(stage.name, stage.url) for stage in resources.WAREHOUSE.stages] == [
+        ("HIGHWATER.CURATED.LAKE", "s3://highwater-lake/")
+    ]
+
+
+def test_the_glue_job_is_the_agreed_one() -> None:
+    (job,) = resources.GLUE_JOBS
+
+    assert job.name == "highwater-curate"
+    assert job.script == "s3://highwater-artifacts/glue/curate.py"
+    assert job.extra_py_files == "s3://highwater-artifacts/glue/highwater.zip"
+    assert (job.glue_version, job.worker_type, job.max_concurrent_runs) == ("5.1", "G.1X", 4)
+
+
+def test_names_of_a_kind_are_unique() -> None:
+    for kind in (
+        resources.BUCKETS,
+        resources.TABLES,
+        resources.TOPICS,
+        resources.QUEUES,
+        resources.GLUE_DATABASES,
+        resources.GLUE_JOBS,
+    ):
+        names = [declared.name for declared in kind]
+        assert len(names) == len(set(names))
+
+
+def test_every_address_is_in_a_declared_bucket() -> None:
+    buckets = {f"s3://{bucket.name}/" for bucket in resources.BUCKETS}
+    addresses = [
+        *(database.location for database in resources.GLUE_DATABASES),
+        *(address for job in resources.GLUE_JOBS for address in (job.script, job.extra_py_files)),
+        *(stage.url for stage in resources.WAREHOUSE.stages),
+    ]
+
+    assert [a for a in addresses if not any(a.startswith(bucket) for bucket in buckets)] == []

@@ -1,0 +1,66 @@
+"""The message that people get, and the kinds of failure behind its severity."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from tasks import alerts, aws
+from tasks.errors import BusinessError, DataError, SystemFault, TransientError, from_aws, is_transient
+from tasks.events import line
+
+
+def test_message_is_json_with_channel_severity_message_and_run(
+    account: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(aws.sns(), "publish", lambda **message: sent.append(message))
+    alerts.send(
+        "HIGH", "inventory is missing", {"flow": "cpg-daily", "run_id": "r1", "run_date": "2025-01-05"}
+    )
+    assert json.loads(sent[0]["Message"]) == {
+        "channel": "data-pipelines",
+        "severity": "HIGH",
+        "message": "inventory is missing",
+        "run": {"flow": "cpg-daily", "run_id": "r1", "run_date": "2025-01-05"},
+    }
+    assert sent[0]["Subject"] == "[HIGH] cpg-daily 2025-01-05"
+    assert sent[0]["TopicArn"].endswith(":highwater-alerts")
+
+
+def test_a_missing_topic_says_what_to_do(account: None) -> None:
+    aws.sns().delete_topic(TopicArn=aws.sns().list_topics()["Topics"][0]["TopicArn"])
+    with pytest.raises(SystemFault, match="SNS topic highwater-alerts does not exist"):
+        alerts.send("INFO", "done", {})
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ThrottlingException", TransientError),
+        ("SlowDown", TransientError),
+        ("ConcurrentRunsExceededException", TransientError),
+        ("AccessDeniedException", SystemFault),
+        ("EntityNotFoundException", SystemFault),
+    ],
+)
+def test_aws_failures_have_their_kind(code: str, kind: type[Exception]) -> None:
+    error = from_aws(ClientError({"Error": {"Code": code, "Message": "m"}}, "Op"), "listing s3://lake/raw/")
+    assert type(error) is kind
+    assert str(error) == f"listing s3://lake/raw/: {code}: m"
+
+
+def test_a_lost_connection_is_transient() -> None:
+    assert is_transient(from_aws(EndpointConnectionError(endpoint_url="http://x"), "asking"))
+
+
+def test_severities() -> None:
+    assert (DataError.severity, BusinessError.severity, SystemFault.severity) == ("HIGH", "HIGH", "CRITICAL")
+
+
+def test_an_event_is_one_line_whatever_its_values_hold() -> None:
+    text = line("landed", {"dataset": "sales", "rows": 3, "note": 'two\nlines "x"', "nothing": None})
+    assert text == 'landed dataset=sales rows=3 note="two\\nlines \\"x\\""'

@@ -1,0 +1,158 @@
+"""Publishing on a real Iceberg table: atomic, idempotent by work, refused when somebody else was faster."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tasks import aws, lake
+from tasks.errors import TransientError
+from tasks.lake import Commit
+from tests.tasks.conftest import CLIENTS
+
+DAY, NEXT = date(2025, 1, 1), date(2025, 1, 2)
+PLACE = "s3://highwater-lake/curated/sales"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def empty_lake(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "ap-south-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for cached in (*CLIENTS, lake.catalog):
+        cached.cache_clear()
+    aws.s3().create_bucket(
+        Bucket="highwater-lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
+    )
+    for name in ("curated", "quarantine"):
+        aws.glue().create_database(DatabaseInput={"Name": name})
+    yield
+    urlopen(Request(f"{server}/moto-api/reset", method="POST")).close()
+    for cached in (*CLIENTS, lake.catalog):
+        cached.cache_clear()
+
+
+def put(key: str, **columns: Any) -> str:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    aws.s3().put_object(Bucket="highwater-lake", Key=key, Body=buffer.getvalue())
+    return f"s3://highwater-lake/{key}"
+
+
+def rows(namespace: str = "curated") -> list[dict[str, Any]]:
+    table = lake.load(namespace, "sales")
+    assert table
+    return sorted(table.scan().to_arrow().to_pylist(), key=str)
+
+
+def commit(work: str, added: tuple[str, ...] = (), removed: tuple[str, ...] = (), day: date = DAY) -> Commit:
+    return Commit(work, f"run-{work}", (day,), "1.0.0", added, removed)
+
+
+def publish(made: Commit, base: int | None) -> int:
+    found = lake.snapshot_id(lake.publish("curated", "sales", PLACE, made, base))
+    assert found
+    return found
+
+
+def test_first_publication_creates_the_table(empty_lake: None) -> None:
+    file = put("curated/sales/data/w1/published/a.parquet", order_id=["a", "b"])
+    publish(commit("w1", (file,)), None)
+    assert rows() == [{"order_id": "a"}, {"order_id": "b"}]
+
+
+def test_the_same_work_is_published_once(empty_lake: None) -> None:
+    file = put("curated/sales/data/w1/published/a.parquet", order_id=["a"])
+    first = publish(commit("w1", (file,)), None)
+    assert publish(commit("w1", (file,)), None) == first
+    assert rows() == [{"order_id": "a"}]
+
+
+def test_replacement_and_survivors_are_one_commit(empty_lake: None) -> None:
+    old = put("curated/sales/data/w1/published/a.parquet", order_id=["a", "b"], net=[1, 1])
+    base = publish(commit("w1", (old,)), None)
+    new = put("curated/sales/data/w2/published/a.parquet", order_id=["b"], net=[2])
+    kept = put("curated/sales/data/w2/survivors/a.parquet", order_id=["a"], net=[1])
+    publish(commit("w2", (new, kept), (old,)), base)
+    assert rows() == [{"order_id": "a", "net": 1}, {"order_id": "b", "net": 2}]
+
+
+def test_the_log_replays_new_rows_and_not_survivors(empty_lake: None) -> None:
+    old = put("curated/sales/data/w1/published/a.parquet", order_id=["a", "b"])
+    base = publish(commit("w1", (old,)), None)
+    new = put("curated/sales/data/w2/published/a.parquet", order_id=["b"])
+    kept = put("curated/sales/data/w2/survivors/a.parquet", order_id=["a"])
+    head = publish(commit("w2", (new, kept), (old,), NEXT), base)
+    table = lake.load("curated", "sales")
+    assert table
+    assert [(entry.snapshot_id, entry.files, entry.raw_dates) for entry in lake.log_after(table, base)] == [
+        (head, (new,), (NEXT,))
+    ]
+    assert [entry.files for entry in lake.log_after(table, head)] == []
+    (everything,) = lake.log_after(table, None)
+    assert (everything.files, everything.raw_dates) == ((new, kept), (DAY, NEXT))
+
+
+def test_a_publication_in_between_is_noticed(empty_lake: None) -> None:
+    first = put("curated/sales/data/w1/published/a.parquet", order_id=["a"])
+    base = publish(commit("w1", (first,)), None)
+    second = put("curated/sales/data/w2/published/a.parquet", order_id=["b"])
+    publish(commit("w2", (second,)), base)
+    late = put("curated/sales/data/w3/published/a.parquet", order_id=["c"])
+    with pytest.raises(TransientError, match="another run published"):
+        publish(commit("w3", (late,)), base)
+    assert rows() == [{"order_id": "a"}, {"order_id": "b"}]
+
+
+def test_an_empty_publication_still_says_which_dates_were_processed(empty_lake: None) -> None:
+    file = put("curated/sales/data/w1/published/a.parquet", order_id=["a"])
+    base = publish(commit("w1", (file,)), None)
+    publish(commit("w2", day=NEXT), base)
+    assert lake.processed_raw_dates(lake.load("curated", "sales")) == {DAY, NEXT}
+    assert lake.last_notes(lake.load("curated", "sales"))["work"] == "w2"
+    assert rows() == [{"order_id": "a"}]
+
+
+def test_a_column_that_the_contract_gained_appears(empty_lake: None) -> None:
+    old = put("curated/sales/data/w1/published/a.parquet", order_id=["a"])
+    base = publish(commit("w1", (old,)), None)
+    new = put("curated/sales/data/w2/published/a.parquet", order_id=["b"], promo_id=["P1"])
+    publish(commit("w2", (new,)), base)
+    assert rows() == [{"order_id": "a", "promo_id": None}, {"order_id": "b", "promo_id": "P1"}]
+
+
+def test_quarantine_of_a_raw_date_is_replaced_and_others_stay(empty_lake: None) -> None:
+    def broken(name: str, day: date, *ids: str) -> str:
+        return put(f"curated/sales/data/{name}.parquet", raw_date=[day] * len(ids), order_id=list(ids))
+
+    place = "s3://highwater-lake/quarantine/sales"
+    both = Commit("w1", "r1", (DAY, NEXT), "1.0.0", (broken("q1", DAY, "a", "b"), broken("q2", NEXT, "c")))
+    lake.replace_raw_dates("sales", place, both)
+    lake.replace_raw_dates("sales", place, commit("w2", (broken("q3", DAY, "b"),)))
+    assert rows("quarantine") == [
+        {"raw_date": DAY, "order_id": "b"},
+        {"raw_date": NEXT, "order_id": "c"},
+    ]
+    lake.replace_raw_dates("sales", place, commit("w3"))
+    assert rows("quarantine") == [{"raw_date": NEXT, "order_id": "c"}]

@@ -1,0 +1,102 @@
+"""The audit's verdicts, figure by figure and limit by limit."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from tasks import aws, quality
+from tasks.curation import Counts, Curated
+from tasks.errors import BusinessError
+from tasks.landing import InputFile, Slice
+from tasks.quality import Limits, Quality
+
+DAY = date(2025, 1, 5)
+LIMITS = Limits(row_count_min=100, null_rate_max=0.05, duplicate_rate_max=0.01, rejected_rate_max=0.05)
+
+
+def curated(counts: Counts, day: date = DAY) -> Curated:
+    inputs = (InputFile("s3://lake/raw/a.parquet", day, counts.rows_raw, {}, "etag"),)
+    return Curated(
+        slice=Slice("sales", inputs),
+        work="w",
+        base=None,
+        output="s3://lake/out",
+        total=counts,
+        by_date={day: counts},
+        reasons={},
+        uncast={},
+        touched_files=(),
+        job_run_id="jr",
+        figures_address="s3://lake/figures.json",
+    )
+
+
+def failed(counts: Counts, limits: Limits = LIMITS) -> list[str]:
+    return [f.metric for f in quality.audit(curated(counts), limits) if not f.passed]
+
+
+GOOD = Counts(
+    rows_raw=100, rows_published=94, rows_superseded=1, rows_quarantined=5, repeats=1, nulls={"order_id": 5}
+)
+
+
+def test_figures_at_their_limits_pass() -> None:
+    findings = quality.audit(curated(GOOD), LIMITS)
+    assert {f.metric: f.value for f in findings} == {
+        "row_count": 100,
+        "null_rate.order_id": 0.05,
+        "duplicate_rate": 0.01,
+        "rejected_rate": 0.05,
+        "reconciled": 1.0,
+    }
+    assert all(f.passed for f in findings)
+
+
+@pytest.mark.parametrize(
+    ("counts", "metric"),
+    [
+        (Counts(99, 99, 0, 0, 0), "row_count"),
+        (Counts(100, 94, 0, 6, 0, {"sku_code": 6}), "null_rate.sku_code"),
+        (Counts(100, 98, 2, 0, 2), "duplicate_rate"),
+        (Counts(100, 94, 0, 6, 0), "rejected_rate"),
+        (Counts(100, 98, 0, 1, 0), "reconciled"),
+    ],
+)
+def test_each_figure_past_its_limit_fails_by_name(counts: Counts, metric: str) -> None:
+    assert metric in failed(counts)
+
+
+def test_an_empty_slice_fails_on_its_row_count_only() -> None:
+    assert failed(Counts(0, 0, 0, 0, 0, {"order_id": 0})) == ["row_count"]
+
+
+def test_refusal_lists_every_figure_with_its_limit() -> None:
+    findings = quality.audit(curated(Counts(50, 40, 0, 10, 0)), LIMITS)
+    with pytest.raises(BusinessError) as refusal:
+        quality.require(findings, "run-1")
+    assert "sales 2025-01-05 row_count = 50 (limit 100) FAILED" in str(refusal.value)
+    assert "sales 2025-01-05 rejected_rate = 0.2 (limit 0.05) FAILED" in str(refusal.value)
+    assert "duplicate_rate" not in str(refusal.value)
+
+
+def test_limits_default_to_the_contracts() -> None:
+    limits = Quality()
+    assert limits.of("sales").row_count_min == 1000
+    assert limits.of("inventory").row_count_min == 1
+    assert limits.of("geography") == limits.masters
+    assert limits.of("sales").rejected_rate_max == 0.05
+
+
+def test_figures_reach_cloudwatch_by_dataset(account: None) -> None:
+    quality.emit(quality.audit(curated(GOOD), LIMITS))
+    listed = aws.cloudwatch().list_metrics(Namespace="Highwater/DataQuality")["Metrics"]
+    assert {m["MetricName"] for m in listed} == {
+        "row_count",
+        "null_rate.order_id",
+        "duplicate_rate",
+        "rejected_rate",
+        "reconciled",
+    }
+    assert all(m["Dimensions"] == [{"Name": "Dataset", "Value": "sales"}] for m in listed)

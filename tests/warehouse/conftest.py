@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.warehouse.standin import migrated, warehouse
+
+__all__ = ["migrated", "warehouse"]

@@ -1,0 +1,178 @@
+"""A migrated warehouse on the local Snowflake, in this process, and a lake that its stage can read."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import fakesnow.server
+import pytest
+import snowflake.connector
+import uvicorn
+from local.snowflake.server import application, open_account
+from moto.server import ThreadedMotoServer
+from snowflake.connector import SnowflakeConnection
+from tasks.snowflake import execute
+from tasks.warehouse import LoadResult, load
+from tests.warehouse.curated import parquet
+from warehouse.load import load_statements
+from warehouse.migrate import migrate
+
+BUCKET = "highwater-lake"
+DATABASE = "HIGHWATER"
+LOADED_TABLES = (
+    "DW.DIM_SKU",
+    "DW.DIM_GEOGRAPHY",
+    "DW.DIM_CUSTOMER",
+    "DW.FACT_SALES",
+    "DW.FACT_INVENTORY",
+    "DW.FACT_MARKET",
+    "DW.FACT_PROMOTION",
+    "CURATED.SALES_TOUCHED",
+    "CURATED.PROMOTION_SNAPSHOTS",
+    "CURATED.PROMOTION_SIGHTINGS",
+    "MARTS.SALES_PERFORMANCE_MART",
+    "MARTS.PROMO_EFFECTIVENESS_MART",
+    "MONITORING.LOADS",
+    "MONITORING.PIPELINE_RUNS",
+    "MONITORING.RUN_DATASETS",
+    "MONITORING.DQ_RESULTS",
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    dataset: str
+    files: tuple[str, ...]
+    number: int
+    given: dict[str, Any]
+
+
+@dataclass
+class Warehouse:
+    connection: SnowflakeConnection
+    s3: Any
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def file(self, dataset: str, rows: Sequence[dict[str, Any]]) -> str:
+        key = f"curated/{dataset}/data/work-{next(self._numbers)}/published/part-00000.snappy.parquet"
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet(dataset, rows))
+        return f"s3://{BUCKET}/{key}"
+
+    def snapshot(self, dataset: str, *batches: Sequence[dict[str, Any]], **given: Any) -> Snapshot:
+        """One Iceberg snapshot whose files are the batches."""
+        files = tuple(self.file(dataset, rows) for rows in batches)
+        return Snapshot(dataset, files, next(self._numbers), given)
+
+    def load(self, dataset: str, *batches: Sequence[dict[str, Any]], **given: Any) -> LoadResult:
+        return self.replay(self.snapshot(dataset, *batches, **given))
+
+    def replay(self, snapshot: Snapshot) -> LoadResult:
+        number = snapshot.number
+        return load(
+            self.connection,
+            snapshot.dataset,
+            snapshot.files,
+            number * 1000,
+            number,
+            f"run-{number}",
+            **snapshot.given,
+        )
+
+    def replay_until(self, snapshot: Snapshot, statements: int) -> bool:
+        """The load up to a kill after so many of its statements; False when it had no more to run."""
+        number = snapshot.number
+        planned = load_statements(
+            snapshot.dataset, snapshot.files, number * 1000, number, f"run-{number}", **snapshot.given
+        )
+        for statement in planned[:statements]:
+            execute(self.connection, statement)
+        return statements < len(planned)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            return [tuple(row) for row in cursor.execute(sql).fetchall()]  # type: ignore[union-attr]
+
+    def one(self, sql: str) -> Any:
+        (row,) = self.rows(sql)
+        return row[0] if len(row) == 1 else row
+
+    def clear(self) -> None:
+        for table in LOADED_TABLES:
+            self.rows(f"DELETE FROM {table}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def snowflake_server(state: Path, aws_endpoint: str) -> Iterator[int]:
+    previous = fakesnow.server.shared_fs
+    account = open_account(state, aws_endpoint)
+    fakesnow.server.shared_fs = account
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(application(), host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield port
+    server.should_exit = True
+    thread.join(timeout=10)
+    account.duck_conn.close()
+    fakesnow.server.shared_fs = previous
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    for noisy in ("werkzeug", "sqlglot", "fakesnow.server"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, aws_port = moto.get_host_and_port()
+    endpoint = f"http://{host}:{aws_port}"
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        region_name="ap-south-1",
+    )
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+    with snowflake_server(tmp_path_factory.mktemp("snowflake"), endpoint) as port:
+        connection = snowflake.connector.connect(
+            host="127.0.0.1",
+            port=port,
+            protocol="http",
+            account="local",
+            user="tests",
+            password="tests",
+            database=DATABASE,
+            network_timeout=20,
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {DATABASE}")
+        migrate(connection, DATABASE)
+        warehouse = Warehouse(connection, s3)
+        warehouse.rows(f"CREATE STAGE CURATED.LAKE URL = 's3://{BUCKET}/'")
+        yield warehouse
+        connection.close()
+    moto.stop()
+
+
+@pytest.fixture()
+def warehouse(migrated: Warehouse) -> Warehouse:
+    migrated.clear()
+    return migrated

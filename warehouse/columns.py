@@ -1,0 +1,72 @@
+"""The columns that COPY takes from a dataset's curated files: its contract's, what the curation derives, and lineage.
+
+A column added to a contract is staged by itself; a migration then gives it a place in the DW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from contracts.catalog import DATASETS as CONTRACTS
+from contracts.kinds import KINDS
+
+Columns = Mapping[str, str]
+
+_TYPES = {
+    "string": "VARCHAR",
+    "bigint": "BIGINT",
+    "int": "INT",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP_NTZ",  # in UTC, as the session's time zone is
+    "decimal(18,4)": "NUMBER(18, 4)",
+}
+
+_KEYS = {"sku_key": "BIGINT", "geo_key": "BIGINT"}
+_DERIVED: Mapping[str, Columns] = {
+    "sales": {
+        **_KEYS,
+        "customer_key": "BIGINT",
+        "date_key": "INT",
+        "is_modern_trade": "BOOLEAN",
+        "revenue_per_unit": "DOUBLE",
+        "gross_margin": "NUMBER(18, 4)",
+    },
+    "inventory": {**_KEYS, "date_key": "INT"},
+    "market": {"geo_key": "BIGINT", "week": "VARCHAR", "week_start": "DATE"},
+    "promotions": {**_KEYS, "week_start": "DATE"},
+    "sku": {"sku_key": "BIGINT"},
+    "geography": {"geo_key": "BIGINT"},
+    "customer": {"customer_key": "BIGINT"},
+}
+_LINEAGE: Columns = {
+    "source_date": "DATE",
+    "source_file": "VARCHAR",
+    "run_id": "VARCHAR",
+    "content_sha256": "VARCHAR",
+}
+
+# Natural keys that a fact leaves to its dimensions, and text for which it keeps a date.
+_LEFT_BEHIND: Mapping[str, frozenset[str]] = {
+    "sales": frozenset({"sku_code", "region_code", "customer_id"}),
+    "inventory": frozenset({"sku_code", "region_code"}),
+    "market": frozenset({"region_code"}),
+    "promotions": frozenset({"sku_code", "region_code", "week"}),
+}
+
+DATASETS = tuple(CONTRACTS)
+
+
+def staged(dataset: str) -> Columns:
+    contract = {column.name: _TYPES[KINDS[column.kind].spark] for column in CONTRACTS[dataset].columns}
+    return {**contract, **_DERIVED[dataset], **_LINEAGE}
+
+
+def merged(dataset: str) -> list[str]:
+    """The staged columns that the dataset's table in the DW has too."""
+    return [column for column in staged(dataset) if column not in _LEFT_BEHIND.get(dataset, ())]
+
+
+# Quarantined rows keep what was delivered, as text.
+SIGHTED: Columns = dict.fromkeys(("promo_id", "sku_code", "region_code", "week", "raw_date"), "VARCHAR")

@@ -1,0 +1,101 @@
+"""FACT_PROMOTION: the lines of the calendar, and which of them were withdrawn before they began.
+
+A line was withdrawn if a calendar that came after the last one to show it, and before its week began, lacks it. Written over
+all calendars processed, not over the one just loaded, so that the order of loads does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from warehouse.columns import SIGHTED, merged
+from warehouse.load.dimensions import GEOGRAPHY, SKU, infer
+from warehouse.load.market import DATE_KEY
+from warehouse.load.merge import NEWER_SNAPSHOT, merge_text, newest_rows
+from warehouse.load.staging import stage
+from warehouse.statement import Statement
+
+KEY = ("promo_id", "sku_key", "geo_key", "week_start")
+SIGHTED_STAGING = "CURATED.PROMOTIONS_SIGHTED_STAGE"
+
+
+def statements(staging: str, snapshots: Sequence[date], sighting_files: Sequence[str]) -> list[Statement]:
+    text = merge_text(
+        "DW.FACT_PROMOTION",
+        newest_rows(staging, KEY, computed=DATE_KEY),
+        KEY,
+        [*merged("promotions"), "date_key"],
+        newer=NEWER_SNAPSHOT,
+        inserted={"is_withdrawn": "FALSE"},
+    )
+    return [
+        infer(SKU, staging),
+        infer(GEOGRAPHY, staging),
+        Statement("merge", text),
+        *(sightings(sighting_files) if sighting_files else []),
+        *([remember_snapshots(snapshots)] if snapshots else []),
+        Statement("recompute withdrawals", withdrawals_text()),
+    ]
+
+
+def remember_snapshots(snapshots: Sequence[date]) -> Statement:
+    rows = ", ".join(["(%s)"] * len(snapshots))
+    return Statement(
+        "remember calendars",
+        f"""INSERT INTO CURATED.PROMOTION_SNAPSHOTS (snapshot_date)
+SELECT DISTINCT given.snapshot_date
+FROM (SELECT column1::DATE AS snapshot_date FROM VALUES {rows}) given
+LEFT JOIN CURATED.PROMOTION_SNAPSHOTS known ON known.snapshot_date = given.snapshot_date
+WHERE known.snapshot_date IS NULL""",
+        tuple(snapshots),
+    )
+
+
+def sightings(files: Sequence[str]) -> list[Statement]:
+    """The text of a quarantined row is read as the contract would have read it; without a whole key it is no sighting."""
+    text = f"""MERGE INTO CURATED.PROMOTION_SIGHTINGS tgt
+USING (
+    SELECT promo_id, sku_code, region_code, week_start, MAX(seen_date) AS seen_date
+    FROM (
+        SELECT NULLIF(TRIM(promo_id), '') AS promo_id, NULLIF(UPPER(TRIM(sku_code)), '') AS sku_code,
+            NULLIF(UPPER(TRIM(region_code)), '') AS region_code,
+            TRY_TO_DATE(TRIM(week), 'YYYY-MM-DD') AS week_start,
+            TRY_TO_DATE(raw_date, 'YYYY-MM-DD') AS seen_date
+        FROM {SIGHTED_STAGING}
+    ) delivered
+    WHERE promo_id IS NOT NULL AND sku_code IS NOT NULL AND region_code IS NOT NULL
+        AND week_start IS NOT NULL AND seen_date IS NOT NULL
+    GROUP BY promo_id, sku_code, region_code, week_start
+) src
+ON tgt.promo_id = src.promo_id AND tgt.sku_code = src.sku_code
+    AND tgt.region_code = src.region_code AND tgt.week_start = src.week_start
+WHEN MATCHED AND src.seen_date > tgt.seen_date THEN UPDATE SET seen_date = src.seen_date
+WHEN NOT MATCHED THEN INSERT (promo_id, sku_code, region_code, week_start, seen_date)
+VALUES (src.promo_id, src.sku_code, src.region_code, src.week_start, src.seen_date)"""
+    return [*stage(SIGHTED_STAGING, SIGHTED, files), Statement("remember sightings", text)]
+
+
+def withdrawals_text() -> str:
+    return """UPDATE DW.FACT_PROMOTION
+SET is_withdrawn = src.is_withdrawn
+FROM (
+    WITH seen AS (
+        SELECT p.promo_id, p.sku_key, p.geo_key, p.week_start,
+            GREATEST(p.source_date, COALESCE(s.seen_date, p.source_date)) AS last_seen
+        FROM DW.FACT_PROMOTION p
+        JOIN DW.DIM_SKU k ON k.sku_key = p.sku_key
+        JOIN DW.DIM_GEOGRAPHY g ON g.geo_key = p.geo_key
+        LEFT JOIN CURATED.PROMOTION_SIGHTINGS s
+            ON s.promo_id = p.promo_id AND s.sku_code = k.sku_code
+            AND s.region_code = g.region_code AND s.week_start = p.week_start
+    )
+    SELECT l.promo_id, l.sku_key, l.geo_key, l.week_start, COUNT(c.snapshot_date) > 0 AS is_withdrawn
+    FROM seen l
+    LEFT JOIN CURATED.PROMOTION_SNAPSHOTS c
+        ON c.snapshot_date > l.last_seen AND c.snapshot_date < l.week_start
+    GROUP BY l.promo_id, l.sku_key, l.geo_key, l.week_start
+) src
+WHERE FACT_PROMOTION.promo_id = src.promo_id AND FACT_PROMOTION.sku_key = src.sku_key
+    AND FACT_PROMOTION.geo_key = src.geo_key AND FACT_PROMOTION.week_start = src.week_start
+    AND FACT_PROMOTION.is_withdrawn <> src.is_withdrawn"""

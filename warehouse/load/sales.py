@@ -1,0 +1,100 @@
+"""FACT_SALES, one row per order line, and what depends on its history: the anomaly flag and the days of supply."""
+
+from __future__ import annotations
+
+from warehouse.columns import merged
+from warehouse.load import inventory
+from warehouse.load.dimensions import CUSTOMER, GEOGRAPHY, SKU, infer
+from warehouse.load.merge import NEWER_CHANGE, merge_text, newest_rows, same_key
+from warehouse.statement import Statement
+
+KEY = ("order_id", "sku_key")
+
+DAY_NUMBER = "DATEDIFF(day, '1970-01-01'::DATE, {})"
+
+TOUCHED = """SELECT sku_key, geo_key, MIN(from_date) AS from_date, MAX(to_date) AS to_date
+        FROM CURATED.SALES_TOUCHED
+        GROUP BY sku_key, geo_key"""
+
+
+def statements(staging: str) -> list[Statement]:
+    source = newest_rows(staging, KEY, changed_at=True)
+    inserted = {"is_revenue_anomaly": "FALSE"}
+    return [
+        infer(SKU, staging),
+        infer(GEOGRAPHY, staging),
+        infer(CUSTOMER, staging),
+        Statement("note what will change", touch_text(staging)),
+        Statement(
+            "merge", merge_text("DW.FACT_SALES", source, KEY, merged("sales"), newer=NEWER_CHANGE, inserted=inserted)
+        ),
+        Statement("recompute anomalies", anomalies_text()),
+        Statement("recompute days of supply", inventory.days_of_supply_text(_SNAPSHOTS_AFTER_TOUCHED)),
+        Statement("forget what changed", "DELETE FROM CURATED.SALES_TOUCHED"),
+    ]
+
+
+_SNAPSHOTS_AFTER_TOUCHED = f"""SELECT sku_key, geo_key,
+            DATEADD(day, 1, from_date) AS from_date, DATEADD(day, 28, to_date) AS to_date
+        FROM (
+        {TOUCHED}
+        ) touched"""
+
+
+def touch_text(staging: str) -> str:
+    """A corrected line touches two places: the region and day where it was, and those where it will be.
+
+    A line that the MERGE will leave alone touches nothing, so that a repeated load recomputes nothing.
+    """
+    return f"""INSERT INTO CURATED.SALES_TOUCHED (sku_key, geo_key, from_date, to_date)
+SELECT sku_key, geo_key, MIN(order_date), MAX(order_date)
+FROM (
+    SELECT src.sku_key, src.geo_key, src.order_date
+    FROM {staging} src
+    LEFT JOIN DW.FACT_SALES tgt ON {same_key(KEY)}
+    WHERE tgt.order_id IS NULL OR {NEWER_CHANGE}
+    UNION ALL
+    SELECT tgt.sku_key, tgt.geo_key, tgt.order_date
+    FROM {staging} src
+    JOIN DW.FACT_SALES tgt ON {same_key(KEY)}
+    WHERE {NEWER_CHANGE}
+) lines
+GROUP BY sku_key, geo_key"""
+
+
+def anomalies_text() -> str:
+    """net_revenue > 3 x mean, over order_date - 27 .. order_date, written without a division: exact on decimals.
+
+    The casts inside SUM keep the stand-in's sums exact too (it adds floats otherwise).
+    """
+    window = (
+        f"OVER (PARTITION BY sku_key, geo_key ORDER BY {DAY_NUMBER.format('order_date')}"
+        " RANGE BETWEEN 27 PRECEDING AND CURRENT ROW)"
+    )
+    return f"""UPDATE DW.FACT_SALES
+SET is_revenue_anomaly = src.is_revenue_anomaly
+FROM (
+    WITH touched AS (
+        {TOUCHED}
+    ),
+    daily AS (
+        SELECT s.sku_key, s.geo_key, s.order_date, t.from_date, t.to_date,
+            SUM(s.net_revenue::NUMBER(18, 4)) AS revenue, COUNT(*) AS order_lines
+        FROM DW.FACT_SALES s
+        JOIN touched t ON t.sku_key = s.sku_key AND t.geo_key = s.geo_key
+        WHERE s.order_date BETWEEN DATEADD(day, -27, t.from_date) AND DATEADD(day, 27, t.to_date)
+        GROUP BY s.sku_key, s.geo_key, s.order_date, t.from_date, t.to_date
+    ),
+    windowed AS (
+        SELECT sku_key, geo_key, order_date, from_date,
+            SUM(revenue::NUMBER(38, 4)) {window} AS revenue,
+            SUM(order_lines::BIGINT) {window} AS order_lines
+        FROM daily
+    )
+    SELECT s.order_id, s.sku_key, s.net_revenue * w.order_lines > 3 * w.revenue AS is_revenue_anomaly
+    FROM DW.FACT_SALES s
+    JOIN windowed w ON w.sku_key = s.sku_key AND w.geo_key = s.geo_key AND w.order_date = s.order_date
+    WHERE w.order_date >= w.from_date
+) src
+WHERE FACT_SALES.order_id = src.order_id AND FACT_SALES.sku_key = src.sku_key
+    AND FACT_SALES.is_revenue_anomaly <> src.is_revenue_anomaly"""
