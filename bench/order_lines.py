@@ -72,7 +72,9 @@ def _fresh_lines(rng: np.random.Generator, number: int, size: int) -> pa.Table:
         "order_id": _coded("SO", number * LINES_PER_FILE + line // 3, 10),
         "sku_code": np.where(line % 5 == 0, np.char.lower(_coded("SKU-", sku, 5)), _coded("SKU-", sku, 5)),
         "customer_id": _coded("C", rng.integers(0, 20_000, size), 6),
-        "region_code": np.char.add(_coded("IN-", rng.integers(0, 60, size), 3), np.where(line % 7 == 0, " ", "")),
+        "region_code": np.char.add(
+            _coded("IN-", rng.integers(0, 60, size), 3), np.where(line % 7 == 0, " ", "")
+        ),
         "quantity": quantity.astype(str),
         "net_revenue": np.round(gross - discount, 2),
         "order_date": order_date.astype(str),

@@ -1,3 +1,6 @@
-from local.cli import main
+try:
+    from local.cli import main
 
-raise SystemExit(main())
+    raise SystemExit(main())
+except KeyboardInterrupt:  # while the imports above run
+    raise SystemExit(130) from None

@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start what does not run yet, and fill it; harmless when all runs")
+    commands.add_parser("demo", help="up, then sample data through the pipeline, and what came of it")
     commands.add_parser("down", help="stop every process of it; the next `up` starts empty")
     commands.add_parser("status", help="what runs; exit code 1 unless all of it does")
     commands.add_parser("env", help='shell exports, for eval "$(python -m local env)"')
@@ -63,6 +64,19 @@ def _up(settings: LocalSettings, _: argparse.Namespace) -> int:
     print(f"Prefect UI  {settings.prefect_url}")
     print('SQL         python -m local sql "select …"')
     print('shell       eval "$(python -m local env)"')
+    return 0
+
+
+def _demo(settings: LocalSettings, _: argparse.Namespace) -> int:
+    from local.demo import DemoFailed, run_demo
+
+    report = timed_lines()
+    up(settings, report)
+    try:
+        run_demo(settings, report)
+    except DemoFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
     return 0
 
 
@@ -143,6 +157,7 @@ def _logs(settings: LocalSettings, chosen: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "up": _up,
+    "demo": _demo,
     "down": _down,
     "status": _status,
     "env": _env,

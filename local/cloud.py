@@ -111,6 +111,8 @@ def up(settings: LocalSettings | None = None, report: Report = silent) -> Cloud:
             if part not in missing:
                 report(f"{part.name} already runs on {part.address or 'Prefect'}")
         refuse_taken_ports(missing)
+        if missing:
+            report(f"starting {', '.join(part.name for part in missing)}")
         if starts_afresh:
             _empty(settings)
         try:

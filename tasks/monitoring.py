@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks.snowflake import execute
+from warehouse.records import merge_rows_text
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ _TABLES: Mapping[type[Record], _Table] = {
     DatasetRecord: _Table("MONITORING.RUN_DATASETS", ("run_id", "dataset")),
     QualityRecord: _Table("MONITORING.DQ_RESULTS", ("run_id", "dataset", "metric")),
 }
-_CASTS = {"run_date": "DATE", "started_at": "TIMESTAMP_NTZ", "ended_at": "TIMESTAMP_NTZ", "passed": "BOOLEAN"}
-_CASTS |= dict.fromkeys(("value", "threshold"), "DOUBLE")
-_CASTS |= dict.fromkeys(("rows_raw", "rows_published", "rows_superseded", "rows_quarantined"), "BIGINT")
+_TYPES = {"run_date": "DATE", "started_at": "TIMESTAMP_NTZ", "ended_at": "TIMESTAMP_NTZ", "passed": "BOOLEAN"}
+_TYPES |= dict.fromkeys(("value", "threshold"), "DOUBLE")
+_TYPES |= dict.fromkeys(("rows_raw", "rows_published", "rows_superseded", "rows_quarantined"), "BIGINT")
 
 
 def record_run(connection: SnowflakeConnection, record: RunRecord) -> None:
@@ -108,33 +109,13 @@ def _merge(connection: SnowflakeConnection, records: Sequence[Record]) -> None:
 
 
 def merge_statement(records: Sequence[Record]) -> Statement:
-    """All rows in one statement: row by row, each would be a round trip and a micro-partition."""
+    """Of two records with the same key the later one counts: Snowflake refuses a source with a key twice."""
     table = _TABLES[type(records[0])]
-    columns = [field.name for field in fields(records[0])]
+    types = {field.name: _TYPES.get(field.name, "VARCHAR") for field in fields(records[0])}
     newest = {tuple(getattr(record, part) for part in table.key): record for record in records}
-    picked = ", ".join(
-        f"column{position}::{_CASTS.get(column, 'VARCHAR')} AS {column}"
-        for position, column in enumerate(columns, start=1)
-    )
-    row = f"({', '.join(['%s'] * len(columns))})"
-    sets = ", ".join(
-        f"{column} = COALESCE(src.{column}, tgt.{column})"
-        if column in table.kept
-        else f"{column} = src.{column}"
-        for column in columns
-        if column not in table.key
-    )
     return Statement(
         f"recording in {table.name}",
-        f"""MERGE INTO {table.name} tgt
-USING (
-    SELECT {picked}
-    FROM VALUES {", ".join([row] * len(newest))}
-) src
-ON {" AND ".join(f"tgt.{part} = src.{part}" for part in table.key)}
-WHEN MATCHED THEN UPDATE SET {sets}
-WHEN NOT MATCHED THEN INSERT ({", ".join(columns)})
-VALUES ({", ".join(f"src.{column}" for column in columns)})""",
+        merge_rows_text(table.name, types, table.key, len(newest), table.kept),
         tuple(_bound(value) for record in newest.values() for value in astuple(record)),
     )
 

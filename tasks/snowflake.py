@@ -134,7 +134,7 @@ def stream(
 
 
 _ROW_ERRORS = frozenset({100035, 100038, 100040, 100046, 100071, 100072, 100078, 100132})
-_PASSING_ERRORS = frozenset({604, 625, 630, 390112, 390114, 390144})
+_PASSING_ERRORS = frozenset({604, 625, 630, 390112, 390114})
 
 
 def _kind(error: failures.Error, doing: str) -> HighwaterError:
@@ -151,4 +151,4 @@ def _kind(error: failures.Error, doing: str) -> HighwaterError:
     return TransientError(message)
 
 
-_REFUSED_LOGINS = frozenset({390100, 390101, 390102, 390103, 390186, 390189, 394300, 394304})
+_REFUSED_LOGINS = frozenset({390100, 390101, 390102, 390103, 390144, 390186, 390189, 394300, 394304})

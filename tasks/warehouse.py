@@ -6,15 +6,16 @@ CURATED.SALES_TOUCHED and the dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from tasks import lake
 from tasks.events import log
 from tasks.snowflake import execute
 from warehouse import marts
-from warehouse.load import load_statements, staging_table
+from warehouse.load import LOAD_ORDER, count_staged, load_statements, staging_table
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def load(
         row = execute(connection, statement)
         if statement.step == "merge":
             merged = row
-    staged = execute(
-        connection, Statement("count staged rows", f"SELECT COUNT(*) FROM {staging_table(dataset)}")
-    )
+    staged = execute(connection, count_staged(dataset))
     result = LoadResult(int(staged[0]), int(merged[0]), int(merged[1]))
     log(
         "snapshot_loaded",
@@ -94,6 +93,34 @@ def load(
         rows_updated=result.rows_updated,
     )
     return result
+
+
+def catch_up(connection: SnowflakeConnection, dataset: str, run_id: str) -> int:
+    """Replay what curated.<dataset>'s log holds beyond the last load. Returns the snapshots loaded."""
+    table = lake.load(lake.CURATED, dataset)
+    if table is None:
+        return 0
+    last = last_loaded(connection, dataset)
+    loaded = 0
+    for published in lake.log_after(table, last.snapshot_id if last else None):
+        promotions = dataset == "promotions"
+        sightings = published.notes.get("sightings", "") if promotions else ""
+        load(
+            connection,
+            dataset,
+            published.files,
+            published.snapshot_id,
+            published.sequence,
+            run_id,
+            promotion_snapshots=published.raw_dates if promotions else (),
+            sighting_files=[file for file in sightings.split(",") if file],
+        )
+        loaded += 1
+    return loaded
+
+
+def in_load_order(datasets: Iterable[str]) -> list[str]:
+    return sorted(datasets, key=LOAD_ORDER.index)
 
 
 def refresh_marts(connection: SnowflakeConnection) -> None:

@@ -10,11 +10,11 @@ from collections import Counter
 from functools import reduce
 from typing import Any
 
-from contracts.model import Spec
-from contracts.spark_values import literal, name
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from contracts.model import Spec
+from contracts.spark_values import literal, name
 from jobs.glue import figures, quarantine, reading, versions
 from jobs.glue.derive import curated_columns
 from jobs.glue.figures import QUARANTINED, Figures
@@ -86,7 +86,10 @@ class Curation:
         return None
 
     def _profile(self) -> list[Any]:
-        parts = [F.expr(f"sum(int({PART} = {literal(part)}))").alias(part) for part in (PUBLISHED, CONTESTED, QUARANTINED)]
+        parts = [
+            F.expr(f"sum(int({PART} = {literal(part)}))").alias(part)
+            for part in (PUBLISHED, CONTESTED, QUARANTINED)
+        ]
         uncast = [
             F.expr(
                 f"sum(int(instr(kept_aside, '\"uncast\":') > 0 AND "
@@ -140,7 +143,9 @@ class Curation:
             return 0
         newer = self.spark.read.parquet(f"{self.staging}/{OUTCOME}/{OUTCOME}={PUBLISHED}")
         files = reading.scan(self.spark, touched, newer.schema)
-        survivors = files.join(newer.select(*self.spec.key), list(self.spec.key), "left_anti").select(*newer.columns)
+        survivors = files.join(newer.select(*self.spec.key), list(self.spec.key), "left_anti").select(
+            *newer.columns
+        )
         seen = Observation()
         survivors.observe(seen, F.count(F.lit(1)).alias("rows")).write.mode("overwrite").parquet(
             f"{self.work.output}/survivors"
@@ -156,6 +161,7 @@ class Curation:
 
     def _fates_by_date(self) -> figures.Tally:
         """From the one column that says a row's date, of the files just written."""
+
         def counted(by: str) -> DataFrame:
             rows = self.spark.read.schema(f"source_date date, {by} string").parquet(f"{self.staging}/{by}")
             return rows.selectExpr("source_date", f"{by} AS fate")

@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 from contracts.model import Spec
-
 from jobs.glue.errors import DataError
 from jobs.glue.versions import PUBLISHED, REPEATED, SUPERSEDED, UNCHANGED
 
@@ -41,7 +40,8 @@ class Figures:
             "uncast": dict(sorted(self.uncast.items())),
             "extra_columns": self.extra_columns,
             "by_date": {
-                day.isoformat(): self._counts(fates, self.reasons[day]) for day, fates in sorted(self.fates.items())
+                day.isoformat(): self._counts(fates, self.reasons[day])
+                for day, fates in sorted(self.fates.items())
             },
         }
 
@@ -64,7 +64,9 @@ def reconcile(dataset: str, expected: int, fates: Counter[str], read: int) -> No
             "a file was replaced since then: run the date again"
         )
     if (told := sum(fates.values())) != expected:
-        raise DataError(f"{dataset}: {expected} rows were read but {told} have a fate {dict(fates)}; nothing may be published")
+        raise DataError(
+            f"{dataset}: {expected} rows were read but {told} have a fate {dict(fates)}; nothing may be published"
+        )
 
 
 def per_date(rows: Iterable[tuple[date, str, int]]) -> Tally:

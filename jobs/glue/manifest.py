@@ -100,4 +100,6 @@ def _check(work: Work, origin: str) -> None:
     if twice := [path for path, n in Counter(file.path for file in work.inputs).items() if n > 1]:
         raise DataError(f"manifest {origin} names an input of {name} twice: {twice[0]}")
     if live := [path for path in work.history if path.startswith(f"{work.output}/")]:
-        raise DataError(f"the output of {name} holds a published file: {live[0]}; give the run an output of its own")
+        raise DataError(
+            f"the output of {name} holds a published file: {live[0]}; give the run an output of its own"
+        )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contracts.model import Spec
-from contracts.spark_values import literal, name
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from contracts.model import Spec
+from contracts.spark_values import literal, name
 from jobs.glue.manifest import Work
 from jobs.glue.reading import EXTRA_VALUES
 

@@ -7,20 +7,22 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import reduce
 
-from contracts.kinds import KINDS
-from contracts.model import Spec
-from contracts.spark_sql import spark_schema, stages
-from contracts.spark_values import literal, name
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from contracts.kinds import KINDS
+from contracts.model import Spec
+from contracts.spark_sql import spark_schema, stages
+from contracts.spark_values import literal, name
 from jobs.glue.manifest import Input, Work
 from jobs.glue.storage import Storage
 
 FILE = "__file"
 EXTRA_VALUES = "extra_values"
-_PROVIDED = {"week": "format_string('%04d-W%02d', date_part('YEAROFWEEK', source_date), weekofyear(source_date))"}
+_PROVIDED = {
+    "week": "format_string('%04d-W%02d', date_part('YEAROFWEEK', source_date), weekofyear(source_date))"
+}
 
 
 def slice_frame(spark: SparkSession, storage: Storage, work: Work) -> DataFrame:
@@ -29,7 +31,9 @@ def slice_frame(spark: SparkSession, storage: Storage, work: Work) -> DataFrame:
     for file in work.inputs:
         alike[file.replay, () if file.replay else tuple(sorted(file.columns.items()))].append(file)
     frames = [
-        _replayed(spark, work.spec, files) if replay else _delivered(spark, storage, work, dict(columns), files)
+        _replayed(spark, work.spec, files)
+        if replay
+        else _delivered(spark, storage, work, dict(columns), files)
         for (replay, columns), files in alike.items()
     ]
     return reduce(DataFrame.unionByName, frames)
@@ -56,7 +60,9 @@ def _delivered(
         scan(spark, paths, schema).select("*", F.col("_metadata.file_path").alias(FILE))
         for paths in _paths_by_month(files)
     ]
-    located = reduce(DataFrame.union, scans).join(F.broadcast(_origins(spark, storage, files)), FILE).drop(FILE)
+    located = (
+        reduce(DataFrame.union, scans).join(F.broadcast(_origins(spark, storage, files)), FILE).drop(FILE)
+    )
     return staged(located, work.spec, columns)
 
 

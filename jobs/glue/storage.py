@@ -79,12 +79,12 @@ class Storage:
 
 
 def failure(error: Exception) -> str:
-    """The first line of what went wrong, from whichever side of the bridge it came."""
-    cause: Any = error
-    if isinstance(error, Py4JJavaError):
-        cause = error.java_exception
-        while cause.getCause() is not None:
-            cause = cause.getCause()
-        cause = cause.toString()
-    lines = str(cause).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    """What went wrong in a line: of all causes the innermost, or the innermost that names a file."""
+    lines = [str(error)]
+    cause: Any = error.java_exception if isinstance(error, Py4JJavaError) else None
+    while cause is not None:
+        lines.append(str(cause.toString()))
+        cause = cause.getCause()
+    naming = [line for line in lines[1:] if ".parquet" in line]
+    told = (naming or lines)[-1].strip().splitlines()
+    return told[0] if told else type(error).__name__

@@ -6,10 +6,11 @@ go through a window, so that wide rows are not shuffled and sorted to learn that
 
 from __future__ import annotations
 
-from contracts.model import Spec
-from contracts.spark_values import name
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+
+from contracts.model import Spec
+from contracts.spark_values import name
 
 PUBLISHED, UNCHANGED, SUPERSEDED, REPEATED, REPLACED, STANDING = (
     "published",
@@ -76,7 +77,9 @@ def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFr
         .withColumn("__rank", F.row_number().over(best_first))
         .withColumn("__above", F.lag("__version").over(best_first))
         .withColumn("__best", F.first("__version").over(best_first))
-        .withColumn("__best_known", F.max(is_prior & F.col("__version").eqNullSafe(F.col("__best"))).over(of_key))
+        .withColumn(
+            "__best_known", F.max(is_prior & F.col("__version").eqNullSafe(F.col("__best"))).over(of_key)
+        )
     )
     won = F.col("__rank") == 1
     repeats = F.col("__version").eqNullSafe(F.col("__above"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,7 +124,6 @@ class GlueRun:
             staging.put_back(self._mirror, self._settings.s3)
 
     def ended(self, outcome: Outcome) -> None:
-        staging.remove(self._directories.root)
         message = outcome.message
         if outcome.result is Result.TIMED_OUT:
             message = f"Job run exceeded its timeout of {self._request.timeout_minutes} minutes."
@@ -138,6 +138,7 @@ class GlueRun:
             error=message or None,
             log=str(self._directories.log),
         )
+        shutil.rmtree(self._directories.root, ignore_errors=True)
 
     def move(self, status: str) -> bool:
         """States only go forward: a stop that comes too late does not undo an ending."""

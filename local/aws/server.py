@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from local.aws.actions import Overrides
 from local.aws.glue_runs import GlueSettings
 from local.aws.job_runner import JobRunner
 from local.aws.spark_conf import SparkTuning
-from local.aws.staging import BodyCache, remove
+from local.aws.staging import BodyCache
 
 log = structlog.get_logger()
 
@@ -107,8 +108,9 @@ class LocalAws:
     def _clear_state(self) -> None:
         """moto starts empty, so what an earlier server left on disk belongs to nothing."""
         self.state.mkdir(parents=True, exist_ok=True)
+        (self.state / READY_FILE).unlink(missing_ok=True)
         self.runner.kill_leftovers()
-        remove(self.state / "glue")
+        shutil.rmtree(self.state / "glue", ignore_errors=True)
 
     def _install(self) -> None:
         settings = GlueSettings(

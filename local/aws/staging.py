@@ -1,12 +1,13 @@
 """`s3://` as Spark's local file system sees it: a directory per run that mirrors every bucket.
 
-Small objects are written straight from moto's memory. Large ones are hard links to one copy on disk, so that
-a lake of gigabytes is there in a moment. A linked file is read-only, and a run that changed one all the same is
-refused, as other runs see the same bytes. Spark never does that: the files it writes have names of their own.
+Each object version is written to disk once; a run's directory holds hard links, so that thousands of objects or
+gigabytes are there in a moment. A script that overwrites a file in place changes the bytes behind the link: the
+change is uploaded like any other, and a body whose fingerprint is not the one it was written with is not used again.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -17,12 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from boto3.s3.transfer import TransferConfig
+
 from local.aws import s3_objects
 from local.aws.job_runner import CannotRunError
 from local.aws.s3_objects import StoredObject
 
-LINKED_FROM_BYTES = 128 * 1024
 UPLOADS_AT_ONCE = 4
+# moto holds every part and then the whole, and sends an event for each part.
+IN_ONE_PART = TransferConfig(multipart_threshold=5 * 1024**3)
 SUCCESS_MARKER = "_SUCCESS"
 
 
@@ -41,7 +45,7 @@ class Fingerprint:
 
 
 class BodyCache:
-    """One read-only file per large object version; forgotten with the server, as moto's objects are."""
+    """One file per object version; forgotten with the server, as moto's objects are."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -50,18 +54,28 @@ class BodyCache:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
 
-    def link(self, stored: StoredObject, to: Path) -> bool:
-        """False if the object is gone, or was replaced since it was listed."""
-        name = hashlib.sha256(f"{stored.bucket}\n{stored.key}\n{stored.version}".encode()).hexdigest()
-        body = self._directory / name
+    def link(self, stored: StoredObject, to: Path) -> Fingerprint | None:
+        """None if the object is gone, or was replaced since it was listed."""
+        body = self.body(stored)
         with self._lock:
             known = self._known.get(body)
-            if known is None or not body.exists() or Fingerprint.of(body) != known:
+            if known is None or Fingerprint.of(body) != known:
                 if not self._fill(stored, body):
-                    return False
-                self._known[body] = Fingerprint.of(body)
+                    return None
+                known = self._known[body] = Fingerprint.of(body)
             os.link(body, to)
-        return True
+        return known
+
+    def forget_all_but(self, wanted: set[Path]) -> None:
+        """Drop the versions that S3 no longer has; a run that still holds a link keeps its file."""
+        with self._lock:
+            for body in self._known.keys() - wanted:
+                del self._known[body]
+                body.unlink()
+
+    def body(self, stored: StoredObject) -> Path:
+        name = hashlib.sha256(f"{stored.bucket}\n{stored.key}\n{stored.version}".encode()).hexdigest()
+        return self._directory / name
 
     def _fill(self, stored: StoredObject, body: Path) -> bool:
         partial = body.with_suffix(".partial")
@@ -70,7 +84,6 @@ class BodyCache:
             partial.unlink(missing_ok=True)
             return False
         os.utime(partial, (stored.modified, stored.modified))
-        partial.chmod(0o444)
         partial.replace(body)
         return True
 
@@ -81,7 +94,6 @@ class Mirror:
 
     root: Path
     staged: dict[Path, tuple[StoredObject, Fingerprint]] = field(default_factory=dict)
-    linked: set[Path] = field(default_factory=set)
     folders: dict[Path, StoredObject] = field(default_factory=dict)
 
     def bucket(self, name: str) -> Path:
@@ -98,6 +110,7 @@ def stage(root: Path, cache: BodyCache) -> Mirror:
         mirror.bucket(bucket).mkdir(parents=True)
         for stored in s3_objects.stored_objects(bucket):
             _stage_object(mirror, stored, cache, made)
+    cache.forget_all_but({cache.body(stored) for stored, _ in mirror.staged.values()})
     return mirror
 
 
@@ -111,33 +124,27 @@ def _stage_object(mirror: Mirror, stored: StoredObject, cache: BodyCache, made: 
         if stored.key.endswith("/"):
             mirror.folders[path] = stored
             return
-        current: StoredObject | None = stored
-        while current is not None and not _write(mirror, path, current, cache):
-            current = s3_objects.stored_object(stored.bucket, stored.key)
+        _link(mirror, path, stored, cache)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise CannotRunError(
             f"{uri(stored)} is an object and a folder of objects, which no file system can hold: delete one"
         ) from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
+            raise
         raise CannotRunError(
             f"{uri(stored)} can't be shown to Spark as a local file ({error}): delete it"
         ) from error
 
 
-def _write(mirror: Mirror, path: Path, stored: StoredObject, cache: BodyCache) -> bool:
-    if stored.size >= LINKED_FROM_BYTES:
-        if not cache.link(stored, path):
-            return False
-        mirror.linked.add(path)
-        mirror.staged[path] = (stored, Fingerprint.of(path))
-        return True
-    if path.exists():
-        raise FileExistsError(path)
-    written = s3_objects.write_body(stored.bucket, stored.key, path)
-    if written is not None:
-        os.utime(path, (written.modified, written.modified))
-        mirror.staged[path] = (written, Fingerprint.of(path))
-    return True
+def _link(mirror: Mirror, path: Path, stored: StoredObject, cache: BodyCache) -> None:
+    current: StoredObject | None = stored
+    while current is not None:
+        fingerprint = cache.link(current, path)
+        if fingerprint is not None:
+            mirror.staged[path] = (current, fingerprint)
+            return
+        current = s3_objects.stored_object(stored.bucket, stored.key)
 
 
 def safe_path(bucket_root: Path, stored: StoredObject) -> Path:
@@ -157,37 +164,35 @@ def uri(stored: StoredObject) -> str:
 
 @dataclass(frozen=True)
 class Changes:
-    uploads: list[tuple[Path, str, str]]
+    uploads: list[tuple[str, str, str]]
     deletes: list[StoredObject]
 
 
 def changes(mirror: Mirror) -> Changes:
     """What the run did to the mirror, as S3 requests."""
     present = dict(_files(mirror.root))
-    overwritten = [
-        path for path in mirror.linked if path in present and present[path] != mirror.staged[path][1]
-    ]
-    in_place = [path for path in overwritten if present[path].inode == mirror.staged[path][1].inode]
-    if in_place:
-        stored = mirror.staged[in_place[0]][0]
-        raise CannotRunError(
-            f"{uri(stored)} was overwritten in place, which the local cloud can't do for objects of "
-            f"{LINKED_FROM_BYTES} bytes and more: write to a new key, or delete the object first"
-        )
     uploads = []
     for path, fingerprint in present.items():
         known = mirror.staged.get(path)
         if known is not None and known[1] == fingerprint:
             continue
-        if known is None and is_scratch(path.relative_to(mirror.root)):
+        relative = path.relative_to(mirror.root)
+        bucket, key = relative.parts[0], "/".join(relative.parts[1:])
+        if known is None and is_scratch(relative):
             continue
-        bucket, *key = path.relative_to(mirror.root).parts
-        uploads.append((path, bucket, "/".join(key)))
+        if not _newer_in_s3(bucket, key, known[0] if known else None, fingerprint):
+            uploads.append((str(path), bucket, key))
     # S3 readers take the marker as the sign that the rest is there.
     uploads.sort(key=lambda upload: upload[2].endswith(SUCCESS_MARKER))
     gone = [stored for path, (stored, _) in mirror.staged.items() if path not in present]
     gone += [stored for path, stored in mirror.folders.items() if not path.is_dir()]
     return Changes(uploads, gone)
+
+
+def _newer_in_s3(bucket: str, key: str, staged: StoredObject | None, fingerprint: Fingerprint) -> bool:
+    """The last writer wins, as on S3, though a run's writes reach S3 only at its end."""
+    now = s3_objects.stored_object(bucket, key)
+    return now is not None and now != staged and now.modified > fingerprint.modified_ns / 1e9
 
 
 def is_scratch(relative: PurePosixPath | Path) -> bool:
@@ -209,7 +214,7 @@ def put_back(mirror: Mirror, s3: Any) -> Changes:
     data = found.uploads[: len(found.uploads) - len(markers)]
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
         for batch in (data, markers):
-            list(pool.map(lambda upload: s3.upload_file(str(upload[0]), upload[1], upload[2]), batch))
+            list(pool.map(lambda upload: s3.upload_file(*upload, Config=IN_ONE_PART), batch))
     return found
 
 
@@ -222,8 +227,3 @@ def _files(root: Path) -> Iterator[tuple[Path, Fingerprint]]:
                     directories.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
                     yield Path(entry.path), Fingerprint.of(entry)
-
-
-def remove(root: Path) -> None:
-    """Delete a run's directory. Read-only links are no obstacle: only the directory must be writable."""
-    shutil.rmtree(root, ignore_errors=True)

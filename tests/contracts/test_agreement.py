@@ -292,8 +292,8 @@ def judged_by_spark(spark: SparkSession, spec: Spec, table: pa.Table, folder: Pa
 
 def judged_by_pandera(spec: Spec, table: pa.Table) -> list[dict[str, Any]]:
     raw = table.to_pandas(types_mapper=pd.ArrowDtype)
-    for column in spec.provided:
-        raw[column] = "2025-W01"
+    for name in spec.provided:
+        raw[name] = "2025-W01"
     judged = judge(spec, raw, RAW_DATE)
     values = {column.name: pa.array(judged.frame[column.name].array) for column in spec.columns}
     for column in spec.columns:
@@ -334,7 +334,8 @@ def test_pandera_and_spark_agree_on_every_row(
 @pytest.mark.parametrize("dataset", list(DATASETS))
 def test_generated_rows_reach_every_reason_and_valid_rows_too(dataset: str) -> None:
     """Agreement on rows that are all valid, or all alike in what breaks, would prove little."""
-    spec, seen, valid = contract(dataset), set(), 0
+    spec, valid = contract(dataset), 0
+    seen: set[str] = set()
 
     @settings(AGREEMENT, max_examples=10)
     @given(table=text_batch(spec))

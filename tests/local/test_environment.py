@@ -20,7 +20,7 @@ def test_names_every_endpoint_of_this_cloud(settings: LocalSettings) -> None:
 
 
 def test_a_shell_reads_back_what_was_exported(tmp_path: Path) -> None:
-    settings = LocalSettings(state=tmp_path / "it's a $(false) \"state\"; dir")
+    settings = LocalSettings(state=tmp_path / 'it\'s a $(false) "state"; dir')
     script = f'{shell_exports(settings)}\nprintf "%s" "$HIGHWATER_LOCAL_STATE"'
 
     shell = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True, check=True)
@@ -57,7 +57,11 @@ def test_another_process_gets_the_same_settings(settings: LocalSettings) -> None
     prefix = "HIGHWATER_LOCAL_"
 
     again = LocalSettings.model_validate(
-        {name.removeprefix(prefix).lower(): value for name, value in passed_on.items() if name.startswith(prefix)}
+        {
+            name.removeprefix(prefix).lower(): value
+            for name, value in passed_on.items()
+            if name.startswith(prefix)
+        }
     )
 
     assert again == settings

@@ -49,6 +49,19 @@ def test_a_recycled_pid_is_not_taken_for_ours(sleeper: subprocess.Popen[bytes], 
     assert recorded_an_hour_earlier.process() is None
 
 
+def test_a_process_that_ended_is_not_found_though_nobody_took_note(
+    sleeper: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "sleeper.pid"
+    processes.record(sleeper, ("sleep",), path)
+    recorded = PidFile.read(path)
+    assert recorded is not None
+
+    sleeper.kill()
+
+    _wait_until(lambda: recorded.process() is None)
+
+
 def test_a_broken_pid_file_is_no_pid_file(tmp_path: Path) -> None:
     path = tmp_path / "x.pid"
     path.write_text('{"pid": 12')
@@ -57,8 +70,12 @@ def test_a_broken_pid_file_is_no_pid_file(tmp_path: Path) -> None:
 
 
 def test_stop_ends_grandchildren_that_ignore_sigterm(tmp_path: Path) -> None:
-    stubborn = "import signal,time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
-    parent = f"import subprocess,sys,time; subprocess.Popen([sys.executable,'-c',{stubborn!r}]); time.sleep(60)"
+    stubborn = (
+        "import signal,time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    )
+    parent = (
+        f"import subprocess,sys,time; subprocess.Popen([sys.executable,'-c',{stubborn!r}]); time.sleep(60)"
+    )
     log = tmp_path / "parent.log"
     process = processes.spawn((sys.executable, "-c", parent), {}, tmp_path, log, tmp_path)
     _wait_until(lambda: "ready\n" in log.read_text().replace("'ready'", ""))
@@ -72,7 +89,9 @@ def test_stop_ends_grandchildren_that_ignore_sigterm(tmp_path: Path) -> None:
 
 
 def test_a_process_whose_parent_died_is_found_by_its_mark(tmp_path: Path) -> None:
-    parent = f"import subprocess,sys; subprocess.Popen([sys.executable,'-c',{_SLEEP!r}],start_new_session=True)"
+    parent = (
+        f"import subprocess,sys; subprocess.Popen([sys.executable,'-c',{_SLEEP!r}],start_new_session=True)"
+    )
     process = processes.spawn((sys.executable, "-c", parent), {}, tmp_path, tmp_path / "log", tmp_path)
     process.wait()
 

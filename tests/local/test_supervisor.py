@@ -59,7 +59,9 @@ def test_a_part_that_died_is_noticed_and_can_be_started_again(supervisor: Superv
 
 
 def test_a_part_that_ends_at_once_is_reported_with_the_end_of_its_log(supervisor: Supervisor) -> None:
-    part = Part("broken", (sys.executable, "-c", "raise SystemExit('no disk left')"), is_ready=lambda _: False)
+    part = Part(
+        "broken", (sys.executable, "-c", "raise SystemExit('no disk left')"), is_ready=lambda _: False
+    )
 
     with pytest.raises(PartFailed, match=r"broken ended with exit code 1") as failure:
         supervisor.start(part, _NEVER)
@@ -68,7 +70,9 @@ def test_a_part_that_ends_at_once_is_reported_with_the_end_of_its_log(supervisor
 
 
 def test_a_dead_part_is_not_ready_because_somebody_else_answers(supervisor: Supervisor) -> None:
-    part = Part("broken", (sys.executable, "-c", "raise SystemExit(3)"), is_ready=lambda _: _ended(supervisor))
+    part = Part(
+        "broken", (sys.executable, "-c", "raise SystemExit(3)"), is_ready=lambda _: _ended(supervisor)
+    )
 
     with pytest.raises(PartFailed, match="exit code 3"):
         supervisor.start(part, _NEVER)

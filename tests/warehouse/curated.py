@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from warehouse.columns import SIGHTED, staged
 
 _ARROW = {
@@ -130,9 +131,7 @@ def market(
         "distribution_pct": 81.5,
     }
     raw_date = source_date or (monday + timedelta(days=6)).isoformat()
-    return _curated(
-        row, raw_date, geo_key=hashed(region), week=f"{year}-W{week:02d}", week_start=monday
-    )
+    return _curated(row, raw_date, geo_key=hashed(region), week=f"{year}-W{week:02d}", week_start=monday)
 
 
 def promotion(
@@ -167,7 +166,9 @@ def sku(code: str, source_date: str, *, brand: str | None = "Asha", **attributes
     return _curated(row, source_date, sku_key=hashed(code))
 
 
-def geography(code: str, source_date: str, *, zone: str | None = "North", **attributes: Any) -> dict[str, Any]:
+def geography(
+    code: str, source_date: str, *, zone: str | None = "North", **attributes: Any
+) -> dict[str, Any]:
     blank = dict.fromkeys(("region_name", "state", "city_tier", "population"))
     return _curated(
         {"region_code": code, "zone": zone, **blank, **attributes}, source_date, geo_key=hashed(code)

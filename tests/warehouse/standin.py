@@ -18,9 +18,10 @@ import fakesnow.server
 import pytest
 import snowflake.connector
 import uvicorn
-from local.snowflake.server import application, open_account
 from moto.server import ThreadedMotoServer
 from snowflake.connector import SnowflakeConnection
+
+from local.snowflake.server import application, open_account
 from tasks.snowflake import execute
 from tasks.warehouse import LoadResult, load
 from tests.warehouse.curated import parquet
@@ -172,7 +173,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     moto.stop()
 
 
-@pytest.fixture()
+@pytest.fixture
 def warehouse(migrated: Warehouse) -> Warehouse:
     migrated.clear()
     return migrated

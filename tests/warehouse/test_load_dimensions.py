@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
 from tests.warehouse.curated import customer, geography, hashed, sale, sku
 from tests.warehouse.standin import Warehouse
 
@@ -29,7 +30,9 @@ def test_a_late_master_fills_its_member_and_keeps_its_key(warehouse: Warehouse) 
     warehouse.load("sales", [sale("O1", "2025-01-05", "2025-01-05")])
     created = warehouse.one("SELECT created_at FROM DW.DIM_SKU")
 
-    result = warehouse.load("sku", [sku("S1", "2025-01-06", mrp=Decimal("9.5"), launch_date=date(2020, 2, 29))])
+    result = warehouse.load(
+        "sku", [sku("S1", "2025-01-06", mrp=Decimal("9.5"), launch_date=date(2020, 2, 29))]
+    )
     warehouse.load("geography", [geography("R1", "2025-01-06", population=12)])
     warehouse.load("customer", [customer("C1", "2025-01-06", credit_limit=Decimal(5))])
 
@@ -40,9 +43,9 @@ def test_a_late_master_fills_its_member_and_keeps_its_key(warehouse: Warehouse) 
     assert warehouse.one("SELECT created_at FROM DW.DIM_SKU") == created
     assert warehouse.one("SELECT zone, population, is_inferred FROM DW.DIM_GEOGRAPHY") == ("North", 12, False)
     assert warehouse.one("SELECT credit_limit, is_inferred FROM DW.DIM_CUSTOMER") == (5, False)
-    assert warehouse.one(
-        "SELECT COUNT(*) FROM DW.FACT_SALES f JOIN DW.DIM_SKU k ON k.sku_key = f.sku_key"
-    ) == 1
+    assert (
+        warehouse.one("SELECT COUNT(*) FROM DW.FACT_SALES f JOIN DW.DIM_SKU k ON k.sku_key = f.sku_key") == 1
+    )
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (0, 2, 1)])

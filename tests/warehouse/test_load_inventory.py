@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.warehouse.curated import sale, stock
 from tests.warehouse.standin import Warehouse
 
@@ -25,8 +26,13 @@ def test_the_pace_is_of_the_28_days_before_the_snapshot(warehouse: Warehouse) ->
             sale("ELSEWHERE", "2025-01-29", "2025-01-30", quantity=1000, region="R2"),
         ],
     )
-    warehouse.load("inventory", [stock("2025-01-30", "2025-01-30", 40)])
-    assert supply(warehouse) == {"2025-01-30": (80.0, False, False)}  # 40 / (14 / 28)
+    warehouse.load(
+        "inventory", [stock("2025-01-30", "2025-01-31", 40), stock("2025-01-31", "2025-01-31", 1007)]
+    )
+    assert supply(warehouse) == {
+        "2025-01-30": (80.0, False, False),  # 40 / (14 / 28)
+        "2025-01-31": (28.0, False, False),  # 1007 / (1007 / 28): TODAY is in, OLDEST is out
+    }
 
 
 @pytest.mark.parametrize(
@@ -38,9 +44,7 @@ def test_the_pace_is_of_the_28_days_before_the_snapshot(warehouse: Warehouse) ->
         (-3, (-6.0, True, False)),
     ],
 )
-def test_flags(
-    warehouse: Warehouse, closing: int, expected: tuple[float, bool, bool]
-) -> None:
+def test_flags(warehouse: Warehouse, closing: int, expected: tuple[float, bool, bool]) -> None:
     warehouse.load("sales", [sale("O1", "2025-01-10", "2025-01-10", quantity=14)])
     warehouse.load("inventory", [stock("2025-01-20", "2025-01-20", closing)])
     assert supply(warehouse) == {"2025-01-20": expected}

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+
 from tests.warehouse.curated import promotion
 from tests.warehouse.standin import Warehouse
 

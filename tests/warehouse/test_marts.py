@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from tasks.warehouse import headlines, refresh_marts
 from tests.warehouse.curated import customer, geography, promotion, sale, sku
 from tests.warehouse.standin import Warehouse
@@ -80,11 +81,20 @@ class TestPromotions:
         """Weeks -8 .. -1: first sold in -6, promoted in -3, nothing sold in -2. Baseline: -6, -5, -4, -2, -1."""
         sold = {-9: 0, -6: 10, -5: 20, -4: 30, -3: 1000, -1: 40, 0: 70, 1: 50}
         lines = [
-            sale(f"W{week}", monday(week), monday(1), quantity=units, revenue=str(units * 10), cost=str(units * 6))
+            sale(
+                f"W{week}",
+                monday(week),
+                monday(1),
+                quantity=units,
+                revenue=str(units * 10),
+                cost=str(units * 6),
+            )
             for week, units in sold.items()
             if units
         ]
-        lines.append(sale("LAST", "2025-03-16", monday(1), quantity=5, revenue="50"))  # no cost; Sunday of week 1
+        lines.append(
+            sale("LAST", "2025-03-16", monday(1), quantity=5, revenue="50")
+        )  # no cost; Sunday of week 1
         lines.append(sale("OTHER", monday(0), monday(1), quantity=999, region="R2"))
         warehouse.load("sales", lines)
         warehouse.load(
@@ -101,7 +111,13 @@ class TestPromotions:
         refresh_marts(warehouse.connection)
 
         assert promo(
-            warehouse, "P", "first_week::VARCHAR", "last_week::VARCHAR", "weeks", "weeks_started", "is_complete"
+            warehouse,
+            "P",
+            "first_week::VARCHAR",
+            "last_week::VARCHAR",
+            "weeks",
+            "weeks_started",
+            "is_complete",
         ) == (monday(0), monday(1), 2, 2, True)
         assert promo(warehouse, "P", "units", "net_revenue", "spend") == (125, Decimal(1250), Decimal(240))
         assert promo(warehouse, "P", "has_baseline", "baseline_weeks", "baseline_weekly_units", "baseline_units") == (

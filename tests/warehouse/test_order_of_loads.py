@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
 from tests.warehouse.curated import market, promotion, sale, sku, stock
 from tests.warehouse.standin import Snapshot, Warehouse
 
@@ -18,7 +19,7 @@ Row = dict[str, Any]
 SALES: list[list[Row]] = [
     [sale(f"A{n}", f"2025-01-{n + 1:02d}", "2025-01-08", quantity=n, revenue="10") for n in range(1, 6)],
     [
-        sale("X", "2025-01-20", "2025-01-21", revenue="90"),
+        sale("X", "2025-01-20", "2025-01-21", revenue="900"),
         sale("A1", "2025-01-02", "2025-01-21", quantity=9, revenue="25", changed_at="2025-01-20T00:00:00"),
         sale("B", "2025-01-20", "2025-01-21", revenue="10", region="R2"),
     ],
@@ -82,9 +83,7 @@ def expected_stock() -> set[tuple[Any, ...]]:
             and day - timedelta(days=28) <= line["order_date"] <= day - timedelta(days=1)
         )
         days = row["closing_stock"] * 28 / units if units else None
-        found.add(
-            (row["geo_key"], str(day), days, row["closing_stock"] <= 0, days is not None and days > 90)
-        )
+        found.add((row["geo_key"], str(day), days, row["closing_stock"] <= 0, days is not None and days > 90))
     return found
 
 
@@ -123,7 +122,13 @@ def in_some_order(draw_from: Sequence[int]) -> st.SearchStrategy[list[int]]:
 
 
 @pytest.mark.e2e
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],  # a smaller order says no more than the first, and takes minutes to find
+    suppress_health_check=list(HealthCheck),
+)
 @given(order=in_some_order(range(LOADS)))
 def test_any_order_with_repeats(migrated: Warehouse, order: list[int]) -> None:
     migrated.clear()

@@ -15,6 +15,10 @@ from warehouse.load.dimensions import DIMENSIONS, merge_master
 from warehouse.load.staging import stage
 from warehouse.statement import Statement
 
+# Masters first, so that facts find their members; sales before inventory, which reads them.
+LOAD_ORDER = ("sku", "geography", "customer", "sales", "inventory", "market", "promotions")
+
+
 def staging_table(dataset: str) -> str:
     if dataset not in DATASETS:
         raise ValueError(f"{dataset!r} is not a dataset of the warehouse: one of {', '.join(DATASETS)}")
@@ -65,3 +69,7 @@ FROM (SELECT COUNT(*) AS row_count FROM {staging}) staged
 WHERE NOT EXISTS (SELECT 1 FROM MONITORING.LOADS WHERE dataset = %s AND snapshot_id = %s)""",
         (dataset, snapshot_id, sequence, run_id, files, dataset, snapshot_id),
     )
+
+
+def count_staged(dataset: str) -> Statement:
+    return Statement("count staged rows", f"SELECT COUNT(*) FROM {staging_table(dataset)}")

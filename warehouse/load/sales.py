@@ -26,7 +26,8 @@ def statements(staging: str) -> list[Statement]:
         infer(CUSTOMER, staging),
         Statement("note what will change", touch_text(staging)),
         Statement(
-            "merge", merge_text("DW.FACT_SALES", source, KEY, merged("sales"), newer=NEWER_CHANGE, inserted=inserted)
+            "merge",
+            merge_text("DW.FACT_SALES", source, KEY, merged("sales"), newer=NEWER_CHANGE, inserted=inserted),
         ),
         Statement("recompute anomalies", anomalies_text()),
         Statement("recompute days of supply", inventory.days_of_supply_text(_SNAPSHOTS_AFTER_TOUCHED)),

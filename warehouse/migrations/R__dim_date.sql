@@ -1,4 +1,4 @@
--- Written by `python -m warehouse.dim_date`; do not edit. Holidays: India's nation-wide, by the `holidays` package.
+-- Written by `python -m warehouse.dim_date`; do not edit. Holidays: India, by the `holidays` package.
 -- Fiscal years run April to March and are named by the year in which they end. Week days are 1 (Monday) to 7.
 INSERT OVERWRITE INTO DW.DIM_DATE (
     date_key, full_date, year, quarter, month, month_name, day_of_month, day_of_year, day_of_week, day_name,

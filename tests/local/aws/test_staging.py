@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,9 @@ from local.aws import s3_objects, staging
 from local.aws.job_runner import CannotRunError
 from local.aws.s3_objects import StoredObject
 from local.aws.server import REGION
-from local.aws.staging import LINKED_FROM_BYTES, BodyCache, Mirror
+from local.aws.staging import BodyCache, Mirror
 
-LARGE = b"L" * LINKED_FROM_BYTES
+LARGE = b"L" * 1_000_000
 
 
 @pytest.fixture
@@ -128,31 +129,41 @@ def test_an_object_that_another_writer_renewed_is_not_deleted(stage: Any, bucket
     assert keys(s3, bucket) == {"contended": b"newer"}
 
 
-def test_large_objects_share_one_copy_and_small_ones_do_not(stage: Any, bucket: str) -> None:
-    first = stage("one", large=LARGE, small=b"s")
-    second = stage("two")
+def test_runs_share_one_copy_of_a_body(stage: Any, bucket: str) -> None:
+    first, second = (stage(run, body=LARGE).bucket(bucket) / "body" for run in ("one", "two"))
+    third = stage("three").bucket(bucket) / "body"
 
-    def inode(mirror: Mirror, key: str) -> int:
-        return (mirror.bucket(bucket) / key).stat().st_ino
-
-    assert inode(first, "large") == inode(second, "large")
-    assert inode(first, "small") != inode(second, "small")
-    assert (first.bucket(bucket) / "large").stat().st_mode & 0o222 == 0
+    assert second.stat().st_ino == third.stat().st_ino
+    assert first.stat().st_ino != second.stat().st_ino  # the same bytes, but a version of its own
 
 
-def test_overwriting_a_large_object_in_place_is_refused_and_spoils_no_later_run(
+def test_a_file_overwritten_in_place_is_uploaded_and_spoils_no_other_run(
     stage: Any, bucket: str, s3: Any
 ) -> None:
-    mirror = stage("one", large=LARGE)
-    path = mirror.bucket(bucket) / "large"
-    path.chmod(0o644)  # root, or a script that insists
-    path.write_bytes(b"spoiled")
+    one, two = stage("one", figures=b"old"), stage("two")
+    (one.bucket(bucket) / "figures").write_bytes(b"new")  # through the link: run two's file changes with it
 
-    with pytest.raises(CannotRunError, match=f"s3://{bucket}/large was overwritten in place"):
-        staging.put_back(mirror, s3)
+    three = stage("three")
+    staging.put_back(one, s3)
+    s3.put_object(Bucket=bucket, Key="figures", Body=b"newest")
+    staging.put_back(two, s3)
 
-    assert keys(s3, bucket) == {"large": LARGE}
-    assert (stage("two").bucket(bucket) / "large").read_bytes() == LARGE
+    assert (three.bucket(bucket) / "figures").read_bytes() == b"old"
+    assert keys(s3, bucket) == {"figures": b"newest"}
+    assert (stage("four").bucket(bucket) / "figures").read_bytes() == b"newest"
+
+
+def test_the_last_writer_wins_also_when_it_was_not_the_run(stage: Any, bucket: str, s3: Any) -> None:
+    mirror = stage(early=b"0", late=b"0")
+    (mirror.bucket(bucket) / "early").write_bytes(b"by the run")
+    s3.put_object(Bucket=bucket, Key="early", Body=b"later by another")
+    s3.put_object(Bucket=bucket, Key="late", Body=b"by another")
+    time.sleep(0.02)
+    (mirror.bucket(bucket) / "late").write_bytes(b"later by the run")
+
+    staging.put_back(mirror, s3)
+
+    assert keys(s3, bucket) == {"early": b"later by another", "late": b"later by the run"}
 
 
 def test_a_new_version_of_a_large_object_is_seen_by_the_next_run_only(
@@ -164,6 +175,17 @@ def test_a_new_version_of_a_large_object_is_seen_by_the_next_run_only(
 
     assert (before.bucket(bucket) / "large").read_bytes() == LARGE
     assert (after.bucket(bucket) / "large").read_bytes() == LARGE.lower()
+
+
+def test_the_cache_keeps_no_body_that_s3_no_longer_has(
+    stage: Any, s3: Any, bucket: str, tmp_path: Path
+) -> None:
+    before = stage("one", large=LARGE)
+    s3.delete_object(Bucket=bucket, Key="large")
+    stage("two")
+
+    assert LARGE not in [body.read_bytes() for body in (tmp_path / "bodies").iterdir()]
+    assert (before.bucket(bucket) / "large").read_bytes() == LARGE
 
 
 def test_deleted_objects_of_a_versioned_bucket_are_not_there(stage: Any, bucket: str, s3: Any) -> None:

@@ -62,11 +62,9 @@ def connect(port: int) -> Iterator[Connect]:
             port=port,
             protocol="http",
             account="local",
-            user="test",
-            password="any",
             login_timeout=10,
             network_timeout=40,
-            **{"database": "HIGHWATER", "schema": "RAW", **options},
+            **{"user": "test", "password": "any", "database": "HIGHWATER", "schema": "RAW", **options},
         )
         opened.append(connection)
         return connection

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from snowflake.connector import SnowflakeConnection
@@ -37,27 +38,25 @@ def shared(sql: Sql) -> None:
 
 
 def test_connections_that_write_at_once_take_turns(connect: Connect, sql: Sql) -> None:
+    """None may decide that a row is new while another is inserting it."""
     statement = (
-        "MERGE INTO shared t USING (SELECT 1 id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = t.n + 1"
+        "MERGE INTO shared t USING (SELECT {id} id) s ON t.id = s.id"
+        " WHEN MATCHED THEN UPDATE SET n = t.n + 1 WHEN NOT MATCHED THEN INSERT (id, n) VALUES (s.id, 1)"
     )
-    failures: list[BaseException] = []
+    writers, rounds = 4, range(100, 110)
+    together = threading.Barrier(writers, timeout=30)
 
     def write() -> None:
-        try:
-            with connect() as connection:
-                for _ in range(5):
-                    connection.cursor().execute(statement)
-        except BaseException as failure:
-            failures.append(failure)
+        with connect() as connection:
+            for row in rounds:
+                together.wait()
+                connection.cursor().execute(statement.format(id=row))
 
-    writers = [threading.Thread(target=write) for _ in range(4)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
+    with ThreadPoolExecutor(writers) as pool:
+        for done in [pool.submit(write) for _ in range(writers)]:
+            done.result()
 
-    assert failures == []
-    assert sql("SELECT n FROM shared") == [(20,)]
+    assert sql("SELECT id, n FROM shared WHERE id >= 100 ORDER BY id") == [(row, writers) for row in rounds]
 
 
 def test_a_statement_waits_for_a_transaction_and_then_sees_it(connect: Connect, sql: Sql) -> None:

@@ -33,7 +33,9 @@ def test_what_would_only_be_pretended_is_refused(sql: Sql, statement: str) -> No
     assert sql("SELECT count(*) FROM information_schema.tables WHERE table_name = 'PRETENDED'") == [(0,)]
 
 
-@pytest.mark.parametrize("statement", ["UNDROP TABLE gone", "CREATE ROLE r", "CREATE WAREHOUSE w", "GRANT ROLE a TO ROLE b"])
+@pytest.mark.parametrize(
+    "statement", ["UNDROP TABLE gone", "CREATE ROLE r", "CREATE WAREHOUSE w", "GRANT ROLE a TO ROLE b"]
+)
 def test_what_is_not_understood_fails_at_once(sql: Sql, statement: str) -> None:
     assert isinstance(_refusal(sql, statement), ProgrammingError)
 

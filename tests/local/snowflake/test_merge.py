@@ -82,9 +82,7 @@ def test_a_merge_that_fails_in_its_second_clause_leaves_nothing(sql: Sql) -> Non
 def test_a_merge_takes_part_in_a_transaction(sql: Sql) -> None:
     sql("BEGIN")
     sql("INSERT INTO target VALUES (3, 'three', 3)")
-    sql(
-        "MERGE INTO target t USING (SELECT 3 id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = 'neu'"
-    )
+    sql("MERGE INTO target t USING (SELECT 3 id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = 'neu'")
     assert _content(sql)[-1] == (3, "neu", 3)
     sql("ROLLBACK")
 

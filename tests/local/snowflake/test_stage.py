@@ -85,3 +85,12 @@ def test_a_copy_that_fails_on_its_second_file_leaves_nothing(sql: Sql) -> None:
 def test_a_file_that_is_not_there_is_an_error(sql: Sql) -> None:
     with pytest.raises(ProgrammingError):
         _copy(sql, "a/3.parquet")
+
+
+@pytest.mark.usefixtures("staged")
+def test_truncate_does_not_let_a_file_be_loaded_again(sql: Sql) -> None:
+    _copy(sql, "a/1.parquet")
+    sql("TRUNCATE TABLE staged")
+
+    assert _copy(sql, "a/1.parquet")[0][1] == "LOAD_SKIPPED"
+    assert sql("SELECT count(*) FROM staged") == [(0,)]

@@ -1,0 +1,67 @@
+"""One local cloud for all e2e tests, on ports and in a directory of its own; emptied before each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_DEFAULT_RESULT_STORAGE_BLOCK,
+    PREFECT_HOME,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
+
+from local.cloud import Cloud, down, up
+from local.settings import LocalSettings
+from tasks import alerts, lake
+from tasks.settings import settings
+from tests.e2e.world import World
+from tests.tasks.conftest import CLIENTS
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    chosen = LocalSettings(
+        prefect_port=4650, aws_port=4651, snowflake_port=4652, state=tmp_path_factory.mktemp("cloud")
+    )
+    before = dict(os.environ)
+    running = up(chosen)
+    os.environ.update(running.environment)
+    for cached in (*CLIENTS, lake.catalog, settings, alerts._topic_arn):
+        cached.cache_clear()
+    try:
+        with temporary_settings(
+            {
+                PREFECT_API_URL: running.environment["PREFECT_API_URL"],
+                PREFECT_LOGGING_TO_API_ENABLED: False,  # nobody reads it, and it would outlive the server
+                PREFECT_HOME: Path(running.environment["PREFECT_HOME"]),
+                PREFECT_DEFAULT_RESULT_STORAGE_BLOCK: running.environment[
+                    "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
+                ],
+            }
+        ):
+            yield running
+    finally:
+        down(chosen)
+        os.environ.clear()
+        os.environ.update(before)
+        for cached in (*CLIENTS, lake.catalog, settings, alerts._topic_arn):
+            cached.cache_clear()
+
+
+@pytest.fixture
+def world(cloud: Cloud) -> World:
+    fresh = World(cloud)
+    fresh.empty()
+    return fresh

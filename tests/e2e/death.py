@@ -1,0 +1,30 @@
+"""Arranges that this process dies by SIGKILL at a chosen call, as if the machine had been pulled from under it."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+from typing import Any, Literal
+
+
+def arrange(target: str, when: Literal["before", "after"], nth: int = 1) -> None:
+    """`target` is "module:function"; the process dies before or after its nth call."""
+    module_name, _, name = target.partition(":")
+    module = importlib.import_module(module_name)
+    original = getattr(module, name)
+    calls = 0
+
+    @functools.wraps(original)
+    def deadly(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == nth and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*args, **kwargs)
+        if calls == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(module, name, deadly)

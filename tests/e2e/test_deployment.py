@@ -1,0 +1,110 @@
+"""The deployed flow, run by the worker: parameters, the queue, cancelling, a crash."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import psutil
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling
+
+from tasks import aws
+from tests.e2e.deliveries import deliver, sale
+from tests.e2e.world import OPEN, World
+
+DAY = date(2025, 1, 6)
+
+
+def start(day: date = DAY, name: str = "cpg-daily/cpg-daily") -> FlowRun:
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(name)
+        parameters = {"run_date": day.isoformat(), "sources": ["sales"], "quality": OPEN.model_dump()}
+        return client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+
+
+def run_of(flow_run_id: UUID) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(flow_run_id)
+
+
+def until(true: Callable[[], Any], seconds: float = 90) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := true():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def finished(flow_run: FlowRun) -> FlowRun:
+    return until(lambda: (now := run_of(flow_run.id)).state.is_final() and now, 150)  # type: ignore[union-attr,no-any-return]
+
+
+def job_states() -> dict[str, str]:
+    runs = aws.glue().get_job_runs(JobName="highwater-curate")["JobRuns"]
+    return {run["Id"]: run["JobRunState"] for run in runs}
+
+
+@pytest.fixture
+def one_day(world: World) -> World:
+    deliver("sales", DAY, [sale("O1", DAY, 10), sale("O2", DAY, 20)])
+    return world
+
+
+def new_job(before: dict[str, str]) -> str | None:
+    return next(
+        (job for job, state in job_states().items() if job not in before and state == "RUNNING"), None
+    )
+
+
+def test_two_runs_at_once_are_one_after_the_other(one_day: World) -> None:
+    first, second = start(), start()
+    until(lambda: run_of(first.id).state.is_running() or run_of(second.id).state.is_running())  # type: ignore[union-attr]
+    states = {run_of(first.id).state.name, run_of(second.id).state.name}  # type: ignore[union-attr]
+    assert states & {"AwaitingConcurrencySlot", "Scheduled", "Late", "Pending"}
+    done = [finished(first), finished(second)]
+    assert [run.state.is_completed() for run in done] == [True, True]  # type: ignore[union-attr]
+    assert {run.name for run in done} == {"cpg-daily 2025-01-06"}
+    assert {"cpg", "daily"} <= set(done[0].tags)
+    assert one_day.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 2
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[done[0].id]))
+        )
+    assert {artifact.key for artifact in found} >= {"data-quality", "reconciliation", "mart-headlines"}
+
+
+def test_cancelling_the_run_stops_its_job(one_day: World) -> None:
+    before = job_states()
+    flow_run = start()
+    job = until(lambda: new_job(before))
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run.id, Cancelling())
+    assert until(lambda: job_states()[job] == "STOPPED" and job)
+    assert finished(flow_run).state.is_cancelled()  # type: ignore[union-attr]
+    assert one_day.curated("sales") == []
+    again = finished(start())
+    assert again.state.is_completed()  # type: ignore[union-attr]
+    assert one_day.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 2
+
+
+def test_a_killed_run_is_crashed_and_its_job_is_taken_up_or_stopped(one_day: World) -> None:
+    before = job_states()
+    flow_run = start()
+    until(lambda: new_job(before))
+    for process in psutil.process_iter(["pid", "environ"]):
+        if (process.info["environ"] or {}).get("PREFECT__FLOW_RUN_ID") == str(flow_run.id):
+            os.kill(process.pid, signal.SIGKILL)
+    assert finished(flow_run).state.is_crashed()  # type: ignore[union-attr]
+    assert finished(start()).state.is_completed()  # type: ignore[union-attr]
+    assert one_day.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 2
+    assert "RUNNING" not in job_states().values()

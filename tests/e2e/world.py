@@ -1,0 +1,164 @@
+"""The lake and the warehouse as a test sees them: run a flow, ask for rows, compare whole states."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from prefect.client.schemas.objects import State
+
+from flows.cpg_backfill import cpg_backfill
+from flows.cpg_daily import cpg_daily
+from local.aws_resources import session
+from local.cloud import Cloud
+from local.sql import query
+from tasks import aws, lake
+from tasks.quality import Limits, Quality
+
+ROOT = Path(__file__).parents[2]
+# A test's day has a handful of rows: one repeat among them would already be past the real limits.
+_OPEN = Limits(row_count_min=1, null_rate_max=1, duplicate_rate_max=1, rejected_rate_max=1)
+OPEN = Quality(sales=_OPEN, inventory=_OPEN, market=_OPEN, promotions=_OPEN, masters=_OPEN)
+
+STATE_TABLES = (
+    "DW.DIM_SKU",
+    "DW.DIM_GEOGRAPHY",
+    "DW.DIM_CUSTOMER",
+    "DW.FACT_SALES",
+    "DW.FACT_INVENTORY",
+    "DW.FACT_MARKET",
+    "DW.FACT_PROMOTION",
+    "MARTS.SALES_PERFORMANCE_MART",
+    "MARTS.PROMO_EFFECTIVENESS_MART",
+)
+# Who wrote a row and when may differ between two ways to the same state; nothing else may.
+_BOOKKEEPING = {"RUN_ID", "CREATED_AT", "UPDATED_AT"}
+_EMPTIED = (
+    *STATE_TABLES,
+    *("CURATED.SALES_TOUCHED", "CURATED.PROMOTION_SNAPSHOTS", "CURATED.PROMOTION_SIGHTINGS"),
+    *("MONITORING.LOADS", "MONITORING.PIPELINE_RUNS", "MONITORING.RUN_DATASETS", "MONITORING.DQ_RESULTS"),
+)
+
+
+class World:
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    def empty(self) -> None:
+        """As after the first start: nothing delivered, nothing published, nothing loaded."""
+        bucket = (
+            session(self.cloud.settings)
+            .resource("s3", endpoint_url=self.cloud.settings.aws_url)
+            .Bucket("highwater-lake")
+        )
+        bucket.objects.all().delete()
+        for namespace in (lake.CURATED, lake.QUARANTINE):
+            for _, name in lake.catalog().list_tables(namespace):
+                lake.catalog().drop_table((namespace, name))
+        for item in aws.dynamodb().scan(TableName="highwater-ledger")["Items"]:
+            aws.dynamodb().delete_item(TableName="highwater-ledger", Key={"id": item["id"]})
+        for name in _EMPTIED:
+            self.sql(f"DELETE FROM {name}")
+        self.alerts()
+
+    # --- runs
+
+    def daily(self, day: date, sources: Sequence[str] = ("sales",), quality: Quality = OPEN) -> State[Any]:
+        return cpg_daily(run_date=day, sources=list(sources), quality=quality, return_state=True)  # type: ignore[arg-type]
+
+    def backfill(
+        self, first: date, last: date, sources: Sequence[str] = ("sales",), days: int = 366
+    ) -> State[Any]:
+        return cpg_backfill(  # type: ignore[call-overload,no-any-return]
+            start_date=first,
+            end_date=last,
+            sources=list(sources),
+            quality=OPEN,
+            chunk_days=days,
+            return_state=True,
+        )
+
+    def daily_in_process(self, day: date, before: str = "", sources: Sequence[str] = ("sales",)) -> int:
+        """The daily run in a process of its own, after `before`: code that arranges its death. Returns the exit code."""
+        script = textwrap.dedent(before) + textwrap.dedent(
+            f"""
+            from datetime import date
+            from flows.cpg_daily import cpg_daily
+            from tests.e2e.world import OPEN
+            cpg_daily(run_date=date.fromisoformat("{day}"), sources={list(sources)!r}, quality=OPEN)
+            """
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env={**os.environ, **self.cloud.environment},
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+        assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
+        return done.returncode
+
+    # --- what is there
+
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        result = query(statement, self.cloud.settings)
+        return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+
+    def one(self, statement: str) -> Any:
+        (row,) = self.sql(statement)
+        (value,) = row.values()
+        return value
+
+    def state(self) -> dict[str, list[str]]:
+        """Every table of the DW and the marts, and the curated tables of the lake, in comparable form."""
+        tables = {name: _comparable(self.sql(f"SELECT * FROM {name}")) for name in STATE_TABLES}
+        return {
+            **tables,
+            **{f"curated.{name}": self.curated(name) for name in ("sales", "promotions", "sku")},
+        }
+
+    def curated(self, dataset: str) -> list[str]:
+        table = lake.load(lake.CURATED, dataset)
+        return _comparable(table.scan().to_arrow().to_pylist()) if table else []
+
+    def quarantine(self, dataset: str = "sales") -> list[dict[str, Any]]:
+        table = lake.load(lake.QUARANTINE, dataset)
+        rows = table.scan().to_arrow().to_pylist() if table else []
+        return sorted(rows, key=lambda row: (row["raw_date"], row["row_id"]))
+
+    def runs(self) -> list[dict[str, Any]]:
+        return self.sql("SELECT * FROM MONITORING.RUN_DATASETS ORDER BY ended_at, dataset")
+
+    def last_run(self, dataset: str = "sales") -> tuple[int, int, int, int, str]:
+        """rows raw, published, superseded, quarantined, and the status."""
+        row = [r for r in self.runs() if r["DATASET"] == dataset][-1]
+        counts = tuple(
+            row[name] for name in ("ROWS_RAW", "ROWS_PUBLISHED", "ROWS_SUPERSEDED", "ROWS_QUARANTINED")
+        )
+        return (*counts, row["STATUS"])  # type: ignore[return-value]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What was published since the last call."""
+        sqs = session(self.cloud.settings).client("sqs", endpoint_url=self.cloud.settings.aws_url)
+        (url,) = sqs.list_queues()["QueueUrls"]
+        found = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                body = json.loads(message["Body"])
+                found.append(json.loads(body["Message"]) if "Message" in body else body)
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+def _comparable(rows: list[dict[str, Any]]) -> list[str]:
+    kept = [{k: v for k, v in row.items() if k.upper() not in _BOOKKEEPING} for row in rows]
+    return sorted(json.dumps(row, default=str, sort_keys=True) for row in kept)

@@ -1,0 +1,108 @@
+"""A small lake on disk: deliver files, curate a slice, look at what would be published."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from contracts.catalog import contract
+from contracts.drift import delivered_columns
+from jobs.glue import curate, manifest, session
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Outcome:
+    """What one run of the job left for one dataset."""
+
+    figures: dict[str, Any]
+    output: Path
+
+    def files(self, folder: str) -> list[str]:
+        return sorted(f"file://{path}" for path in (self.output / folder).rglob("*.parquet"))
+
+    def rows(self, folder: str) -> list[Row]:
+        paths = sorted((self.output / folder).rglob("*.parquet"))
+        return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
+
+    def published(self, *columns: str) -> set[tuple[Any, ...]]:
+        return {tuple(row[column] for column in columns) for row in self.rows("published")}
+
+    def refused(self, *columns: str) -> set[tuple[Any, ...]]:
+        return {tuple(row[column] for column in columns) for row in self.rows("quarantined")}
+
+
+@dataclass
+class Lake:
+    spark: SparkSession
+    folder: Path
+    _numbers: Any = field(default_factory=itertools.count)
+
+    def deliver(self, raw_date: date, rows: Iterable[Row] | pa.Table, name: str = "part.parquet") -> Row:
+        """A file of a raw date, and its entry in a manifest."""
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows))
+        path = self.folder / f"raw-{next(self._numbers)}" / f"day={raw_date}" / name
+        path.parent.mkdir(parents=True)
+        pq.write_table(table, path)
+        columns = delivered_columns(table.schema, str(path))
+        return {
+            "path": f"file://{path}",
+            "raw_date": str(raw_date),
+            "rows": table.num_rows,
+            "columns": columns,
+        }
+
+    def work(
+        self, dataset: str, inputs: list[Row], history: Iterable[str] = (), run_id: str = "run-1"
+    ) -> Mapping[str, Any]:
+        return {
+            "dataset": dataset,
+            "contract_version": contract(dataset).version,
+            "output": f"file://{self.folder}/out-{next(self._numbers)}",
+            "inputs": inputs,
+            "history": sorted(history),
+        }
+
+    def curate(self, *works: Mapping[str, Any], run_id: str = "run-1") -> list[Outcome]:
+        import json
+
+        parsed = manifest.parse(json.dumps({"run_id": run_id, "datasets": works}), "manifest.json")
+        session.configure(self.spark)
+        figures = curate.curate(self.spark, parsed)["datasets"]
+        return [Outcome(figures[w["dataset"]], Path(w["output"].removeprefix("file://"))) for w in works]
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    return Lake(spark, tmp_path)
+
+
+def _line(order: str = "SO-1", sku: str = "SKU-1", **values: Any) -> Row:
+    return {
+        "order_id": order,
+        "sku_code": sku,
+        "customer_id": "C-1",
+        "region_code": "IN-MH",
+        "quantity": 2,
+        "net_revenue": 100.0,
+        "order_date": "2025-01-05",
+        "channel": "modern_trade",
+        "changed_at": None,
+        **values,
+    }
+
+
+@pytest.fixture
+def line() -> Any:
+    """Builds one good order line; keywords replace or add columns."""
+    return _line

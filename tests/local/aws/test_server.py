@@ -1,0 +1,145 @@
+"""The AWS side as the process that the supervisor starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local.aws.processes import marked
+from local.aws.server import REGION, AwsPortTakenError, LocalAws
+
+REPOSITORY = Path(__file__).parents[3]
+SLEEP = b"import time\nprint('up', flush=True)\ntime.sleep(600)"
+
+StartServer = Callable[[], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[StartServer]:
+    """`python -m local.aws` on a free port; killed at the end of the test if it is still up."""
+    started: list[subprocess.Popen[str]] = []
+
+    def make() -> subprocess.Popen[str]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "local.aws", "--port", str(port), "--state", str(tmp_path)]
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield make
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def ready(state: Path, process: subprocess.Popen[str]) -> str:
+    deadline = time.monotonic() + 60
+    while not (state / "aws.ready").exists():
+        assert process.poll() is None, "the server ended"
+        assert time.monotonic() < deadline, "the server is not ready"
+        time.sleep(0.05)
+    return str(json.loads((state / "aws.ready").read_text())["url"])
+
+
+def start_sleeping_job(url: str, state: Path) -> None:
+    def client(name: str) -> Any:
+        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        return boto3.client(name, endpoint_url=url, region_name=REGION, **keys)  # type: ignore[call-overload]
+
+    client("s3").create_bucket(Bucket="scripts", CreateBucketConfiguration={"LocationConstraint": REGION})
+    client("s3").put_object(Bucket="scripts", Key="sleep.py", Body=SLEEP)
+    command = {"Name": "glueetl", "ScriptLocation": "s3://scripts/sleep.py"}
+    client("glue").create_job(Name="sleep", Role="r", Command=command)
+    run_id = client("glue").start_job_run(JobName="sleep")["JobRunId"]
+    log = state / "logs" / "glue" / f"{run_id}.log"
+    deadline = time.monotonic() + 30
+    while not (log.exists() and log.read_text() == "up\n"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def job_processes(state: Path) -> int:
+    return len(marked(lambda mark: mark.startswith(f"{state}:")))
+
+
+@pytest.mark.e2e
+def test_ready_means_that_requests_are_answered_and_sigterm_stops_the_jobs(
+    start: StartServer, tmp_path: Path
+) -> None:
+    server = start()
+    start_sleeping_job(ready(tmp_path, server), tmp_path)
+    assert job_processes(tmp_path) == 1
+
+    server.terminate()
+    output, _ = server.communicate(timeout=20)
+
+    assert server.returncode == 0
+    assert job_processes(tmp_path) == 0
+    assert not (tmp_path / "aws.ready").exists()
+    events = [json.loads(line) for line in output.splitlines()]
+    assert [event["event"] for event in events] == [
+        "aws_ready",
+        "glue_run_submitted",
+        "glue_run_ended",
+        "aws_stopped",
+    ]
+    assert events[2]["state"] == "STOPPED"
+
+
+@pytest.mark.e2e
+def test_a_server_kills_the_jobs_of_its_killed_predecessor(start: StartServer, tmp_path: Path) -> None:
+    first = start()
+    start_sleeping_job(ready(tmp_path, first), tmp_path)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    assert job_processes(tmp_path) == 1
+    (tmp_path / "aws.ready").unlink()
+
+    second = start()
+    ready(tmp_path, second)
+
+    assert job_processes(tmp_path) == 0
+    assert list((tmp_path / "glue").iterdir()) == [tmp_path / "glue" / "bodies"]
+
+
+def test_a_taken_port_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(AwsPortTakenError, match=f"port {port} is taken.*HIGHWATER_LOCAL_AWS_PORT"):
+            LocalAws(port, tmp_path)
+
+
+def test_it_listens_on_this_machine_only(aws: LocalAws) -> None:
+    assert aws.url.startswith("http://127.0.0.1:")
+
+
+def test_time_to_live_is_not_swept(service: Callable[[str], Any]) -> None:
+    """DynamoDB deletes expired items within days; here never. Code must judge the expiry itself on both."""
+    dynamodb = service("dynamodb")
+    dynamodb.create_table(
+        TableName="leases",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    ttl = {"Enabled": True, "AttributeName": "expires"}
+    dynamodb.update_time_to_live(TableName="leases", TimeToLiveSpecification=ttl)
+    dynamodb.put_item(TableName="leases", Item={"id": {"S": "a"}, "expires": {"N": "1"}})
+
+    assert "Item" in dynamodb.get_item(TableName="leases", Key={"id": {"S": "a"}})

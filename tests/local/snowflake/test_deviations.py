@@ -1,0 +1,68 @@
+"""What the local Snowflake does otherwise than the real one, pinned so that docs/parity.md stays true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from snowflake.connector import SnowflakeConnection
+from snowflake.connector.errors import DatabaseError, IntegrityError, ProgrammingError
+
+Sql = Callable[[str], list[tuple[object, ...]]]
+
+
+def test_any_credentials_open_the_door(connect: Callable[..., SnowflakeConnection]) -> None:
+    stranger = connect(user="stranger", password="wrong", role="NO_SUCH_ROLE", warehouse="NO_SUCH_WAREHOUSE")
+
+    stranger.cursor().execute("USE ROLE ANOTHER")
+    assert stranger.cursor().execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_an_error_spoils_its_transaction(sql: Sql) -> None:
+    sql("CREATE OR REPLACE TABLE spoiled (a INT NOT NULL)")
+    sql("BEGIN")
+    sql("INSERT INTO spoiled VALUES (1)")
+    with pytest.raises(IntegrityError, match="non-nullable"):
+        sql("INSERT INTO spoiled VALUES (NULL)")
+
+    with pytest.raises(DatabaseError, match="aborted"):
+        sql("INSERT INTO spoiled VALUES (2)")
+
+    sql("ROLLBACK")
+    assert sql("SELECT count(*) FROM spoiled") == [(0,)]
+
+
+def test_the_length_of_an_added_column_is_not_enforced(sql: Sql) -> None:
+    sql("CREATE OR REPLACE TABLE grown (a VARCHAR(2))")
+    sql("ALTER TABLE grown ADD COLUMN b VARCHAR(2)")
+    sql("CREATE OR REPLACE TABLE cloned CLONE grown")
+
+    sql("INSERT INTO grown VALUES ('ab', 'abc')")
+    sql("INSERT INTO cloned VALUES ('abc', 'abc')")
+
+    assert sql("SELECT b FROM grown") == [("abc",)]
+    assert sql("SELECT a FROM cloned") == [("abc",)]
+
+
+def test_a_quotient_is_a_float(sql: Sql) -> None:
+    ((quotient, mean),) = sql("SELECT 1::NUMBER(18,4) / 3, AVG(a) FROM (SELECT 1::NUMBER(18,4) a) t")
+
+    assert isinstance(quotient, float)
+    assert isinstance(mean, float)
+
+
+def test_a_sum_of_text_fails(sql: Sql) -> None:
+    with pytest.raises(ProgrammingError):
+        sql("SELECT SUM(a) FROM (SELECT '1' a) t")
+
+
+def test_date_trunc_of_a_date_is_a_timestamp(sql: Sql) -> None:
+    assert sql("SELECT DATE_TRUNC('month', '2025-01-03'::DATE)") == [(datetime(2025, 1, 1),)]
+
+
+def test_cluster_by_is_accepted(sql: Sql) -> None:
+    sql("CREATE OR REPLACE TABLE clustered (a INT) CLUSTER BY (a)")
+    sql("ALTER TABLE clustered CLUSTER BY (a)")
+
+    assert sql("SELECT count(*) FROM clustered") == [(0,)]

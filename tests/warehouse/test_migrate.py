@@ -1,0 +1,150 @@
+"""Migrations: applied once, in order, refused when changed; and what they put into DIM_DATE."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from contracts.catalog import DATASETS
+from tests.warehouse.standin import DATABASE, Warehouse
+from warehouse import dim_date, migrate
+from warehouse.columns import merged
+
+TABLES = {
+    "sales": "FACT_SALES",
+    "inventory": "FACT_INVENTORY",
+    "market": "FACT_MARKET",
+    "promotions": "FACT_PROMOTION",
+    "sku": "DIM_SKU",
+    "geography": "DIM_GEOGRAPHY",
+    "customer": "DIM_CUSTOMER",
+}
+
+
+def applied(warehouse: Warehouse) -> list[str]:
+    return [
+        row[0] for row in warehouse.rows("SELECT script FROM MONITORING.CHANGE_HISTORY ORDER BY installed_on")
+    ]
+
+
+def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
+    migrate.migrate(migrated.connection, DATABASE)
+    assert applied(migrated) == [
+        "V0001__schemas.sql",
+        "V0002__dimensions.sql",
+        "V0003__facts.sql",
+        "V0004__curated.sql",
+        "V0005__marts.sql",
+        "V0006__monitoring.sql",
+        "R__dim_date.sql",
+    ]
+
+
+def test_a_changed_migration_is_refused(
+    migrated: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = shutil.copytree(migrate.MIGRATIONS, tmp_path / "migrations")
+    with (changed / "V0004__curated.sql").open("a") as file:
+        file.write("DROP TABLE CURATED.SALES_TOUCHED;\n")
+    monkeypatch.setattr(migrate, "MIGRATIONS", changed)
+
+    with pytest.raises(
+        migrate.MigrationRefused, match=r"V0004__curated\.sql was changed after it was applied"
+    ):
+        migrate.migrate(migrated.connection, DATABASE)
+    assert migrated.one("SELECT COUNT(*) FROM CURATED.SALES_TOUCHED") == 0
+
+
+def test_a_database_name_is_no_sql() -> None:
+    with pytest.raises(ValueError, match="plain Snowflake identifier"):
+        migrate.migrate(None, "X; DROP DATABASE Y")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_column_that_a_load_merges_is_in_its_table(migrated: Warehouse, dataset: str) -> None:
+    """A column added to a contract shows here until a migration gives it a place."""
+    columns = migrated.rows(
+        "SELECT column_name FROM information_schema.columns"
+        f" WHERE table_schema = 'DW' AND table_name = '{TABLES[dataset]}'"
+    )
+    assert {name.upper() for name in merged(dataset)} <= {name for (name,) in columns}
+
+
+def test_holidays_are_those_that_the_package_knows() -> None:
+    """Red after an update of `holidays`: run `python -m warehouse.dim_date` and commit what it writes."""
+    assert dim_date.MIGRATION.read_text() == dim_date.migration_text()
+
+
+def test_the_calendar_is_whole(migrated: Warehouse) -> None:
+    assert migrated.one(
+        "SELECT COUNT(*), COUNT(DISTINCT date_key), MIN(full_date)::VARCHAR, MAX(full_date)::VARCHAR FROM DW.DIM_DATE"
+    ) == (7670, 7670, "2015-01-01", "2035-12-31")
+
+
+@pytest.mark.parametrize(
+    ("date_key", "expected"),
+    [
+        # fiscal year, quarter, month; ISO year, week; week start; weekend; festive
+        (20241230, (2025, 3, 9, 2025, 1, "2024-12-30", False, False)),
+        (20250331, (2025, 4, 12, 2025, 14, "2025-03-31", False, False)),
+        (20250401, (2026, 1, 1, 2025, 14, "2025-03-31", False, False)),
+        (20240929, (2025, 2, 6, 2024, 39, "2024-09-23", True, False)),
+        (20240930, (2025, 2, 6, 2024, 40, "2024-09-30", False, True)),
+        (20241229, (2025, 3, 9, 2024, 52, "2024-12-23", True, True)),
+        (20210103, (2021, 4, 10, 2020, 53, "2020-12-28", True, False)),
+    ],
+)
+def test_parts_of_a_date(migrated: Warehouse, date_key: int, expected: tuple[object, ...]) -> None:
+    assert (
+        migrated.one(
+            "SELECT fiscal_year, fiscal_quarter, fiscal_month, iso_year, iso_week, week_start::VARCHAR, is_weekend,"
+            f" is_festive_season FROM DW.DIM_DATE WHERE date_key = {date_key}"
+        )
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("date_key", "holiday"),
+    [(20250815, "Independence Day"), (20251002, "Mahatma Gandhi's Jayanti; Dussehra"), (20250818, None)],
+)
+def test_holidays(migrated: Warehouse, date_key: int, holiday: str | None) -> None:
+    is_holiday, name = migrated.one(
+        f"SELECT is_holiday, holiday_name FROM DW.DIM_DATE WHERE date_key = {date_key}"
+    )
+    assert is_holiday is (holiday is not None)
+    assert (set(name.split("; ")) if name else None) == (set(holiday.split("; ")) if holiday else None)
+
+
+class TestAccount:
+    """`migrate` does not apply these and the stand-in cannot: what the text says is all there is to test."""
+
+    text = "\n".join(path.read_text() for path in sorted(migrate.ACCOUNT.glob("*.sql")))
+
+    def test_roles(self) -> None:
+        assert re.findall(r"CREATE ROLE IF NOT EXISTS (\w+)", self.text) == [
+            "HIGHWATER_LOADER",
+            "HIGHWATER_TRANSFORMER",
+            "HIGHWATER_ANALYST",
+            "HIGHWATER_MARTS_READER",
+        ]
+
+    def test_virtual_warehouses_suspend_and_are_monitored(self) -> None:
+        created = re.findall(r"CREATE WAREHOUSE IF NOT EXISTS (\w+)\s+[^;]*AUTO_SUSPEND = (\d+)", self.text)
+        assert dict(created) == {
+            "HIGHWATER_LOAD_WH": "60",
+            "HIGHWATER_TRANSFORM_WH": "60",
+            "HIGHWATER_ANALYTICS_WH": "120",
+        }
+        monitored = re.findall(r"ALTER WAREHOUSE (\w+) SET RESOURCE_MONITOR = HIGHWATER_MONTHLY", self.text)
+        assert set(monitored) == {name for name, _ in created}
+
+    def test_the_marts_reader_reads_marts_only(self) -> None:
+        granted = re.findall(r"GRANT (.+) ON (.+) TO ROLE HIGHWATER_MARTS_READER", self.text)
+        assert {(what, re.sub(r".*\.", "", where)) for what, where in granted if "SCHEMA" in where} == {
+            ("USAGE", "MARTS"),
+            ("SELECT", "MARTS"),
+        }

@@ -1,0 +1,132 @@
+"""The SQL as text, where the text is what matters on real Snowflake."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+
+from warehouse import marts
+from warehouse.load import load_statements
+from warehouse.load.staging import copy_text, create_text
+from warehouse.names import chunks, stage_paths
+
+FILE = "s3://highwater-lake/curated/market/data/w1/published/part-0.parquet"
+
+
+def test_copy() -> None:
+    assert (
+        copy_text("CURATED.MARKET_STAGE", ["a/part-0.parquet", "a/part-1.parquet"])
+        == """COPY INTO CURATED.MARKET_STAGE
+FROM @CURATED.LAKE
+FILES = (
+    'a/part-0.parquet',
+    'a/part-1.parquet'
+)
+FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)
+MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE
+FORCE = TRUE"""
+    )
+
+
+def test_staging_table() -> None:
+    assert (
+        create_text("CURATED.X_STAGE", {"a": "VARCHAR", "b": "NUMBER(18, 4)"})
+        == "CREATE OR REPLACE TRANSIENT TABLE CURATED.X_STAGE (\n    a VARCHAR,\n    b NUMBER(18, 4)\n)"
+    )
+
+
+def test_market_in_order() -> None:
+    steps = load_statements("market", [FILE], 7, 3, "run-1")
+    assert [statement.step for statement in steps] == [
+        "create staging table",
+        "copy files, part 1 of 1",
+        "infer geography",
+        "merge",
+        "recompute shares",
+        "record",
+    ]
+    assert (
+        steps[3].sql
+        == """MERGE INTO DW.FACT_MARKET tgt
+USING (
+    SELECT *, YEAR(week_start) * 10000 + MONTH(week_start) * 100 + DAY(week_start) AS date_key
+    FROM CURATED.MARKET_STAGE
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY week_start, geo_key, category, brand ORDER BY source_date DESC, content_sha256 DESC) = 1
+) src
+ON tgt.week_start = src.week_start AND tgt.geo_key = src.geo_key AND tgt.category = src.category AND tgt.brand = src.brand
+WHEN MATCHED AND (src.source_date > tgt.source_date OR (src.source_date = tgt.source_date AND src.content_sha256 <> tgt.content_sha256)) THEN UPDATE SET
+    units = src.units,
+    value = src.value,
+    distribution_pct = src.distribution_pct,
+    week = src.week,
+    source_date = src.source_date,
+    source_file = src.source_file,
+    run_id = src.run_id,
+    content_sha256 = src.content_sha256,
+    date_key = src.date_key
+WHEN NOT MATCHED THEN INSERT (
+    category, brand, units, value, distribution_pct, geo_key, week, week_start, source_date, source_file, run_id, content_sha256, date_key
+) VALUES (
+    src.category, src.brand, src.units, src.value, src.distribution_pct, src.geo_key, src.week, src.week_start, src.source_date, src.source_file, src.run_id, src.content_sha256, src.date_key
+)"""  # noqa: E501
+    )
+    assert steps[-1].parameters == ("market", 7, 3, "run-1", 1, "market", 7)
+
+
+def test_the_record_is_the_last_statement_of_every_load() -> None:
+    for dataset in ("sales", "inventory", "market", "promotions", "sku", "geography", "customer"):
+        assert load_statements(dataset, [], 1, 1, "r")[-1].step == "record"
+
+
+def test_no_statement_begins_a_transaction() -> None:
+    """Each is atomic by itself: MERGE after BEGIN is what the stand-in cannot do."""
+    for dataset in ("sales", "inventory", "market", "promotions", "sku"):
+        for statement in load_statements(dataset, [FILE], 1, 1, "r"):
+            assert not re.match(r"\s*(BEGIN|START|COMMIT)", statement.sql, re.IGNORECASE)
+
+
+def test_each_mart_is_rebuilt_by_one_insert_overwrite() -> None:
+    for statement in marts.statements():
+        code = re.sub(r"--[^\n]*", "", statement.sql)
+        assert code.strip().startswith("INSERT OVERWRITE INTO MARTS.")
+        assert ";" not in code
+
+
+def test_more_files_than_a_copy_takes_are_copied_in_parts() -> None:
+    files = [f"s3://highwater-lake/c/part-{n:05d}.parquet" for n in range(2001)]
+    copies = [s for s in load_statements("sku", files, 1, 1, "r") if s.step.startswith("copy")]
+    assert [len(re.findall(r"\.parquet'", copy.sql)) for copy in copies] == [1000, 1000, 1]
+    assert [len(part) for part in chunks(stage_paths(files))] == [1000, 1000, 1]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "s3://highwater-lake/a'/b.parquet",
+        "s3://highwater-lake/a/../../b.parquet",
+        "s3://highwater-lake/a b.parquet",
+        "s3://highwater-lake/a.csv",
+        "/tmp/a.parquet",
+        "",
+    ],
+)
+def test_a_file_name_that_copy_cannot_be_given_is_refused(file: str) -> None:
+    with pytest.raises(ValueError, match="is not the s3:// address"):
+        stage_paths([file])
+
+
+def test_files_of_two_buckets_are_refused() -> None:
+    with pytest.raises(ValueError, match="several buckets"):
+        stage_paths(["s3://bucket-a/x.parquet", "s3://bucket-b/x.parquet"])
+
+
+def test_unknown_dataset() -> None:
+    with pytest.raises(ValueError, match="'orders' is not a dataset of the warehouse: one of sales, "):
+        load_statements("orders", [], 1, 1, "r")
+
+
+def test_calendars_belong_to_promotions() -> None:
+    with pytest.raises(ValueError, match="not to sales"):
+        load_statements("sales", [], 1, 1, "r", promotion_snapshots=[date(2025, 1, 1)])
