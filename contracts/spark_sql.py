@@ -59,7 +59,7 @@ def broken(rule: Rule, column: str) -> str:
 
 
 def _outside(measure: str, rule: Rule) -> str:
-    below = "<" if rule.exclusive else "<"
+    below = "<=" if rule.exclusive else "<"
     bounds = []
     if rule.minimum is not None:
         bounds.append(f"{measure} {below} {rule.minimum}")

@@ -13,6 +13,8 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, parquet_file_to_data_file
@@ -217,12 +219,12 @@ def _create(namespace: str, dataset: str, location: str, sample: str, partition:
     return table
 
 
-def _file_schema(path: str) -> Any:
-    import pyarrow.parquet as pq
-
+def _file_schema(path: str) -> pa.Schema:
+    """The file's columns, all nullable: whether a job happened to write a column as required is no promise."""
     io = catalog()._load_file_io({}, path)
     with io.new_input(path).open() as stream:
-        return pq.read_schema(stream)
+        found = pq.read_schema(stream)
+    return pa.schema([field.with_nullable(True) for field in found])
 
 
 def _commit(table: Table, commit: Commit, removed: Iterable[DataFile]) -> None:

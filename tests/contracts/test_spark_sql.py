@@ -138,6 +138,9 @@ def test_the_digest_tells_apart_what_differs(spark: SparkSession, tmp_path: Path
         {**sku, "sku_name": "a", "category": "b"},
         {**sku, "sku_name": "|"},
         {**sku, "sku_name": "0:"},
+        {**sku, "sku_name": "a|b"},
+        {**sku, "sku_name": "a", "brand": "b|c"},
+        {**sku, "sku_name": "a|b", "brand": "c"},
     ]
     seen = run(spark, tmp_path, pa.Table.from_pylist(rows), "sku")
     assert len({row["digest"] for row in seen}) == len(rows)

@@ -166,7 +166,9 @@ def test_spark_reads_every_written_value_the_same(spark: SparkSession) -> None:
         "kind", *(f"{_shown(kind, value(kind, 'text', 'text'))} AS {kind}" for kind in kinds)
     )
     got = [row[row["kind"]] for row in seen.collect()]
-    assert list(zip(WRITTEN, got, strict=True)) == [(case, _plain(case[2])) for case in WRITTEN]
+    assert [(case, repr(seen)) for case, seen in zip(WRITTEN, got, strict=True)] == [
+        (case, repr(_plain(case[2]))) for case in WRITTEN
+    ]
 
 
 @pytest.mark.spark
@@ -176,7 +178,9 @@ def test_spark_reads_typed_values(spark: SparkSession) -> None:
         for row, (kind, family, at, _) in enumerate(NUMBERS)
     ]
     got = list(spark.range(1).selectExpr(*columns).collect()[0])
-    assert list(zip(NUMBERS, got, strict=True)) == [(case, _plain(case[3])) for case in NUMBERS]
+    assert [(case, repr(seen)) for case, seen in zip(NUMBERS, got, strict=True)] == [
+        (case, repr(case[3])) for case in NUMBERS
+    ]
 
 
 def _shown(kind: str, expression: str) -> str:

@@ -10,6 +10,8 @@ import pytest
 from tests.warehouse.curated import customer, geography, hashed, sale, sku
 from tests.warehouse.standin import Warehouse
 
+pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
+
 
 def test_a_fact_with_unknown_codes_makes_inferred_members(warehouse: Warehouse) -> None:
     lines = [sale("O1", "2025-01-05", "2025-01-05"), sale("O2", "2025-01-05", "2025-01-05", customer="C2")]

@@ -7,6 +7,8 @@ import pytest
 from tests.warehouse.curated import sale, stock
 from tests.warehouse.standin import Warehouse
 
+pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
+
 
 def supply(warehouse: Warehouse) -> dict[str, tuple[float | None, bool, bool]]:
     rows = warehouse.rows(

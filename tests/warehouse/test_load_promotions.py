@@ -10,6 +10,8 @@ import pytest
 from tests.warehouse.curated import promotion
 from tests.warehouse.standin import Warehouse
 
+pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
+
 D1, D2, D3 = "2025-01-06", "2025-01-13", "2025-01-20"  # Mondays, as the weeks are
 
 

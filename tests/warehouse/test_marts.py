@@ -12,6 +12,8 @@ from tasks.warehouse import headlines, refresh_marts
 from tests.warehouse.curated import customer, geography, promotion, sale, sku
 from tests.warehouse.standin import Warehouse
 
+pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
+
 FIRST_WEEK = date(2025, 3, 3)
 
 

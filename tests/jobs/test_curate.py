@@ -1,0 +1,102 @@
+"""The job as Glue starts it: a script, its packages in a zip, its inputs by address."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jobs
+import pyspark
+import pytest
+from jobs.glue.errors import CurationFailed, DataError
+
+pytestmark = pytest.mark.spark
+
+ROOT = Path(jobs.__file__).parents[1]
+JAN_5 = date(2025, 1, 5)
+
+
+def packaged(target: Path) -> Path:
+    with zipfile.ZipFile(target, "w") as archive:
+        for package in ("contracts", "jobs"):
+            for path in (ROOT / package).rglob("*.py"):
+                archive.write(path, path.relative_to(ROOT))
+    return target
+
+
+def submit(lake: Any, tmp_path: Path, manifest: str) -> subprocess.CompletedProcess[str]:
+    """s3:// goes to a folder, by Hadoop's own mount table: the script does not know."""
+    settings = {
+        "spark.master": "local[1]",
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+        "spark.hadoop.fs.viewfs.overload.scheme.target.s3.impl": "org.apache.hadoop.fs.LocalFileSystem",
+        "spark.hadoop.fs.viewfs.mounttable.lake.linkFallback": f"file://{lake.folder}",
+        "spark.hadoop.fs.viewfs.ignore.port.in.mount.table.name": "true",
+    }
+    command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]
+    for name, value in settings.items():
+        command += ["--conf", f"{name}={value}"]
+    command += ["--py-files", str(packaged(tmp_path / "highwater.zip")), str(ROOT / "jobs/glue/curate.py")]
+    command += [
+        "--JOB_NAME",
+        "highwater-curate",
+        "--manifest",
+        manifest,
+        "--figures",
+        "s3://lake/runs/figures.json",
+    ]
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment.pop("PYTHONPATH", None)
+    return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+
+
+def test_the_script_runs_by_itself_on_s3_addresses(lake: Any, line: Any, tmp_path: Path) -> None:
+    entry = lake.deliver(
+        JAN_5, [line("SO-1"), line("SO-1"), line("ünï/2"), line("SO-3", quantity=0)], "día 1.parquet"
+    )
+    entry["path"] = entry["path"].replace(f"file://{lake.folder}", "s3://lake")
+    work = {**lake.work("sales", [entry]), "output": "s3://lake/curated/sales/data/abc"}
+    (lake.folder / "manifest.json").write_text(json.dumps({"run_id": "r1", "datasets": [work]}))
+
+    done = submit(lake, tmp_path, "s3://lake/manifest.json")
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    sales = json.loads((lake.folder / "runs/figures.json").read_text())["datasets"]["sales"]
+    assert [sales[f"rows_{fate}"] for fate in ("raw", "published", "superseded", "quarantined")] == [
+        4,
+        2,
+        1,
+        1,
+    ]
+    output = lake.folder / "curated/sales/data/abc"
+    assert len(list(output.glob("published/*.parquet"))) == 1
+    assert '"dataset": "sales"' in done.stdout
+
+    failed = submit(lake, tmp_path, "s3://lake/none.json")
+
+    assert failed.returncode != 0
+    assert failed.stdout.splitlines()[-1] == "jobs.glue.errors.DataError: s3://lake/none.json does not exist"
+
+
+def test_a_file_that_changed_after_it_landed_stops_the_run(lake: Any, line: Any) -> None:
+    entry = {**lake.deliver(JAN_5, [line()]), "rows": 2}
+    with pytest.raises(DataError, match="sales: the files hold 1 rows, their footers said 2"):
+        lake.curate(lake.work("sales", [entry]))
+
+
+def test_a_damaged_file_is_named(lake: Any, line: Any) -> None:
+    entry = lake.deliver(JAN_5, [line()])
+    path = Path(entry["path"].removeprefix("file://"))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(CurationFailed, match=r"sales: .*part\.parquet"):
+        lake.curate(lake.work("sales", [entry]))

@@ -1,0 +1,59 @@
+"""Manifests that cannot be worked on, each with the reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from jobs.glue import manifest
+from jobs.glue.errors import DataError
+
+
+def document(**values: Any) -> dict[str, Any]:
+    file = {
+        "path": "s3://lake/a.parquet",
+        "raw_date": "2025-01-05",
+        "rows": 2,
+        "columns": {"Order_ID": "string"},
+    }
+    entry = {
+        "dataset": "sales",
+        "contract_version": "1.0.0",
+        "output": "s3://lake/out/",
+        "inputs": [file],
+        "history": [],
+        **values,
+    }
+    return {"run_id": "r", "datasets": [entry]}
+
+
+def test_a_manifest_is_read() -> None:
+    (work,) = manifest.parse(json.dumps(document()), "m.json")
+    assert (work.spec.dataset, work.output, work.rows, work.run_id) == ("sales", "s3://lake/out", 2, "r")
+    assert work.inputs[0].columns == {"order_id": "string"}
+    assert not work.is_replay
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"dataset": "sale"}, "unknown dataset 'sale'; known are sales"),
+        ({"contract_version": "0.9.0"}, "deploy worker and job together"),
+        ({"inputs": []}, "names no input for sales"),
+        ({"inputs": [{"path": "s3://lake/a.parquet"}]}, "lacks the field 'raw_date'"),
+        (
+            {"inputs": document()["datasets"][0]["inputs"] * 2},
+            "names an input of sales twice: s3://lake/a.parquet",
+        ),
+        ({"history": ["s3://lake/out/published/x.parquet"]}, "holds a published file"),
+    ],
+)
+def test_a_wrong_manifest_says_what_is_wrong(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        manifest.parse(json.dumps(document(**values)), "m.json")
+
+
+def test_a_text_that_is_no_manifest() -> None:
+    with pytest.raises(DataError, match=r"m\.json cannot be read"):
+        manifest.parse("{", "m.json")
