@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ def delivered(rows: int, folder: Path, seed: int = 7) -> list[Path]:
         files = [_write(folder, number, size, seed) for number, size in enumerate(_sizes(rows))]
         pending = folder / "complete.pending"
         pending.write_text(json.dumps([path.name for path in files]))
-        os.replace(pending, done)
+        pending.replace(done)
     return [folder / "lines" / name for name in json.loads(done.read_text())]
 
 
@@ -68,7 +68,7 @@ def _fresh_lines(rng: np.random.Generator, number: int, size: int) -> pa.Table:
     order_date = np.datetime64(RAW_DATE) - days.astype("timedelta64[D]")
     seconds = rng.integers(0, 86_400, size).astype("timedelta64[s]")
     changed_at = order_date.astype("datetime64[s]") + seconds
-    columns: dict[str, npt.NDArray[np.generic]] = {
+    columns: dict[str, npt.NDArray[Any]] = {
         "order_id": _coded("SO", number * LINES_PER_FILE + line // 3, 10),
         "sku_code": np.where(line % 5 == 0, np.char.lower(_coded("SKU-", sku, 5)), _coded("SKU-", sku, 5)),
         "customer_id": _coded("C", rng.integers(0, 20_000, size), 6),
@@ -94,8 +94,8 @@ def _coded(prefix: str, numbers: npt.NDArray[np.integer], digits: int) -> Texts:
     return np.char.add(prefix, np.char.zfill(numbers.astype(str), digits))
 
 
-def _break(rng: np.random.Generator, columns: dict[str, npt.NDArray[np.generic]], size: int) -> None:
-    wrong: dict[str, object] = {
+def _break(rng: np.random.Generator, columns: dict[str, npt.NDArray[Any]], size: int) -> None:
+    wrong: dict[str, Any] = {
         "sku_code": "#bad!",
         "region_code": "",
         "customer_id": "  ",

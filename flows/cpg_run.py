@@ -30,7 +30,6 @@ from tasks import (
     glue,
     landing,
     ledger,
-    loading,
     monitoring,
     publication,
     quality,
@@ -177,7 +176,7 @@ def publish(curated: Curated, run_id: str) -> int | None:
 def load(run: Run, dataset: str) -> int:
     """Replay into Snowflake what the dataset's log holds beyond the last load."""
     with run.session(f"load {dataset}") as connection:
-        return loading.catch_up(connection, dataset, run.run_id)
+        return warehouse.catch_up(connection, dataset, run.run_id)
 
 
 @task(name="marts", **RETRY)
@@ -272,7 +271,7 @@ def process(run: Run, slices: list[Slice], limits: Quality) -> dict[str, Any]:
     audit(run, curated, limits)
     for published in [publish.submit(c, run.run_id) for c in curated]:
         published.result()
-    for dataset in loading.in_order(c.dataset for c in curated):
+    for dataset in warehouse.in_load_order(c.dataset for c in curated):
         load.with_options(task_run_name=f"load {dataset}")(run, dataset)
     headlines = marts(run)
     reconcile(run, curated)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 
+_ROWS_A_STATEMENT = 1000
+
+
 @dataclass(frozen=True)
 class RunRecord:
     run_id: str
@@ -82,8 +85,8 @@ _TABLES: Mapping[type[Record], _Table] = {
             "started_at",
         ),
     ),
-    DatasetRecord: _Table("MONITORING.RUN_DATASETS", ("run_id", "dataset")),
-    QualityRecord: _Table("MONITORING.DQ_RESULTS", ("run_id", "dataset", "metric")),
+    DatasetRecord: _Table("MONITORING.RUN_DATASETS", ("run_id", "run_date", "dataset")),
+    QualityRecord: _Table("MONITORING.DQ_RESULTS", ("run_id", "run_date", "dataset", "metric")),
 }
 _TYPES = {"run_date": "DATE", "started_at": "TIMESTAMP_NTZ", "ended_at": "TIMESTAMP_NTZ", "passed": "BOOLEAN"}
 _TYPES |= dict.fromkeys(("value", "threshold"), "DOUBLE")
@@ -104,8 +107,9 @@ def record_quality(connection: SnowflakeConnection, records: Sequence[QualityRec
 
 
 def _merge(connection: SnowflakeConnection, records: Sequence[Record]) -> None:
-    if records:
-        execute(connection, merge_statement(records))
+    """A backfill of years has tens of thousands of figures: too many for the text of one statement."""
+    for start in range(0, len(records), _ROWS_A_STATEMENT):
+        execute(connection, merge_statement(records[start : start + _ROWS_A_STATEMENT]))
 
 
 def merge_statement(records: Sequence[Record]) -> Statement:

@@ -128,13 +128,13 @@ def refresh_marts(connection: SnowflakeConnection) -> None:
         execute(connection, statement)
 
 
-_HEADLINES = """SELECT MIN(full_date), MAX(full_date), SUM(units::BIGINT), SUM(net_revenue::NUMBER(38, 4)),
-    100 * SUM(gross_margin::NUMBER(38, 4))::DOUBLE / NULLIF(SUM(costed_net_revenue::NUMBER(38, 4)), 0),
-    SUM(promo_revenue::NUMBER(38, 4)), SUM(anomalies::BIGINT)
+_HEADLINES = """SELECT MIN(full_date), MAX(full_date), SUM(units), SUM(net_revenue),
+    100 * SUM(gross_margin)::DOUBLE / NULLIF(SUM(costed_net_revenue), 0),
+    SUM(promo_revenue), SUM(anomalies)
 FROM MARTS.SALES_PERFORMANCE_MART"""
 
 _PROMOTION_HEADLINES = """SELECT COUNT(*), COUNT_IF(weeks_started > 0), COUNT_IF(weeks_started > 0 AND has_baseline),
-    SUM(uplift_units::DOUBLE), SUM(incremental_margin::DOUBLE), SUM(spend::NUMBER(38, 4))
+    SUM(uplift_units), SUM(incremental_margin), SUM(spend)
 FROM MARTS.PROMO_EFFECTIVENESS_MART"""
 
 

@@ -69,12 +69,20 @@ class Curation:
         columns = curated_columns(self.spec, self.work.run_id)
         columns["kept_aside"] = f"CASE WHEN size(reasons) > 0 THEN {quarantine.ENVELOPE} ELSE kept_aside END"
         seen = Observation()
-        rows.selectExpr("*", f"{part} AS {PART}").observe(seen, *self._profile()).selectExpr(
-            *(f"{expression} AS {name(column)}" for column, expression in columns.items()), PART
-        ).write.mode("overwrite").partitionBy(PART).parquet(f"{self.staging}/{PART}")
+        sorted_out = (
+            rows.selectExpr("*", f"{part} AS {PART}")
+            .observe(seen, *self._profile())
+            .selectExpr(*(f"{expression} AS {name(column)}" for column, expression in columns.items()), PART)
+        )
+        self._by_month(sorted_out).write.mode("overwrite").partitionBy(PART).parquet(f"{self.staging}/{PART}")
         if hashes is not None:
             hashes.unpersist()
         return {measure: count or 0 for measure, count in seen.get.items()}
+
+    def _by_month(self, rows: DataFrame) -> DataFrame:
+        """Files of a month or two each, so that a correction that comes later rewrites those and not years."""
+        months = len({day.replace(day=1) for day in self.work.raw_dates})
+        return rows.repartition(months, F.expr("trunc(source_date, 'MM')")) if months > 1 else rows
 
     def _contested_hashes(self, rows: DataFrame) -> DataFrame | None:
         if self.work.rows <= FEW_ROWS:
@@ -117,7 +125,7 @@ class Curation:
             told = told.where(f"{OUTCOME} NOT IN ('{REPLACED}', '{STANDING}')").selectExpr(
                 *(self._if_published(column) for column in columns), OUTCOME
             )
-            told = told.repartition(F.expr("trunc(source_date, 'MM')"))
+            told = self._by_month(told)
         else:
             told = told.where(f"{OUTCOME} = '{PUBLISHED}'").select(*columns, OUTCOME)
         told.write.mode("overwrite").partitionBy(OUTCOME).parquet(f"{self.staging}/{OUTCOME}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
@@ -27,16 +25,31 @@ _PROVIDED = {
 
 def slice_frame(spark: SparkSession, storage: Storage, work: Work) -> DataFrame:
     """All rows of the slice after the contract's stages: typed columns, reasons, raw values."""
-    alike: dict[tuple[bool, tuple[tuple[str, str], ...]], list[Input]] = defaultdict(list)
-    for file in work.inputs:
-        alike[file.replay, () if file.replay else tuple(sorted(file.columns.items()))].append(file)
+    replayed = [file for file in work.inputs if file.replay]
     frames = [
-        _replayed(spark, work.spec, files)
-        if replay
-        else _delivered(spark, storage, work, dict(columns), files)
-        for (replay, columns), files in alike.items()
+        _delivered(spark, storage, work, columns, files)
+        for columns, files in _alike([file for file in work.inputs if not file.replay])
     ]
+    if replayed:
+        frames.append(_replayed(spark, work.spec, replayed))
     return reduce(DataFrame.unionByName, frames)
+
+
+def _alike(files: Iterable[Input]) -> list[tuple[dict[str, str], list[Input]]]:
+    """Files that agree on the types of the columns they share are read together; what one lacks is null in it.
+
+    Each group is a branch of the plan that Spark has to optimise, compile and schedule: few groups, not one per shape.
+    """
+    groups: list[tuple[dict[str, str], list[Input]]] = []
+    for file in files:
+        for columns, members in groups:
+            if all(columns.get(column, kind) == kind for column, kind in file.columns.items()):
+                columns.update(file.columns)
+                members.append(file)
+                break
+        else:
+            groups.append((dict(file.columns), [file]))
+    return groups
 
 
 def scan(spark: SparkSession, paths: Iterable[str], schema: str | StructType) -> DataFrame:
@@ -56,23 +69,11 @@ def _delivered(
     spark: SparkSession, storage: Storage, work: Work, columns: dict[str, str], files: list[Input]
 ) -> DataFrame:
     schema = spark_schema({c: t for c, t in columns.items() if c not in work.spec.provided})
-    scans = [
-        scan(spark, paths, schema).select("*", F.col("_metadata.file_path").alias(FILE))
-        for paths in _paths_by_month(files)
-    ]
-    located = (
-        reduce(DataFrame.union, scans).join(F.broadcast(_origins(spark, storage, files)), FILE).drop(FILE)
+    rows = scan(spark, [file.path for file in files], schema).select(
+        "*", F.col("_metadata.file_path").alias(FILE)
     )
+    located = rows.join(F.broadcast(_origins(spark, storage, files)), FILE).drop(FILE)
     return staged(located, work.spec, columns)
-
-
-def _paths_by_month(files: list[Input]) -> list[list[str]]:
-    """A task reads files of one month: what it writes is then clustered by date without a shuffle, and a correction
-    that comes later rewrites a month's files instead of all."""
-    months: dict[date, list[str]] = defaultdict(list)
-    for file in files:
-        months[file.raw_date.replace(day=1)].append(file.path)
-    return [months[month] for month in sorted(months)]
 
 
 def _origins(spark: SparkSession, storage: Storage, files: list[Input]) -> DataFrame:

@@ -17,6 +17,8 @@ _SETTINGS = {
     "spark.sql.legacy.parquet.nanosAsLong": "true",
     # Without it every task sorts its rows by the folder that they go to.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
+    # A contract's rules make methods that the JVM refuses to compile; Spark's other way is twice as fast then.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     # Hundreds of small files are listed by a few tasks, not by one each.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",

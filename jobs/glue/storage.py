@@ -19,7 +19,7 @@ class Storage:
         jvm: Any = spark._jvm
         self._hadoop = jvm.org.apache.hadoop
         self._charset = jvm.java.nio.charset.StandardCharsets.UTF_8
-        self._conf: Any = spark._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
+        self._conf: Any = spark._jsc.hadoopConfiguration()
 
     def read_text(self, path: str) -> str:
         where, file_system = self._at(path)

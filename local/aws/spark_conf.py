@@ -28,7 +28,7 @@ class SparkTuning:
     cores: int = min(4, os.cpu_count() or 2)
     driver_memory: str = "2g"
     shuffle_partitions: int = 4
-    java_options: str = "-XX:TieredStopAtLevel=1"
+    java_options: str = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 
 
 def write_spark_conf(

@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import jobs
 import pyspark
 import pytest
+
+import jobs
 from jobs.glue.errors import CurationFailed, DataError
 
 pytestmark = pytest.mark.spark

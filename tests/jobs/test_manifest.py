@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from jobs.glue import manifest
 from jobs.glue.errors import DataError
 

@@ -54,13 +54,13 @@ FROM (
         WHERE i.snapshot_date BETWEEN t.from_date AND t.to_date
     ),
     daily AS (
-        SELECT sku_key, geo_key, event_date, SUM(units::BIGINT) AS units
+        SELECT sku_key, geo_key, event_date, SUM(units) AS units
         FROM events
         GROUP BY sku_key, geo_key, event_date
     ),
     windowed AS (
         SELECT sku_key, geo_key, event_date,
-            SUM(units::BIGINT) OVER (
+            SUM(units) OVER (
                 PARTITION BY sku_key, geo_key ORDER BY DATEDIFF(day, '1970-01-01'::DATE, event_date)
                 RANGE BETWEEN 28 PRECEDING AND 1 PRECEDING
             ) AS units_sold

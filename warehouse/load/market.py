@@ -33,8 +33,8 @@ def shares_text(staging: str) -> str:
 SET unit_share = src.unit_share, value_share = src.value_share
 FROM (
     SELECT m.week_start, m.geo_key, m.category, m.brand,
-        m.units::DOUBLE / NULLIF(SUM(m.units::BIGINT) OVER ({group}), 0) AS unit_share,
-        m.value::DOUBLE / NULLIF(SUM(m.value::NUMBER(18, 4)) OVER ({group}), 0) AS value_share
+        m.units::DOUBLE / NULLIF(SUM(m.units) OVER ({group}), 0) AS unit_share,
+        m.value::DOUBLE / NULLIF(SUM(m.value) OVER ({group}), 0) AS value_share
     FROM DW.FACT_MARKET m
     JOIN (SELECT DISTINCT week_start, geo_key, category FROM {staging}) delivered
         ON delivered.week_start = m.week_start AND delivered.geo_key = m.geo_key

@@ -64,10 +64,7 @@ GROUP BY sku_key, geo_key"""
 
 
 def anomalies_text() -> str:
-    """net_revenue > 3 x mean, over order_date - 27 .. order_date, written without a division: exact on decimals.
-
-    The casts inside SUM keep the stand-in's sums exact too (it adds floats otherwise).
-    """
+    """net_revenue > 3 x mean, over order_date - 27 .. order_date, written without a division: exact on decimals."""
     window = (
         f"OVER (PARTITION BY sku_key, geo_key ORDER BY {DAY_NUMBER.format('order_date')}"
         " RANGE BETWEEN 27 PRECEDING AND CURRENT ROW)"
@@ -80,7 +77,7 @@ FROM (
     ),
     daily AS (
         SELECT s.sku_key, s.geo_key, s.order_date, t.from_date, t.to_date,
-            SUM(s.net_revenue::NUMBER(18, 4)) AS revenue, COUNT(*) AS order_lines
+            SUM(s.net_revenue) AS revenue, COUNT(*) AS order_lines
         FROM DW.FACT_SALES s
         JOIN touched t ON t.sku_key = s.sku_key AND t.geo_key = s.geo_key
         WHERE s.order_date BETWEEN DATEADD(day, -27, t.from_date) AND DATEADD(day, 27, t.to_date)
@@ -88,8 +85,8 @@ FROM (
     ),
     windowed AS (
         SELECT sku_key, geo_key, order_date, from_date,
-            SUM(revenue::NUMBER(38, 4)) {window} AS revenue,
-            SUM(order_lines::BIGINT) {window} AS order_lines
+            SUM(revenue) {window} AS revenue,
+            SUM(order_lines) {window} AS order_lines
         FROM daily
     )
     SELECT s.order_id, s.sku_key, s.net_revenue * w.order_lines > 3 * w.revenue AS is_revenue_anomaly

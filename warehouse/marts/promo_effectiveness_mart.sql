@@ -19,10 +19,10 @@ lines AS (
 ),
 weekly AS (
     SELECT f.sku_key, f.geo_key, d.week_start,
-        SUM(f.quantity::BIGINT) AS units,
-        SUM(f.net_revenue::NUMBER(18, 4)) AS net_revenue,
-        SUM(CAST(IFF(f.gross_margin IS NULL, NULL, f.quantity) AS BIGINT)) AS costed_units,
-        SUM(f.gross_margin::NUMBER(18, 4)) AS gross_margin
+        SUM(f.quantity) AS units,
+        SUM(f.net_revenue) AS net_revenue,
+        SUM(IFF(f.gross_margin IS NULL, NULL, f.quantity)) AS costed_units,
+        SUM(f.gross_margin) AS gross_margin
     FROM DW.FACT_SALES f
     JOIN DW.DIM_DATE d ON d.date_key = f.date_key
     WHERE EXISTS (SELECT 1 FROM lines l WHERE l.sku_key = f.sku_key AND l.geo_key = f.geo_key)
@@ -36,7 +36,7 @@ series AS (
 promotions AS (
     SELECT promo_id, sku_key, geo_key,
         MIN(promo_type) AS promo_type,
-        AVG(promo_discount_pct::DOUBLE) AS promo_discount_pct,
+        AVG(promo_discount_pct) AS promo_discount_pct,
         MIN(week_start) AS first_week,
         MAX(week_start) AS last_week,
         COUNT(*) AS weeks
@@ -46,11 +46,11 @@ promotions AS (
 achieved AS (
     SELECT l.promo_id, l.sku_key, l.geo_key,
         COUNT(*) AS weeks_started,
-        SUM(l.planned_spend::NUMBER(18, 4)) AS spend,
-        COALESCE(SUM(w.units::BIGINT), 0) AS units,
-        COALESCE(SUM(w.net_revenue::NUMBER(38, 4)), 0) AS net_revenue,
-        SUM(w.costed_units::BIGINT) AS costed_units,
-        SUM(w.gross_margin::NUMBER(38, 4)) AS gross_margin
+        SUM(l.planned_spend) AS spend,
+        COALESCE(SUM(w.units), 0) AS units,
+        COALESCE(SUM(w.net_revenue), 0) AS net_revenue,
+        SUM(w.costed_units) AS costed_units,
+        SUM(w.gross_margin) AS gross_margin
     FROM lines l
     JOIN horizon h ON l.week_start <= h.last_sale
     LEFT JOIN weekly w ON w.sku_key = l.sku_key AND w.geo_key = l.geo_key AND w.week_start = l.week_start
@@ -75,9 +75,9 @@ unpromoted AS (
 baseline AS (
     SELECT u.promo_id, u.sku_key, u.geo_key,
         COUNT(*) AS weeks,
-        COALESCE(SUM(w.units::BIGINT), 0)::DOUBLE / COUNT(*) AS weekly_units,
-        SUM(w.costed_units::BIGINT) AS costed_units,
-        SUM(w.gross_margin::NUMBER(38, 4)) AS gross_margin
+        COALESCE(SUM(w.units), 0)::DOUBLE / COUNT(*) AS weekly_units,
+        SUM(w.costed_units) AS costed_units,
+        SUM(w.gross_margin) AS gross_margin
     FROM unpromoted u
     LEFT JOIN weekly w ON w.sku_key = u.sku_key AND w.geo_key = u.geo_key AND w.week_start = u.week_start
     GROUP BY u.promo_id, u.sku_key, u.geo_key

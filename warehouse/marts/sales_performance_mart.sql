@@ -1,6 +1,6 @@
 -- Sales as analysts slice them. Columns in the order of the table (V0005).
 -- A line whose cost is unknown has no margin: margin and its percentage are over the lines that have one, and
--- costed_net_revenue says how much revenue that is. The casts keep sums exact on the local stand-in too.
+-- costed_net_revenue says how much revenue that is.
 INSERT OVERWRITE INTO MARTS.SALES_PERFORMANCE_MART
 SELECT
     f.date_key,
@@ -24,15 +24,15 @@ SELECT
     g.region_code,
     f.channel,
     c.customer_type,
-    SUM(f.quantity::BIGINT) AS units,
-    SUM(f.net_revenue::NUMBER(18, 4)) AS net_revenue,
-    SUM(f.gross_margin::NUMBER(18, 4)) AS gross_margin,
-    SUM(CAST(IFF(f.gross_margin IS NULL, NULL, f.net_revenue) AS NUMBER(18, 4))) AS costed_net_revenue,
-    100 * SUM(f.gross_margin::NUMBER(18, 4))::DOUBLE
-        / NULLIF(SUM(CAST(IFF(f.gross_margin IS NULL, NULL, f.net_revenue) AS NUMBER(18, 4))), 0) AS gross_margin_pct,
+    SUM(f.quantity) AS units,
+    SUM(f.net_revenue) AS net_revenue,
+    SUM(f.gross_margin) AS gross_margin,
+    SUM(IFF(f.gross_margin IS NULL, NULL, f.net_revenue)) AS costed_net_revenue,
+    100 * SUM(f.gross_margin)::DOUBLE
+        / NULLIF(SUM(IFF(f.gross_margin IS NULL, NULL, f.net_revenue)), 0) AS gross_margin_pct,
     COUNT(DISTINCT f.order_id) AS orders,
     COUNT(DISTINCT f.customer_key) AS customers,
-    SUM(CAST(IFF(f.is_promo_sale, f.net_revenue, 0) AS NUMBER(18, 4))) AS promo_revenue,
+    SUM(IFF(f.is_promo_sale, f.net_revenue, 0)) AS promo_revenue,
     COUNT_IF(f.is_revenue_anomaly) AS anomalies
 FROM DW.FACT_SALES f
 LEFT JOIN DW.DIM_DATE d ON d.date_key = f.date_key
