@@ -34,7 +34,8 @@ status: setup ## what of the local cloud is running
 	@$(PY) -m local status
 
 test: setup ## run every test from nothing: the fast ones, then those on the local cloud
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -m "not e2e"
+	@$(PY) -m pytest -q -m e2e
 
 test-fast: setup ## only the tests that need no server
 	@$(PY) -m pytest -q -m "not e2e"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from prefect import runtime, task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
@@ -119,7 +120,9 @@ def _record(run: Run, status: str, message: str | None = None, curated: Sequence
         )
 
 
-@task(name="preflight", **RETRY)
+# What a step does depends on the lake and the warehouse, not on its arguments alone: a backfill calls it chunk after
+# chunk with the same ones. Only what is a function of its arguments (curate, publish) is skipped when a run is retried.
+@task(name="preflight", cache_policy=NO_CACHE, **RETRY)
 def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
     """Every source has landed, every file is whole and of its contract; otherwise nothing is touched."""
     bucket = settings().lake_bucket
@@ -142,12 +145,12 @@ def curate(slices: list[Slice], run_id: str) -> list[Curated]:
     return curation.curate(slices, run_id)
 
 
-@task(name="quarantine", task_run_name="quarantine {curated.dataset}", **RETRY)
+@task(name="quarantine", cache_policy=NO_CACHE, task_run_name="quarantine {curated.dataset}", **RETRY)
 def quarantine(curated: Curated, run_id: str) -> None:
     publication.quarantine(curated, run_id)
 
 
-@task(name="audit")
+@task(name="audit", cache_policy=NO_CACHE)
 def audit(run: Run, curated: list[Curated], limits: Quality) -> list[Finding]:
     """Judge every dataset, tell CloudWatch, the warehouse and the run's page, then say no if one failed."""
     findings = [f for c in curated for f in quality.audit(c, limits.of(c.dataset))]
@@ -172,21 +175,21 @@ def publish(curated: Curated, run_id: str) -> int | None:
     return publication.publish(curated, run_id)
 
 
-@task(name="load", **RETRY)
+@task(name="load", cache_policy=NO_CACHE, **RETRY)
 def load(run: Run, dataset: str) -> int:
     """Replay into Snowflake what the dataset's log holds beyond the last load."""
     with run.session(f"load {dataset}") as connection:
         return warehouse.catch_up(connection, dataset, run.run_id)
 
 
-@task(name="marts", **RETRY)
+@task(name="marts", cache_policy=NO_CACHE, **RETRY)
 def marts(run: Run) -> dict[str, Any]:
     with run.session("marts") as connection:
         warehouse.refresh_marts(connection)
         return warehouse.headlines(connection)
 
 
-@task(name="reconcile", **RETRY)
+@task(name="reconcile", cache_policy=NO_CACHE, **RETRY)
 def reconcile(run: Run, curated: list[Curated]) -> None:
     """raw = published + superseded + quarantined, with raw counted by the files' footers and the rest by the job."""
     for c in curated:
@@ -218,7 +221,7 @@ def reconcile(run: Run, curated: list[Curated]) -> None:
     artifacts.reconciliation_table(curated, run.last)
 
 
-@task(name="release orphaned jobs")
+@task(name="release orphaned jobs", cache_policy=NO_CACHE)
 def release_orphans(run_id: str) -> list[str]:
     """Stop job runs whose flow run is over: a killed process could not do it itself."""
     stopped = []

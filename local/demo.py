@@ -56,7 +56,8 @@ def run_demo(settings: LocalSettings, report: Report) -> None:
     report(f"{written.files} raw files are in s3://{resources.LAKE.name}/raw/")
     history = {
         "start_date": (profile.start + _FIRST_WEEK).isoformat(),
-        "end_date": str(last - timedelta(days=1)),
+        "end_date": (last - timedelta(days=1)).isoformat(),
+        "chunk_days": profile.days,  # few enough to take in one go
     }
     with get_client(sync_client=True) as client:
         _follow(client, settings, "cpg-backfill/cpg-backfill", history, report)

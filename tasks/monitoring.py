@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 
-_ROWS_A_STATEMENT = 1000
+_ROWS_A_STATEMENT = 2000
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,11 @@ def merge_statement(records: Sequence[Record]) -> Statement:
     table = _TABLES[type(records[0])]
     types = {field.name: _TYPES.get(field.name, "VARCHAR") for field in fields(records[0])}
     newest = {tuple(getattr(record, part) for part in table.key): record for record in records}
+    rows = [{name: _bound(getattr(record, name)) for name in types} for record in newest.values()]
     return Statement(
         f"recording in {table.name}",
-        merge_rows_text(table.name, types, table.key, len(newest), table.kept),
-        tuple(_bound(value) for record in newest.values() for value in astuple(record)),
+        merge_rows_text(table.name, types, table.key, table.kept),
+        (json.dumps(rows, default=str),),
     )
 
 
@@ -129,7 +130,7 @@ def _bound(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError(f"{value} has no time zone: which moment is meant?")
-        return value.astimezone(UTC).replace(tzinfo=None)
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
     if isinstance(value, (Mapping, list, tuple)):
         return json.dumps(value, default=str, sort_keys=True)
     return value

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from contracts.model import Spec
 from contracts.spark_values import literal, name
 from jobs.glue import figures, quarantine, reading, versions
-from jobs.glue.derive import curated_columns
+from jobs.glue.derive import curated_columns, write_options
 from jobs.glue.figures import QUARANTINED, Figures
 from jobs.glue.manifest import Work
 from jobs.glue.storage import Storage
@@ -63,7 +63,7 @@ class Curation:
     def _sort_out(self) -> dict[str, int]:
         """The one wide pass: every row ends in the folder of what is known about it so far."""
         rows = reading.slice_frame(self.spark, self.storage, self.work)
-        hashes = self._contested_hashes(rows)
+        hashes = self._contested_hashes()
         rows = versions.is_contested(rows, hashes, self.spec, CONTESTED)
         part = f"CASE WHEN size(reasons) > 0 THEN '{QUARANTINED}' WHEN {CONTESTED} THEN '{CONTESTED}' ELSE '{PUBLISHED}' END"
         columns = curated_columns(self.spec, self.work.run_id)
@@ -74,20 +74,25 @@ class Curation:
             .observe(seen, *self._profile())
             .selectExpr(*(f"{expression} AS {name(column)}" for column, expression in columns.items()), PART)
         )
-        self._by_month(sorted_out).write.mode("overwrite").partitionBy(PART).parquet(f"{self.staging}/{PART}")
+        self._write(self._by_month(sorted_out), PART)
         if hashes is not None:
             hashes.unpersist()
         return {measure: count or 0 for measure, count in seen.get.items()}
+
+    def _write(self, rows: DataFrame, by: str) -> None:
+        options = write_options(self.spec)
+        rows.write.mode("overwrite").options(**options).partitionBy(by).parquet(f"{self.staging}/{by}")
 
     def _by_month(self, rows: DataFrame) -> DataFrame:
         """Files of a month or two each, so that a correction that comes later rewrites those and not years."""
         months = len({day.replace(day=1) for day in self.work.raw_dates})
         return rows.repartition(months, F.expr("trunc(source_date, 'MM')")) if months > 1 else rows
 
-    def _contested_hashes(self, rows: DataFrame) -> DataFrame | None:
+    def _contested_hashes(self) -> DataFrame | None:
         if self.work.rows <= FEW_ROWS:
             return None
-        hashes = versions.contested(rows, self.history, self.spec).persist()
+        keys = reading.slice_frame(self.spark, self.storage, self.work.of_keys_alone())
+        hashes = versions.contested(keys, self.history, self.spec).persist()
         if hashes.count() <= MANY_KEYS:
             return hashes
         hashes.unpersist()
@@ -128,7 +133,7 @@ class Curation:
             told = self._by_month(told)
         else:
             told = told.where(f"{OUTCOME} = '{PUBLISHED}'").select(*columns, OUTCOME)
-        told.write.mode("overwrite").partitionBy(OUTCOME).parquet(f"{self.staging}/{OUTCOME}")
+        self._write(told, OUTCOME)
         found = seen.get
         return {**{fate: found[fate] or 0 for fate in _FATES}, "touched": found["touched"].splitlines()}
 

@@ -59,7 +59,9 @@ def _row_id(raw_values: list[str]) -> str:
 
 def write(rows: DataFrame, folder: str) -> None:
     """One file per raw date: a table partitioned by it can take the files over as they are."""
-    rows.repartition("raw_date").write.mode("overwrite").partitionBy(DAY).parquet(folder)
+    # Many writers are open at once, each for a few rows: they need no 128 MB each.
+    small = rows.repartition("raw_date").write.option("parquet.block.size", 8 * 2**20)
+    small.mode("overwrite").partitionBy(DAY).parquet(folder)
 
 
 def tally(rows: DataFrame) -> DataFrame:

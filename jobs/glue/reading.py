@@ -72,12 +72,19 @@ def _delivered(
     rows = scan(spark, [file.path for file in files], schema).select(
         "*", F.col("_metadata.file_path").alias(FILE)
     )
-    located = rows.join(F.broadcast(_origins(spark, storage, files)), FILE).drop(FILE)
-    return staged(located, work.spec, columns)
+    # Sorted, so that what is kept of extra columns is spelled alike whatever the order of a file's columns.
+    return staged(_located(spark, storage, rows, files), work.spec, dict(sorted(columns.items())))
+
+
+def _located(spark: SparkSession, storage: Storage, rows: DataFrame, files: list[Input]) -> DataFrame:
+    """Which file and raw date a row is of, by the manifest and not by the shape of a path."""
+    dates = {file.raw_date for file in files}
+    if len(dates) == 1 and all(storage.spells_alike(file.path) for file in files):
+        return rows.withColumnRenamed(FILE, "source_file").withColumn("source_date", F.lit(dates.pop()))
+    return rows.join(F.broadcast(_origins(spark, storage, files)), FILE).drop(FILE)
 
 
 def _origins(spark: SparkSession, storage: Storage, files: list[Input]) -> DataFrame:
-    """Which file and raw date a row is of, by the manifest and not by the shape of a path."""
     rows = [
         f"({literal(spelling)}, {literal(file.path)}, DATE'{file.raw_date}')"
         for file in files

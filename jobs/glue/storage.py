@@ -70,6 +70,9 @@ class Storage:
         escaped = str(self._path(path).toUri().toString())
         return {escaped, escaped.replace("file:///", "file:/", 1)}
 
+    def spells_alike(self, path: str) -> bool:
+        return not path.startswith("file:///") and str(self._path(path).toUri().toString()) == path
+
     def _path(self, path: str) -> Any:
         return self._hadoop.fs.Path(path)
 

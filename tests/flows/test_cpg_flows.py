@@ -77,7 +77,9 @@ def test_form_offers_the_sources_by_name() -> None:
 
 
 def test_an_unknown_source_is_refused_by_name() -> None:
-    with pytest.raises(ParameterTypeError, match=r"sources\.0: Input should be 'sales', 'inventory', 'market'"):
+    with pytest.raises(
+        ParameterTypeError, match=r"sources\.0: Input should be 'sales', 'inventory', 'market'"
+    ):
         cpg_daily.validate_parameters({"sources": ["weather"]})
 
 

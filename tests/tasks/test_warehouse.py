@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -83,19 +84,21 @@ def test_records_go_in_one_statement_with_bound_values() -> None:
         statement.sql
         == """MERGE INTO MONITORING.DQ_RESULTS tgt
 USING (
-    SELECT column1::VARCHAR AS run_id, column2::DATE AS run_date, column3::VARCHAR AS dataset, \
-column4::VARCHAR AS metric, column5::DOUBLE AS value, column6::DOUBLE AS threshold, column7::BOOLEAN AS passed
-    FROM VALUES (%s, %s, %s, %s, %s, %s, %s), (%s, %s, %s, %s, %s, %s, %s)
+    SELECT item.value:run_id::VARCHAR AS run_id, item.value:run_date::DATE AS run_date, \
+item.value:dataset::VARCHAR AS dataset, item.value:metric::VARCHAR AS metric, item.value:value::DOUBLE AS value, \
+item.value:threshold::DOUBLE AS threshold, item.value:passed::BOOLEAN AS passed
+    FROM (SELECT PARSE_JSON(%s) AS items) given, LATERAL FLATTEN(INPUT => given.items) item
 ) src
-ON tgt.run_id = src.run_id AND tgt.dataset = src.dataset AND tgt.metric = src.metric
-WHEN MATCHED THEN UPDATE SET run_date = src.run_date, value = src.value, threshold = src.threshold, passed = src.passed
+ON tgt.run_id = src.run_id AND tgt.run_date = src.run_date AND tgt.dataset = src.dataset AND tgt.metric = src.metric
+WHEN MATCHED THEN UPDATE SET value = src.value, threshold = src.threshold, passed = src.passed
 WHEN NOT MATCHED THEN INSERT (run_id, run_date, dataset, metric, value, threshold, passed)
 VALUES (src.run_id, src.run_date, src.dataset, src.metric, src.value, src.threshold, src.passed)"""
     )
-    assert statement.parameters == (
-        *("r1", DAY, "sales", "row_count", 10, 1, True),
-        *("r1", DAY, "sku", "row_count", 3, 1, True),
-    )
+    (rows,) = statement.parameters
+    assert [list(row.values()) for row in json.loads(rows)] == [
+        ["r1", str(DAY), "sales", "row_count", 10, 1, True],
+        ["r1", str(DAY), "sku", "row_count", 3, 1, True],
+    ]
 
 
 def test_times_are_kept_in_utc() -> None:
@@ -103,8 +106,8 @@ def test_times_are_kept_in_utc() -> None:
     record = RunRecord(
         "r1", "f", DAY, {}, "RUNNING", started_at=started, ended_at=datetime(2025, 1, 6, tzinfo=UTC)
     )
-    assert datetime(2025, 1, 5, 20, 30) in monitoring.merge_statement([record]).parameters
-    assert datetime(2025, 1, 6) in monitoring.merge_statement([record]).parameters
+    (row,) = json.loads(monitoring.merge_statement([record]).parameters[0])
+    assert (row["started_at"], row["ended_at"]) == ("2025-01-05 20:30:00", "2025-01-06 00:00:00")
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
