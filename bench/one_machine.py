@@ -50,7 +50,8 @@ def _reasons() -> str:
             for column in ("region_code", "sku_code")
         ),
         *(
-            f"CASE WHEN {column} IS NULL THEN '{column}:' || CASE WHEN raw.{column} IS NULL THEN 'missing' ELSE 'type' END END"
+            f"CASE WHEN {column} IS NOT NULL THEN NULL WHEN raw.{column} IS NULL THEN '{column}:missing' "
+            f"ELSE '{column}:type' END"
             for column in ("net_revenue", "order_date", "quantity")
         ),
         *(f"CASE WHEN {column} <= 0 THEN '{column}:range' END" for column in ("net_revenue", "quantity")),

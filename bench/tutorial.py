@@ -65,6 +65,7 @@ def main(source: str, target: str) -> None:
     valid = cleaned(unique)
     print("valid rows", valid.count())
     result = derived(valid)
+    print("rows with derived columns", result.count())
     result.write.mode("overwrite").partitionBy("year", "month").parquet(target)
     print("written rows", spark.read.parquet(target).count())
     spark.stop()

@@ -63,7 +63,9 @@ def write_options(spec: Spec) -> dict[str, str]:
     """Parquet looks every value up in a dictionary until it gives up; where nearly every value is another, or all are
     the same and compress to nothing, that costs more than the rest of the writing."""
     pointless = [column.name for column in spec.columns if column.kind in ("decimal", "number", "timestamp")]
-    pointless += [column for column in DERIVED[spec.dataset] if column in ("revenue_per_unit", "gross_margin")]
+    pointless += [
+        column for column in DERIVED[spec.dataset] if column in ("revenue_per_unit", "gross_margin")
+    ]
     pointless += ["source_file", "run_id", "content_sha256"]
     if len(spec.key) > 1:
         pointless += [column for column in spec.key[:1] if column.endswith("_id")]

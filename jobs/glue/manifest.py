@@ -39,8 +39,13 @@ class Work:
         """The same files, read by a contract of the key columns: what asks for keys need not judge whole rows."""
         columns = tuple(column for column in self.spec.columns if column.name in self.spec.key)
         names = {column.name for column in columns}
-        inputs = (replace(file, columns={c: t for c, t in file.columns.items() if c in names}) for file in self.inputs)
-        return replace(self, spec=replace(self.spec, columns=columns, version_column=None), inputs=tuple(inputs))
+        inputs = (
+            replace(file, columns={c: t for c, t in file.columns.items() if c in names})
+            for file in self.inputs
+        )
+        return replace(
+            self, spec=replace(self.spec, columns=columns, version_column=None), inputs=tuple(inputs)
+        )
 
     @property
     def rows(self) -> int:

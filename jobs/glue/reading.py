@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import reduce
 
@@ -18,6 +19,7 @@ from jobs.glue.storage import Storage
 
 FILE = "__file"
 EXTRA_VALUES = "extra_values"
+_PATTERN_SIGNS = re.compile(r"[\\*?\[\]{}]")
 _PROVIDED = {
     "week": "format_string('%04d-W%02d', date_part('YEAROFWEEK', source_date), weekofyear(source_date))"
 }
@@ -53,8 +55,11 @@ def _alike(files: Iterable[Input]) -> list[tuple[dict[str, str], list[Input]]]:
 
 
 def scan(spark: SparkSession, paths: Iterable[str], schema: str | StructType) -> DataFrame:
-    """Exactly these files: a bracket in a file's name is no pattern."""
-    return spark.read.schema(schema).option("__globPaths__", "false").parquet(*paths)
+    """Exactly these files: a bracket in a file's name is no pattern.
+
+    Spark's own switch against patterns, __globPaths__, reads such files twice when there are several.
+    """
+    return spark.read.schema(schema).parquet(*(_PATTERN_SIGNS.sub(r"\\\g<0>", path) for path in paths))
 
 
 def staged(frame: DataFrame, spec: Spec, delivered: Mapping[str, str]) -> DataFrame:

@@ -9,13 +9,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.glue import curation
+
 pytestmark = pytest.mark.spark
 
 JAN_5, JAN_6, JAN_7 = (date(2025, 1, day) for day in (5, 6, 7))
 EARLY, LATE = "2025-01-05 09:00:00", "2025-01-05 18:00:00"
 
 
-def test_a_slice_replaces_what_it_beats_and_keeps_the_rest_of_the_file(lake: Any, line: Any) -> None:
+@pytest.mark.parametrize("few_rows", [0, 100_000], ids=["contested keys found first", "every key contested"])
+def test_a_slice_replaces_what_it_beats_and_keeps_the_rest_of_the_file(
+    lake: Any, line: Any, monkeypatch: pytest.MonkeyPatch, few_rows: int
+) -> None:
+    monkeypatch.setattr(curation, "FEW_ROWS", few_rows)
     first = [
         line("corrected", quantity=1, changed_at=EARLY),
         line("bystander", quantity=1),

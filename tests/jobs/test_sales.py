@@ -44,7 +44,7 @@ def test_a_slice_of_differently_delivered_files(lake: Any, line: Any) -> None:
         [{k: v for k, v in line("SO-5", order_date="2024-12-30").items() if k != "changed_at"}]
     )
     inputs = [
-        lake.deliver(JAN_5, table, name=f"a b%20[{n}].parquet")
+        lake.deliver(JAN_5, table, name=f"a b%20[{n}]{{x,y}}*.parquet")
         for n, table in enumerate((typed, as_text, only_required))
     ]
 

@@ -1,0 +1,80 @@
+"""The benchmark compares like with like: the same rows from every engine, and costs that are really the command's."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from bench import measure, one_machine, order_lines, sales_etl
+from contracts.drift import delivered_columns
+from jobs.glue import curate, manifest, session
+
+ROWS = 1_500
+
+
+def test_the_generated_lines_are_the_same_every_time_and_written_once(tmp_path: Path) -> None:
+    (one,) = order_lines.delivered(ROWS, tmp_path / "one")
+    (other,) = order_lines.delivered(ROWS, tmp_path / "other")
+    lines = pq.read_table(one)
+    assert lines.num_rows == ROWS
+    assert lines.equals(pq.read_table(other))
+    written = one.stat().st_mtime_ns
+    assert order_lines.delivered(ROWS, tmp_path / "one") == [one]
+    assert one.stat().st_mtime_ns == written
+
+
+def test_rows_are_spread_over_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(order_lines, "LINES_PER_FILE", 400)
+    files = order_lines.delivered(1_000, tmp_path)
+    assert [pq.read_metadata(path).num_rows for path in files] == [400, 400, 200]
+
+
+def test_a_command_costs_what_its_children_burn_too(tmp_path: Path) -> None:
+    burn = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}], check=True)"
+    cost = measure.run([sys.executable, "-c", parent], {}, tmp_path / "log")
+    assert 0.5 <= cost.cpu_seconds < 5
+    assert cost.peak_memory_mb > 5
+
+
+def test_a_command_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    with pytest.raises(measure.CommandFailed, match=r"ended with 3; the end of .*\nwhat went wrong"):
+        measure.run(
+            [sys.executable, "-c", "print('what went wrong'); raise SystemExit(3)"], {}, tmp_path / "log"
+        )
+
+
+def test_both_spark_variants_run_with_the_same_settings(tmp_path: Path) -> None:
+    files = order_lines.delivered(ROWS, tmp_path)
+    tutorial, ours, _ = sales_etl.commands(files, tmp_path).values()
+    settings = 1 + 2 * len(sales_etl.SPARK_SETTINGS)
+    assert tutorial[:settings] == ours[:settings]
+    assert [Path(command[settings]).name for command in (tutorial, ours)] == ["tutorial.py", "curate.py"]
+
+
+@pytest.mark.spark
+def test_spark_and_duckdb_write_the_same_rows(spark: Any, tmp_path: Path) -> None:
+    files = order_lines.delivered(ROWS, tmp_path)
+    text = Path(sales_etl.manifest(files, tmp_path).removeprefix("file://")).read_text()
+    session.configure(spark)
+    figures = curate.curate(spark, manifest.parse(text, "manifest.json"))["datasets"]["sales"]
+    one_machine.curate(str(files[0].parent), tmp_path / "duckdb", order_lines.RAW_DATE.isoformat())
+
+    rows = sales_etl.ROWS_OUT["highwater"](tmp_path)
+    assert rows == sales_etl.ROWS_OUT["duckdb"](tmp_path)
+    assert rows == {"rows_out": figures["rows_published"], "rows_quarantined": figures["rows_quarantined"]}
+    assert rows["rows_quarantined"] == 29
+    ours = f"'{tmp_path}/highwater/published/*.parquet'"
+    theirs = f"'{tmp_path}/duckdb/published.parquet'"
+    columns = ", ".join(column for column, *_ in duckdb.sql(f"DESCRIBE SELECT * FROM {theirs}").fetchall())
+    assert "content_sha256" in columns
+    differing = f"SELECT {columns} FROM {ours} EXCEPT SELECT {columns} FROM {theirs}"
+    assert duckdb.sql(differing).fetchall() == []
+    assert date(2025, 3, 31) == order_lines.RAW_DATE
+    assert delivered_columns(pq.read_schema(files[0]), "x")["quantity"] == "string"
