@@ -153,7 +153,9 @@ def quarantine(curated: Curated, run_id: str) -> None:
 @task(name="audit", cache_policy=NO_CACHE)
 def audit(run: Run, curated: list[Curated], limits: Quality) -> list[Finding]:
     """Judge every dataset, tell CloudWatch, the warehouse and the run's page, then say no if one failed."""
-    findings = [f for c in curated for f in quality.audit(c, limits.of(c.dataset))]
+    findings = [
+        f for c in curated for f in (*quality.audit(c, limits.of(c.dataset)), quality.contract_kept(c))
+    ]
     quality.emit(findings)
     with run.session("audit") as connection:
         monitoring.record_quality(

@@ -27,6 +27,8 @@ _MAGIC = b"PAR1"
 class Footer:
     rows: int
     schema: pa.Schema
+    nulls: dict[str, int]
+    """Nulls per column, where the file's statistics say so."""
 
 
 def read_footer(client: S3Client, bucket: str, key: str, size: int) -> Footer:
@@ -52,7 +54,18 @@ def read_footer(client: S3Client, bucket: str, key: str, size: int) -> Footer:
         metadata = pq.read_metadata(io.BytesIO(_MAGIC + tail[-needed:]))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{address} has an unreadable Parquet footer: {error}") from error
-    return Footer(metadata.num_rows, metadata.schema.to_arrow_schema())
+    return Footer(metadata.num_rows, metadata.schema.to_arrow_schema(), _nulls(metadata))
+
+
+def _nulls(metadata: pq.FileMetaData) -> dict[str, int]:
+    nulls: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for position in range(metadata.num_columns):
+            column = metadata.row_group(group).column(position)
+            if column.statistics is not None and column.statistics.has_null_count:
+                name = column.path_in_schema
+                nulls[name] = nulls.get(name, 0) + column.statistics.null_count
+    return nulls
 
 
 def _range(client: S3Client, bucket: str, key: str, start: int, end: int) -> bytes:

@@ -15,8 +15,9 @@ from pydantic import BaseModel, Field
 
 from contracts.catalog import contract
 from tasks import aws
-from tasks.curation import Counts, Curated
+from tasks.curation import Counts, Curated, output_files
 from tasks.errors import BusinessError, from_aws
+from tasks.footers import read_footer
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
@@ -108,6 +109,22 @@ def _judge(dataset: str, day: date, counts: Counts, limits: Limits) -> list[Find
         at_most("rejected_rate", counts.rows_quarantined, limits.rejected_rate_max),
         Finding(dataset, day, "reconciled", float(counts.balances()), 1.0, counts.balances()),
     ]
+
+
+def contract_kept(curated: Curated) -> Finding:
+    """What is about to be published, held against its contract without the job's word for it: no required column of any
+    file has a null, and every column of the contract is there. The files' own statistics tell."""
+    spec = contract(curated.dataset)
+    broken = 0
+    for path in output_files(curated, "published") if curated.output else ():
+        bucket, key = aws.split(path)
+        size = aws.s3().head_object(Bucket=bucket, Key=key)["ContentLength"]
+        footer = read_footer(aws.s3(), bucket, key, size)
+        broken += len(set(spec.names) - set(footer.schema.names))
+        broken += sum(footer.nulls.get(column.name, footer.rows) > 0 for column in spec.required)
+    return Finding(
+        curated.dataset, max(curated.by_date), "contract_valid", float(broken == 0), 1.0, broken == 0
+    )
 
 
 def require(findings: Iterable[Finding], run_id: str) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from datetime import date
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from contracts.catalog import contract
 from tasks import aws, quality
 from tasks.curation import Counts, Curated
 from tasks.errors import BusinessError
@@ -100,3 +105,24 @@ def test_figures_reach_cloudwatch_by_dataset(account: None) -> None:
         "reconciled",
     }
     assert all(m["Dimensions"] == [{"Name": "Dataset", "Value": "sales"}] for m in listed)
+
+
+@pytest.mark.parametrize(("net", "valid"), [([1.0, 2.0], 1.0), ([1.0, None], 0.0)])
+def test_a_null_in_a_required_column_is_no_contract_kept(
+    account: None, net: list[float], valid: float
+) -> None:
+    names = [column.name for column in contract("sales").columns]
+    columns = {name: ["x", "y"] for name in names} | {"net_revenue": net}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    aws.s3().put_object(Bucket="highwater-lake", Key="out/published/a.parquet", Body=buffer.getvalue())
+    judged = replace(curated(GOOD), output="s3://highwater-lake/out")
+    found = quality.contract_kept(judged)
+    assert (found.metric, found.value, found.passed) == ("contract_valid", valid, bool(valid))
+
+
+def test_a_column_that_the_job_lost_is_no_contract_kept(account: None) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({column.name: ["x"] for column in contract("sales").required}), buffer)
+    aws.s3().put_object(Bucket="highwater-lake", Key="out/published/a.parquet", Body=buffer.getvalue())
+    assert not quality.contract_kept(replace(curated(GOOD), output="s3://highwater-lake/out")).passed
