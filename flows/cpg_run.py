@@ -6,13 +6,15 @@ and repeated; where a step's effect is already there, it says so and does nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from botocore.exceptions import BotoCoreError, ClientError
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
@@ -80,20 +82,29 @@ class Run:
 @contextmanager
 def guarded(run: Run) -> Iterator[None]:
     """Record the run's start, and on any failure stop its jobs and tell people before the run ends."""
-    _record(run, "RUNNING")
     log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
     try:
+        _record(run, "RUNNING")
         yield
-    except BaseException as error:
-        glue.stop_owned(settings().ledger_table, run.run_id)
-        if isinstance(error, Exception):
-            severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
-            message = f"{type(error).__name__}: {error}"
-            alerts.send(severity, message, run.facts())
-            _record(run, "FAILED", message)
-        else:
-            _record(run, "CANCELLED", type(error).__name__)
+    except Exception as error:
+        severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
+        message = f"{type(error).__name__}: {error}"
+        _attempt(glue.stop_owned, settings().ledger_table, run.run_id)
+        _attempt(alerts.send, severity, message, run.facts())
+        _attempt(_record, run, "FAILED", message)
         raise
+    except BaseException as end:  # cancelled, or told to terminate
+        _attempt(glue.stop_owned, settings().ledger_table, run.run_id)
+        _attempt(_record, run, "CANCELLED", type(end).__name__)
+        raise
+
+
+def _attempt(action: Callable[..., Any], *arguments: Any) -> None:
+    """One of several last duties: if it fails as well, the others are still done and the first failure stays the news."""
+    try:
+        action(*arguments)
+    except (HighwaterError, ClientError, BotoCoreError) as error:
+        log("could not be done at the run's end", level=logging.ERROR, what=action.__name__, error=error)
 
 
 def _record(run: Run, status: str, message: str | None = None, curated: Sequence[Curated] = ()) -> None:
@@ -150,7 +161,7 @@ def quarantine(curated: Curated, run_id: str) -> None:
     publication.quarantine(curated, run_id)
 
 
-@task(name="audit", cache_policy=NO_CACHE)
+@task(name="audit", cache_policy=NO_CACHE, **RETRY)
 def audit(run: Run, curated: list[Curated], limits: Quality) -> list[Finding]:
     """Judge every dataset, tell CloudWatch, the warehouse and the run's page, then say no if one failed."""
     findings = [
