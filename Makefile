@@ -43,7 +43,7 @@ test-fast: setup ## only the tests that need no server
 test-e2e: setup ## only the tests on the local cloud
 	@$(PY) -m pytest -q -m e2e
 
-check: setup ## lint, format, types, import directions, generated pages
+check: setup ## lint, format, types, import directions, the lock
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

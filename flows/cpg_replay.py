@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from flows.cpg_run import Run, guarded, process
@@ -27,7 +28,7 @@ _NO_LIMITS = Quality(
 )
 
 
-@task(name="gather quarantined rows", **RETRY)
+@task(name="gather quarantined rows", cache_policy=NO_CACHE, **RETRY)
 def gather(dataset: Dataset, first: date, last: date, mended: str | None, run_id: str) -> Slice:
     return replay.gather(dataset, first, last, mended, run_id)
 

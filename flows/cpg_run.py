@@ -131,8 +131,8 @@ def _record(run: Run, status: str, message: str | None = None, curated: Sequence
         )
 
 
-# What a step does depends on the lake and the warehouse, not on its arguments alone: a backfill calls it chunk after
-# chunk with the same ones. Only what is a function of its arguments (curate, publish) is skipped when a run is retried.
+# What a step does depends on the lake and the warehouse, not on its arguments alone, so Prefect must not skip it by them.
+# What is done is known better: by the ledger (jobs), the Iceberg log (publications) and MONITORING.LOADS (loads).
 @task(name="preflight", cache_policy=NO_CACHE, **RETRY)
 def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
     """Every source has landed, every file is whole and of its contract; otherwise nothing is touched."""
@@ -151,7 +151,7 @@ def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
     return slices
 
 
-@task(name="curate", **RETRY)
+@task(name="curate", cache_policy=NO_CACHE, **RETRY)
 def curate(slices: list[Slice], run_id: str) -> list[Curated]:
     return curation.curate(slices, run_id)
 
@@ -183,7 +183,7 @@ def audit(run: Run, curated: list[Curated], limits: Quality) -> list[Finding]:
     return findings
 
 
-@task(name="publish", task_run_name="publish {curated.dataset}", **RETRY)
+@task(name="publish", cache_policy=NO_CACHE, task_run_name="publish {curated.dataset}", **RETRY)
 def publish(curated: Curated, run_id: str) -> int | None:
     return publication.publish(curated, run_id)
 

@@ -30,6 +30,7 @@ from tasks.events import log
 
 CURATED, QUARANTINE = "curated", "quarantine"
 _PREFIX = "highwater."
+_NAME_MAPPING = "schema.name-mapping.default"
 PUBLISHED_FOLDER = "/published/"
 
 
@@ -176,6 +177,7 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
         if not commit.added:
             return None
         table = _create(namespace, dataset, location, commit.added[0])
+    _complete(table)
     if any(_summary(snapshot).get("work") == commit.work for snapshot in _lineage(table)):
         log("already published", table=f"{namespace}.{dataset}", work=commit.work)
         return table
@@ -194,7 +196,8 @@ def replace_raw_dates(dataset: str, location: str, commit: Commit) -> Table | No
     if table is None:
         if not commit.added:
             return None
-        table = _create(QUARANTINE, dataset, location, commit.added[0], partition="raw_date")
+        table = _create(QUARANTINE, dataset, location, commit.added[0])
+    _complete(table, partition="raw_date")
     days = ", ".join(f"'{d.isoformat()}'" for d in commit.raw_dates)
     stale = live_files(table, f"raw_date in ({days})") if days else []
     if commit.added or stale:
@@ -202,21 +205,27 @@ def replace_raw_dates(dataset: str, location: str, commit: Commit) -> Table | No
     return table
 
 
-def _create(namespace: str, dataset: str, location: str, sample: str, partition: str | None = None) -> Table:
-    table = catalog().create_table_if_not_exists(
+def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:
+    return catalog().create_table_if_not_exists(
         (namespace, dataset),
         schema=_file_schema(sample),
         location=location,
         partition_spec=UNPARTITIONED_PARTITION_SPEC,
         properties={"format-version": "2"},
     )
+
+
+def _complete(table: Table, partition: str | None = None) -> None:
+    """What a table needs before its first file. Looked at each time, because its creator may have been killed."""
+    is_unpartitioned = partition is not None and table.spec().is_unpartitioned()
+    if _NAME_MAPPING in table.properties and not is_unpartitioned:
+        return
     with table.transaction() as change:
         mapping = create_mapping_from_schema(table.schema())
-        change.set_properties({"schema.name-mapping.default": mapping.model_dump_json()})
-        if partition and table.spec().is_unpartitioned():
+        change.set_properties({_NAME_MAPPING: mapping.model_dump_json()})
+        if partition and is_unpartitioned:
             with change.update_spec() as spec:
                 spec.add_identity(partition)
-    return table
 
 
 def _file_schema(path: str) -> pa.Schema:
@@ -255,4 +264,4 @@ def _widen(change: Any, added: tuple[str, ...]) -> None:
         with change.update_schema() as schema:
             schema.union_by_name(_pyarrow_to_schema_without_ids(arrow))
         mapping = create_mapping_from_schema(change.table_metadata.schema())
-        change.set_properties({"schema.name-mapping.default": mapping.model_dump_json()})
+        change.set_properties({_NAME_MAPPING: mapping.model_dump_json()})

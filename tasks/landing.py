@@ -96,8 +96,9 @@ def _listed(
             day = delivery.date_of(item["Key"])
             if day is not None and day > last:
                 return
-            name = item["Key"].rpartition("/")[2]
-            if day is not None and name.endswith(".parquet") and not name.startswith(("_", ".")):
+            parts = item["Key"].split("/")
+            is_hidden = any(part.startswith(("_", ".")) for part in parts)  # a writer's temporary folders too
+            if day is not None and parts[-1].endswith(".parquet") and not is_hidden:
                 yield LandedFile(item["Key"], item["Size"], item["ETag"].strip('"'), day)
 
 

@@ -29,7 +29,7 @@ def publish(curated: Curated, run_id: str) -> int | None:
 def _publish_rows(curated: Curated, run_id: str) -> int | None:
     table = lake.load(lake.CURATED, curated.dataset)
     added = output_files(curated, "published") + output_files(curated, "survivors") if curated.output else ()
-    new_dates = set(curated.by_date) - lake.processed_raw_dates(table)
+    new_dates = set() if curated.slice.is_replay else set(curated.by_date) - lake.processed_raw_dates(table)
     if curated.unchanged or not (added or curated.touched_files or new_dates):
         log("nothing to publish", dataset=curated.dataset, run=run_id)
         return lake.snapshot_id(table)
@@ -47,7 +47,7 @@ def _publish_rows(curated: Curated, run_id: str) -> int | None:
 def _replace_quarantine(curated: Curated, run_id: str) -> None:
     files = output_files(curated, "quarantined")
     place = location(lake.QUARANTINE, curated.dataset)
-    lake.replace_raw_dates(curated.dataset, place, _commit(curated, run_id, files, (), {}))
+    lake.replace_raw_dates(curated.dataset, place, _commit(curated, run_id, files, replaces_quarantine=True))
     log(
         "quarantined",
         dataset=curated.dataset,
@@ -58,14 +58,24 @@ def _replace_quarantine(curated: Curated, run_id: str) -> None:
 
 
 def _commit(
-    curated: Curated, run_id: str, added: tuple[str, ...], removed: tuple[str, ...], notes: dict[str, str]
+    curated: Curated,
+    run_id: str,
+    added: tuple[str, ...],
+    removed: tuple[str, ...] = (),
+    notes: dict[str, str] | None = None,
+    *,
+    replaces_quarantine: bool = False,
 ) -> Commit:
+    raw_dates = set(curated.by_date)
+    if curated.slice.is_replay and not replaces_quarantine:
+        # Some rows of a calendar that was never published are not that calendar: it does not count as processed.
+        raw_dates &= lake.processed_raw_dates(lake.load(lake.CURATED, curated.dataset))
     return Commit(
         work=curated.work,
         run_id=run_id,
-        raw_dates=tuple(curated.by_date),
+        raw_dates=tuple(sorted(raw_dates)),
         contract_version=contract(curated.dataset).version,
         added=added,
         removed=removed,
-        notes=notes,
+        notes=notes or {},
     )

@@ -5,6 +5,7 @@ Each raw date is judged by itself, so that a backfill and a daily run say the sa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -80,18 +81,23 @@ class Finding:
 
 
 def audit(curated: Curated, limits: Limits) -> list[Finding]:
+    delivered = Counter[date]()
+    for file in curated.slice.inputs:
+        delivered[file.raw_date] += file.rows
     return [
         finding
         for day, counts in curated.by_date.items()
-        for finding in _judge(curated.dataset, day, counts, limits)
+        for finding in _judge(curated.dataset, day, counts, delivered[day], limits)
     ]
 
 
-def _judge(dataset: str, day: date, counts: Counts, limits: Limits) -> list[Finding]:
+def _judge(dataset: str, day: date, counts: Counts, delivered: int, limits: Limits) -> list[Finding]:
     def at_most(metric: str, rows: int, limit: float) -> Finding:
         rate = rows / counts.rows_raw if counts.rows_raw else 0.0
         return Finding(dataset, day, metric, rate, limit, rate <= limit)
 
+    # The files' footers counted the rows before the job saw them.
+    reconciled = counts.balances() and counts.rows_raw == delivered
     return [
         Finding(
             dataset,
@@ -107,7 +113,7 @@ def _judge(dataset: str, day: date, counts: Counts, limits: Limits) -> list[Find
         ),
         at_most("duplicate_rate", counts.repeats, limits.duplicate_rate_max),
         at_most("rejected_rate", counts.rows_quarantined, limits.rejected_rate_max),
-        Finding(dataset, day, "reconciled", float(counts.balances()), 1.0, counts.balances()),
+        Finding(dataset, day, "reconciled", float(reconciled), 1.0, reconciled),
     ]
 
 

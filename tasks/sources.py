@@ -50,11 +50,14 @@ class Delivery:
         return re.split("year=|week=", contract(self.dataset).prefix)[0]
 
     def date_of(self, key: str) -> date | None:
-        """The raw date in a file's address: its day, or the Sunday that ends its week."""
-        if found := _WEEK.search(key):
-            return date.fromisocalendar(int(found[1]), int(found[2]), 7)
-        found = _DAY.search(key)
-        return date(*map(int, found.groups())) if found else None
+        """The raw date in a file's address: its day, or the Sunday that ends its week. None where there is no such day."""
+        try:
+            if found := _WEEK.search(key):
+                return date.fromisocalendar(int(found[1]), int(found[2]), 7)
+            found = _DAY.search(key)
+            return date(*map(int, found.groups())) if found else None
+        except ValueError:
+            return None
 
     def earliest(self, first: date) -> date:
         """The oldest raw date that a run of the day could need."""

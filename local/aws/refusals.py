@@ -6,6 +6,7 @@ A later issue that makes one of these real takes its line out and its deviation 
 from __future__ import annotations
 
 import importlib
+import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,9 +120,9 @@ def _failing_at_once(call_action: Action) -> Action:
     def call(response: Any) -> Any:
         try:
             return call_action(response)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client must hear of it at once
             service, action = response.service_name, response._get_action()
-            log.exception("aws_action_failed", service=service, action=action)
+            log.error("aws_action_failed", service=service, action=action, traceback=traceback.format_exc())
             message = f"the local cloud can't do {service} {action}: {error or type(error).__name__}"
             _, headers, body = response.serialized(ActionResult(LocalFailureError(message)))
             return NOT_RETRIED, headers, body
