@@ -15,9 +15,10 @@ from prefect.client.schemas.objects import State
 from pydantic import PositiveInt
 
 from flows.cpg_daily import run_date_or_yesterday
-from flows.cpg_run import Run, guarded, preflight, process
+from flows.cpg_run import Run, finish, guarded, marts, preflight, process
 from flows.endings import ended_badly, stop_external_jobs
 from tasks import artifacts
+from tasks.curation import Curated
 from tasks.errors import DataError, HighwaterError
 from tasks.quality import Quality
 from tasks.sources import ALL_SOURCES, Source, datasets_of
@@ -68,13 +69,15 @@ def cpg_backfill(
 
 
 def _in_chunks(run: Run, datasets: list[str], quality: Quality, days: int) -> dict[str, Any]:
-    headlines: dict[str, Any] = {}
+    curated: list[Curated] = []
     total = (run.last - run.first).days + 1
     progress = artifacts.progress_started("backfill-progress", f"{run.label}: {total} days")
     # Everything is checked before the first chunk is touched: a gap in the third year is known at once.
     landed = [preflight(datasets, first, last) for first, last in chunks(run.first, run.last, days)]
     for (_, last), slices in zip(chunks(run.first, run.last, days), landed, strict=True):
-        headlines = process(run, slices, quality)
+        curated += process(run, slices, quality)
         done = (last - run.first).days + 1
         artifacts.progress_moved(progress, 100.0 * done / total, f"{done} of {total} days, up to {last}")
+    headlines = marts(run)
+    finish(run, curated, headlines)
     return headlines

@@ -6,14 +6,14 @@ preflight ─► curate (Spark) ─► quarantine ─► audit ─► publish (I
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
-from flows.cpg_run import Run, guarded, preflight, process
+from flows.cpg_run import Run, finish, guarded, marts, preflight, process
 from flows.endings import ended_badly, stop_external_jobs
 from tasks.errors import DataError, HighwaterError
 from tasks.quality import Quality
@@ -30,15 +30,21 @@ def business_today() -> date:
 def run_date_or_yesterday(run_date: date | None) -> date:
     """The date asked for, or yesterday where the business is. A day that has not come is a mistake."""
     today = business_today()
-    chosen = run_date or today - timedelta(days=1)
+    chosen = run_date or scheduled_today() - timedelta(days=1)
     if chosen > today:
         raise DataError(f"run_date {chosen} is in the future: today is {today} in {settings().time_zone}.")
     return chosen
 
 
+def scheduled_today() -> date:
+    """The business day for which the run was scheduled: one that had to wait over midnight is still that day's run."""
+    scheduled = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
+    return scheduled.astimezone(ZoneInfo(settings().time_zone)).date()
+
+
 def _run_name() -> str:
     asked = runtime.flow_run.parameters.get("run_date")
-    return f"cpg-daily {asked or business_today() - timedelta(days=1)}"
+    return f"cpg-daily {asked or scheduled_today() - timedelta(days=1)}"
 
 
 @flow(
@@ -68,6 +74,9 @@ def cpg_daily(
         run = Run("cpg-daily", day, day, {"sources": sources, "quality": quality.model_dump()})
         with guarded(run):
             slices = preflight(datasets_of(sources), day, day)
-            return process(run, slices, quality)
+            curated = process(run, slices, quality)
+            headlines = marts(run)
+            finish(run, curated, headlines)
+            return headlines
     except HighwaterError as error:
         return ended_badly(error)

@@ -13,7 +13,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
-from flows.cpg_run import Run, guarded, process
+from flows.cpg_run import Run, finish, guarded, marts, process
 from flows.endings import ended_badly, stop_external_jobs
 from tasks import replay
 from tasks.errors import RETRY, HighwaterError
@@ -57,6 +57,9 @@ def cpg_replay(
         run = Run("cpg-replay", start_date, end_date, {"dataset": dataset, "mended": mended})
         with guarded(run):
             slice_ = gather(dataset, start_date, end_date, mended, run.run_id)
-            return process(run, [slice_], _NO_LIMITS)
+            curated = process(run, [slice_], _NO_LIMITS)
+            headlines = marts(run)
+            finish(run, curated, headlines)
+            return headlines
     except HighwaterError as error:
         return ended_badly(error)

@@ -231,7 +231,6 @@ def reconcile(run: Run, curated: list[Curated]) -> None:
     ]
     with run.session("reconcile") as connection:
         monitoring.record_datasets(connection, records)
-    artifacts.reconciliation_table(curated, run.last)
 
 
 @task(name="release orphaned jobs", cache_policy=NO_CACHE)
@@ -278,8 +277,8 @@ def curate_all(slices: list[Slice], run: Run) -> list[Curated]:
     return [done[s.dataset] for s in slices]
 
 
-def process(run: Run, slices: list[Slice], limits: Quality) -> dict[str, Any]:
-    """From landed files to current marts. Returns the marts' headlines."""
+def process(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
+    """From landed files to current marts."""
     curated = curate_all(slices, run)
     release_orphans(run.run_id)
     for future in [quarantine.submit(c, run.run_id) for c in curated]:
@@ -289,12 +288,17 @@ def process(run: Run, slices: list[Slice], limits: Quality) -> dict[str, Any]:
         published.result()
     for dataset in warehouse.in_load_order(c.dataset for c in curated):
         load.with_options(task_run_name=f"load {dataset}")(run, dataset)
-    headlines = marts(run)
     reconcile(run, curated)
+    return curated
+
+
+@task(name="finish", cache_policy=NO_CACHE, **RETRY)
+def finish(run: Run, curated: list[Curated], headlines: dict[str, Any]) -> None:
+    """The run is on record as completed, and people are told: the last thing that it does."""
+    artifacts.reconciliation_table(curated, run.last)
     artifacts.headlines_table(headlines, run.last)
     _record(run, "COMPLETED", summary(run, curated), curated)
     alerts.send("INFO", summary(run, curated), run.facts())
-    return headlines
 
 
 def summary(run: Run, curated: list[Curated]) -> str:

@@ -1,7 +1,7 @@
 """The DW and the marts, brought up to date with what was published to the lake.
 
-Every function may be killed at any point and called again. Loads of one database run one after the other: they share
-CURATED.SALES_TOUCHED and the dimensions.
+Every function may be killed at any point and called again. Two runs may load at the same time: each snapshot is staged in
+tables of its own, every MERGE is guarded by version, and a load forgets only what it noted itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from tasks import lake
 from tasks.events import log
 from tasks.snowflake import execute
 from warehouse import marts
-from warehouse.load import LOAD_ORDER, count_staged, load_statements, staging_table
+from warehouse.columns import DATASETS
+from warehouse.load import LOAD_ORDER, clear_staging, count_staged, load_statements
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class LoadResult:
 
 def last_loaded(connection: SnowflakeConnection, dataset: str) -> LoadedSnapshot | None:
     """The newest Iceberg snapshot of curated.<dataset> that the DW holds; those after it are still to load."""
-    staging_table(dataset)
+    if dataset not in DATASETS:
+        raise ValueError(f"{dataset!r} is not a dataset of the warehouse: one of {', '.join(DATASETS)}")
     row = execute(
         connection,
         Statement(
@@ -81,7 +83,9 @@ def load(
         row = execute(connection, statement)
         if statement.step == "merge":
             merged = row
-    staged = execute(connection, count_staged(dataset))
+    staged = execute(connection, count_staged(dataset, snapshot_id))
+    for statement in clear_staging(dataset, snapshot_id):
+        execute(connection, statement)
     result = LoadResult(int(staged[0]), int(merged[0]), int(merged[1]))
     log(
         "snapshot_loaded",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,8 +28,18 @@ DAYS = st.dates(date(2015, 1, 1), date(2035, 1, 1))
 
 def test_no_date_means_yesterday_where_the_business_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daily, "business_today", lambda: date(2025, 1, 6))
+    monkeypatch.setattr(daily, "scheduled_today", lambda: date(2025, 1, 6))
     assert run_date_or_yesterday(None) == date(2025, 1, 5)
     assert run_date_or_yesterday(date(2025, 1, 6)) == date(2025, 1, 6)
+
+
+def test_a_run_that_waited_over_midnight_is_still_for_the_day_it_was_scheduled_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    planned = datetime(2025, 1, 5, 20, 30, tzinfo=UTC)  # 02:00 on the 6th in Asia/Kolkata
+    monkeypatch.setattr(daily.runtime, "flow_run", SimpleNamespace(scheduled_start_time=planned))
+    monkeypatch.setattr(daily, "business_today", lambda: date(2025, 1, 9))
+    assert run_date_or_yesterday(None) == date(2025, 1, 5)
 
 
 def test_a_date_that_has_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_market_in_order() -> None:
         == """MERGE INTO DW.FACT_MARKET tgt
 USING (
     SELECT *, YEAR(week_start) * 10000 + MONTH(week_start) * 100 + DAY(week_start) AS date_key
-    FROM CURATED.MARKET_STAGE
+    FROM CURATED.MARKET_STAGE_7
     QUALIFY ROW_NUMBER() OVER (PARTITION BY week_start, geo_key, category, brand ORDER BY source_date DESC, content_sha256 DESC) = 1
 ) src
 ON tgt.week_start = src.week_start AND tgt.geo_key = src.geo_key AND tgt.category = src.category AND tgt.brand = src.brand

@@ -19,10 +19,11 @@ from warehouse.statement import Statement
 LOAD_ORDER = ("sku", "geography", "customer", "sales", "inventory", "market", "promotions")
 
 
-def staging_table(dataset: str) -> str:
+def staging_table(dataset: str, snapshot_id: int) -> str:
+    """Of its own for each snapshot: two runs that load at the same time must not find each other's rows."""
     if dataset not in DATASETS:
         raise ValueError(f"{dataset!r} is not a dataset of the warehouse: one of {', '.join(DATASETS)}")
-    return f"CURATED.{dataset.upper()}_STAGE"
+    return f"CURATED.{dataset.upper()}_STAGE_{int(snapshot_id)}"
 
 
 def load_statements(
@@ -35,25 +36,25 @@ def load_statements(
     promotion_snapshots: Sequence[date] = (),
     sighting_files: Sequence[str] = (),
 ) -> list[Statement]:
-    staging = staging_table(dataset)
+    staging = staging_table(dataset, snapshot_id)
     if (promotion_snapshots or sighting_files) and dataset != "promotions":
         raise ValueError(f"calendars and sightings belong to promotions, not to {dataset}")
     return [
         *stage(staging, staged(dataset), files),
-        *_apply(dataset, staging, promotion_snapshots, sighting_files),
+        *_apply(dataset, staging, snapshot_id, promotion_snapshots, sighting_files),
         record(dataset, staging, snapshot_id, sequence, run_id, len(files)),
     ]
 
 
 def _apply(
-    dataset: str, staging: str, snapshots: Sequence[date], sighting_files: Sequence[str]
+    dataset: str, staging: str, snapshot_id: int, snapshots: Sequence[date], sighting_files: Sequence[str]
 ) -> list[Statement]:
     if dataset in DIMENSIONS:
         return [merge_master(DIMENSIONS[dataset], staging)]
     if dataset == "promotions":
         return promotions.statements(staging, snapshots, sighting_files)
     if dataset == "sales":
-        return sales.statements(staging)
+        return sales.statements(staging, snapshot_id)
     if dataset == "inventory":
         return inventory.statements(staging)
     return market.statements(staging)
@@ -71,5 +72,12 @@ WHERE NOT EXISTS (SELECT 1 FROM MONITORING.LOADS WHERE dataset = %s AND snapshot
     )
 
 
-def count_staged(dataset: str) -> Statement:
-    return Statement("count staged rows", f"SELECT COUNT(*) FROM {staging_table(dataset)}")
+def count_staged(dataset: str, snapshot_id: int) -> Statement:
+    return Statement("count staged rows", f"SELECT COUNT(*) FROM {staging_table(dataset, snapshot_id)}")
+
+
+def clear_staging(dataset: str, snapshot_id: int) -> list[Statement]:
+    """The last thing. A load that was killed before it is repeated with the same names, and clears them then."""
+    staging = staging_table(dataset, snapshot_id)
+    names = [staging, promotions.sighted_staging(staging)] if dataset == "promotions" else [staging]
+    return [Statement("clear staging", f"DROP TABLE IF EXISTS {name}") for name in names]

@@ -17,7 +17,10 @@ from warehouse.load.staging import stage
 from warehouse.statement import Statement
 
 KEY = ("promo_id", "sku_key", "geo_key", "week_start")
-SIGHTED_STAGING = "CURATED.PROMOTIONS_SIGHTED_STAGE"
+
+
+def sighted_staging(staging: str) -> str:
+    return f"{staging}_SIGHTED"
 
 
 def statements(staging: str, snapshots: Sequence[date], sighting_files: Sequence[str]) -> list[Statement]:
@@ -33,7 +36,7 @@ def statements(staging: str, snapshots: Sequence[date], sighting_files: Sequence
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
         Statement("merge", text),
-        *(sightings(sighting_files) if sighting_files else []),
+        *(sightings(sighted_staging(staging), sighting_files) if sighting_files else []),
         *([remember_snapshots(snapshots)] if snapshots else []),
         Statement("recompute withdrawals", withdrawals_text()),
     ]
@@ -52,7 +55,7 @@ WHERE known.snapshot_date IS NULL""",
     )
 
 
-def sightings(files: Sequence[str]) -> list[Statement]:
+def sightings(staging: str, files: Sequence[str]) -> list[Statement]:
     """The text of a quarantined row is read as the contract would have read it; without a whole key it is no sighting."""
     text = f"""MERGE INTO CURATED.PROMOTION_SIGHTINGS tgt
 USING (
@@ -62,7 +65,7 @@ USING (
             NULLIF(UPPER(TRIM(region_code)), '') AS region_code,
             TRY_TO_DATE(TRIM(week), 'YYYY-MM-DD') AS week_start,
             TRY_TO_DATE(raw_date, 'YYYY-MM-DD') AS seen_date
-        FROM {SIGHTED_STAGING}
+        FROM {staging}
     ) delivered
     WHERE promo_id IS NOT NULL AND sku_code IS NOT NULL AND region_code IS NOT NULL
         AND week_start IS NOT NULL AND seen_date IS NOT NULL
@@ -73,7 +76,7 @@ ON tgt.promo_id = src.promo_id AND tgt.sku_code = src.sku_code
 WHEN MATCHED AND src.seen_date > tgt.seen_date THEN UPDATE SET seen_date = src.seen_date
 WHEN NOT MATCHED THEN INSERT (promo_id, sku_code, region_code, week_start, seen_date)
 VALUES (src.promo_id, src.sku_code, src.region_code, src.week_start, src.seen_date)"""
-    return [*stage(SIGHTED_STAGING, SIGHTED, files), Statement("remember sightings", text)]
+    return [*stage(staging, SIGHTED, files), Statement("remember sightings", text)]
 
 
 def withdrawals_text() -> str:

@@ -17,21 +17,23 @@ TOUCHED = """SELECT sku_key, geo_key, MIN(from_date) AS from_date, MAX(to_date) 
         GROUP BY sku_key, geo_key"""
 
 
-def statements(staging: str) -> list[Statement]:
+def statements(staging: str, snapshot_id: int) -> list[Statement]:
     source = newest_rows(staging, KEY, changed_at=True)
     inserted = {"is_revenue_anomaly": "FALSE"}
     return [
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
         infer(CUSTOMER, staging),
-        Statement("note what will change", touch_text(staging)),
+        Statement("note what will change", touch_text(staging), (snapshot_id,)),
         Statement(
             "merge",
             merge_text("DW.FACT_SALES", source, KEY, merged("sales"), newer=NEWER_CHANGE, inserted=inserted),
         ),
         Statement("recompute anomalies", anomalies_text()),
         Statement("recompute days of supply", inventory.days_of_supply_text(_SNAPSHOTS_AFTER_TOUCHED)),
-        Statement("forget what changed", "DELETE FROM CURATED.SALES_TOUCHED"),
+        Statement(
+            "forget what changed", "DELETE FROM CURATED.SALES_TOUCHED WHERE snapshot_id = %s", (snapshot_id,)
+        ),
     ]
 
 
@@ -47,8 +49,8 @@ def touch_text(staging: str) -> str:
 
     A line that the MERGE will leave alone touches nothing, so that a repeated load recomputes nothing.
     """
-    return f"""INSERT INTO CURATED.SALES_TOUCHED (sku_key, geo_key, from_date, to_date)
-SELECT sku_key, geo_key, MIN(order_date), MAX(order_date)
+    return f"""INSERT INTO CURATED.SALES_TOUCHED (snapshot_id, sku_key, geo_key, from_date, to_date)
+SELECT %s, sku_key, geo_key, MIN(order_date), MAX(order_date)
 FROM (
     SELECT src.sku_key, src.geo_key, src.order_date
     FROM {staging} src

@@ -1,6 +1,7 @@
 -- What a load may have changed in FACT_SALES and no recompute has covered yet. Written before the MERGE and emptied after
--- the recomputes, so that a load that dies in between loses nothing.
+-- the recomputes, so that a load that dies in between loses nothing. Each load forgets its own snapshot's rows only.
 CREATE TABLE IF NOT EXISTS CURATED.SALES_TOUCHED (
+    snapshot_id BIGINT NOT NULL,
     sku_key BIGINT NOT NULL,
     geo_key BIGINT NOT NULL,
     from_date DATE NOT NULL,
