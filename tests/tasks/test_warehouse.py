@@ -29,7 +29,14 @@ def test_a_load_runs_every_statement_in_order_and_reports_the_merge(monkeypatch:
     result = warehouse.load(None, "geography", ["s3://lake/a.parquet"], 7, 3, "run")  # type: ignore[arg-type]
 
     assert result == LoadResult(rows_staged=9, rows_inserted=5, rows_updated=2)
-    assert ran == ["create staging table", "copy files, part 1 of 1", "merge", "record", "count staged rows"]
+    assert ran == [
+        "create staging table",
+        "copy files, part 1 of 1",
+        "merge",
+        "record",
+        "count staged rows",
+        "clear staging",
+    ]
 
 
 def test_catching_up_replays_what_came_after_the_last_load(monkeypatch: pytest.MonkeyPatch) -> None:
