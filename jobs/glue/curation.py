@@ -54,8 +54,9 @@ class Curation:
         if seen[QUARANTINED]:
             result.reasons = self._quarantine()
         result.fates = self._fates_by_date() if self._several_dates() else {self.work.raw_dates[0]: fates}
-        for day in self.work.raw_dates:
-            result.fates.setdefault(day, Counter())  # a day without a row is judged too
+        for file in self.work.inputs:
+            if not file.replay:  # its rows bring their own dates
+                result.fates.setdefault(file.raw_date, Counter())  # a day without a row is judged too
         for folder in (f"{PART}/{PART}={PUBLISHED}", f"{OUTCOME}/{OUTCOME}={PUBLISHED}"):
             files = self.storage.parquet_files(f"{self.staging}/{folder}")
             self.storage.move_into(files, f"{self.work.output}/published")

@@ -104,3 +104,13 @@ def test_a_replay_takes_mended_rows_through_and_knows_the_others_again(lake: Any
     same = [column for column in before if column not in ("run_id",)]
     assert [again[column] for column in same] == [before[column] for column in same]
     assert before["extra_values"] == '{"note":"kept"}'
+
+
+def test_a_day_whose_files_have_no_row_is_judged_with_the_others(lake: Any, line: Any) -> None:
+    empty = pa.Table.from_pylist([line("x")]).slice(0, 0)
+    entries = [lake.deliver(JAN_5, [line("SO-1")]), lake.deliver(JAN_6, empty)]
+    (outcome,) = lake.curate(lake.work("sales", entries))
+    assert {day: counts["rows_raw"] for day, counts in outcome.figures["by_date"].items()} == {
+        "2025-01-05": 1,
+        "2025-01-06": 0,
+    }
