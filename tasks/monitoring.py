@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 
-_ROWS_A_STATEMENT = 2000
+# Flattening copies the whole array beside each of its rows, so its cost grows with the square of their number.
+_ROWS_A_STATEMENT = 200
 
 
 @dataclass(frozen=True)
