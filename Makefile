@@ -50,6 +50,9 @@ check: setup ## lint, format, types, import directions, the lock
 	@PYTHONPATH=. $(BIN)/lint-imports --no-logo 2>/dev/null || PYTHONPATH=. $(BIN)/lint-imports
 	@$(BIN)/uv lock --check --quiet
 
+infra: ## set up infra/cdk, synthesize the AWS account's templates without credentials, check and test them
+	@$(MAKE) --no-print-directory -C infra/cdk check
+
 format: setup ## put the code into its format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -60,4 +63,4 @@ bench: setup ## measure the sales job beside the tutorial's way and DuckDB
 clean: down ## remove the local cloud's state and caches, keep .venv
 	@rm -rf .local .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/data
 
-.PHONY: help setup demo up down status test test-fast test-e2e check format bench clean
+.PHONY: help setup demo up down status test test-fast test-e2e check infra format bench clean

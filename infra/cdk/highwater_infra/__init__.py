@@ -1,0 +1,1 @@
+"""The AWS account of Highwater: one module per stack."""

@@ -1,0 +1,101 @@
+"""Where tasks run: private subnets, AWS reached through endpoints, the internet only on port 443 and only outwards."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from highwater_infra.environments import Environment
+
+_Service = ec2.InterfaceVpcEndpointAwsService
+INTERFACES: Final = {
+    "EcrApi": _Service.ECR,
+    "EcrDocker": _Service.ECR_DOCKER,
+    "Ecs": _Service.ECS,
+    "Events": _Service.EVENTBRIDGE,
+    "Glue": _Service.GLUE,
+    "Kms": _Service.KMS,
+    "Logs": _Service.CLOUDWATCH_LOGS,
+    "Monitoring": _Service.CLOUDWATCH_MONITORING,
+    "SageMaker": _Service.SAGEMAKER_API,
+    "SecretsManager": _Service.SECRETS_MANAGER,
+    "Sns": _Service.SNS,
+    "Sqs": _Service.SQS,
+    "Sts": _Service.STS,
+}
+GATEWAYS: Final = {
+    "S3": ec2.GatewayVpcEndpointAwsService.S3,
+    "DynamoDb": ec2.GatewayVpcEndpointAwsService.DYNAMODB,
+}
+
+
+class Network(Stack):
+    def __init__(self, scope: Construct, name: str, environment: Environment) -> None:
+        super().__init__(scope, name)
+        self.vpc = self._vpc(environment)
+        self.tasks = ec2.SecurityGroup(
+            self,
+            "Tasks",
+            vpc=self.vpc,
+            description="The worker and flow runs: nobody calls them, they call out over TLS only",
+            allow_all_outbound=False,
+        )
+        self.tasks.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS, Snowflake, Prefect Cloud")
+        for service, gateway in GATEWAYS.items():
+            self.vpc.add_gateway_endpoint(service, service=gateway)
+        if environment.interface_endpoints:
+            self._interface_endpoints()
+
+    def _vpc(self, environment: Environment) -> ec2.Vpc:
+        private = (
+            ec2.SubnetType.PRIVATE_WITH_EGRESS
+            if environment.nat_gateways
+            else ec2.SubnetType.PRIVATE_ISOLATED
+        )
+        subnets = [ec2.SubnetConfiguration(name="private", subnet_type=private, cidr_mask=20)]
+        if environment.nat_gateways:
+            subnets.append(
+                ec2.SubnetConfiguration(
+                    name="public",
+                    subnet_type=ec2.SubnetType.PUBLIC,
+                    cidr_mask=26,
+                    map_public_ip_on_launch=False,
+                )
+            )
+        vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            max_azs=environment.zones,
+            nat_gateways=environment.nat_gateways,
+            # The default group would be emptied by a Lambda of CDK's: nothing is ever put into that group.
+            restrict_default_security_group=False,
+            subnet_configuration=subnets,
+        )
+        flow_logs = logs.LogGroup(
+            self,
+            "FlowLogs",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        vpc.add_flow_log(
+            "Refused",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs),
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
+        )
+        return vpc
+
+    def _interface_endpoints(self) -> None:
+        callers = ec2.SecurityGroup(
+            self,
+            "Endpoints",
+            vpc=self.vpc,
+            description="Interface endpoints: reached by our tasks over TLS",
+            allow_all_outbound=False,
+        )
+        callers.add_ingress_rule(self.tasks, ec2.Port.tcp(443), "our tasks")
+        for name, service in INTERFACES.items():
+            self.vpc.add_interface_endpoint(name, service=service, security_groups=[callers], open=False)
