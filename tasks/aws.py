@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sns import SNSClient
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
@@ -39,8 +41,18 @@ def sns() -> SNSClient:
 
 
 @cache
+def sagemaker() -> SageMakerClient:
+    return boto3.client("sagemaker", config=_CONFIG)
+
+
+@cache
 def cloudwatch() -> CloudWatchClient:
     return boto3.client("cloudwatch", config=_CONFIG)
+
+
+def read_json(uri: str) -> Any:
+    bucket, key = split(uri)
+    return json.loads(s3().get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 def split(uri: str) -> tuple[str, str]:

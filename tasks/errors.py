@@ -6,6 +6,8 @@ transient failures are retried, the others never; each kind has its alert severi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -71,6 +73,15 @@ def from_aws(error: Exception, doing: str) -> HighwaterError:
     if isinstance(error, BotoCoreError):
         return SystemFault(f"{doing}: {error}. Check the AWS settings of this worker (region, credentials).")
     raise error
+
+
+@contextmanager
+def aws_failures(doing: str) -> Iterator[None]:
+    """What AWS or the way to it raises inside, told as one of our kinds."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise from_aws(error, doing) from error
 
 
 def is_transient(error: BaseException) -> bool:

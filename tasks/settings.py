@@ -26,6 +26,25 @@ class Settings(BaseSettings):
     curate_job: str = Field(
         default="highwater-curate", description="Glue job that cleans and versions raw files"
     )
+    features_job: str = Field(
+        default="highwater-demand-features", description="Glue job that makes the forecast's features"
+    )
+    artifacts_bucket: str = Field(
+        default="highwater-artifacts", description="bucket that holds code for SageMaker, and models"
+    )
+    model_group: str = Field(
+        default="highwater-demand-forecast", description="SageMaker model package group of the forecast"
+    )
+    sagemaker_role: str = Field(
+        default="arn:aws:iam::123456789012:role/highwater-sagemaker",
+        description="role that SageMaker's jobs run as",
+    )
+    xgboost_image: str = Field(
+        default="720646828776.dkr.ecr.ap-south-1.amazonaws.com/sagemaker-xgboost:3.2-0",
+        description="AWS's XGBoost container, in the region's registry",
+    )
+    training_instance: str = Field(default="ml.m5.2xlarge", description="for training and evaluation")
+    transform_instance: str = Field(default="ml.m5.xlarge", description="for batch transform")
     code_version: str = Field(default="dev", description="git SHA that the image was built from")
     time_zone: str = Field(default="Asia/Kolkata", description="zone in which a business day begins and ends")
 

@@ -10,7 +10,7 @@ from moto import mock_aws
 from tasks import alerts, aws
 from tasks.settings import settings
 
-CLIENTS = (aws.s3, aws.glue, aws.dynamodb, aws.sns, aws.cloudwatch)
+CLIENTS = (aws.s3, aws.glue, aws.dynamodb, aws.sns, aws.cloudwatch, aws.sagemaker)
 
 
 @pytest.fixture

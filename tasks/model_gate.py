@@ -1,0 +1,153 @@
+"""May a model's forecasts be shown to planners? The figures of its backtest, held against rules, in plain Python.
+
+WMAPE of different weeks cannot be compared: some weeks are harder for every method. Against the approved model it is
+therefore taken as a share of the better naive method's WMAPE on the same rows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from tasks import aws
+from tasks.errors import BusinessError, SystemFault, aws_failures
+
+NAIVE_METHODS = ("seasonal_naive", "mean4")
+FIGURES = ("wmape", "mape", "bias", "coverage80", "pinball")
+_MODEL = "model"
+
+
+class Gate(BaseModel):
+    """What a model must reach before it is registered and its forecasts are published."""
+
+    mape_max: Annotated[float, Field(gt=0)] | None = Field(
+        default=0.15,
+        description="largest mean absolute percentage error over weeks with sales (0.15 is 15%); none where no method can "
+        "reach it on this data: the skill below still guards",
+    )
+    skill_min: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="how much smaller than each naive method's the WMAPE must be (0.05 is 5% smaller)",
+    )
+    worse_max: float = Field(
+        default=0.02,
+        ge=0,
+        description="how much larger than the approved model's the WMAPE may be (0.02 is 2%), each as a share of the "
+        "better naive method's on the same weeks",
+    )
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One method on the backtest's rows. None: it has no such figure, as MAPE where nothing was sold."""
+
+    wmape: float | None
+    mape: float | None = None
+    bias: float | None = None
+    coverage80: float | None = None
+    pinball: float | None = None
+
+    @classmethod
+    def read(cls, figures: Mapping[str, Any]) -> Scores:
+        return cls(**{name: _finite(figures.get(name)) for name in FIGURES})
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    model: Scores
+    naive: Mapping[str, Scores]
+    rows: int
+
+    @classmethod
+    def read(cls, evaluation: Mapping[str, Any]) -> Evaluation:
+        return cls(
+            Scores.read(evaluation[_MODEL]),
+            {name: Scores.read(evaluation[name]) for name in NAIVE_METHODS},
+            int(evaluation["rows"]),
+        )
+
+    @property
+    def relative_wmape(self) -> float | None:
+        """Below one: better than the better naive method."""
+        naive = [scores.wmape for scores in self.naive.values() if scores.wmape is not None]
+        return _ratio(self.model.wmape, min(naive, default=None))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One rule of the gate. A figure that is not known passes no rule."""
+
+    figure: str
+    value: float | None
+    limit: float | None
+    passed: bool
+
+    def __str__(self) -> str:
+        return f"{self.figure} = {_told(self.value)} (limit {_told(self.limit)}) {'ok' if self.passed else 'FAILED'}"
+
+
+def judge(gate: Gate, evaluation: Evaluation, approved_relative_wmape: float | None) -> list[Verdict]:
+    """Every rule, also after one has failed: people want all figures. None: no model is approved yet."""
+    verdicts = [_at_most("MAPE", evaluation.model.mape, gate.mape_max)] if gate.mape_max is not None else []
+    for name in NAIVE_METHODS:
+        ratio = _ratio(evaluation.model.wmape, evaluation.naive[name].wmape)
+        skill = None if ratio is None else 1 - ratio
+        passed = skill is not None and (skill >= gate.skill_min or math.isclose(skill, gate.skill_min))
+        verdicts.append(Verdict(f"skill over {name}", skill, gate.skill_min, passed))
+    if approved_relative_wmape is not None:
+        limit = approved_relative_wmape * (1 + gate.worse_max)
+        verdicts.append(_at_most("WMAPE as a share of naive", evaluation.relative_wmape, limit))
+    return verdicts
+
+
+def require(verdicts: Iterable[Verdict], forecast: str) -> None:
+    """Raises BusinessError with every figure when a rule says no."""
+    verdicts = list(verdicts)
+    if all(verdict.passed for verdict in verdicts):
+        return
+    lines = "\n".join(f"- {verdict}" for verdict in verdicts)
+    raise BusinessError(
+        f"the model of forecast {forecast} did not pass the gate; it was not registered and none of its predictions were "
+        f"published, the last forecasts stay:\n{lines}\n"
+        "Look at the run's plot and at evaluation.json by category and region. Where no method reaches gate.mape_max on "
+        "this data, set it to none."
+    )
+
+
+def read_evaluation(address: str) -> Evaluation:
+    """Raises SystemFault when the evaluation job did not write what was agreed."""
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading {address}"):
+        body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        return Evaluation.read(json.loads(body))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SystemFault(f"{address} is not the evaluation that the gate reads: {error!r}") from error
+
+
+def _at_most(figure: str, value: float | None, limit: float) -> Verdict:
+    return Verdict(figure, value, limit, value is not None and (value <= limit or math.isclose(value, limit)))
+
+
+def _ratio(value: float | None, of: float | None) -> float | None:
+    """Of two perfect methods neither is better."""
+    if value is None or of is None:
+        return None
+    if of == 0:
+        return 1.0 if value == 0 else None
+    return value / of
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _told(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"

@@ -1,0 +1,141 @@
+"""The gate's whole value table: each rule at, within and past its limit, alone and together."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks import aws
+from tasks.errors import BusinessError, SystemFault
+from tasks.model_gate import Evaluation, Gate, judge, read_evaluation, require
+
+LIMITS = Gate()
+ANY_MAPE = Gate(mape_max=None)
+
+
+def evaluation(
+    wmape: float | None = 0.10,
+    mape: float | None = 0.12,
+    seasonal: float | None = 0.20,
+    mean4: float | None = 0.25,
+) -> Evaluation:
+    return Evaluation.read(
+        {
+            "model": {"wmape": wmape, "mape": mape, "bias": 0.01, "coverage80": 0.8, "pinball": 2.5},
+            "seasonal_naive": {"wmape": seasonal},
+            "mean4": {"wmape": mean4},
+            "rows": 100,
+        }
+    )
+
+
+def failed(gate: Gate, figures: Evaluation, approved: float | None = None) -> list[str]:
+    return [verdict.figure for verdict in judge(gate, figures, approved) if not verdict.passed]
+
+
+MAPE, SEASONAL, MEAN4, APPROVED = (
+    "MAPE",
+    "skill over seasonal_naive",
+    "skill over mean4",
+    "WMAPE as a share of naive",
+)
+
+
+@pytest.mark.parametrize(
+    ("gate", "figures", "approved", "expected"),
+    [
+        (LIMITS, evaluation(), None, []),
+        # MAPE: at, past, not asked, not known
+        (LIMITS, evaluation(mape=0.15), None, []),
+        (LIMITS, evaluation(mape=0.1501), None, [MAPE]),
+        (Gate(mape_max=0.5), evaluation(mape=0.49), None, []),
+        (ANY_MAPE, evaluation(mape=9.0), None, []),
+        (LIMITS, evaluation(mape=None), None, [MAPE]),
+        (LIMITS, evaluation(mape=math.nan), None, [MAPE]),
+        (ANY_MAPE, evaluation(mape=None), None, []),
+        # Skill: 5% smaller than each naive method
+        (LIMITS, evaluation(wmape=0.19, seasonal=0.20), None, []),
+        (LIMITS, evaluation(wmape=0.1901, seasonal=0.20), None, [SEASONAL]),
+        (LIMITS, evaluation(wmape=0.19, seasonal=0.30, mean4=0.19), None, [MEAN4]),
+        (LIMITS, evaluation(wmape=0.30), None, [SEASONAL, MEAN4]),
+        (Gate(skill_min=0.0), evaluation(wmape=0.20), None, []),
+        (Gate(skill_min=0.5), evaluation(wmape=0.10, seasonal=0.20), None, []),
+        (Gate(skill_min=0.51), evaluation(wmape=0.10, seasonal=0.20), None, [SEASONAL]),
+        (ANY_MAPE, evaluation(wmape=0.5, mape=9.0), None, [SEASONAL, MEAN4]),
+        # Figures that are not known or not finite pass nothing
+        (LIMITS, evaluation(wmape=None), None, [SEASONAL, MEAN4]),
+        (LIMITS, evaluation(wmape=math.inf), None, [SEASONAL, MEAN4]),
+        (LIMITS, evaluation(seasonal=None), None, [SEASONAL]),
+        # A perfect naive method cannot be beaten
+        (LIMITS, evaluation(wmape=0.1, seasonal=0.0), None, [SEASONAL]),
+        (LIMITS, evaluation(wmape=0.0, seasonal=0.0), None, [SEASONAL]),
+        (Gate(skill_min=0.0), evaluation(wmape=0.0, seasonal=0.0), None, []),
+        # The approved model stood at 0.5 of the better naive method; ours is at 0.10 / 0.20
+        (LIMITS, evaluation(), 0.5, []),
+        (LIMITS, evaluation(wmape=0.102), 0.5, []),
+        (LIMITS, evaluation(wmape=0.1021), 0.5, [APPROVED]),
+        (Gate(worse_max=0.0), evaluation(wmape=0.1001), 0.5, [APPROVED]),
+        (Gate(worse_max=0.5), evaluation(wmape=0.15), 0.5, []),
+        # Harder weeks for every method: WMAPE doubled, and ours is no worse than it was
+        (LIMITS, evaluation(wmape=0.20, seasonal=0.40, mean4=0.50), 0.5, []),
+        # All at once
+        (LIMITS, evaluation(wmape=0.4, mape=0.9), 0.5, [MAPE, SEASONAL, MEAN4, APPROVED]),
+    ],
+)
+def test_the_value_table(
+    gate: Gate, figures: Evaluation, approved: float | None, expected: list[str]
+) -> None:
+    assert failed(gate, figures, approved) == expected
+
+
+@given(st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0, 0.9))
+def test_a_model_that_passes_is_better_than_both(
+    wmape: float, seasonal: float, mean4: float, mape: float, skill: float
+) -> None:
+    gate = Gate(skill_min=skill)
+    if not failed(gate, evaluation(wmape, mape, seasonal, mean4)):
+        assert wmape <= min(seasonal, mean4) * (1 - skill) * (1 + 1e-6)
+        assert mape <= 0.15 * (1 + 1e-6)
+
+
+def test_the_refusal_tells_every_figure_and_what_to_do() -> None:
+    with pytest.raises(BusinessError) as refusal:
+        require(judge(LIMITS, evaluation(mape=0.31), None), "2026-11-23")
+    text = str(refusal.value)
+    assert "forecast 2026-11-23 did not pass the gate" in text
+    assert "- MAPE = 0.3100 (limit 0.1500) FAILED" in text
+    assert "- skill over seasonal_naive = 0.5000 (limit 0.0500) ok" in text
+    assert "set it to none" in text
+
+
+def test_a_pass_is_silent() -> None:
+    require(judge(LIMITS, evaluation(), 0.5), "2026-11-23")
+
+
+def test_the_form_refuses_limits_without_meaning() -> None:
+    for wrong in ({"mape_max": 0}, {"skill_min": 1}, {"skill_min": -0.1}, {"worse_max": -1}):
+        with pytest.raises(ValueError, match="Input should be"):
+            Gate(**wrong)
+
+
+def put(content: Any) -> str:
+    aws.s3().put_object(Bucket="highwater-lake", Key="e.json", Body=json.dumps(content).encode())
+    return "s3://highwater-lake/e.json"
+
+
+def test_the_evaluation_is_read_from_the_lake(account: None) -> None:
+    naive = {"wmape": 0.4, "mape": None}
+    address = put({"model": {"wmape": 0.3}, "seasonal_naive": naive, "mean4": {"wmape": 0.6}, "rows": 7})
+    read = read_evaluation(address)
+    assert (read.model.wmape, read.rows, read.relative_wmape) == (0.3, 7, pytest.approx(0.75))
+
+
+@pytest.mark.parametrize("content", [{"model": {}}, [], {"model": 1, "seasonal_naive": {}, "mean4": {}}])
+def test_an_evaluation_of_another_form_is_a_fault_that_names_the_file(account: None, content: Any) -> None:
+    with pytest.raises(SystemFault, match=r"s3://highwater-lake/e\.json is not the evaluation"):
+        read_evaluation(put(content))

@@ -1,0 +1,70 @@
+"""Registered once per work, found again with its figures, approved without losing them; on moto's registry."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks import aws, model_registry
+from tasks.errors import SystemFault
+from tasks.model_registry import ModelVersion
+
+GROUP = "highwater-demand-forecast"
+FIGURES = {"as_of": "2026-11-23", "wmape": "0.123", "relative_wmape": "0.61", "snapshot.sales": "77"}
+
+
+@pytest.fixture
+def group(account: None) -> None:
+    aws.sagemaker().create_model_package_group(ModelPackageGroupName=GROUP)
+
+
+def register(work: str, status: model_registry.Status = "PendingManualApproval") -> ModelVersion:
+    address = f"s3://highwater-artifacts/{work}/model.tar.gz"
+    return model_registry.register(
+        work, address, "image:3.2-0", "s3://highwater-lake/evaluation.json", FIGURES, status
+    )
+
+
+def test_a_version_carries_what_it_was_made_of(group: None) -> None:
+    made = register("a" * 24)
+    assert (made.number, made.name, made.status) == (1, "v1", "PendingManualApproval")
+    assert made.metadata == {"work": "a" * 24, **FIGURES}
+    assert (made.model_data, made.image) == (
+        f"s3://highwater-artifacts/{'a' * 24}/model.tar.gz",
+        "image:3.2-0",
+    )
+    assert made.figure("wmape") == 0.123
+    assert made.figure("unknown") is None
+    package = aws.sagemaker().describe_model_package(ModelPackageName=made.arn)
+    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("evaluation.json")
+
+
+def test_the_same_work_is_registered_once(group: None) -> None:
+    first, second = register("a" * 24), register("b" * 24)
+    assert register("a" * 24, "Approved") == first
+    assert [first.number, second.number] == [1, 2]
+    assert (
+        len(aws.sagemaker().list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]) == 2
+    )
+
+
+def test_the_approved_model_is_the_newest_that_is_approved(group: None) -> None:
+    assert model_registry.newest() is None
+    old, newer = register("a" * 24, "Approved"), register("b" * 24, "Approved")
+    pending = register("c" * 24)
+    assert model_registry.newest("Approved") == newer
+    assert model_registry.newest() == pending
+    assert model_registry.version(1) == old
+    assert model_registry.version(9) is None
+
+
+@pytest.mark.parametrize("status", ["Approved", "Rejected"])
+def test_a_decision_keeps_the_figures(group: None, status: str) -> None:
+    decided = model_registry.decide(register("a" * 24), status, "looked at the plot")  # type: ignore[arg-type]
+    assert decided.status == status
+    assert decided.metadata == {"work": "a" * 24, **FIGURES}
+    assert (model_registry.newest("Approved") is not None) == (status == "Approved")
+
+
+def test_a_missing_group_is_a_fault_that_names_it(account: None) -> None:
+    with pytest.raises(SystemFault, match=f"registering a model in {GROUP}"):
+        register("a" * 24)

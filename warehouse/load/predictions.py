@@ -1,0 +1,108 @@
+"""ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS: a model version's forecast, merged by its key, and the actuals as they close."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from warehouse.columns import Columns
+from warehouse.load.staging import stage
+from warehouse.statement import Statement
+
+TABLE = "ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS"
+KEY = ("sku_code", "region_code", "forecast_week", "model_version")
+STAGED: Columns = {
+    "sku_code": "VARCHAR",
+    "region_code": "VARCHAR",
+    "forecast_week": "DATE",
+    "predicted_units": "DOUBLE",
+    "lower": "DOUBLE",
+    "upper": "DOUBLE",
+    "model_type": "VARCHAR",
+    "model_version": "VARCHAR",
+    "as_of": "DATE",
+    "run_id": "VARCHAR",
+}
+_WORK = re.compile(r"[0-9a-f]{8,64}")
+
+
+def staging_table(work: str) -> str:
+    """Of its own for each forecast: two runs that load at the same time must not find each other's rows."""
+    if not _WORK.fullmatch(work):
+        raise ValueError(f"{work!r} is not the key of a forecast (a hash)")
+    return f"ML_OUTPUTS.PREDICTIONS_STAGE_{work.upper()}"
+
+
+def load_statements(work: str, files: Sequence[str]) -> list[Statement]:
+    staging = staging_table(work)
+    return [*stage(staging, STAGED, files), Statement("merge predictions", merge_text(staging))]
+
+
+def count_staged(work: str) -> Statement:
+    """Rows, and keys among them: a key in two files would make the MERGE fail without saying which."""
+    keys = f"SELECT DISTINCT {', '.join(KEY)} FROM {staging_table(work)}"
+    return Statement(
+        "count staged predictions",
+        f"SELECT (SELECT COUNT(*) FROM {staging_table(work)}), (SELECT COUNT(*) FROM ({keys}) k)",
+    )
+
+
+def count_loaded(model_version: str) -> Statement:
+    return Statement(
+        "count loaded predictions", f"SELECT COUNT(*) FROM {TABLE} WHERE model_version = %s", (model_version,)
+    )
+
+
+def clear_staging(work: str) -> Statement:
+    return Statement("clear staging", f"DROP TABLE IF EXISTS {staging_table(work)}")
+
+
+def merge_text(staging: str) -> str:
+    """A repeat changes nothing; the actuals and the day of the first load stay."""
+    columns = list(STAGED)
+    changed = [name for name in columns if name not in (*KEY, "run_id")]
+    differs = " OR ".join(f"tgt.{name} IS DISTINCT FROM src.{name}" for name in changed)
+    sets = ", ".join(f"{name} = src.{name}" for name in (*changed, "run_id"))
+    on = " AND ".join(f"tgt.{name} = src.{name}" for name in KEY)
+    return f"""MERGE INTO {TABLE} tgt
+USING (
+    SELECT {", ".join(columns)}
+    FROM {staging}
+) src
+ON {on}
+WHEN MATCHED AND ({differs}) THEN UPDATE SET
+    {sets}
+WHEN NOT MATCHED THEN INSERT ({", ".join(columns)}, load_date)
+VALUES ({", ".join(f"src.{name}" for name in columns)}, CURRENT_DATE())"""
+
+
+def has_predictions() -> Statement:
+    return Statement("asking for predictions", f"SELECT COUNT(*) FROM (SELECT 1 FROM {TABLE} LIMIT 1) p")
+
+
+def fill_actuals() -> Statement:
+    """A week has closed when the deliveries of its Sunday are in. Later corrections change what was filled in."""
+    return Statement(
+        "fill in actuals",
+        f"""MERGE INTO {TABLE} tgt
+USING (
+    SELECT p.sku_code, p.region_code, p.forecast_week, p.model_version,
+        COALESCE(s.units, 0) AS actual_units,
+        ABS(p.predicted_units - COALESCE(s.units, 0)) / NULLIF(COALESCE(s.units, 0), 0)::DOUBLE AS ape
+    FROM {TABLE} p
+    JOIN (SELECT MAX(source_date) AS delivered_to FROM DW.FACT_SALES) d
+        ON DATEADD(day, 6, p.forecast_week) <= d.delivered_to
+    LEFT JOIN (
+        SELECT k.sku_code, g.region_code, t.week_start, SUM(f.quantity) AS units
+        FROM DW.FACT_SALES f
+        JOIN DW.DIM_DATE t ON t.date_key = f.date_key
+        JOIN DW.DIM_SKU k ON k.sku_key = f.sku_key
+        JOIN DW.DIM_GEOGRAPHY g ON g.geo_key = f.geo_key
+        WHERE f.order_date >= (SELECT MIN(forecast_week) FROM {TABLE})
+        GROUP BY k.sku_code, g.region_code, t.week_start
+    ) s ON s.sku_code = p.sku_code AND s.region_code = p.region_code AND s.week_start = p.forecast_week
+) src
+ON {" AND ".join(f"tgt.{name} = src.{name}" for name in KEY)}
+WHEN MATCHED AND (tgt.actual_units IS DISTINCT FROM src.actual_units OR tgt.ape IS DISTINCT FROM src.ape)
+    THEN UPDATE SET actual_units = src.actual_units, ape = src.ape""",
+    )
