@@ -30,9 +30,8 @@ from tasks import (
     alerts,
     artifacts,
     curation,
-    glue,
+    external_jobs,
     landing,
-    ledger,
     monitoring,
     publication,
     quality,
@@ -89,12 +88,12 @@ def guarded(run: Run) -> Iterator[None]:
     except Exception as error:
         severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
         message = f"{type(error).__name__}: {error}"
-        _attempt(glue.stop_owned, settings().ledger_table, run.run_id)
+        _attempt(external_jobs.stop_owned, run.run_id)
         _attempt(alerts.send, severity, message, run.facts())
         _attempt(_record, run, "FAILED", message)
         raise
     except BaseException as end:  # cancelled, or told to terminate
-        _attempt(glue.stop_owned, settings().ledger_table, run.run_id)
+        _attempt(external_jobs.stop_owned, run.run_id)
         _attempt(_record, run, "CANCELLED", type(end).__name__)
         raise
 
@@ -233,14 +232,10 @@ def reconcile(run: Run, curated: list[Curated]) -> None:
         monitoring.record_datasets(connection, records)
 
 
-@task(name="release orphaned jobs", cache_policy=NO_CACHE)
-def release_orphans(run_id: str) -> list[str]:
-    """Stop job runs whose flow run is over: a killed process could not do it itself."""
-    stopped = []
-    for entry in ledger.open_entries(settings().ledger_table):
-        if entry.owner != run_id and _is_over(entry.owner):
-            stopped.append(glue.stop(settings().ledger_table, entry))
-    return stopped
+@task(name="release orphaned jobs", cache_policy=NO_CACHE, **RETRY)
+def release_orphans(run_id: str, keep: list[str]) -> list[str]:
+    """Stop jobs that nobody waits for any more: a killed process could not do it itself, and they would take up slots."""
+    return external_jobs.release_orphans(run_id, _is_over, keep)
 
 
 def _is_over(flow_run_id: str) -> bool:
@@ -262,10 +257,12 @@ def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
 def curate_all(slices: list[Slice], run: Run) -> list[Curated]:
     """The jobs side by side; what was already published from the same files is not computed again."""
     known = {s.dataset: curation.unchanged(s) for s in slices}
-    fresh = [s for s in slices if known[s.dataset] is None]
+    fresh = groups([s for s in slices if known[s.dataset] is None])
+    # Not those that this run is about to take up: they are the same work, under way or done.
+    release_orphans(run.run_id, [curation.Plan.of(group).key for group in fresh.values()])
     futures: list[PrefectFuture[list[Curated]]] = [
         curate.with_options(task_run_name=f"curate {label}").submit(group, run.run_id)
-        for label, group in groups(fresh).items()
+        for label, group in fresh.items()
     ]
     done = {c.dataset: c for future in futures for c in future.result()}
     for name, same in known.items():
@@ -280,7 +277,7 @@ def curate_all(slices: list[Slice], run: Run) -> list[Curated]:
 def process(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
     """From landed files to current marts."""
     curated = curate_all(slices, run)
-    release_orphans(run.run_id)
+    release_orphans(run.run_id, [])  # leases may have run out meanwhile
     for future in [quarantine.submit(c, run.run_id) for c in curated]:
         future.result()
     audit(run, curated, limits)

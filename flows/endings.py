@@ -9,10 +9,9 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.states import Failed
 
-from tasks import glue
+from tasks import external_jobs
 from tasks.errors import HighwaterError
 from tasks.events import log
-from tasks.settings import settings
 
 
 def ended_badly(error: HighwaterError) -> State[Any]:
@@ -24,7 +23,7 @@ def ended_badly(error: HighwaterError) -> State[Any]:
 
 def stop_external_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Prefect calls this when a run was cancelled or crashed, from a process that is still alive."""
-    stopped = glue.stop_owned(settings().ledger_table, str(flow_run.id))
+    stopped = external_jobs.stop_owned(str(flow_run.id))
     log(
         "external jobs stopped",
         flow=flow.name,

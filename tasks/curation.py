@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from pyiceberg.table import Table
+
 from contracts.catalog import contract
-from tasks import aws, glue, lake, landing
+from tasks import aws, external_jobs, glue, lake, landing
 from tasks.landing import Slice
 from tasks.settings import settings
 
@@ -89,21 +91,45 @@ def unchanged(slice_: Slice) -> Curated | None:
     )
 
 
-def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:
-    """Run the job over the slices and read its figures. Nothing that it writes is visible to anyone yet."""
-    slices = list(slices)
-    tables = {s.dataset: lake.load(lake.CURATED, s.dataset) for s in slices}
-    bases = {name: lake.snapshot_id(table) for name, table in tables.items()}
-    works = {s.dataset: work_of(s, bases[s.dataset]) for s in slices}
-    group = hashlib.sha256(" ".join(sorted(works.values())).encode()).hexdigest()[:24]
+@dataclass(frozen=True)
+class Plan:
+    """What one job is to do: slices, each on the snapshot that it builds on."""
 
-    def address(attempt: int, name: str) -> str:
-        return f"runs/{group}-{attempt}/{name}"
+    slices: tuple[Slice, ...]
+    tables: dict[str, Table | None]
 
-    def output(dataset: str, attempt: int) -> str:
-        return f"{location(lake.CURATED, dataset)}/data/{works[dataset]}-{attempt}"
+    @classmethod
+    def of(cls, slices: Iterable[Slice]) -> Plan:
+        slices = tuple(slices)
+        return cls(slices, {s.dataset: lake.load(lake.CURATED, s.dataset) for s in slices})
 
-    def arguments(attempt: int) -> dict[str, str]:
+    @property
+    def bases(self) -> dict[str, int | None]:
+        return {name: lake.snapshot_id(table) for name, table in self.tables.items()}
+
+    @property
+    def works(self) -> dict[str, str]:
+        bases = self.bases
+        return {s.dataset: work_of(s, bases[s.dataset]) for s in self.slices}
+
+    @property
+    def group(self) -> str:
+        return hashlib.sha256(" ".join(sorted(self.works.values())).encode()).hexdigest()[:24]
+
+    @property
+    def key(self) -> str:
+        """The ledger's row of this job."""
+        return f"curate/{self.group}"
+
+    def address(self, attempt: int, name: str) -> str:
+        return f"runs/{self.group}-{attempt}/{name}"
+
+    def output(self, dataset: str, attempt: int) -> str:
+        """Of this job alone: the same work may be part of another group's job, and jobs empty their place first."""
+        folder = f"{self.works[dataset]}-{self.group[:8]}-{attempt}"
+        return f"{location(lake.CURATED, dataset)}/data/{folder}"
+
+    def request(self, attempt: int, run_id: str) -> dict[str, str]:
         bucket = settings().lake_bucket
         manifest = {
             "run_id": run_id,
@@ -111,32 +137,38 @@ def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:
                 {
                     "dataset": s.dataset,
                     "contract_version": contract(s.dataset).version,
-                    "output": output(s.dataset, attempt),
+                    "output": self.output(s.dataset, attempt),
                     "inputs": [file.for_manifest() for file in s.inputs],
-                    "history": sorted(f.file_path for f in lake.live_files(tables[s.dataset])),
+                    "history": sorted(f.file_path for f in lake.live_files(self.tables[s.dataset])),
                 }
-                for s in slices
+                for s in self.slices
             ],
         }
         return {
-            "--manifest": landing.write_manifest(bucket, address(attempt, "manifest.json"), manifest),
-            "--figures": f"s3://{bucket}/{address(attempt, 'figures.json')}",
+            "--manifest": landing.write_manifest(bucket, self.address(attempt, "manifest.json"), manifest),
+            "--figures": f"s3://{bucket}/{self.address(attempt, 'figures.json')}",
         }
 
-    entry = glue.run_job(settings().ledger_table, settings().curate_job, f"curate/{group}", arguments, run_id)
-    figures_address = f"s3://{settings().lake_bucket}/{address(entry.attempt, 'figures.json')}"
+
+def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:
+    """Run the job over the slices and read its figures. Nothing that it writes is visible to anyone yet."""
+    plan = Plan.of(slices)
+    entry = external_jobs.run(
+        glue.KIND, settings().curate_job, plan.key, lambda attempt: plan.request(attempt, run_id), run_id
+    )
+    figures_address = f"s3://{settings().lake_bucket}/{plan.address(entry.attempt, 'figures.json')}"
     figures = _read_json(figures_address)["datasets"]
     return [
         _curated(
             s,
-            works[s.dataset],
-            bases[s.dataset],
-            output(s.dataset, entry.attempt),
+            plan.works[s.dataset],
+            plan.bases[s.dataset],
+            plan.output(s.dataset, entry.attempt),
             figures[s.dataset],
             figures_address,
-            job_run_id=entry.job_run_id,
+            job_run_id=entry.external_id,
         )
-        for s in slices
+        for s in plan.slices
     ]
 
 

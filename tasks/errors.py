@@ -27,6 +27,10 @@ class TransientError(HighwaterError):
     """It may work in a moment: throttling, a dropped connection, a commit lost to a concurrent one."""
 
 
+class Outrun(TransientError):
+    """Something changed what a result was computed from: trying the same again is in vain, computing anew is not."""
+
+
 class DataError(HighwaterError):
     """An input is not what the contract says; trying again gives the same answer."""
 
@@ -90,7 +94,8 @@ def is_transient(error: BaseException) -> bool:
 
 def retry_transient(_task: Any, _run: Any, state: Any) -> bool:
     """Prefect's retry condition: only what may pass by itself is tried again."""
-    return is_transient(state.result(raise_on_failure=False))
+    error = state.result(raise_on_failure=False)
+    return is_transient(error) and not isinstance(error, Outrun)
 
 
 RETRY: dict[str, Any] = {

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, parquet_file_to_data_file
 from pyiceberg.manifest import DataFile, ManifestEntryStatus
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
@@ -25,10 +25,13 @@ from pyiceberg.table.name_mapping import create_mapping_from_schema
 from pyiceberg.table.snapshots import Snapshot
 
 from tasks import aws
-from tasks.errors import TransientError
+from tasks.errors import Outrun, TransientError
 from tasks.events import log
 
 CURATED, QUARANTINE = "curated", "quarantine"
+_LOST_RACE = (CommitFailedException, ValidationException)
+# pyiceberg would put a commit that lost a race on top of the winner's, unless it sees a conflict. We know better.
+_PROPERTIES = {"format-version": "2", "commit.retry.num-retries": "0"}
 _PREFIX = "highwater."
 _NAME_MAPPING = "schema.name-mapping.default"
 PUBLISHED_FOLDER = "/published/"
@@ -170,7 +173,7 @@ def _added_files(table: Table, snapshot: Snapshot) -> tuple[str, ...]:
 def publish(namespace: str, dataset: str, location: str, commit: Commit, base: int | None) -> Table | None:
     """Commit, unless this work is in the log already. `base` is the snapshot that the work was computed from.
 
-    Raises TransientError when another run published in between: what was computed may then miss its rows.
+    Raises Outrun when another run published in between: what was computed may then miss its rows.
     """
     table = load(namespace, dataset)
     if table is None:
@@ -182,12 +185,19 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
         log("already published", table=f"{namespace}.{dataset}", work=commit.work)
         return table
     if snapshot_id(table) != base:
-        raise TransientError(
-            f"{namespace}.{dataset} changed while run {commit.run_id} was working (it started from snapshot {base}, "
-            f"now {snapshot_id(table)}): another run published. Nothing was published by this one; run it again."
-        )
-    _commit(table, commit, [file for file in live_files(table) if file.file_path in set(commit.removed)])
+        raise _outrun(table, commit, base, f"now it is at {snapshot_id(table)}")
+    try:
+        _commit(table, commit, [file for file in live_files(table) if file.file_path in set(commit.removed)])
+    except _LOST_RACE as error:
+        raise _outrun(table, commit, base, str(error)) from error
     return table
+
+
+def _outrun(table: Table, commit: Commit, base: int | None, how: str) -> Outrun:
+    return Outrun(
+        f"{'.'.join(table.name())}: run {commit.run_id} computed from snapshot {base}, and another run published "
+        f"meanwhile ({how}). Nothing of it was published; run it again, when no other run is at it."
+    )
 
 
 def replace_raw_dates(dataset: str, location: str, commit: Commit) -> Table | None:
@@ -201,7 +211,13 @@ def replace_raw_dates(dataset: str, location: str, commit: Commit) -> Table | No
     days = ", ".join(f"'{d.isoformat()}'" for d in commit.raw_dates)
     stale = live_files(table, f"raw_date in ({days})") if days else []
     if commit.added or stale:
-        _commit(table, commit, stale)
+        try:
+            _commit(table, commit, stale)
+        except _LOST_RACE as error:
+            raise TransientError(
+                f"quarantine.{dataset}: another run committed at the same moment; nothing of run {commit.run_id} was "
+                f"written there ({error}). Run it again."
+            ) from error
     return table
 
 
@@ -211,7 +227,7 @@ def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:
         schema=_file_schema(sample),
         location=location,
         partition_spec=UNPARTITIONED_PARTITION_SPEC,
-        properties={"format-version": "2"},
+        properties=_PROPERTIES,
     )
 
 
@@ -237,21 +253,13 @@ def _file_schema(path: str) -> pa.Schema:
 
 
 def _commit(table: Table, commit: Commit, removed: Iterable[DataFile]) -> None:
-    try:
-        with table.transaction() as change:
-            _widen(change, commit.added)
-            with change.update_snapshot(snapshot_properties=commit.summary()).overwrite() as snapshot:
-                for file in removed:
-                    snapshot.delete_data_file(file)
-                for path in commit.added:
-                    snapshot.append_data_file(
-                        parquet_file_to_data_file(table.io, change.table_metadata, path)
-                    )
-    except CommitFailedException as error:
-        raise TransientError(
-            f"{'.'.join(table.name())}: another run committed at the same moment; nothing of run {commit.run_id} was "
-            f"published ({error}). Run it again."
-        ) from error
+    with table.transaction() as change:
+        _widen(change, commit.added)
+        with change.update_snapshot(snapshot_properties=commit.summary()).overwrite() as snapshot:
+            for file in removed:
+                snapshot.delete_data_file(file)
+            for path in commit.added:
+                snapshot.append_data_file(parquet_file_to_data_file(table.io, change.table_metadata, path))
 
 
 def _widen(change: Any, added: tuple[str, ...]) -> None:

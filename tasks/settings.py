@@ -22,6 +22,11 @@ class Settings(BaseSettings):
         default="highwater/snowflake", description="Secrets Manager name of the key pair"
     )
     ledger_table: str = Field(default="highwater-ledger", description="DynamoDB table of external jobs")
+    lease_seconds: float = Field(
+        default=60,
+        ge=1,
+        description="how long a run that stopped answering keeps its jobs; it renews four times in this time",
+    )
     alerts_topic: str = Field(default="highwater-alerts", description="SNS topic name")
     curate_job: str = Field(
         default="highwater-curate", description="Glue job that cleans and versions raw files"

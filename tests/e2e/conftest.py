@@ -36,6 +36,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         prefect_port=4650, aws_port=4651, snowflake_port=4652, state=tmp_path_factory.mktemp("cloud")
     )
     before = dict(os.environ)
+    os.environ["HIGHWATER_LEASE_SECONDS"] = "4"  # a killed run's job is up for taking after so long
     running = up(chosen)
     os.environ.update(running.environment)
     for cached in (*CLIENTS, lake.catalog, settings, alerts._topic_arn):

@@ -17,7 +17,7 @@ NEXT = DAY + timedelta(days=1)
 
 # Where, before or after, at which call; the last two say how many job runs the day may take in all.
 DEATHS = [
-    ("tasks.glue:_wait", "before", 1, 1),  # the job has been started, nobody waits for it any more
+    ("tasks.external_jobs:_wait", "before", 1, 1),  # the job has been started, nobody waits for it any more
     ("tasks.landing:write_manifest", "after", 1, 1),  # the ledger row is there, the job is not started
     ("tasks.publication:quarantine", "after", 1, 1),
     ("tasks.monitoring:record_quality", "after", 1, 1),

@@ -19,7 +19,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """The last duties in the order in which they were done."""
     calls: list[tuple[Any, ...]] = []
 
-    def stop_owned(table: str, owner: str) -> list[str]:
+    def stop_owned(owner: str) -> list[str]:
         calls.append(("stopped", owner))
         return []
 
@@ -29,7 +29,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def record(run: Run, status: str, *message: str) -> None:
         calls.append(("recorded", status, *message))
 
-    monkeypatch.setattr(cpg_run.glue, "stop_owned", stop_owned)
+    monkeypatch.setattr(cpg_run.external_jobs, "stop_owned", stop_owned)
     monkeypatch.setattr(cpg_run.alerts, "send", send)
     monkeypatch.setattr(cpg_run, "_record", record)
     return calls

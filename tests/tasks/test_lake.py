@@ -14,7 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tasks import aws, lake
-from tasks.errors import TransientError
+from tasks.errors import Outrun
 from tasks.lake import Commit
 from tests.tasks.conftest import CLIENTS
 
@@ -120,7 +120,7 @@ def test_a_publication_in_between_is_noticed(empty_lake: None) -> None:
     second = put("curated/sales/data/w2/published/a.parquet", order_id=["b"])
     publish(commit("w2", (second,)), base)
     late = put("curated/sales/data/w3/published/a.parquet", order_id=["c"])
-    with pytest.raises(TransientError, match="another run published"):
+    with pytest.raises(Outrun, match="another run published"):
         publish(commit("w3", (late,)), base)
     assert rows() == [{"order_id": "a"}, {"order_id": "b"}]
 
@@ -156,3 +156,25 @@ def test_quarantine_of_a_raw_date_is_replaced_and_others_stay(empty_lake: None) 
     ]
     lake.replace_raw_dates("sales", place, commit("w3"))
     assert rows("quarantine") == [{"raw_date": NEXT, "order_id": "c"}]
+
+
+@pytest.mark.parametrize("rewrites", [False, True])
+def test_a_publication_at_the_same_moment_is_noticed(
+    empty_lake: None, monkeypatch: pytest.MonkeyPatch, rewrites: bool
+) -> None:
+    """Both looked at the table, both found it as it was: the second may not go in on top of rows it never saw."""
+    first = put("curated/sales/data/w1/published/a.parquet", order_id=["a"])
+    base = publish(commit("w1", (first,)), None)
+    slow = put("curated/sales/data/w2/published/a.parquet", order_id=["b"], net=[1])
+    fast = put("curated/sales/data/w3/published/a.parquet", order_id=["b"], net=[2])
+    really = lake._commit
+
+    def outrun(*arguments: Any) -> None:
+        monkeypatch.setattr(lake, "_commit", really)
+        publish(commit("w3", (fast,)), base)
+        really(*arguments)
+
+    monkeypatch.setattr(lake, "_commit", outrun)
+    with pytest.raises(Outrun, match="run run-w2 computed from snapshot"):
+        publish(commit("w2", (slow,), (first,) if rewrites else ()), base)
+    assert rows() == [{"order_id": "a", "net": None}, {"order_id": "b", "net": 2}]
