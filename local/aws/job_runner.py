@@ -1,4 +1,4 @@
-"""What AWS runs for its caller runs through here: Glue job runs today, SageMaker jobs and ECS tasks later.
+"""What AWS runs for its caller runs through here: Glue job runs and SageMaker jobs, ECS tasks later.
 
 A service says what is particular to it by implementing LocalJob; that a run always reaches an end, can be
 stopped at any moment and leaves no process behind is said once, here.
@@ -45,8 +45,8 @@ class LocalJob(Protocol):
 
     def started(self) -> None: ...
 
-    def collect(self) -> None:
-        """Stage the outputs out, whatever the ending was: what was written before a failure stays written."""
+    def collect(self, outcome: Outcome) -> None:
+        """Stage the outputs out; how the process ended decides what of it a service keeps."""
 
     def ended(self, outcome: Outcome) -> None:
         """Called exactly once, last."""
@@ -156,9 +156,10 @@ class _RunningJob(threading.Thread):
                 return Outcome(Result.STOPPED)
             self._tree = tree = ProcessTree(command, self._runner.mark(self._job.job_id), self._runner.grace)
         ending = tree.run(self._job.started)
+        outcome = _outcome_of(ending, command)
         if not self._runner.closing:
-            self._job.collect()
-        return _outcome_of(ending, command)
+            self._job.collect(outcome)
+        return outcome
 
 
 def _outcome_of(ending: Ending, command: Command) -> Outcome:

@@ -60,7 +60,6 @@ SAGEMAKER = "moto.sagemaker.responses:SageMakerResponse"
 ECS = "moto.ecs.responses:EC2ContainerServiceResponse"
 GLUE = "moto.glue.responses:GlueResponse"
 REFUSALS = (
-    Refusal(SAGEMAKER, "create_training_job", "does not run SageMaker training jobs yet"),
     Refusal(SAGEMAKER, "create_processing_job", "does not run SageMaker processing jobs yet"),
     Refusal(SAGEMAKER, "create_transform_job", "does not run SageMaker transform jobs yet"),
     Refusal(SAGEMAKER, "create_hyper_parameter_tuning_job", "does not run SageMaker tuning jobs"),

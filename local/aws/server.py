@@ -21,6 +21,9 @@ from local.aws import glue_catalog, glue_jobs, refusals, s3_objects
 from local.aws.actions import Overrides
 from local.aws.glue_runs import GlueSettings
 from local.aws.job_runner import JobRunner
+from local.aws.sagemaker import service as sagemaker
+from local.aws.sagemaker.job import SageMakerSettings
+from local.aws.sagemaker.opt_ml import can_isolate
 from local.aws.spark_conf import SparkTuning
 from local.aws.staging import BodyCache
 
@@ -53,7 +56,10 @@ class LocalAws:
         tuning: SparkTuning | None = None,
         seconds_per_minute: float = 60.0,
         stop_grace: float = 5.0,
+        isolated: bool = True,
     ) -> None:
+        """`isolated=False` keeps SageMaker's jobs out of mount namespaces even where they can be had."""
+        self._isolated = isolated
         self.state = state.resolve()
         self._tuning = tuning or SparkTuning()
         self._seconds_per_minute = seconds_per_minute
@@ -110,7 +116,8 @@ class LocalAws:
         self.state.mkdir(parents=True, exist_ok=True)
         (self.state / READY_FILE).unlink(missing_ok=True)
         self.runner.kill_leftovers()
-        shutil.rmtree(self.state / "glue", ignore_errors=True)
+        for service in ("glue", "sagemaker"):
+            shutil.rmtree(self.state / service, ignore_errors=True)
 
     def _install(self) -> None:
         settings = GlueSettings(
@@ -124,7 +131,16 @@ class LocalAws:
         s3_objects.guard_bodies(self._overrides)
         glue_jobs.install(self._overrides, self.runner, settings)
         glue_catalog.install(self._overrides)
+        sagemaker.install(self._overrides, self.runner, self._sagemaker_settings(settings.s3))
         refusals.install(self._overrides)
+
+    def _sagemaker_settings(self, s3: Any) -> SageMakerSettings:
+        return SageMakerSettings(
+            state=self.state,
+            aws_environment=self.environment,
+            s3=s3,
+            isolated=self._isolated and can_isolate(self.state),
+        )
 
     def _s3_client(self) -> Any:
         return boto3.client(

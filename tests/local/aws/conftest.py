@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -98,3 +100,105 @@ def run_job(
         return wait_for(name, run_id, "SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", seconds=seconds)
 
     return run
+
+
+XGBOOST = "720646828776.dkr.ecr.ap-south-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+ENDED = ("Completed", "Failed", "Stopped")
+
+
+def archive(files: Mapping[str, str | bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, content in files.items():
+            body = content.encode() if isinstance(content, str) else content
+            entry = tarfile.TarInfo(name)
+            entry.size = len(body)
+            tar.addfile(entry, io.BytesIO(body))
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def sagemaker(aws: LocalAws) -> Any:
+    return client(aws, "sagemaker")
+
+
+@pytest.fixture
+def job_name(request: pytest.FixtureRequest) -> str:
+    return f"t-{time.monotonic_ns()}"
+
+
+@pytest.fixture
+def start_training(s3: Any, sagemaker: Any) -> Callable[..., str]:
+    """Train with a script's text in script mode; keywords go into the request."""
+
+    def start(
+        script: str,
+        hyperparameters: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        **request: Any,
+    ) -> str:
+        name = request.pop("TrainingJobName", f"t-{time.monotonic_ns()}")
+        code = f"code/{name}/sourcedir.tar.gz"
+        s3.put_object(Bucket=SCRIPTS, Key=code, Body=archive({"train.py": script, **(files or {})}))
+        request = {
+            "RoleArn": ROLE,
+            "AlgorithmSpecification": {"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+            "OutputDataConfig": {"S3OutputPath": f"s3://{LAKE}/models"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            **request,
+        }
+        sagemaker.create_training_job(
+            TrainingJobName=name,
+            HyperParameters={
+                "sagemaker_program": "train.py",
+                "sagemaker_submit_directory": f"s3://{SCRIPTS}/{code}",
+                **(hyperparameters or {}),
+            },
+            **request,
+        )
+        return name
+
+    return start
+
+
+@pytest.fixture
+def sagemaker_job(sagemaker: Any) -> Callable[..., dict[str, Any]]:
+    """Wait until a job of the kind has one of the states, and give its description."""
+
+    def wait(kind: str, name: str, *states: str, seconds: float = 60) -> dict[str, Any]:
+        noun = f"{kind.capitalize()}Job"
+        describe = getattr(sagemaker, f"describe_{kind}_job")
+        deadline = time.monotonic() + seconds
+        while True:
+            job: dict[str, Any] = describe(**{f"{noun}Name": name})
+            if job[f"{noun}Status"] in (states or ENDED):
+                return job
+            assert time.monotonic() < deadline, f"still {job[f'{noun}Status']} after {seconds} s"
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def train(start_training: Callable[..., str], sagemaker_job: Callable[..., dict[str, Any]]) -> Any:
+    def run(script: str, *given: Any, **request: Any) -> dict[str, Any]:
+        return sagemaker_job("training", start_training(script, *given, **request))
+
+    return run
+
+
+@pytest.fixture
+def unpacked(s3: Any) -> Callable[[str], dict[str, bytes]]:
+    """The files of a .tar.gz in S3."""
+
+    def unpack(uri: str) -> dict[str, bytes]:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as tar:
+            return {
+                member.name: file.read() for member in tar if (file := tar.extractfile(member)) is not None
+            }
+
+    return unpack

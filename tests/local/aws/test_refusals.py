@@ -19,19 +19,6 @@ CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 
 CASES: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "sagemaker",
-        "create_training_job",
-        {
-            "TrainingJobName": "t",
-            "RoleArn": ROLE,
-            "AlgorithmSpecification": {"TrainingInputMode": "File", "TrainingImage": "image"},
-            "OutputDataConfig": {"S3OutputPath": "s3://lake/out/"},
-            "ResourceConfig": CLUSTER,
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-        },
-        "does not run SageMaker training jobs yet",
-    ),
-    (
-        "sagemaker",
         "create_processing_job",
         {
             "ProcessingJobName": "p",
