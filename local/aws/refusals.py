@@ -44,10 +44,6 @@ def has_schedule(response: Any) -> bool:
     return bool(response._get_param("ScheduleExpression"))
 
 
-def lacks_approval(response: Any) -> bool:
-    return not response._get_param("ModelApprovalStatus")
-
-
 @dataclass(frozen=True)
 class Refusal:
     responses: str
@@ -60,19 +56,11 @@ SAGEMAKER = "moto.sagemaker.responses:SageMakerResponse"
 ECS = "moto.ecs.responses:EC2ContainerServiceResponse"
 GLUE = "moto.glue.responses:GlueResponse"
 REFUSALS = (
-    Refusal(SAGEMAKER, "create_processing_job", "does not run SageMaker processing jobs yet"),
-    Refusal(SAGEMAKER, "create_transform_job", "does not run SageMaker transform jobs yet"),
     Refusal(SAGEMAKER, "create_hyper_parameter_tuning_job", "does not run SageMaker tuning jobs"),
     Refusal(SAGEMAKER, "create_auto_ml_job_v2", "does not run SageMaker AutoML jobs"),
     Refusal(SAGEMAKER, "create_compilation_job", "does not run SageMaker compilation jobs"),
     Refusal(SAGEMAKER, "start_pipeline_execution", "does not run SageMaker pipelines"),
     Refusal(SAGEMAKER, "create_endpoint", "has no SageMaker endpoints"),
-    Refusal(
-        SAGEMAKER,
-        "update_model_package",
-        "would wipe the approval of a model package that is updated without ModelApprovalStatus: give it",
-        lacks_approval,
-    ),
     Refusal(ECS, "run_task", "does not run ECS tasks yet"),
     Refusal(ECS, "start_task", "does not run ECS tasks yet"),
     Refusal(ECS, "create_service", "does not run ECS services"),

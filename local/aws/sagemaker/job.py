@@ -176,3 +176,11 @@ class SageMakerJob(ABC):
         if self._started is None:
             return 0
         return round(((self.ended_at or datetime.now(UTC)) - self._started).total_seconds())
+
+
+def algorithm_error(message: str) -> str:
+    """SageMaker says whose fault it was before it says what."""
+    if message.startswith("the local cloud "):
+        return f"InternalServerError: {message}"
+    known = ("AlgorithmError:", "ClientError:", "InternalServerError:")
+    return message if message.startswith(known) else f"AlgorithmError: {message}"

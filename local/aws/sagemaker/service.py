@@ -13,10 +13,13 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from local.aws.actions import Action, Overrides, refused
 from local.aws.job_runner import CannotRunError, JobRunner, Outcome, Result
+from local.aws.sagemaker import models
 from local.aws.sagemaker.job import SageMakerJob, SageMakerSettings
 from local.aws.sagemaker.listing import page
+from local.aws.sagemaker.processing import ProcessingJob
 from local.aws.sagemaker.requests import check_name
 from local.aws.sagemaker.training import TrainingJob
+from local.aws.sagemaker.transform import TransformJob
 
 log = structlog.get_logger()
 
@@ -27,7 +30,16 @@ def install(overrides: Overrides, runner: JobRunner, settings: SageMakerSettings
     def training(_: Any, request: Mapping[str, Any], arn: str) -> SageMakerJob:
         return TrainingJob(request, arn, settings)
 
+    def processing(_: Any, request: Mapping[str, Any], arn: str) -> SageMakerJob:
+        return ProcessingJob(request, arn, settings)
+
+    def transform(response: Any, request: Mapping[str, Any], arn: str) -> SageMakerJob:
+        return TransformJob(request, arn, models.container_of(response, request["ModelName"]), settings)
+
     _Jobs("training", "TrainingJob", training, runner).install(overrides)
+    _Jobs("processing", "ProcessingJob", processing, runner).install(overrides)
+    _Jobs("transform", "TransformJob", transform, runner).install(overrides)
+    models.install(overrides)
 
 
 class _Jobs:

@@ -11,7 +11,7 @@ from typing import Any
 from local.aws.job_runner import Outcome, Result
 from local.aws.sagemaker import script_mode, transfer
 from local.aws.sagemaker.images import Environment, environment_of
-from local.aws.sagemaker.job import SageMakerJob, SageMakerSettings
+from local.aws.sagemaker.job import SageMakerJob, SageMakerSettings, algorithm_error
 from local.aws.sagemaker.opt_ml import OptMl, Program
 from local.aws.sagemaker.requests import check_metric, refuse, refuse_many_instances, refuse_s3_source
 from local.aws.sagemaker.transfer import Location
@@ -134,7 +134,7 @@ class TrainingJob(SageMakerJob):
         """/opt/ml/output/failure is where a training program says why; otherwise its exception is taken."""
         failure = ml.path(FAILURE)
         said = failure.read_text(errors="replace").strip() if failure.is_file() else ""
-        return f"AlgorithmError: {said}" if said else with_kind(outcome.message)
+        return f"AlgorithmError: {said}" if said else algorithm_error(outcome.message)
 
     def phase(self, name: str) -> None:
         if self.status == "InProgress":
@@ -215,11 +215,6 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def with_kind(message: str) -> str:
-    known = ("AlgorithmError:", "ClientError:", "InternalServerError:")
-    return message if message.startswith(known) else f"AlgorithmError: {message}"
 
 
 def _text(value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -124,11 +124,6 @@ def sagemaker(aws: LocalAws) -> Any:
 
 
 @pytest.fixture
-def job_name(request: pytest.FixtureRequest) -> str:
-    return f"t-{time.monotonic_ns()}"
-
-
-@pytest.fixture
 def start_training(s3: Any, sagemaker: Any) -> Callable[..., str]:
     """Train with a script's text in script mode; keywords go into the request."""
 
@@ -202,3 +197,91 @@ def unpacked(s3: Any) -> Callable[[str], dict[str, bytes]]:
             }
 
     return unpack
+
+
+@pytest.fixture
+def process(s3: Any, sagemaker: Any, sagemaker_job: Callable[..., dict[str, Any]]) -> Any:
+    """Run a script's text as a processing job to its end; keywords go into the request."""
+
+    def run(script: str, arguments: Sequence[str] = (), wait: bool = True, **request: Any) -> Any:
+        name = request.pop("ProcessingJobName", f"p-{time.monotonic_ns()}")
+        inside = "/opt/ml/processing/input/code"
+        s3.put_object(Bucket=SCRIPTS, Key=f"code/{name}/run.py", Body=script.encode())
+        code = {"S3Uri": f"s3://{SCRIPTS}/code/{name}/", "LocalPath": inside, "S3DataType": "S3Prefix"}
+        given = [{"InputName": "code", "S3Input": code}, *request.pop("ProcessingInputs", [])]
+        application = {"ImageUri": XGBOOST, "ContainerEntrypoint": ["python3", f"{inside}/run.py"]}
+        if arguments:
+            application["ContainerArguments"] = list(arguments)
+        cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10}
+        sagemaker.create_processing_job(
+            **{
+                "ProcessingJobName": name,
+                "RoleArn": ROLE,
+                "AppSpecification": application,
+                "ProcessingInputs": given,
+                "ProcessingResources": {"ClusterConfig": cluster},
+                **request,
+            }
+        )
+        return sagemaker_job("processing", name) if wait else name
+
+    return run
+
+
+@pytest.fixture
+def make_model(s3: Any, sagemaker: Any) -> Callable[..., str]:
+    """A model whose archive has these files; its inference code is code/inference.py."""
+
+    def make(files: Mapping[str, str], **container: Any) -> str:
+        name = f"m-{time.monotonic_ns()}"
+        s3.put_object(Bucket=LAKE, Key=f"models/{name}/model.tar.gz", Body=archive(files))
+        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+        container = {
+            "Image": XGBOOST,
+            "ModelDataUrl": f"s3://{LAKE}/models/{name}/model.tar.gz",
+            "Environment": variables,
+            **container,
+        }
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def transform(sagemaker: Any, sagemaker_job: Callable[..., dict[str, Any]]) -> Any:
+    """Transform s3://lake/<given>/ with a model to its end; keywords go into the request."""
+
+    def run(model: str, given: str, wait: bool = True, **request: Any) -> Any:
+        name = f"b-{time.monotonic_ns()}"
+        source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{LAKE}/{given}/"}}
+        sagemaker.create_transform_job(
+            **{
+                "TransformJobName": name,
+                "ModelName": model,
+                "TransformInput": {"DataSource": source, "ContentType": "application/x-parquet"},
+                "TransformOutput": {
+                    "S3OutputPath": f"s3://{LAKE}/out/{name}",
+                    "Accept": "application/x-parquet",
+                },
+                "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+                **request,
+            }
+        )
+        return sagemaker_job("transform", name) if wait else name
+
+    return run
+
+
+@pytest.fixture
+def objects(s3: Any) -> Callable[[str], dict[str, bytes]]:
+    """The objects below a folder of the lake, by their names in it."""
+
+    def read(folder: str) -> dict[str, bytes]:
+        found = s3.list_objects_v2(Bucket=LAKE, Prefix=f"{folder}/").get("Contents", [])
+        return {
+            item["Key"].removeprefix(f"{folder}/"): s3.get_object(Bucket=LAKE, Key=item["Key"])["Body"].read()
+            for item in found
+        }
+
+    return read

@@ -13,33 +13,7 @@ from botocore.exceptions import ClientError
 # pytest forgets the filter that the server sets.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception.Local")
 
-ROLE = "arn:aws:iam::123456789012:role/local"
-S3_DATA = {"S3DataType": "S3Prefix", "S3Uri": "s3://lake/in/"}
-CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 CASES: list[tuple[str, str, dict[str, Any], str]] = [
-    (
-        "sagemaker",
-        "create_processing_job",
-        {
-            "ProcessingJobName": "p",
-            "RoleArn": ROLE,
-            "ProcessingResources": {"ClusterConfig": CLUSTER},
-            "AppSpecification": {"ImageUri": "image"},
-        },
-        "does not run SageMaker processing jobs yet",
-    ),
-    (
-        "sagemaker",
-        "create_transform_job",
-        {
-            "TransformJobName": "b",
-            "ModelName": "m",
-            "TransformInput": {"DataSource": {"S3DataSource": S3_DATA}},
-            "TransformOutput": {"S3OutputPath": "s3://lake/out/"},
-            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
-        },
-        "does not run SageMaker transform jobs yet",
-    ),
     (
         "sagemaker",
         "create_endpoint",
@@ -86,18 +60,6 @@ def test_a_false_success_is_refused(
 
 def test_a_rule_on_events_is_taken(service: Callable[[str], Any]) -> None:
     assert service("events").put_rule(Name="r", EventPattern='{"source": ["aws.s3"]}')["RuleArn"]
-
-
-def test_an_approval_is_not_wiped(service: Callable[[str], Any]) -> None:
-    sagemaker = service("sagemaker")
-    sagemaker.create_model_package_group(ModelPackageGroupName="g")
-    package = sagemaker.create_model_package(ModelPackageGroupName="g", ModelApprovalStatus="Approved")
-    arn = package["ModelPackageArn"]
-
-    with pytest.raises(ClientError, match="would wipe the approval"):
-        sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription="looks good")
-
-    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Approved"
 
 
 def test_cloudformation_refuses_what_it_would_leave_out(service: Callable[[str], Any]) -> None:

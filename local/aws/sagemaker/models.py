@@ -1,0 +1,129 @@
+"""Models and model packages, where stock moto forgets or replaces what AWS keeps."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.sagemaker.responses import SageMakerResponse
+
+from local.aws.actions import Action, Overrides, refused
+from local.aws.sagemaker.requests import check_name, refuse
+
+MODEL_NOT_FOUND = 'Could not find model "{}".'
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a batch transform needs of a model."""
+
+    image: str
+    model_data: str
+    environment: Mapping[str, str]
+
+
+def install(overrides: Overrides) -> None:
+    overrides.wrap(SageMakerResponse, "create_model", _create_model_once)
+    overrides.wrap(SageMakerResponse, "create_model_package_group", _create_group_once)
+    overrides.wrap(SageMakerResponse, "create_model_package", _create_pending)
+    overrides.wrap(SageMakerResponse, "update_model_package", _update_what_is_given)
+
+
+def container_of(response: Any, model_name: str) -> Container:
+    model = response.sagemaker_backend._models.get(model_name)
+    if model is None:
+        raise refused("ValidationException", MODEL_NOT_FOUND.format(model_name))
+    containers = [model.primary_container] if model.primary_container else model.containers
+    if len(containers) != 1:
+        refuse(f"runs models of one container, and {model_name} has {len(containers)}")
+    return _resolved(response, containers[0])
+
+
+def _resolved(response: Any, container: Mapping[str, Any]) -> Container:
+    """A container may name a model package, which brings the image and the model."""
+    packaged: Mapping[str, Any] = {}
+    if "ModelPackageName" in container:
+        package = response.sagemaker_backend.describe_model_package(container["ModelPackageName"])
+        specification = package.inference_specification or {}
+        if len(specification.get("Containers") or []) != 1:
+            refuse(f"runs model packages of one container only, unlike {container['ModelPackageName']}")
+        packaged = specification["Containers"][0]
+    whole = {**packaged, **container}
+    environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
+    return Container(whole.get("Image", ""), _model_data(whole), environment)
+
+
+def _model_data(container: Mapping[str, Any]) -> str:
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+    if source is None:
+        return str(container.get("ModelDataUrl", ""))
+    if (source.get("S3DataType"), source.get("CompressionType")) != ("S3Object", "Gzip"):
+        refuse("takes a model as one model.tar.gz (S3Object, Gzip)")
+    return str(source["S3Uri"])
+
+
+def _create_model_once(create: Action) -> Action:
+    def create_model(response: Any) -> Any:
+        name = json.loads(response.body)["ModelName"]
+        check_name("ModelName", name)
+        known = response.sagemaker_backend._models.get(name)
+        if known is not None:
+            raise refused("ValidationException", f'Cannot create already existing model "{known.arn}".')
+        return create(response)
+
+    return create_model
+
+
+def _create_group_once(create: Action) -> Action:
+    def create_group(response: Any) -> Any:
+        name = json.loads(response.body)["ModelPackageGroupName"]
+        check_name("ModelPackageGroupName", name)
+        known = response.sagemaker_backend.model_package_groups.get(name)
+        if known is not None:
+            raise refused("ValidationException", f"Model Package Group already exists: {known.arn}")
+        return create(response)
+
+    return create_group
+
+
+def _create_pending(create: Action) -> Action:
+    """AWS gives every version a status, and a repeated ClientToken the version that it made the first time."""
+    lock = threading.Lock()
+    made: dict[str, str] = {}
+
+    def create_package(response: Any) -> Any:
+        request = json.loads(response.body)
+        token = request.get("ClientToken")
+        with lock:
+            if token in made:
+                return ActionResult({"ModelPackageArn": made[token]})
+            if "ModelPackageGroupName" in request:
+                response.params.setdefault("ModelApprovalStatus", "PendingManualApproval")
+            answer = create(response)
+            if token is not None:
+                made[token] = answer.result["ModelPackageArn"]
+            return answer
+
+    return create_package
+
+
+def _update_what_is_given(update: Action) -> Action:
+    """Stock moto wipes what the request leaves out: an approval above all."""
+
+    def update_package(response: Any) -> Any:
+        request = response.params
+        package = response.sagemaker_backend.describe_model_package(request["ModelPackageArn"])
+        request.setdefault("ModelApprovalStatus", package.model_approval_status)
+        request.setdefault("ApprovalDescription", package.approval_description)
+        properties = package.customer_metadata_properties or {}
+        request["CustomerMetadataProperties"] = {
+            **properties,
+            **request.get("CustomerMetadataProperties", {}),
+        }
+        return update(response)
+
+    return update_package
