@@ -15,8 +15,9 @@ from prefect.client.schemas.objects import State
 from pydantic import PositiveInt
 
 from flows.cpg_daily import run_date_or_yesterday
-from flows.cpg_run import Run, finish, guarded, marts, preflight, process
+from flows.cpg_run import finish, marts, preflight, process
 from flows.endings import ended_badly, stop_external_jobs
+from flows.run import Run, guarded
 from tasks import artifacts
 from tasks.curation import Curated
 from tasks.errors import DataError, HighwaterError

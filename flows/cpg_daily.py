@@ -6,25 +6,22 @@ preflight ─► curate (Spark) ─► quarantine ─► audit ─► publish (I
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
-from flows.cpg_run import Run, finish, guarded, marts, preflight, process
+from flows.business_day import business_today, scheduled_today
+from flows.cpg_run import finish, marts, preflight, process
 from flows.endings import ended_badly, stop_external_jobs
+from flows.run import Run, guarded
 from tasks.errors import DataError, HighwaterError
 from tasks.quality import Quality
 from tasks.settings import settings
 from tasks.sources import ALL_SOURCES, Source, datasets_of
 
 _HOURS = 3600
-
-
-def business_today() -> date:
-    return datetime.now(ZoneInfo(settings().time_zone)).date()
 
 
 def run_date_or_yesterday(run_date: date | None) -> date:
@@ -34,12 +31,6 @@ def run_date_or_yesterday(run_date: date | None) -> date:
     if chosen > today:
         raise DataError(f"run_date {chosen} is in the future: today is {today} in {settings().time_zone}.")
     return chosen
-
-
-def scheduled_today() -> date:
-    """The business day for which the run was scheduled: one that had to wait over midnight is still that day's run."""
-    scheduled = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
-    return scheduled.astimezone(ZoneInfo(settings().time_zone)).date()
 
 
 def _run_name() -> str:

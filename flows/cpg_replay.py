@@ -13,8 +13,9 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
-from flows.cpg_run import Run, finish, guarded, marts, process
+from flows.cpg_run import finish, marts, process
 from flows.endings import ended_badly, stop_external_jobs
+from flows.run import Run, guarded
 from tasks import replay
 from tasks.errors import RETRY, HighwaterError
 from tasks.landing import Slice

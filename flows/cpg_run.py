@@ -1,4 +1,4 @@
-"""The steps that the daily run, the backfill and the replay share, and what surrounds every run of them.
+"""The steps that the daily run, the backfill and the replay share.
 
 Write, audit, publish: nothing is visible before every dataset of the run has passed its audit. Each step can be killed
 and repeated; where a step's effect is already there, it says so and does nothing.
@@ -6,31 +6,22 @@ and repeated; where a step's effect is already there, it says so and does nothin
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from prefect import runtime, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 
-from tasks.snowflake import connect
-
-if TYPE_CHECKING:
-    from snowflake.connector import SnowflakeConnection
-
+from flows.run import Run, record
 from tasks import (
     alerts,
     artifacts,
     curation,
     external_jobs,
+    forecast_accuracy,
     landing,
     monitoring,
     publication,
@@ -38,96 +29,12 @@ from tasks import (
     warehouse,
 )
 from tasks.curation import Curated
-from tasks.errors import RETRY, BusinessError, HighwaterError
+from tasks.errors import RETRY, BusinessError
 from tasks.events import log
 from tasks.landing import Slice
-from tasks.monitoring import DatasetRecord, QualityRecord, RunRecord
+from tasks.monitoring import DatasetRecord, QualityRecord
 from tasks.quality import Finding, Quality
 from tasks.settings import settings
-
-
-@dataclass
-class Run:
-    """One run of a flow, as alerts, audit rows and query tags name it."""
-
-    flow: str
-    first: date
-    last: date
-    parameters: dict[str, Any] = field(default_factory=dict)
-    run_id: str = field(default_factory=lambda: str(runtime.flow_run.id or uuid4()))
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    @property
-    def label(self) -> str:
-        return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "flow": self.flow,
-            "run_id": self.run_id,
-            "run_date": self.label,
-            "url": runtime.flow_run.ui_url,
-        }
-
-    def session(self, step: str) -> SnowflakeConnection:
-        """Snowflake, with a query tag that says who asks and what for."""
-        return connect(flow=self.flow, run_id=self.run_id, step=step)
-
-    def date_of(self, raw_date: date) -> date:
-        """A daily run speaks of its own date, a backfill of each file's."""
-        return self.first if self.first == self.last else raw_date
-
-
-@contextmanager
-def guarded(run: Run) -> Iterator[None]:
-    """Record the run's start, and on any failure stop its jobs and tell people before the run ends."""
-    log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
-    try:
-        _record(run, "RUNNING")
-        yield
-    except Exception as error:
-        severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
-        message = f"{type(error).__name__}: {error}"
-        _attempt(external_jobs.stop_owned, run.run_id)
-        _attempt(alerts.send, severity, message, run.facts())
-        _attempt(_record, run, "FAILED", message)
-        raise
-    except BaseException as end:  # cancelled, or told to terminate
-        _attempt(external_jobs.stop_owned, run.run_id)
-        _attempt(_record, run, "CANCELLED", type(end).__name__)
-        raise
-
-
-def _attempt(action: Callable[..., Any], *arguments: Any) -> None:
-    """One of several last duties: if it fails as well, the others are still done and the first failure stays the news."""
-    try:
-        action(*arguments)
-    except (HighwaterError, ClientError, BotoCoreError) as error:
-        log("could not be done at the run's end", level=logging.ERROR, what=action.__name__, error=error)
-
-
-def _record(run: Run, status: str, message: str | None = None, curated: Sequence[Curated] = ()) -> None:
-    total = {
-        name: sum(getattr(c.total, name) for c in curated) if curated else None
-        for name in ("rows_raw", "rows_published", "rows_superseded", "rows_quarantined")
-    }
-    jobs = sorted({c.job_run_id for c in curated if c.job_run_id})
-    with run.session("record run") as connection:
-        monitoring.record_run(
-            connection,
-            RunRecord(
-                run_id=run.run_id,
-                flow=run.flow,
-                run_date=run.last,
-                parameters=run.parameters,
-                status=status,
-                **total,
-                external_job_ids=jobs or None,
-                started_at=run.started_at,
-                ended_at=None if status == "RUNNING" else datetime.now(UTC),
-                message=message,
-            ),
-        )
 
 
 # What a step does depends on the lake and the warehouse, not on its arguments alone, so Prefect must not skip it by them.
@@ -198,6 +105,7 @@ def load(run: Run, dataset: str) -> int:
 def marts(run: Run) -> dict[str, Any]:
     with run.session("marts") as connection:
         warehouse.refresh_marts(connection)
+        forecast_accuracy.refresh(connection)
         return warehouse.headlines(connection)
 
 
@@ -294,8 +202,17 @@ def finish(run: Run, curated: list[Curated], headlines: dict[str, Any]) -> None:
     """The run is on record as completed, and people are told: the last thing that it does."""
     artifacts.reconciliation_table(curated, run.last)
     artifacts.headlines_table(headlines, run.last)
-    _record(run, "COMPLETED", summary(run, curated), curated)
+    record(run, "COMPLETED", summary(run, curated), _row_sums(curated), _jobs(curated))
     alerts.send("INFO", summary(run, curated), run.facts())
+
+
+def _row_sums(curated: list[Curated]) -> dict[str, int]:
+    names = ("rows_raw", "rows_published", "rows_superseded", "rows_quarantined")
+    return {name: sum(getattr(c.total, name) for c in curated) for name in names}
+
+
+def _jobs(curated: list[Curated]) -> set[str]:
+    return {c.job_run_id for c in curated if c.job_run_id}
 
 
 def summary(run: Run, curated: list[Curated]) -> str:

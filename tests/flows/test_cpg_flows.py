@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 
+from flows import business_day
 from flows import cpg_daily as daily
 from flows.cpg_backfill import chunks, cpg_backfill
 from flows.cpg_daily import cpg_daily, run_date_or_yesterday
@@ -37,7 +38,7 @@ def test_a_run_that_waited_over_midnight_is_still_for_the_day_it_was_scheduled_f
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     planned = datetime(2025, 1, 5, 20, 30, tzinfo=UTC)  # 02:00 on the 6th in Asia/Kolkata
-    monkeypatch.setattr(daily.runtime, "flow_run", SimpleNamespace(scheduled_start_time=planned))
+    monkeypatch.setattr(business_day.runtime, "flow_run", SimpleNamespace(scheduled_start_time=planned))
     monkeypatch.setattr(daily, "business_today", lambda: date(2025, 1, 9))
     assert run_date_or_yesterday(None) == date(2025, 1, 5)
 

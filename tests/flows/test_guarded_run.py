@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows import cpg_run
-from flows.cpg_run import Run, guarded
+from flows import run as surroundings
+from flows.run import Run, guarded
 from tasks.errors import DataError, SystemFault
 
 DAY = date(2025, 1, 6)
@@ -29,9 +29,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def record(run: Run, status: str, *message: str) -> None:
         calls.append(("recorded", status, *message))
 
-    monkeypatch.setattr(cpg_run.external_jobs, "stop_owned", stop_owned)
-    monkeypatch.setattr(cpg_run.alerts, "send", send)
-    monkeypatch.setattr(cpg_run, "_record", record)
+    monkeypatch.setattr(surroundings.external_jobs, "stop_owned", stop_owned)
+    monkeypatch.setattr(surroundings.alerts, "send", send)
+    monkeypatch.setattr(surroundings, "record", record)
     return calls
 
 
@@ -62,7 +62,7 @@ def test_people_are_told_although_the_warehouse_is_down(
     def unreachable(*_: Any) -> None:
         raise SystemFault("connecting to Snowflake: refused")
 
-    monkeypatch.setattr(cpg_run, "_record", unreachable)
+    monkeypatch.setattr(surroundings, "record", unreachable)
     with pytest.raises(SystemFault, match="refused"), guarded(the_run()):
         raise AssertionError("nothing may be done before the run is on record")
     assert done == [

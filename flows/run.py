@@ -1,0 +1,112 @@
+"""One run of a flow: how alerts, audit rows and query tags name it, and what surrounds it however it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+from prefect import runtime
+
+from tasks import alerts, external_jobs, monitoring
+from tasks.errors import HighwaterError
+from tasks.events import log
+from tasks.monitoring import RunRecord
+from tasks.snowflake import connect
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+
+@dataclass
+class Run:
+    flow: str
+    first: date
+    last: date
+    parameters: dict[str, Any] = field(default_factory=dict)
+    run_id: str = field(default_factory=lambda: str(runtime.flow_run.id or uuid4()))
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def label(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+
+    @property
+    def owner(self) -> str:
+        """Whose end is the end of this run's jobs: of a run within a run, the outermost is the one that is cancelled."""
+        return str(runtime.flow_run.root_flow_run_id or self.run_id)
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "flow": self.flow,
+            "run_id": self.run_id,
+            "run_date": self.label,
+            "url": runtime.flow_run.ui_url,
+        }
+
+    def session(self, step: str) -> SnowflakeConnection:
+        """Snowflake, with a query tag that says who asks and what for."""
+        return connect(flow=self.flow, run_id=self.run_id, step=step)
+
+    def date_of(self, raw_date: date) -> date:
+        """A daily run speaks of its own date, a backfill of each file's."""
+        return self.first if self.first == self.last else raw_date
+
+
+@contextmanager
+def guarded(run: Run) -> Iterator[None]:
+    """Record the run's start, and on any failure stop its jobs and tell people before the run ends."""
+    log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
+    try:
+        record(run, "RUNNING")
+        yield
+    except Exception as error:
+        severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
+        message = f"{type(error).__name__}: {error}"
+        _attempt(external_jobs.stop_owned, run.owner)
+        _attempt(alerts.send, severity, message, run.facts())
+        _attempt(record, run, "FAILED", message)
+        raise
+    except BaseException as end:  # cancelled, or told to terminate
+        _attempt(external_jobs.stop_owned, run.owner)
+        _attempt(record, run, "CANCELLED", type(end).__name__)
+        raise
+
+
+def _attempt(action: Callable[..., Any], *arguments: Any) -> None:
+    """One of several last duties: if it fails as well, the others are still done and the first failure stays the news."""
+    try:
+        action(*arguments)
+    except (HighwaterError, ClientError, BotoCoreError) as error:
+        log("could not be done at the run's end", level=logging.ERROR, what=action.__name__, error=error)
+
+
+def record(
+    run: Run,
+    status: str,
+    message: str | None = None,
+    rows: Mapping[str, int] | None = None,
+    jobs: Collection[str] = (),
+) -> None:
+    """`rows` are any of rows_raw, rows_published, rows_superseded, rows_quarantined."""
+    with run.session("record run") as connection:
+        monitoring.record_run(
+            connection,
+            RunRecord(
+                run_id=run.run_id,
+                flow=run.flow,
+                run_date=run.last,
+                parameters=run.parameters,
+                status=status,
+                **(rows or {}),
+                external_job_ids=sorted(jobs) or None,
+                started_at=run.started_at,
+                ended_at=None if status == "RUNNING" else datetime.now(UTC),
+                message=message,
+            ),
+        )
