@@ -53,6 +53,8 @@ def declared_parts(settings: LocalSettings) -> tuple[Part, ...]:
             str(settings.aws_port),
             "--state",
             str(settings.aws_state),
+            "--logs",
+            str(settings.logs),
         ),
         is_ready=answers(f"{settings.aws_url}/moto-api/data.json"),
         port=settings.aws_port,

@@ -21,6 +21,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
     parser.add_argument("--port", type=int, default=4601)
     parser.add_argument("--state", type=Path, default=Path(".local"))
+    parser.add_argument("--logs", type=Path, help="directory of the jobs' logs (default: <state>/logs)")
     parser.add_argument(
         "--spark-driver-memory",
         default=os.environ.get("HIGHWATER_LOCAL_SPARK_DRIVER_MEMORY", default.driver_memory),
@@ -68,7 +69,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop_wanted.set())
     tuning = SparkTuning(cores=chosen.spark_cores, driver_memory=chosen.spark_driver_memory)
     try:
-        server = LocalAws(chosen.port, chosen.state, tuning)
+        server = LocalAws(chosen.port, chosen.state, tuning, logs=chosen.logs)
     except AwsPortTakenError as error:
         print(error, file=sys.stderr)
         return 1

@@ -36,6 +36,7 @@ class GlueSettings:
     """What a run needs to know of the server that it runs in."""
 
     state: Path
+    logs: Path
     aws_environment: Mapping[str, str]
     cache: BodyCache
     s3: Any
@@ -44,7 +45,7 @@ class GlueSettings:
 
     def directories(self, run_id: str) -> RunDirectories:
         return RunDirectories(
-            root=self.state / "glue" / "runs" / run_id, log=self.state / "logs" / "glue" / f"{run_id}.log"
+            root=self.state / "glue" / "runs" / run_id, log=self.logs / "glue" / f"{run_id}.log"
         )
 
 

@@ -57,10 +57,12 @@ class LocalAws:
         seconds_per_minute: float = 60.0,
         stop_grace: float = 5.0,
         isolated: bool = True,
+        logs: Path | None = None,
     ) -> None:
         """`isolated=False` keeps SageMaker's jobs out of mount namespaces even where they can be had."""
         self._isolated = isolated
         self.state = state.resolve()
+        self._logs = (logs or self.state / "logs").resolve()
         self._tuning = tuning or SparkTuning()
         self._seconds_per_minute = seconds_per_minute
         self._overrides = Overrides()
@@ -122,6 +124,7 @@ class LocalAws:
     def _install(self) -> None:
         settings = GlueSettings(
             state=self.state,
+            logs=self._logs,
             aws_environment=self.environment,
             cache=BodyCache(self.state / "glue" / "bodies"),
             s3=self._s3_client(),
@@ -137,6 +140,7 @@ class LocalAws:
     def _sagemaker_settings(self, s3: Any) -> SageMakerSettings:
         return SageMakerSettings(
             state=self.state,
+            logs=self._logs,
             aws_environment=self.environment,
             s3=s3,
             isolated=self._isolated and can_isolate(self.state),

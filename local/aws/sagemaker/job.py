@@ -35,12 +35,13 @@ class SageMakerSettings:
     """What a job needs to know of the server that it runs in."""
 
     state: Path
+    logs: Path
     aws_environment: Mapping[str, str]
     s3: Any
     isolated: bool
 
     def log(self, kind: str, name: str) -> Path:
-        return self.state / "logs" / "sagemaker" / kind / f"{name}.log"
+        return self.logs / "sagemaker" / kind / f"{name}.log"
 
     def root(self, kind: str, name: str) -> Path:
         return self.state / "sagemaker" / kind / name
@@ -95,6 +96,7 @@ class SageMakerJob(ABC):
         self.phase("Downloading")
         self._environment.check_installed()
         self._ml.root.mkdir(parents=True)
+        self._log.unlink(missing_ok=True)  # of an earlier server, whose jobs may have had the same names
         program = self.stage_in(self._ml, self._environment)
         return Command(
             argv=self._ml.argv(program),
@@ -114,6 +116,7 @@ class SageMakerJob(ABC):
 
     def ended(self, outcome: Outcome) -> None:
         reason = self.reason(self._ml, outcome) if outcome.result is Result.FAILED else ""
+        shutil.rmtree(self._ml.root, ignore_errors=True)
         with self._lock:
             self._reason = reason[:REASON_LIMIT]
             self._status = FINAL[outcome.result]
@@ -126,7 +129,6 @@ class SageMakerJob(ABC):
             error=reason or None,
             log=str(self._log),
         )
-        shutil.rmtree(self._ml.root, ignore_errors=True)
 
     def stopping(self) -> bool:
         """False if it is not in progress: a stop that comes too late does not undo an ending."""

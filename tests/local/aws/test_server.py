@@ -34,7 +34,17 @@ def start(tmp_path: Path) -> Iterator[StartServer]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, "-m", "local.aws", "--port", str(port), "--state", str(tmp_path)]
+        command = [
+            sys.executable,
+            "-m",
+            "local.aws",
+            "--port",
+            str(port),
+            "--state",
+            str(tmp_path),
+            "--logs",
+            str(tmp_path / "here"),
+        ]
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
         started.append(process)
         return process
@@ -54,7 +64,9 @@ def ready(state: Path, process: subprocess.Popen[str]) -> str:
     return str(json.loads((state / "aws.ready").read_text())["url"])
 
 
-def start_sleeping_job(url: str, state: Path) -> None:
+def start_sleeping_jobs(url: str, state: Path) -> None:
+    """One of Glue, one of SageMaker."""
+
     def client(name: str) -> Any:
         keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
         return boto3.client(name, endpoint_url=url, region_name=REGION, **keys)  # type: ignore[call-overload]
@@ -64,9 +76,24 @@ def start_sleeping_job(url: str, state: Path) -> None:
     command = {"Name": "glueetl", "ScriptLocation": "s3://scripts/sleep.py"}
     client("glue").create_job(Name="sleep", Role="r", Command=command)
     run_id = client("glue").start_job_run(JobName="sleep")["JobRunId"]
-    log = state / "logs" / "glue" / f"{run_id}.log"
+    code = {"S3Uri": "s3://scripts/sleep.py", "LocalPath": "/opt/ml/processing/input", "S3InputMode": "File"}
+    image = "123456789012.dkr.ecr.ap-south-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+    entry = ["python3", "/opt/ml/processing/input/sleep.py"]
+    client("sagemaker").create_processing_job(
+        ProcessingJobName="sleep",
+        RoleArn="arn:aws:iam::123456789012:role/sagemaker",
+        AppSpecification={"ImageUri": image, "ContainerEntrypoint": entry},
+        ProcessingInputs=[{"InputName": "code", "S3Input": {**code, "S3DataType": "S3Prefix"}}],
+        ProcessingResources={
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        },
+    )
+    logs = (
+        state / "here" / "glue" / f"{run_id}.log",
+        state / "here" / "sagemaker" / "ProcessingJob" / "sleep.log",
+    )
     deadline = time.monotonic() + 30
-    while not (log.exists() and log.read_text() == "up\n"):
+    while not all(log.exists() and log.read_text() == "up\n" for log in logs):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -80,8 +107,8 @@ def test_ready_means_that_requests_are_answered_and_sigterm_stops_the_jobs(
     start: StartServer, tmp_path: Path
 ) -> None:
     server = start()
-    start_sleeping_job(ready(tmp_path, server), tmp_path)
-    assert job_processes(tmp_path) == 1
+    start_sleeping_jobs(ready(tmp_path, server), tmp_path)
+    assert job_processes(tmp_path) == 2
 
     server.terminate()
     output, _ = server.communicate(timeout=20)
@@ -90,22 +117,22 @@ def test_ready_means_that_requests_are_answered_and_sigterm_stops_the_jobs(
     assert job_processes(tmp_path) == 0
     assert not (tmp_path / "aws.ready").exists()
     events = [json.loads(line) for line in output.splitlines()]
-    assert [event["event"] for event in events] == [
+    assert [event["event"] for event in events if event["event"].startswith("aws_")] == [
         "aws_ready",
-        "glue_run_submitted",
-        "glue_run_ended",
         "aws_stopped",
     ]
-    assert events[2]["state"] == "STOPPED"
+    ended = {event["event"]: event["state"] for event in events if event["event"].endswith("_ended")}
+    assert ended == {"glue_run_ended": "STOPPED", "sagemaker_job_ended": "Stopped"}
+    assert list((tmp_path / "sagemaker" / "ProcessingJob").iterdir()) == []
 
 
 @pytest.mark.e2e
 def test_a_server_kills_the_jobs_of_its_killed_predecessor(start: StartServer, tmp_path: Path) -> None:
     first = start()
-    start_sleeping_job(ready(tmp_path, first), tmp_path)
+    start_sleeping_jobs(ready(tmp_path, first), tmp_path)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    assert job_processes(tmp_path) == 1
+    assert job_processes(tmp_path) == 2
     (tmp_path / "aws.ready").unlink()
 
     second = start()
@@ -113,6 +140,7 @@ def test_a_server_kills_the_jobs_of_its_killed_predecessor(start: StartServer, t
 
     assert job_processes(tmp_path) == 0
     assert list((tmp_path / "glue").iterdir()) == [tmp_path / "glue" / "bodies"]
+    assert not (tmp_path / "sagemaker").exists()
 
 
 def test_a_taken_port_is_said(tmp_path: Path) -> None:
