@@ -65,7 +65,7 @@ class SageMakerJob(ABC):
         self._settings = settings
         self._log = settings.log(self.noun, self.name)
         self._ml = OptMl(settings.root(self.noun, self.name), settings.isolated)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._status = "InProgress"
         self._reason = ""
         self._started: datetime | None = None
@@ -121,7 +121,7 @@ class SageMakerJob(ABC):
             self._reason = reason[:REASON_LIMIT]
             self._status = FINAL[outcome.result]
             self.ended_at = self.changed = datetime.now(UTC)
-        self.closed(self._status if outcome.result is not Result.TIMED_OUT else self.ran_too_long)
+            self.closed(self._status if outcome.result is not Result.TIMED_OUT else self.ran_too_long)
         log.info(
             "sagemaker_job_ended",
             job=self.job_id,
@@ -147,6 +147,11 @@ class SageMakerJob(ABC):
     def reason(self, ml: OptMl, outcome: Outcome) -> str:  # noqa: ARG002
         return outcome.message
 
+    def description(self) -> dict[str, Any]:
+        """All of one moment: no end without its last phase."""
+        with self._lock:
+            return self.described()
+
     def described(self) -> dict[str, Any]:
         """The request as it was taken, and what became of it."""
         shown = {name: value for name, value in self.request.items() if name != "Tags"}
@@ -166,7 +171,7 @@ class SageMakerJob(ABC):
 
     def summary(self) -> dict[str, Any]:
         members = ("Name", "Arn", "Status")
-        shown = self.described()
+        shown = self.description()
         wanted = [f"{self.noun}{member}" for member in members]
         wanted += ["CreationTime", "LastModifiedTime", f"{self.verb}EndTime", "FailureReason"]
         return {name: shown[name] for name in wanted if name in shown}

@@ -89,7 +89,7 @@ class _Jobs:
 
     def _describing(self) -> Action:
         def describe(response: Any) -> ActionResult:
-            return ActionResult(self._found(response).described())
+            return ActionResult(self._found(response).description())
 
         return describe
 

@@ -137,15 +137,17 @@ class TrainingJob(SageMakerJob):
         return f"AlgorithmError: {said}" if said else algorithm_error(outcome.message)
 
     def phase(self, name: str) -> None:
-        if self.status == "InProgress":
-            self._enter(name)
+        with self._lock:
+            if self.status == "InProgress":
+                self._enter(name)
 
     def stopping(self) -> bool:
-        was_in_progress = self.status == "InProgress"
-        stopping = super().stopping()
-        if stopping and was_in_progress:
-            self._enter("Stopping")
-        return stopping
+        with self._lock:
+            was_in_progress = self.status == "InProgress"
+            stopping = super().stopping()
+            if stopping and was_in_progress:
+                self._enter("Stopping")
+            return stopping
 
     def closed(self, name: str) -> None:
         self._enter(name)
