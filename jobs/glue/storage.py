@@ -52,13 +52,21 @@ class Storage:
         names = (str(status.getPath().getName()) for status in file_system.listStatus(where))
         return sorted(f"{folder}/{name}" for name in names if name.endswith(".parquet"))
 
-    def move_into(self, files: Iterable[str], folder: str) -> None:
-        """On S3 a move is a copy inside the store; nothing passes through this machine."""
+    def folders(self, folder: str) -> list[str]:
+        where, file_system = self._at(folder)
+        statuses = file_system.listStatus(where)
+        return sorted(f"{folder}/{status.getPath().getName()}" for status in statuses if status.isDirectory())
+
+    def move_into(self, files: Iterable[str], folder: str, prefix: str = "") -> None:
+        """On S3 a move is a copy inside the store; nothing passes through this machine.
+
+        Tasks that write to several folders give their files the same name in each: a prefix keeps them apart.
+        """
         target, file_system = self._at(folder)
         file_system.mkdirs(target)
 
         def move(path: str) -> None:
-            destination = self._path(f"{folder}/{path.rpartition('/')[2]}")
+            destination = self._path(f"{folder}/{prefix}{path.rpartition('/')[2]}")
             if not file_system.rename(self._path(path), destination):
                 raise OSError(f"could not move {path} to {folder}")
 

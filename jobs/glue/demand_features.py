@@ -1,0 +1,186 @@
+"""The Glue job highwater-demand-features: demand_features.py --manifest s3://... --figures s3://...
+
+From curated tables to one row per (sku, region, week): what was known before the week, what is planned for it, and, where
+the week is over, the units sold. The horizon's rows are the same with the state of the origin, so that a model needs no
+other file to forecast from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.glue import demand_manifest, session
+from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of
+from jobs.glue.demand_plan import PLAN, promoted_weeks, with_plan, with_year_ago
+from jobs.glue.demand_state import STATE, with_level, with_prices, with_state
+from jobs.glue.demand_weeks import (
+    SERIES,
+    Span,
+    calendar,
+    observed,
+    span,
+    stock_weeks,
+    table,
+    weekly_sales,
+)
+from jobs.glue.errors import DataError
+from jobs.glue.storage import Storage
+
+LEAST_KNOWN_WEEKS = 4
+"""A series that is younger is forecast from its category's profile."""
+SILENT_WEEKS = 52
+"""A series that sold nothing for so long is forecast as nothing."""
+RECENT_WEEKS = 26
+_OUTCOME = ("price", "price_index", "stockout_days", "is_stockout", "contradicts", "is_cut", "is_normal")
+_PART = "part"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="demand_features", allow_abbrev=False)
+    parser.add_argument("--manifest", required=True)
+    parser.add_argument("--figures", required=True)
+    given, _ = parser.parse_known_args(arguments)
+    spark = session.open_session("highwater-demand-features")
+    storage = Storage(spark)
+    work = demand_manifest.parse(storage.read_text(given.manifest), given.manifest)
+    storage.write_text(given.figures, json.dumps(build(spark, storage, work), sort_keys=True))
+    spark.stop()
+
+
+def build(spark: SparkSession, storage: Storage, work: FeatureWork) -> dict[str, Any]:
+    """Writes <output>/features and <output>/future, and says what is in them."""
+    session.size_shuffles(spark, 0)
+    sales = table(spark, work, "sales")
+    weekly = weekly_sales(sales, work).persist()
+    history = span(sales, weekly, work)
+    if history.weeks < work.minimum_weeks:
+        raise DataError(
+            f"there are {history.weeks} weeks of sales before {work.as_of}; a forecast needs {work.minimum_weeks}. "
+            "Backfill earlier sales, or wait for them"
+        )
+    promotions = promoted_weeks(table(spark, work, "promotions")).persist()
+    rows = feature_rows(spark, work, history, weekly, promotions).persist()
+    storage.remove(work.output)
+    _write(rows, storage, work)
+    figures = _figures(rows, promotions, history, work)
+    for frame in (rows, promotions, weekly):
+        frame.unpersist()
+    print(json.dumps({"event": "demand features", "run": work.run_id, **figures}, sort_keys=True), flush=True)
+    return figures
+
+
+def feature_rows(
+    spark: SparkSession, work: FeatureWork, history: Span, weekly: DataFrame, promotions: DataFrame
+) -> DataFrame:
+    stock = stock_weeks(table(spark, work, "inventory"), work)
+    grid = calendar(weekly, stock, promotions, table(spark, work, "sku"), history, work)
+    cells = observed(grid, weekly, stock, promotions, history)
+    cells = with_state(with_level(with_prices(with_year_ago(with_plan(cells)))))
+    cells = cells.persist()
+    recent = _recent_weeks(cells, history)
+    past = cells.where(f"week_no < {history.origin}").selectExpr(
+        *_columns(STATE), "cast(null AS array<bigint>) AS recent_units", "1 AS step", "false AS is_future"
+    )
+    origin = (
+        cells.where(f"week_no = {history.origin}").select(*SERIES, *STATE).join(recent, list(SERIES), "left")
+    )
+    ahead = cells.where(f"week_no >= {work.first_forecast_week}").drop(*STATE).join(origin, list(SERIES))
+    future = ahead.selectExpr(
+        *_columns(STATE), "recent_units", f"week_no - {history.origin} + 1 AS step", "true AS is_future"
+    )
+    model_type = (
+        f"CASE WHEN week > discontinue_date AND is_future THEN 'zero' "
+        f"WHEN weeks_known >= {SILENT_WEEKS} AND coalesce(mean_{SILENT_WEEKS}, 0) = 0 THEN 'zero' "
+        f"WHEN coalesce(weeks_known, 0) < {LEAST_KNOWN_WEEKS} OR base_units IS NULL THEN 'category_profile' "
+        "ELSE 'model' END"
+    )
+    return past.unionByName(future).selectExpr(
+        "*",
+        f"{model_type} AS model_type",
+        f"DATE'{work.as_of}' AS as_of",
+        f"'{_quoted(work.run_id)}' AS run_id",
+    )
+
+
+def _columns(state: Sequence[str]) -> list[str]:
+    week = f"date_add(DATE'{EPOCH}', week_no * 7) AS week"
+    return [*SERIES, week, "category", "units", *_OUTCOME, *PLAN, *state, "discontinue_date"]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _recent_weeks(cells: DataFrame, history: Span) -> DataFrame:
+    """The last weeks' units, newest last, for a model that feeds its own forecasts back into its lags."""
+    first = history.origin - RECENT_WEEKS
+    by_week = cells.where(f"week_no BETWEEN {first} AND {history.origin - 1}")
+    weeks = f"sequence({first}, {history.origin - 1})"
+    return (
+        by_week.groupBy(*SERIES)
+        .agg(F.map_from_entries(F.collect_list(F.struct("week_no", "units"))).alias("sold"))
+        .selectExpr(*SERIES, f"transform({weeks}, week -> sold[week]) AS recent_units")
+    )
+
+
+def _write(rows: DataFrame, storage: Storage, work: FeatureWork) -> None:
+    """A file a year of history and one of the future: few files, and each of one partition of the table."""
+    staging = f"{work.output}/staging"
+    part = F.expr("CASE WHEN is_future THEN 'future' ELSE cast(year(week) AS string) END")
+    ordered = rows.withColumn(_PART, part).repartition(_PART).sortWithinPartitions(_PART, *SERIES, "week")
+    ordered.write.mode("overwrite").partitionBy(_PART).parquet(staging)
+    for folder in storage.folders(staging):
+        name = folder.rpartition("=")[2]
+        storage.move_into(storage.parquet_files(folder), f"{work.output}/features", prefix=f"{name}-")
+    storage.remove(staging)
+    future = rows.where("is_future").repartition(1).sortWithinPartitions(*SERIES, "week")
+    future.write.mode("overwrite").parquet(f"{work.output}/future")
+
+
+def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: FeatureWork) -> dict[str, Any]:
+    counted = rows.agg(
+        F.expr("sum(int(NOT is_future))").alias("rows_history"),
+        F.expr("sum(int(is_future))").alias("rows_future"),
+        F.expr("sum(units)").alias("units_total"),
+        F.expr(f"count(DISTINCT {', '.join(SERIES)})").alias("series"),
+        F.expr("sum(int(contradicts AND NOT is_future))").alias("contradicting_flags"),
+        F.expr("sum(int(is_cut AND NOT is_future))").alias("unplanned_price_cuts"),
+        F.expr("sum(int(is_promoted AND NOT is_future))").alias("promoted_rows"),
+        F.expr("sum(int(is_stockout AND NOT is_future))").alias("stockout_rows"),
+        F.expr(
+            "count(DISTINCT CASE WHEN is_future AND model_type = 'category_profile' THEN struct("
+            f"{', '.join(SERIES)}) END)"
+        ).alias("fallback_series"),
+        F.expr(
+            f"count(DISTINCT CASE WHEN is_future AND model_type = 'zero' THEN struct({', '.join(SERIES)}) END)"
+        ).alias("zero_series"),
+    ).first()
+    reach = promotions.agg(F.max("week_no").alias("last")).first()
+    if counted is None or reach is None:
+        raise AssertionError("an aggregate without groups has one row")
+    last = reach["last"]
+    short = work.horizon_weeks if last is None else max(0, work.last_forecast_week - last)
+    return {
+        **counted.asDict(),
+        "units_read": history.units_read,
+        "units_open_week": history.units_read - history.units_history,
+        "units_after_as_of": history.units_after,
+        "weeks": history.weeks,
+        "first_week": monday_of(history.first).isoformat(),
+        "last_week": monday_of(history.origin - 1).isoformat(),
+        "first_forecast_week": monday_of(work.first_forecast_week).isoformat(),
+        "last_forecast_week": monday_of(work.last_forecast_week).isoformat(),
+        "horizon_weeks": work.horizon_weeks,
+        "calendar_reaches": None if last is None else monday_of(last).isoformat(),
+        "weeks_without_calendar": min(short, work.horizon_weeks),
+    }
+
+
+if __name__ == "__main__":
+    main()

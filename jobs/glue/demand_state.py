@@ -1,0 +1,152 @@
+"""What a series was like before a week: every figure looks at earlier weeks alone.
+
+The usual price and the usual units are those of weeks without a promotion, a price cut or a stock-out; what promotions
+did to a series is measured against them.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
+
+from jobs.glue.demand_plan import of_series
+
+CUT = 0.93
+"""Below this share of its usual price an article is on offer, whatever the calendar says."""
+TELLING_DISCOUNT = 0.05
+FOLLOWED = 0.3
+"""A price that fell by less than this share of the planned discount did not follow the plan."""
+MOSTLY = 0.6
+"""Prices follow promotions where at least this share of them show in the price; elsewhere a price proves nothing."""
+FEW_NORMAL_WEEKS = 3
+LAGS = (1, 2, 3, 4, 5, 6, 8, 13, 26, 52)
+MEANS = (4, 8, 13, 26, 52)
+
+STATE = (
+    "base_units", "usual_price", "price_index_last", "price_trend", "promo_price_index", "normal_4", "normal_8",
+    "normal_weeks_13",
+    *(f"lag_{n}" for n in LAGS), *(f"mean_{n}" for n in MEANS), "std_13", "zero_share_13", "zero_share_52",
+    "promoted_share_13", "promoted_share_52", "stockout_share_8", "competing_share_13", "season_13",
+    "category_season_13", "own_lift", "own_promotions", "sku_lift", "sku_promotions", "category_lift", "depth_past",
+    "category_trend", "weeks_known", "weeks_since_sale", "profile_units",
+)  # fmt: skip
+
+
+def past(window: WindowSpec, weeks: int | None = None) -> WindowSpec:
+    return window.rangeBetween(Window.unboundedPreceding if weeks is None else -weeks, -1)
+
+
+def with_prices(cells: DataFrame) -> DataFrame:
+    near = of_series()
+    ordinary = F.when(~F.col("is_promoted"), F.col("price"))
+    usual = F.coalesce(
+        F.expr("percentile(CASE WHEN NOT is_promoted THEN price END, 0.5)").over(past(near, 26)),
+        F.avg(ordinary).over(past(near)),
+        F.max("price").over(past(near, 52)),
+    )
+    cells = cells.withColumn("usual_price", usual).withColumn(
+        "price_index", F.col("price") / F.col("usual_price")
+    )
+    return _with_contradictions(cells)
+
+
+def _with_contradictions(cells: DataFrame) -> DataFrame:
+    """A promoted week at the usual price: an error in the calendar where prices do follow promotions.
+
+    Whether they do is judged from what was known by that week, so that a later week changes no earlier feature.
+    """
+    telling = F.expr(f"is_promoted AND discount >= {TELLING_DISCOUNT} AND price_index IS NOT NULL")
+    unmoved = telling & F.expr(f"price_index > 1 - {FOLLOWED} * discount")
+    cells = cells.withColumn("is_unmoved", F.coalesce(unmoved, F.lit(False)))
+    by_week = cells.groupBy("week_no").agg(
+        F.sum(telling.cast("int")).alias("telling"), F.sum(F.col("is_unmoved").cast("int")).alias("unmoved")
+    )
+    so_far = Window.orderBy("week_no").rangeBetween(Window.unboundedPreceding, 0)
+    follow = (
+        by_week.withColumn("seen", F.sum("telling").over(so_far))
+        .withColumn("moved", F.col("seen") - F.sum("unmoved").over(so_far))
+        .selectExpr("week_no", f"seen > 0 AND moved >= {MOSTLY} * seen AS prices_follow")
+    )
+    return (
+        cells.join(F.broadcast(follow), "week_no")
+        .withColumn("contradicts", F.expr("is_unmoved AND prices_follow"))
+        .withColumn("is_cut", F.expr(f"NOT is_promoted AND price_index IS NOT NULL AND price_index < {CUT}"))
+        .withColumn("ran", F.expr("is_promoted AND NOT contradicts"))
+        .withColumn("is_normal", F.expr("units IS NOT NULL AND NOT ran AND NOT is_cut AND NOT is_stockout"))
+    )
+
+
+def with_level(cells: DataFrame) -> DataFrame:
+    """The units of an ordinary week, from few weeks where there are enough, from more where promotions are dense."""
+    near = of_series()
+    normal = F.when(F.col("is_normal"), F.col("units"))
+
+    def mean(weeks: int) -> Column:
+        window = past(near, weeks)
+        return F.when(F.count(normal).over(window) >= FEW_NORMAL_WEEKS, F.avg(normal).over(window))
+
+    cells = cells.withColumn(
+        "base_units",
+        F.coalesce(
+            mean(13), mean(26), mean(52), F.avg("units").over(past(near, 26)), F.avg("units").over(past(near))
+        ),
+    )
+    lift = F.log((F.col("units") + 0.5) / (F.col("base_units") + 0.5))
+    return cells.withColumn("lift", F.when(F.expr("ran AND NOT coalesce(is_stockout, false)"), lift))
+
+
+def with_state(cells: DataFrame) -> DataFrame:
+    near = of_series()
+    of_sku = Window.partitionBy("sku_code").orderBy("week_no")
+    of_category = Window.partitionBy("category").orderBy("week_no")
+    in_region = Window.partitionBy("category", "region_code").orderBy("week_no")
+    normal = F.when(F.col("is_normal"), F.col("units"))
+    is_known = F.col("units").isNotNull()
+    flag = {name: F.when(is_known, F.col(name).cast("int")) for name in ("is_promoted", "is_stockout")}
+    is_zero = F.when(is_known, (F.col("units") == 0).cast("int"))
+    ran_price = F.when(F.col("ran"), F.col("price_index"))
+    last_sale = F.max(F.when(F.col("units") > 0, F.col("week_no"))).over(past(near))
+    state: dict[str, Column] = {
+        "price_index_last": F.max("price_index").over(near.rangeBetween(-1, -1)),
+        "price_trend": F.avg("price").over(past(near, 8)) / F.avg("price").over(past(near, 52)),
+        "promo_price_index": F.avg(ran_price).over(past(near, 104)),
+        "normal_4": F.avg(normal).over(past(near, 4)),
+        "normal_8": F.avg(normal).over(past(near, 8)),
+        "normal_weeks_13": F.count(normal).over(past(near, 13)),
+        **{f"lag_{n}": F.max("units").over(near.rangeBetween(-n, -n)) for n in LAGS},
+        **{f"mean_{n}": F.avg("units").over(past(near, n)) for n in MEANS},
+        "std_13": F.stddev_pop("units").over(past(near, 13)),
+        "zero_share_13": F.avg(is_zero).over(past(near, 13)),
+        "zero_share_52": F.avg(is_zero).over(past(near, 52)),
+        "promoted_share_13": F.avg(flag["is_promoted"]).over(past(near, 13)),
+        "promoted_share_52": F.avg(flag["is_promoted"]).over(past(near, 52)),
+        "stockout_share_8": F.avg(flag["is_stockout"]).over(past(near, 8)),
+        "competing_share_13": F.avg(F.when(is_known, F.col("competing_share"))).over(past(near, 13)),
+        "season_13": F.avg("own_season").over(past(near, 13)),
+        "category_season_13": F.avg("category_season").over(past(near, 13)),
+        "own_lift": F.avg("lift").over(past(near, 104)),
+        "own_promotions": F.count("lift").over(past(near, 104)),
+        "sku_lift": F.avg("lift").over(past(of_sku, 104)),
+        "sku_promotions": F.count("lift").over(past(of_sku, 104)),
+        "category_lift": F.avg("lift").over(past(of_category, 104)),
+        "depth_past": F.avg(F.when(F.col("lift").isNotNull(), F.col("discount"))).over(past(near, 104)),
+        "category_trend": F.avg("units").over(past(in_region, 4))
+        / (F.avg("units").over(past(in_region, 26)) + 0.01),
+        "weeks_known": F.count("units").over(past(near)),
+        "weeks_since_sale": F.col("week_no") - last_sale,
+    }
+    return _with_profile(cells.withColumns(state), in_region, of_category)
+
+
+def _with_profile(cells: DataFrame, in_region: WindowSpec, of_category: WindowSpec) -> DataFrame:
+    """What a series of the category sells in the region: all there is to go by where a series has no history."""
+    overall = (
+        cells.groupBy("week_no")
+        .agg(F.avg("units").alias("mean"))
+        .withColumn("overall", F.avg("mean").over(past(Window.orderBy("week_no"), 13)))
+    )
+    profile = F.coalesce(
+        F.avg("units").over(past(in_region, 13)), F.avg("units").over(past(of_category, 13)), F.col("overall")
+    )
+    return cells.join(F.broadcast(overall.drop("mean")), "week_no").withColumn("profile_units", profile)

@@ -1,0 +1,149 @@
+"""The calendar of every series: one row per (sku, region, week), from its first week to the forecast's last.
+
+A week without a sale is a row with zero units, so that a distance in rows is a distance in weeks; what follows counts
+weeks all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.glue import reading
+from jobs.glue.demand_manifest import EPOCH, FeatureWork
+
+SERIES = ("sku_code", "region_code")
+CELL = (*SERIES, "week_no")
+NO_CATEGORY = "(none)"
+STOCKOUT_DAYS = 3
+"""From this many days without stock on, a week's sales say little about demand."""
+_INVENTORY_IS_CURRENT_WEEKS = 8
+
+_SCHEMAS = {
+    "sales": "sku_code string, region_code string, order_date date, quantity bigint, net_revenue decimal(18,4)",
+    "inventory": "sku_code string, region_code string, snapshot_date date, closing_stock bigint",
+    "promotions": (
+        "promo_id string, sku_code string, region_code string, week date, promo_type string, "
+        "promo_discount_pct double, is_promoted boolean, planned_spend decimal(18,4), source_date date"
+    ),
+    "sku": "sku_code string, category string, discontinue_date date",
+}
+
+
+@dataclass(frozen=True)
+class Span:
+    """`origin` is the first week whose sales are not known in full; everything before it is history."""
+
+    first: int
+    origin: int
+    units_read: int
+    units_history: int
+    units_after: int
+
+    @property
+    def weeks(self) -> int:
+        return self.origin - self.first
+
+
+def table(spark: SparkSession, work: FeatureWork, name: str) -> DataFrame:
+    files = work.files(name)
+    if not files:
+        return spark.createDataFrame([], _SCHEMAS[name])
+    return reading.scan(spark, files, _SCHEMAS[name])
+
+
+def week_no(column: str) -> str:
+    """Days before the epoch count backwards, hence floor and not a cast."""
+    return f"cast(floor(datediff({column}, DATE'{EPOCH}') / 7) AS int)"
+
+
+def weekly_sales(sales: DataFrame, work: FeatureWork) -> DataFrame:
+    return (
+        sales.where(f"order_date < DATE'{work.as_of}'")
+        .groupBy(*SERIES, F.expr(week_no("order_date")).alias("week_no"))
+        .agg(F.sum("quantity").alias("sold"), F.sum("net_revenue").cast("double").alias("revenue"))
+    )
+
+
+def span(sales: DataFrame, weekly: DataFrame, work: FeatureWork) -> Span:
+    """The last week with sales ends the history where deliveries stopped before `as_of`."""
+    this_week = week_no(f"DATE'{work.as_of}'")
+    closed = f"week_no < {this_week}"
+    found = weekly.agg(
+        F.min("week_no").alias("first"),
+        F.expr(f"max(CASE WHEN {closed} THEN week_no END)").alias("last"),
+        F.sum("sold").alias("read"),
+        F.expr(f"sum(CASE WHEN {closed} THEN sold ELSE 0 END)").alias("history"),
+    ).first()
+    after = sales.where(f"order_date >= DATE'{work.as_of}'").agg(F.sum("quantity").alias("after")).first()
+    if found is None or after is None or found["last"] is None:
+        return Span(0, 0, 0, 0, 0)
+    return Span(found["first"], found["last"] + 1, found["read"], found["history"], after["after"] or 0)
+
+
+def stock_weeks(inventory: DataFrame, work: FeatureWork) -> DataFrame:
+    return (
+        inventory.where(f"snapshot_date < DATE'{work.as_of}'")
+        .groupBy(*SERIES, F.expr(week_no("snapshot_date")).alias("week_no"))
+        .agg(F.expr("cast(sum(int(closing_stock <= 0)) AS int)").alias("stockout_days"))
+    )
+
+
+def calendar(
+    weekly: DataFrame, stock: DataFrame, promotions: DataFrame, sku: DataFrame, span: Span, work: FeatureWork
+) -> DataFrame:
+    """Series are those that ever sold, those in stock lately and those that the horizon promotes."""
+    ahead = promotions.where(
+        f"is_promoted AND week_no BETWEEN {work.first_forecast_week} AND {work.last_forecast_week}"
+    )
+    stocked = stock.groupBy(*SERIES).agg(F.min("week_no").alias("first_week"), F.max("week_no").alias("last"))
+    stocked = stocked.where(f"last >= {span.origin - _INVENTORY_IS_CURRENT_WEEKS}").drop("last")
+    sold = weekly.where(f"week_no < {span.origin}")
+    found = (
+        sold.groupBy(*SERIES)
+        .agg(F.min("week_no").alias("first_sale"))
+        .withColumn("first_week", F.lit(None).cast("int"))
+        .unionByName(stocked, allowMissingColumns=True)
+        .unionByName(ahead.select(*SERIES).distinct(), allowMissingColumns=True)
+        .groupBy(*SERIES)
+        .agg(F.min("first_sale").alias("first_sale"), F.min("first_week").alias("first_stock"))
+        .selectExpr(*SERIES, f"coalesce(first_sale, greatest(first_stock, {span.first})) AS first_week")
+    )
+    masters = sku.selectExpr(
+        "sku_code", f"coalesce(category, '{NO_CATEGORY}') AS category", "discontinue_date"
+    )
+    weeks = f"sequence(least(coalesce(first_week, {span.origin}), {span.origin}), {work.last_forecast_week})"
+    return (
+        found.join(F.broadcast(masters), "sku_code", "left")
+        .fillna({"category": NO_CATEGORY})
+        .selectExpr("*", f"explode({weeks}) AS week_no")
+    )
+
+
+def observed(
+    grid: DataFrame, weekly: DataFrame, stock: DataFrame, promotions: DataFrame, span: Span
+) -> DataFrame:
+    """Units, price, stock and plan of every cell. Of the origin week and later nothing but the plan is known."""
+    known = f"week_no < {span.origin}"
+    return (
+        grid.join(weekly.where(known), list(CELL), "left")
+        .join(stock.where(known), list(CELL), "left")
+        .join(promotions, list(CELL), "left")
+        .selectExpr(
+            *CELL,
+            "category",
+            "discontinue_date",
+            "first_week",
+            f"CASE WHEN {known} THEN coalesce(sold, 0) END AS units",
+            "CASE WHEN sold > 0 AND revenue > 0 THEN revenue / sold END AS price",
+            f"CASE WHEN {known} THEN coalesce(stockout_days, 0) END AS stockout_days",
+            f"CASE WHEN {known} THEN coalesce(stockout_days, 0) >= {STOCKOUT_DAYS} END AS is_stockout",
+            "coalesce(is_promoted, false) AS is_promoted",
+            "CASE WHEN is_promoted THEN discount END AS discount",
+            "CASE WHEN is_promoted THEN promo_type END AS promo_type",
+            "CASE WHEN is_promoted THEN promos ELSE 0 END AS promos",
+            "CASE WHEN is_promoted THEN planned_spend END AS planned_spend",
+        )
+    )

@@ -1,0 +1,88 @@
+"""Rolling origins: at each, a model of what was known then, and the naive methods on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jobs.sagemaker.forecaster import LEAST_CALIBRATION_WEEKS, Fits
+from jobs.sagemaker.panel import FeaturesError, Panel
+from jobs.sagemaker.scores import point_scores, rounded, scores
+from jobs.sagemaker.trees import Settings
+
+NAIVE = ("seasonal_naive", "mean4")
+LEAST_TRAINING_WEEKS = 20
+
+
+def origins(panel: Panel, horizon: int, count: int) -> list[int]:
+    """The last ones whose horizon is over, a horizon apart where history allows it, closer where it does not."""
+    last = len(panel.weeks) - horizon
+    first = max(LEAST_TRAINING_WEEKS, 8) + max(horizon, LEAST_CALIBRATION_WEEKS)
+    if last - first < count - 1:
+        raise FeaturesError(
+            f"{len(panel.weeks)} weeks of history are too few for {count} origins of {horizon} weeks: "
+            f"{first + count - 1 + horizon} are needed"
+        )
+    apart = min(horizon, (last - first) // (count - 1)) if count > 1 else 0
+    return [last - apart * number for number in reversed(range(count))]
+
+
+def backtest(panel: Panel, settings: Settings, at: Sequence[int]) -> pd.DataFrame:
+    """Every (series, week) of every origin, with the actual units, ours and the naive forecasts."""
+    fits = Fits(panel, settings, settings.horizon_weeks)
+    return pd.concat([_of_origin(panel, fits, origin) for origin in at], ignore_index=True)
+
+
+def _of_origin(panel: Panel, fits: Fits, origin: int) -> pd.DataFrame:
+    targets = range(origin, origin + fits.settings.horizon_weeks)
+    known = ~np.isnan(panel.units[:, origin : targets.stop])
+    series, step = np.nonzero(known & ~np.isnan(panel.values["weeks_known"][:, [origin]]))
+    target, start = origin + step, np.full(len(series), origin)
+    columns = panel.gathered(series, start, target)
+    model_type = panel.model_type[series, origin]
+    forecast = fits.at(origin).predict(columns, model_type)
+    rows = pd.concat([panel.series.iloc[series].reset_index(drop=True), forecast], axis=1)
+    return rows.assign(
+        week=panel.weeks[target],
+        origin=panel.weeks[origin],
+        step=step + 1,
+        actual_units=panel.units[series, target],
+        seasonal_naive=_or_zero(columns["year_ago_units"]),
+        mean4=_or_zero(columns["mean_4"]),
+        model_type=model_type,
+        is_promoted=columns["is_promoted"].astype(float) > 0,
+    )
+
+
+def _or_zero(values: Any) -> Any:
+    """A series that was not sold a year ago gets what a seasonal naive planner would put down: nothing."""
+    return np.nan_to_num(np.asarray(values, dtype=np.float64))
+
+
+def evaluation(rows: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "model": scores(rows),
+        **{name: point_scores(rows, name) for name in NAIVE},
+        "rows": len(rows),
+        "series": len(rows[["sku_code", "region_code"]].drop_duplicates()),
+        "origins": [str(day)[:10] for day in sorted(rows["origin"].unique())],
+        "by_category": _by(rows, "category"),
+        "by_region": _by(rows, "region_code"),
+        "by_lead_time": _by(rows, "step"),
+        "promoted": _of(rows[rows["is_promoted"]]),
+        "not_promoted": _of(rows[~rows["is_promoted"]]),
+        "actual_units": rounded(float(rows["actual_units"].sum())),
+    }
+
+
+def _by(rows: pd.DataFrame, column: str) -> dict[str, Any]:
+    groups: Iterable[tuple[Any, pd.DataFrame]] = rows.groupby(column, sort=True)
+    return {str(name): _of(group) for name, group in groups}
+
+
+def _of(rows: pd.DataFrame) -> dict[str, Any]:
+    naive = {name: point_scores(rows, name)["wmape"] for name in NAIVE}
+    return {**scores(rows), **{f"{name}_wmape": value for name, value in naive.items()}, "rows": len(rows)}

@@ -1,0 +1,112 @@
+"""How far a forecast may be off, learned from weeks that the trees had not seen.
+
+Trees fitted a horizon ago forecast the weeks since then. Their errors say by which factor forecasts lean to one side,
+and, in units of the spread that a forecast of that size has anyway, between which bounds eight in ten actuals lie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from jobs.sagemaker.panel import Floats, Panel
+from jobs.sagemaker.samples import pairs
+from jobs.sagemaker.trees import Trees
+
+COVERAGE = 0.8
+LEAST_IN_BIN = 150
+_VOLUMES = 4
+_STEPS = 3
+_BIAS_LIMITS = (0.8, 1.3)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """`low` and `high` are [volume bin][step bin]."""
+
+    bias: float
+    noise: float
+    volume_edges: tuple[float, ...]
+    step_edges: tuple[float, ...]
+    low: tuple[tuple[float, ...], ...]
+    high: tuple[tuple[float, ...], ...]
+    profile_low: float
+    profile_high: float
+    rows: int
+
+    def spread(self, units: Floats) -> Floats:
+        """Counting noise of small numbers and a share of large ones."""
+        return np.sqrt(units + 0.5 + (self.noise * units) ** 2)
+
+    def interval(self, units: Floats, steps: Floats) -> tuple[Floats, Floats]:
+        volume = np.searchsorted(self.volume_edges, units, side="right")
+        step = np.searchsorted(self.step_edges, steps, side="left")
+        spread = self.spread(units)
+        lower = units + np.array(self.low)[volume, step] * spread
+        upper = units + np.array(self.high)[volume, step] * spread
+        return np.clip(lower, 0.0, units), np.maximum(upper, units)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Calibration:
+        lists = {name: tuple(document[name]) for name in ("volume_edges", "step_edges")}
+        nested = {name: tuple(tuple(row) for row in document[name]) for name in ("low", "high")}
+        return cls(**{**document, **lists, **nested})
+
+
+def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -> Calibration:
+    """With trees fitted on targets before `since`, on the weeks from there to `cutoff`."""
+    samples = pairs(panel, range(since, cutoff), range(1, steps + 1), range(since, cutoff), None, 0)
+    forecast, units = trees.predict(samples.columns), samples.units
+    total = forecast.sum()
+    bias = float(np.clip(units.sum() / total, *_BIAS_LIMITS)) if total > 0 else 1.0
+    forecast = forecast * bias
+    noise = _noise(forecast, units)
+    spread = np.sqrt(forecast + 0.5 + (noise * forecast) ** 2)
+    score = (units - forecast) / spread
+    volume_edges = tuple(
+        float(edge) for edge in np.unique(np.quantile(forecast, np.arange(1, _VOLUMES) / _VOLUMES))
+    )
+    step_edges = tuple(float(edge) for edge in np.arange(1, _STEPS) * steps / _STEPS)
+    volume = np.searchsorted(volume_edges, forecast, side="right")
+    step = np.searchsorted(step_edges, samples.columns["step"].astype(np.float64), side="left")
+    low, high = _bounds(score, volume, step, len(volume_edges) + 1)
+    profile = samples.columns["profile_units"].astype(np.float64)
+    ratio = (units / np.maximum(profile, 1e-9))[profile > 0]
+    profile_low, profile_high = np.quantile(ratio, [0.1, 0.9]) if len(ratio) else (0.0, 3.0)
+    return Calibration(
+        bias, noise, volume_edges, step_edges, low, high, float(min(profile_low, 1.0)), float(max(profile_high, 1.0)),
+        len(units),
+    )  # fmt: skip
+
+
+def _noise(forecast: Floats, units: Floats) -> float:
+    large = forecast >= min(5.0, float(np.median(forecast)))
+    share = np.abs(units - forecast)[large] / np.maximum(forecast[large], 0.5)
+    return float(np.clip(np.median(share), 0.02, 2.0))
+
+
+def _bounds(
+    score: Floats, volume: np.ndarray, step: np.ndarray, volumes: int
+) -> tuple[tuple[tuple[float, ...], ...], tuple[tuple[float, ...], ...]]:
+    low, high = [], []
+    for number in range(volumes):
+        of_volume = volume == number
+        wide = score[of_volume] if of_volume.sum() >= LEAST_IN_BIN else score
+        bins = [score[of_volume & (step == part)] for part in range(_STEPS)]
+        pairs_ = [_quantiles(part if len(part) >= LEAST_IN_BIN else wide) for part in bins]
+        low.append(tuple(pair[0] for pair in pairs_))
+        high.append(tuple(pair[1] for pair in pairs_))
+    return tuple(low), tuple(high)
+
+
+def _quantiles(score: Floats) -> tuple[float, float]:
+    """Conformal: of n errors the bound is one place further out than their plain quantile."""
+    n = len(score)
+    tail = (1 - COVERAGE) / 2
+    outer = min(1.0, np.ceil((n + 1) * (1 - tail)) / n)
+    return float(np.quantile(score, 1 - outer)), float(np.quantile(score, outer))
