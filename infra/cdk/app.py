@@ -1,13 +1,25 @@
-"""`cdk deploy --all -c environment=prod` starts here; `python app.py` synthesizes without the command line."""
+"""`cdk deploy --all -c environment=prod` starts here; `python app.py prod` synthesizes without the command line."""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from pathlib import Path
 
-from aws_cdk import App
-from highwater_infra.account import build
+from highwater_infra.account import account
 from highwater_infra.environments import ENVIRONMENTS
 
-app = App(outdir=str(Path(__file__).parent / "cdk.out"))
-build(app, ENVIRONMENTS[app.node.try_get_context("environment") or "prod"])
-app.synth()
+
+def chosen() -> str:
+    """The CDK command line hands its -c over in the environment."""
+    context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
+    name = sys.argv[1] if len(sys.argv) > 1 else context.get("environment", "prod")
+    if name not in ENVIRONMENTS:
+        raise SystemExit(f"environment {name!r} is not one of {', '.join(ENVIRONMENTS)}")
+    return str(name)
+
+
+if __name__ == "__main__":
+    here = Path(__file__).parent / ("cdk.out" if len(sys.argv) < 2 else f"cdk.out.{sys.argv[1]}")
+    account(ENVIRONMENTS[chosen()], os.environ.get("CDK_OUTDIR", str(here))).app.synth()

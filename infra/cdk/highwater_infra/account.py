@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 from aws_cdk import App, Stack, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from highwater_infra import acknowledged
+from highwater_infra.access import Access
+from highwater_infra.compute import Compute
 from highwater_infra.environments import Environment
+from highwater_infra.lake import Lake
 from highwater_infra.network import Network
+from highwater_infra.orchestration import Orchestration
+
+FLAGS: Final = {
+    "@aws-cdk/aws-iam:minimizePolicies": True,
+    "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
+    "@aws-cdk/aws-ecs:disableExplicitDeploymentControllerForCircuitBreaker": True,
+    "aws:cdk:disable-stack-trace": True,
+}
 
 
-def build(app: App, environment: Environment) -> list[Stack]:
-    network = Network(app, "highwater-network", environment)
+@dataclass(frozen=True)
+class Account:
+    app: App
+    stacks: tuple[Stack, ...]
+
+
+def account(environment: Environment, outdir: str | None = None) -> Account:
+    app = App(outdir=outdir, context=FLAGS, analytics_reporting=False)
+    lake = Lake(app, "highwater-lake")
+    network = Network(app, "highwater-network", environment, lake.key)
+    access = Access(app, "highwater-access", lake.key)
+    compute = Compute(app, "highwater-compute", environment, lake, access)
+    orchestration = Orchestration(app, "highwater-orchestration", environment, lake, network, access)
+    stacks: tuple[Stack, ...] = (lake, network, access, compute, orchestration)
     Tags.of(app).add("project", "highwater")
     Tags.of(app).add("environment", environment.name)
+    for stack in stacks:
+        acknowledged.declare(stack)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    return [network]
+    return Account(app, stacks)

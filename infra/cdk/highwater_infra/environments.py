@@ -1,23 +1,56 @@
-"""What differs between dev, staging and prod: sizes, spares and money. Each has an AWS account of its own."""
+"""What differs between environments: sizes, spares and money. Each has an AWS account of its own, so names do not differ."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 
 @dataclass(frozen=True)
 class Environment:
-    name: Literal["dev", "staging", "prod"]
+    name: str
     zones: int
     nat_gateways: int
     """0: nothing leaves the VPC but through endpoints, so Snowflake needs PrivateLink and Prefect a server of our own."""
     interface_endpoints: bool
     """Without them AWS traffic takes the NAT gateway: cheaper while there is little of it."""
-    log_days: int
+    prefect: Literal["cloud", "self-hosted"]
+    glue_worker: Literal["G.1X", "G.2X", "G.4X"]
+    glue_workers: int
+    workers_most: int
+    """Prefect workers; each only starts tasks and watches them, so one is enough until there are hundreds at once."""
+    database_zones: int
+    log_days: Literal[30, 90, 365]
+    budget_usd: int
 
 
-DEV: Final = Environment("dev", zones=2, nat_gateways=1, interface_endpoints=False, log_days=30)
-STAGING: Final = Environment("staging", zones=2, nat_gateways=1, interface_endpoints=True, log_days=90)
-PROD: Final = Environment("prod", zones=2, nat_gateways=2, interface_endpoints=True, log_days=365)
-ENVIRONMENTS: Final = {environment.name: environment for environment in (DEV, STAGING, PROD)}
+DEV: Final = Environment(
+    name="dev",
+    zones=2,
+    nat_gateways=1,
+    interface_endpoints=False,
+    prefect="cloud",
+    glue_worker="G.1X",
+    glue_workers=2,
+    workers_most=1,
+    database_zones=1,
+    log_days=30,
+    budget_usd=200,
+)
+PROD: Final = Environment(
+    name="prod",
+    zones=2,
+    nat_gateways=2,
+    interface_endpoints=True,
+    prefect="cloud",
+    glue_worker="G.2X",
+    glue_workers=5,
+    workers_most=3,
+    database_zones=2,
+    log_days=365,
+    budget_usd=1500,
+)
+STAGING: Final = replace(PROD, name="staging", nat_gateways=1, workers_most=1, log_days=90, budget_usd=800)
+PRIVATE: Final = replace(PROD, name="private", nat_gateways=0, prefect="self-hosted")
+"""Production without any way to the internet."""
+ENVIRONMENTS: Final = {environment.name: environment for environment in (DEV, STAGING, PROD, PRIVATE)}

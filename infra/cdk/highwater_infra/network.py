@@ -6,6 +6,7 @@ from typing import Final
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -34,9 +35,9 @@ GATEWAYS: Final = {
 
 
 class Network(Stack):
-    def __init__(self, scope: Construct, name: str, environment: Environment) -> None:
+    def __init__(self, scope: Construct, name: str, environment: Environment, key: kms.IKey) -> None:
         super().__init__(scope, name)
-        self.vpc = self._vpc(environment)
+        self.vpc = self._vpc(environment, key)
         self.tasks = ec2.SecurityGroup(
             self,
             "Tasks",
@@ -50,7 +51,10 @@ class Network(Stack):
         if environment.interface_endpoints:
             self._interface_endpoints()
 
-    def _vpc(self, environment: Environment) -> ec2.Vpc:
+    def private_subnets(self) -> list[str]:
+        return self.vpc.select_subnets(subnet_group_name="private").subnet_ids
+
+    def _vpc(self, environment: Environment, key: kms.IKey) -> ec2.Vpc:
         private = (
             ec2.SubnetType.PRIVATE_WITH_EGRESS
             if environment.nat_gateways
@@ -78,7 +82,8 @@ class Network(Stack):
         flow_logs = logs.LogGroup(
             self,
             "FlowLogs",
-            retention=logs.RetentionDays.THREE_MONTHS,
+            encryption_key=key,
+            retention=logs.RetentionDays.ONE_YEAR,
             removal_policy=RemovalPolicy.DESTROY,
         )
         vpc.add_flow_log(

@@ -1,0 +1,130 @@
+"""Who may do what: one role for each kind of task, one for Snowflake, one for deployments from GitHub."""
+
+from __future__ import annotations
+
+from aws_cdk import Aws, CfnCondition, CfnOutput, CfnParameter, Duration, Fn, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from highwater_infra import names
+from highwater_infra.permissions import jobs, outside, tasks
+from highwater_infra.permissions.statement import Statement, role_arn
+
+_GITHUB = "token.actions.githubusercontent.com"
+
+
+class Access(Stack):
+    def __init__(self, scope: Construct, name: str, key: kms.IKey) -> None:
+        super().__init__(scope, name)
+        arn = key.key_arn
+        self.glue_job = self._role(names.GLUE, "glue", "cleans files, makes features", jobs.glue_job(arn))
+        self.sagemaker = self._role(
+            names.SAGEMAKER, "sagemaker", "trains, evaluates and predicts", jobs.sagemaker_job(arn)
+        )
+        self.flow_run = self._role(
+            names.FLOW_RUN, "ecs-tasks", "flow runs: start jobs, publish, tell people", tasks.flow_run(arn)
+        )
+        self.flow_run_start = self._role(
+            names.FLOW_RUN_START, "ecs-tasks", "starts flow runs", tasks.start(arn, names.FLOW_RUN_LOGS)
+        )
+        self.worker = self._role(
+            names.WORKER, "ecs-tasks", "the Prefect worker: starts flow runs as tasks", tasks.worker(arn)
+        )
+        self.worker_start = self._role(
+            names.WORKER_START,
+            "ecs-tasks",
+            "starts the worker and, where there is one, the server",
+            tasks.start(arn, names.WORKER_LOGS, names.SERVER_LOGS),
+        )
+        self._snowflake(arn)
+        self._deploy()
+
+    def _role(self, name: str, service: str, purpose: str, statements: list[Statement]) -> iam.Role:
+        # Only on behalf of this account's own jobs and tasks: a confused deputy of another account is refused.
+        principal = iam.ServicePrincipal(
+            f"{service}.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+        )
+        role = iam.Role(self, name, role_name=name, description=f"Highwater: {purpose}", assumed_by=principal)
+        for statement in statements:
+            statement.give_to(role)
+        return role
+
+    def _snowflake(self, key_arn: str) -> None:
+        """Snowflake says who it is only after its integration was made with this role: docs/deploy.md has the order."""
+        user = CfnParameter(
+            self,
+            "SnowflakeUserArn",
+            default="",
+            description="STORAGE_AWS_IAM_USER_ARN of DESC INTEGRATION HIGHWATER_LAKE; empty until it was made",
+        )
+        external_id = CfnParameter(
+            self,
+            "SnowflakeExternalId",
+            default="not-known-yet",
+            no_echo=True,
+            description="STORAGE_AWS_EXTERNAL_ID of DESC INTEGRATION HIGHWATER_LAKE",
+        )
+        known = CfnCondition(
+            self, "SnowflakeKnown", expression=Fn.condition_not(Fn.condition_equals(user.value_as_string, ""))
+        )
+        # A trust policy must name somebody that exists. Glue's role may assume no role, so until then nobody can.
+        nobody = role_arn(names.GLUE)
+        trusted = Fn.condition_if(known.logical_id, user.value_as_string, nobody).to_string()
+        role = iam.Role(
+            self,
+            names.SNOWFLAKE,
+            role_name=names.SNOWFLAKE,
+            description="Highwater: Snowflake's external stage on the lake",
+            assumed_by=iam.ArnPrincipal(trusted),
+            external_ids=[external_id.value_as_string],
+        )
+        role.node.add_dependency(self.glue_job)
+        for statement in outside.snowflake(key_arn):
+            statement.give_to(role)
+        CfnOutput(
+            self,
+            "SnowflakeRoleArn",
+            value=role.role_arn,
+            description="for infra/cdk/snowflake/integration.sql",
+        )
+
+    def _deploy(self) -> None:
+        repository = CfnParameter(
+            self,
+            "GitHubRepository",
+            default="",
+            allowed_pattern=r"^$|^[\w.-]+/[\w.-]+$",
+            description="owner/name whose workflows may deploy; empty: none may",
+        )
+        named = CfnCondition(
+            self,
+            "DeployedFromGitHub",
+            expression=Fn.condition_not(Fn.condition_equals(repository.value_as_string, "")),
+        )
+        provider = iam.CfnOIDCProvider(
+            self, "GitHub", url=f"https://{_GITHUB}", client_id_list=["sts.amazonaws.com"]
+        )
+        provider.cfn_options.condition = named
+        role = iam.Role(
+            self,
+            names.DEPLOY,
+            role_name=names.DEPLOY,
+            description="Highwater: deployments from the main branch",
+            max_session_duration=Duration.hours(1),
+            assumed_by=iam.WebIdentityPrincipal(
+                provider.attr_arn,
+                conditions={
+                    "StringEquals": {
+                        f"{_GITHUB}:aud": "sts.amazonaws.com",
+                        f"{_GITHUB}:sub": f"repo:{repository.value_as_string}:environment:production",
+                    }
+                },
+            ),
+        )
+        for statement in outside.deployment():
+            statement.give_to(role)
+        for child in role.node.find_all():
+            if isinstance(child, (iam.CfnRole, iam.CfnPolicy)):
+                child.cfn_options.condition = named

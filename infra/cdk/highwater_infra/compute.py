@@ -1,0 +1,107 @@
+"""What carries the data: Glue's jobs with their code, and the forecast's registry of models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aws_cdk import IgnoreMode, Stack
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from highwater_infra import names
+from highwater_infra.access import Access
+from highwater_infra.environments import Environment
+from highwater_infra.lake import Lake
+
+REPOSITORY: Final = Path(__file__).resolve().parents[3]
+GLUE_VERSION: Final = "5.1"
+# The one package of the contracts that Glue does not bring; the version is that of uv.lock.
+MODULES: Final = "pandera==0.35.0"
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    script: str
+    timeout_minutes: int
+    concurrent_runs: int
+
+
+JOBS: Final = (Job(names.CURATE, "jobs/glue/curate.py", timeout_minutes=120, concurrent_runs=4),)
+
+
+class Compute(Stack):
+    def __init__(
+        self, scope: Construct, name: str, environment: Environment, lake: Lake, access: Access
+    ) -> None:
+        super().__init__(scope, name)
+        self._lake = lake
+        security = self._security()
+        packages = self._packages()
+        for job in JOBS:
+            script = assets.Asset(self, f"{job.name}-script", path=str(REPOSITORY / job.script))
+            glue.CfnJob(
+                self,
+                job.name,
+                name=job.name,
+                role=access.glue_job.role_arn,
+                command=glue.CfnJob.JobCommandProperty(
+                    name="glueetl", python_version="3", script_location=script.s3_object_url
+                ),
+                default_arguments={
+                    "--extra-py-files": packages.s3_object_url,
+                    "--additional-python-modules": MODULES,
+                    "--enable-metrics": "true",
+                    "--enable-continuous-cloudwatch-log": "true",
+                },
+                glue_version=GLUE_VERSION,
+                worker_type=environment.glue_worker,
+                number_of_workers=environment.glue_workers,
+                timeout=job.timeout_minutes,
+                # A run is repeated by the flow, which knows whether that can help.
+                max_retries=0,
+                execution_property=glue.CfnJob.ExecutionPropertyProperty(
+                    max_concurrent_runs=job.concurrent_runs
+                ),
+                security_configuration=security.ref,
+            )
+        sagemaker.CfnModelPackageGroup(
+            self,
+            "Models",
+            model_package_group_name=names.MODEL_GROUP,
+            model_package_group_description="Demand forecast, thirteen weeks ahead by SKU and region",
+        )
+
+    def _packages(self) -> assets.Asset:
+        """contracts/ and jobs/ as one archive, as the local cloud ships them; nothing else of the repository."""
+        return assets.Asset(
+            self,
+            "packages",
+            path=str(REPOSITORY),
+            ignore_mode=IgnoreMode.GIT,
+            exclude=["/*", "!/contracts/", "!/jobs/", "**/*.*", "!**/*.py", "__pycache__/"],
+        )
+
+    def _security(self) -> glue.CfnSecurityConfiguration:
+        key = self._lake.key.key_arn
+        encryption = glue.CfnSecurityConfiguration
+        return encryption(
+            self,
+            "Security",
+            name="highwater",
+            encryption_configuration=encryption.EncryptionConfigurationProperty(
+                s3_encryptions=[
+                    encryption.S3EncryptionProperty(kms_key_arn=key, s3_encryption_mode="SSE-KMS")
+                ],
+                cloud_watch_encryption=encryption.CloudWatchEncryptionProperty(
+                    kms_key_arn=key, cloud_watch_encryption_mode="SSE-KMS"
+                ),
+                job_bookmarks_encryption=encryption.JobBookmarksEncryptionProperty(
+                    kms_key_arn=key, job_bookmarks_encryption_mode="CSE-KMS"
+                ),
+            ),
+        )

@@ -1,0 +1,125 @@
+"""What every container of ours has: an image that was released, a log, settings, and secrets by their ARN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Fn, RemovalPolicy, Stack, Token
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secrets
+
+from highwater_infra import names
+from highwater_infra.environments import Environment
+
+_RETENTION = {
+    30: logs.RetentionDays.ONE_MONTH,
+    90: logs.RetentionDays.THREE_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+
+
+class Release:
+    """The image that runs. The first `cdk deploy` comes before the first image: until one is named, no task is started."""
+
+    def __init__(self, stack: Stack, images: ecr.IRepository) -> None:
+        self._tag = CfnParameter(
+            stack,
+            "ImageTag",
+            default="",
+            allowed_pattern=r"^[\w.-]*$",
+            description="tag of the image to run, a git SHA; empty until the first one was pushed",
+        )
+        self._named = CfnCondition(
+            stack,
+            "ImageIsNamed",
+            expression=Fn.condition_not(Fn.condition_equals(self._tag.value_as_string, "")),
+        )
+        self.image = ecs.ContainerImage.from_registry(f"{images.repository_uri}:{self._tag.value_as_string}")
+        self.version = self._tag.value_as_string
+
+    def tasks(self, count: int) -> int:
+        return int(Token.as_number(Fn.condition_if(self._named.logical_id, count, 0)))
+
+    def nothing_runs_without(self, service: ecs.FargateService) -> None:
+        resource = service.node.find_child("Service")
+        assert isinstance(resource, ecs.CfnService)
+        resource.desired_count = self.tasks(1)
+
+
+def log_group(stack: Stack, construct: str, name: str, key: kms.IKey, days: int) -> logs.LogGroup:
+    return logs.LogGroup(
+        stack,
+        construct,
+        log_group_name=name,
+        encryption_key=key,
+        retention=_RETENTION[days],
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+
+
+def settings(sagemaker_role: str) -> dict[str, str]:
+    """tasks/settings.py, where production is not its default."""
+    return {
+        "HIGHWATER_LAKE_BUCKET": names.bucket(names.LAKE),
+        "HIGHWATER_ARTIFACTS_BUCKET": names.bucket(names.ARTIFACTS),
+        "HIGHWATER_DATABASE": names.DATABASE,
+        "HIGHWATER_SNOWFLAKE_SECRET": names.SNOWFLAKE_SECRET,
+        "HIGHWATER_LEDGER_TABLE": names.LEDGER,
+        "HIGHWATER_ALERTS_TOPIC": names.ALERTS,
+        "HIGHWATER_CURATE_JOB": names.CURATE,
+        "HIGHWATER_FEATURES_JOB": names.DEMAND_FEATURES,
+        "HIGHWATER_MODEL_GROUP": names.MODEL_GROUP,
+        "HIGHWATER_SAGEMAKER_ROLE": sagemaker_role,
+        "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": names.RESULTS_BLOCK,
+    }
+
+
+def prefect_client(
+    stack: Stack, secret: secrets.CfnSecret, environment: Environment
+) -> dict[str, ecs.Secret]:
+    known = secrets.Secret.from_secret_complete_arn(
+        stack, f"PrefectSecret{len(stack.node.children)}", secret.attr_id
+    )
+    fields = {"PREFECT_API_URL": "api_url", "PREFECT_API_KEY": "api_key"}
+    if environment.prefect == "self-hosted":
+        fields = {"PREFECT_API_URL": "api_url", "PREFECT_API_AUTH_STRING": "auth_string"}
+    return {name: ecs.Secret.from_secrets_manager(known, field) for name, field in fields.items()}
+
+
+def container(
+    definition: ecs.FargateTaskDefinition,
+    name: str,
+    release: Release,
+    log: logs.LogGroup,
+    stream_prefix: str,
+    environment: Mapping[str, str],
+    from_secrets: Mapping[str, ecs.Secret],
+    *,
+    command: Sequence[str] | None = None,
+    health: Sequence[str] | None = None,
+    port: int | None = None,
+) -> ecs.ContainerDefinition:
+    return definition.add_container(
+        name,
+        container_name=name,
+        image=release.image,
+        command=list(command) if command else None,
+        logging=ecs.LogDrivers.aws_logs(stream_prefix=stream_prefix, log_group=log),
+        environment={"AWS_REGION": Aws.REGION, **environment},
+        secrets=dict(from_secrets),
+        health_check=ecs.HealthCheck(
+            command=list(health),
+            interval=Duration.seconds(30),
+            timeout=Duration.seconds(5),
+            start_period=Duration.seconds(120),
+            retries=3,
+        )
+        if health
+        else None,
+        port_mappings=[ecs.PortMapping(container_port=port)] if port else None,
+        # Asks for an orderly end first: a flow run then stops its jobs and says so.
+        stop_timeout=Duration.seconds(120),
+    )

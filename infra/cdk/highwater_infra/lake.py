@@ -1,0 +1,213 @@
+"""What is kept: the key, the buckets, the catalog's databases, the tables of jobs and watermarks, the secrets' places."""
+
+from __future__ import annotations
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudtrail as cloudtrail
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secrets
+from constructs import Construct
+
+from highwater_infra import names
+
+_HISTORY = s3.LifecycleRule(
+    id="history",
+    noncurrent_version_expiration=Duration.days(90),
+    abort_incomplete_multipart_upload_after=Duration.days(7),
+)
+
+
+class Lake(Stack):
+    def __init__(self, scope: Construct, name: str) -> None:
+        super().__init__(scope, name)
+        self.key = self._key()
+        self.access_logs = self._access_logs()
+        self.lake = self._bucket(
+            "Lake",
+            names.LAKE,
+            _HISTORY,
+            # Instant retrieval, because replays and backfills of old days read them with no thawing.
+            s3.LifecycleRule(
+                id="raw",
+                prefix="raw/",
+                transitions=[
+                    s3.Transition(
+                        storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(30)
+                    ),
+                    s3.Transition(
+                        storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                        transition_after=Duration.days(90),
+                    ),
+                ],
+            ),
+            # Rows wait here until somebody replays them: cheaper storage, never deleted under the Iceberg table.
+            s3.LifecycleRule(
+                id="quarantine",
+                prefix="quarantine/",
+                transitions=[
+                    s3.Transition(
+                        storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(30)
+                    )
+                ],
+            ),
+        )
+        # EventBridge hears of every delivery; the property, because the construct would bring a Lambda to set it.
+        bucket = self.lake.node.default_child
+        assert isinstance(bucket, s3.CfnBucket)
+        bucket.add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
+        self.artifacts = self._bucket(
+            "Artifacts",
+            names.ARTIFACTS,
+            _HISTORY,
+            s3.LifecycleRule(id="results", prefix=f"{names.RESULTS_FOLDER}/", expiration=Duration.days(90)),
+        )
+        for database in names.GLUE_DATABASES:
+            glue.CfnDatabase(
+                self,
+                f"Database-{database}",
+                catalog_id=Aws.ACCOUNT_ID,
+                database_input=glue.CfnDatabase.DatabaseInputProperty(
+                    name=database, location_uri=f"s3://{self.lake.bucket_name}/{database}"
+                ),
+            )
+        self.ledger = self._table("Ledger", names.LEDGER)
+        self.watermarks = self._table("Watermarks", names.WATERMARKS)
+        self.snowflake_secret = self._secret(
+            "SnowflakeSecret",
+            names.SNOWFLAKE_SECRET,
+            "Snowflake: account, user, role, warehouse, private_key",
+        )
+        self.prefect_secret = self._secret(
+            "PrefectSecret", names.PREFECT_SECRET, "Prefect: api_url and api_key, or auth_string"
+        )
+        self._trail()
+
+    def _key(self) -> kms.Key:
+        key = kms.Key(
+            self,
+            "Key",
+            alias="alias/highwater",
+            description="Everything that Highwater keeps",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        for service in ("cloudwatch", "events", "budgets"):
+            key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=f"Publishing{service.title()}",
+                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                )
+            )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="Logs",
+                principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
+                actions=[
+                    "kms:Decrypt",
+                    "kms:Encrypt",
+                    "kms:ReEncrypt*",
+                    "kms:GenerateDataKey*",
+                    "kms:Describe*",
+                ],
+                resources=["*"],
+                conditions={
+                    "ArnLike": {
+                        "kms:EncryptionContext:aws:logs:arn": f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:*"
+                    }
+                },
+            )
+        )
+        return key
+
+    def _access_logs(self) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            "AccessLogs",
+            bucket_name=names.bucket(names.ACCESS_LOGS),
+            encryption=s3.BucketEncryption.S3_MANAGED,  # log delivery cannot use a key of ours
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="a-year",
+                    expiration=Duration.days(365),
+                    noncurrent_version_expiration=Duration.days(30),
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _bucket(self, construct: str, name: str, *rules: s3.LifecycleRule) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            construct,
+            bucket_name=names.bucket(name),
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            server_access_logs_bucket=self.access_logs,
+            server_access_logs_prefix=f"{name}/",
+            lifecycle_rules=list(rules),
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _table(self, construct: str, name: str) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            construct,
+            table_name=name,
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute="expires_at",
+            deletion_protection=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _secret(self, construct: str, name: str, description: str) -> secrets.CfnSecret:
+        """The place without a value: a person puts it there, so no template ever holds it."""
+        secret = secrets.CfnSecret(
+            self, construct, name=name, description=description, kms_key_id=self.key.key_arn
+        )
+        secret.apply_removal_policy(RemovalPolicy.RETAIN)
+        return secret
+
+    def _trail(self) -> None:
+        """Who read and wrote which object of the lake."""
+        trail = cloudtrail.Trail(
+            self,
+            "Trail",
+            trail_name="highwater-lake-data",
+            bucket=self.access_logs,
+            s3_key_prefix="trail",
+            encryption_key=self.key,
+            is_multi_region_trail=False,
+            include_global_service_events=False,
+            enable_file_validation=True,
+            management_events=cloudtrail.ReadWriteType.NONE,
+        )
+        trail.add_s3_event_selector(
+            [cloudtrail.S3EventSelector(bucket=self.lake)],
+            include_management_events=False,
+            read_write_type=cloudtrail.ReadWriteType.ALL,
+        )

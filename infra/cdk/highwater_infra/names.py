@@ -1,0 +1,52 @@
+"""Names that flows, tasks, deployments and the local cloud know too. tests/infra/test_names.py holds them together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Aws
+
+LAKE: Final = "highwater-lake"
+ARTIFACTS: Final = "highwater-artifacts"
+ACCESS_LOGS: Final = "highwater-access-logs"
+LEDGER: Final = "highwater-ledger"
+WATERMARKS: Final = "highwater-watermarks"
+GLUE_DATABASES: Final = ("curated", "quarantine", "ml")
+CURATE: Final = "highwater-curate"
+DEMAND_FEATURES: Final = "highwater-demand-features"
+MODEL_GROUP: Final = "highwater-demand-forecast"
+FORECAST_JOBS: Final = "demand-forecast"
+SAGEMAKER: Final = "highwater-sagemaker"
+GLUE: Final = "highwater-glue"
+
+ALERTS: Final = "highwater-alerts"
+CRITICAL: Final = "highwater-critical"
+WARNINGS: Final = "highwater-warnings"
+SNOWFLAKE_SECRET: Final = "highwater/snowflake"  # noqa: S105 - where the secret is, not what it is
+PREFECT_SECRET: Final = "highwater/prefect"  # noqa: S105
+SERVER_DATABASE_SECRET: Final = "highwater/prefect-database"  # noqa: S105
+
+CLUSTER: Final = "highwater"
+WORK_POOL: Final = "highwater-ecs"
+WORKER: Final = "highwater-worker"
+FLOW_RUN: Final = "highwater-flow-run"
+FLOW_RUN_START: Final = "highwater-flow-run-start"
+WORKER_START: Final = "highwater-worker-start"
+SNOWFLAKE: Final = "highwater-snowflake"
+DEPLOY: Final = "highwater-deploy"
+FLOW_RUN_CONTAINER: Final = "flow-run"
+FLOW_RUN_LOGS: Final = "/highwater/flow-runs"
+WORKER_LOGS: Final = "/highwater/worker"
+SERVER_LOGS: Final = "/highwater/server"
+TASK_CHANGES: Final = "highwater-ecs-task-changes"
+TASK_EVENTS: Final = "highwater-ecs-events"
+
+DATABASE: Final = "HIGHWATER"
+RESULTS_BLOCK: Final = "s3-bucket/highwater-results"
+RESULTS_FOLDER: Final = "results"
+QUALITY_NAMESPACE: Final = "Highwater/DataQuality"
+
+
+def bucket(name: str) -> str:
+    """Bucket names are the whole world's: the account and the region make ours unique."""
+    return f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"

@@ -1,0 +1,187 @@
+"""Where flows run: the image's registry, the cluster, the worker, and the task definition of flow runs.
+
+The worker starts tasks of the definition that is made here and registers none of its own.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Duration, Fn, RemovalPolicy, Stack
+from aws_cdk import aws_applicationautoscaling as scaling
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from highwater_infra import names
+from highwater_infra.access import Access
+from highwater_infra.containers import Release, container, log_group, prefect_client, settings
+from highwater_infra.environments import Environment
+from highwater_infra.lake import Lake
+from highwater_infra.network import Network
+
+
+class Orchestration(Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        environment: Environment,
+        lake: Lake,
+        network: Network,
+        access: Access,
+    ) -> None:
+        super().__init__(scope, name)
+        self._environment, self._lake, self._network, self._access = environment, lake, network, access
+        self.images = self._images()
+        self.release = Release(self, self.images)
+        self.cluster = ecs.Cluster(
+            self,
+            "Cluster",
+            cluster_name=names.CLUSTER,
+            vpc=network.vpc,
+            container_insights_v2=ecs.ContainerInsights.ENABLED,
+            enable_fargate_capacity_providers=True,
+        )
+        self.dead_letters = self._queue(f"{names.TASK_EVENTS}-dead", keep=Duration.days(14))
+        self.task_events = self._queue(names.TASK_EVENTS, Duration.days(7), self.dead_letters)
+        self._hear_of_tasks()
+        self.flow_run = self._flow_run()
+        self.worker = self._worker()
+        CfnOutput(self, "ImageRepository", value=self.images.repository_uri)
+
+    def _images(self) -> ecr.Repository:
+        return ecr.Repository(
+            self,
+            "Images",
+            repository_name=names.WORKER,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            image_scan_on_push=True,
+            encryption=ecr.RepositoryEncryption.KMS,
+            encryption_key=self._lake.key,
+            lifecycle_rules=[
+                ecr.LifecycleRule(description="as far back as anybody would roll back", max_image_count=50)
+            ],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _queue(self, name: str, keep: Duration, dead: sqs.Queue | None = None) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            name,
+            queue_name=name,
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=self._lake.key,
+            enforce_ssl=True,
+            retention_period=keep,
+            visibility_timeout=Duration.minutes(5),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=3) if dead else None,
+        )
+
+    def _hear_of_tasks(self) -> None:
+        """The worker reads this queue: a task that ends badly is how it knows that a run has crashed."""
+        rule = events.Rule(
+            self,
+            "TaskChanges",
+            rule_name=names.TASK_CHANGES,
+            description="How tasks end, for the worker",
+            event_pattern=events.EventPattern(
+                source=["aws.ecs"],
+                detail_type=["ECS Task State Change"],
+                detail={"clusterArn": [self.cluster.cluster_arn]},
+            ),
+        )
+        rule.add_target(targets.SqsQueue(self.task_events, dead_letter_queue=self.dead_letters))
+
+    def _flow_run(self) -> ecs.FargateTaskDefinition:
+        definition = ecs.FargateTaskDefinition(
+            self,
+            "FlowRun",
+            family=names.FLOW_RUN,
+            cpu=512,
+            memory_limit_mib=1024,
+            task_role=self._access.flow_run.without_policy_updates(),
+            execution_role=self._access.flow_run_start.without_policy_updates(),
+        )
+        container(
+            definition,
+            names.FLOW_RUN_CONTAINER,
+            self.release,
+            log_group(
+                self,
+                "FlowRunLogs",
+                names.FLOW_RUN_LOGS,
+                self._lake.key,
+                self._environment.log_days,
+            ),
+            "run",
+            settings(self._access.sagemaker.role_arn),
+            prefect_client(self, self._lake.prefect_secret, self._environment),
+        )
+        return definition
+
+    def _worker(self) -> ecs.FargateService:
+        definition = ecs.FargateTaskDefinition(
+            self,
+            "WorkerTask",
+            family=names.WORKER,
+            cpu=512,
+            memory_limit_mib=1024,
+            task_role=self._access.worker.without_policy_updates(),
+            execution_role=self._access.worker_start.without_policy_updates(),
+        )
+        private = self._network.private_subnets()
+        container(
+            definition,
+            "worker",
+            self.release,
+            log_group(self, "WorkerLogs", names.WORKER_LOGS, self._lake.key, self._environment.log_days),
+            "worker",
+            {
+                "HIGHWATER_CLUSTER": names.CLUSTER,
+                "HIGHWATER_TASK_DEFINITION": names.FLOW_RUN,
+                "HIGHWATER_SUBNETS": Fn.join(",", private),
+                "HIGHWATER_SECURITY_GROUPS": self._network.tasks.security_group_id,
+                "PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME": names.TASK_EVENTS,
+            },
+            prefect_client(self, self._lake.prefect_secret, self._environment),
+            health=["CMD", "python", "-m", "deployments.health"],
+        )
+        service = ecs.FargateService(
+            self,
+            "Worker",
+            service_name=names.WORKER,
+            cluster=self.cluster,
+            task_definition=definition,
+            security_groups=[self._network.tasks],
+            vpc_subnets=ec2.SubnetSelection(subnet_group_name="private"),
+            assign_public_ip=False,
+            circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
+            min_healthy_percent=100,
+            max_healthy_percent=200,
+            propagate_tags=ecs.PropagatedTagSource.SERVICE,
+        )
+        self.release.nothing_runs_without(service)
+        self._scale(service)
+        return service
+
+    def _scale(self, service: ecs.FargateService) -> None:
+        # Nobody to keep busy until there is an image.
+        at_least = self.release.tasks(1)
+        target = scaling.ScalableTarget(
+            self,
+            "Workers",
+            service_namespace=scaling.ServiceNamespace.ECS,
+            resource_id=f"service/{names.CLUSTER}/{names.WORKER}",
+            scalable_dimension="ecs:service:DesiredCount",
+            min_capacity=at_least,
+            max_capacity=self._environment.workers_most,
+        )
+        target.node.add_dependency(service)
+        target.scale_to_track_metric(
+            "Busy",
+            target_value=60,
+            predefined_metric=scaling.PredefinedMetric.ECS_SERVICE_AVERAGE_CPU_UTILIZATION,
+        )

@@ -1,0 +1,77 @@
+"""What runs inside Glue and SageMaker."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Aws
+
+from highwater_infra import names
+from highwater_infra.permissions.statement import (
+    IMAGE_LAYERS,
+    Statement,
+    arn,
+    listing,
+    metrics,
+    objects,
+    registry_login,
+    use_of_key,
+)
+
+# Where jobs and flow runs write. Deliveries under raw/ belong to those who deliver.
+WRITTEN: Final = ("curated", "quarantine", "ml", "runs")
+_KEYS = "keys hold dates and run ids; the prefix is the boundary"
+
+
+def glue_job(key_arn: str) -> list[Statement]:
+    return [
+        use_of_key(key_arn),
+        listing(names.LAKE),
+        Statement(["s3:GetObject"], objects(names.LAKE, "raw", *WRITTEN), because=_KEYS),
+        Statement(
+            ["s3:GetObject"],
+            [f"arn:{Aws.PARTITION}:s3:::cdk-*-assets-{Aws.ACCOUNT_ID}-{Aws.REGION}/*"],
+            because="the job's own code, which CDK keeps in the bucket of `cdk bootstrap` under a hash of its content",
+        ),
+        # Spark's committer renames by deleting what it wrote under _temporary.
+        Statement(
+            ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            objects(names.LAKE, *WRITTEN),
+            because=_KEYS,
+        ),
+        Statement(
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"],
+            [arn("logs", "log-group:/aws-glue/*")],
+            because="Glue makes its log groups itself, named after the security configuration",
+        ),
+        metrics("Glue"),
+    ]
+
+
+def sagemaker_job(key_arn: str) -> list[Statement]:
+    return [
+        use_of_key(key_arn),
+        listing(names.LAKE, names.ARTIFACTS),
+        Statement(
+            ["s3:GetObject"],
+            [*objects(names.LAKE, "ml"), *objects(names.ARTIFACTS, "sagemaker", "demand_forecast")],
+            because=_KEYS,
+        ),
+        Statement(
+            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            [*objects(names.LAKE, "ml/predictions"), *objects(names.ARTIFACTS, "demand_forecast")],
+            because=_KEYS,
+        ),
+        Statement(
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+            [arn("logs", "log-group:/aws/sagemaker/*")],
+            because="SageMaker makes a log group for each kind of job, and a stream for each job",
+        ),
+        metrics("/aws/sagemaker/*"),
+        Statement(
+            IMAGE_LAYERS,
+            [f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/sagemaker-xgboost"],
+            because="AWS publishes the XGBoost image from an account of its own, another one in each region",
+        ),
+        registry_login(),
+    ]

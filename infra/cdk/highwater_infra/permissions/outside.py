@@ -1,0 +1,53 @@
+"""Who comes from outside the account: Snowflake, and deployments from GitHub."""
+
+from __future__ import annotations
+
+from aws_cdk import Aws
+
+from highwater_infra import names
+from highwater_infra.permissions.statement import (
+    Statement,
+    arn,
+    decrypt,
+    listing,
+    objects,
+    registry_login,
+    role_arn,
+)
+
+
+def snowflake(key_arn: str) -> list[Statement]:
+    """What was published, and nothing else."""
+    return [
+        decrypt(key_arn),
+        listing(names.LAKE),
+        Statement(
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            objects(names.LAKE, "curated", "ml"),
+            because="the stage loads what was published, whatever its date",
+        ),
+    ]
+
+
+def deployment() -> list[Statement]:
+    """CDK's own roles do the deploying; beside them only the image is pushed."""
+    return [
+        Statement(
+            ["sts:AssumeRole"],
+            [role_arn(f"cdk-*-role-{Aws.ACCOUNT_ID}-{Aws.REGION}")],
+            because="the roles of `cdk bootstrap`: deploy, lookup, file and image publishing",
+        ),
+        Statement(
+            [
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:CompleteLayerUpload",
+                "ecr:DescribeImages",
+                "ecr:InitiateLayerUpload",
+                "ecr:PutImage",
+                "ecr:UploadLayerPart",
+            ],
+            [arn("ecr", f"repository/{names.WORKER}")],
+        ),
+        registry_login(),
+    ]

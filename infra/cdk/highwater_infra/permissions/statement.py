@@ -1,0 +1,104 @@
+"""A statement of a policy together with its reason, by names rather than references: roles are made before what they use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aws_cdk import Acknowledgment, Aws, Validations
+from aws_cdk import aws_iam as iam
+
+from highwater_infra import names
+
+EVERYTHING: Final = ("*",)
+IMAGE_LAYERS: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+
+
+@dataclass(frozen=True)
+class Statement:
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: dict[str, dict[str, str]] | None = None
+    because: str = ""
+    """Why a resource has a `*` in it. Without it AwsSolutions fails the synthesis."""
+
+    def give_to(self, role: iam.Role) -> None:
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=sorted(self.actions),
+                resources=list(self.resources),
+                conditions=dict(self.conditions or {}),
+            )
+        )
+        for resource in self.resources:
+            if self.because and "*" in resource:
+                Validations.of(role).acknowledge(
+                    Acknowledgment(
+                        id=f"AwsSolutions::AwsSolutions-IAM5[Resource::{_as_found(resource)}]",
+                        reason=self.because,
+                    )
+                )
+
+
+def _as_found(resource: str) -> str:
+    """A resource as cdk-nag writes it, with names of pseudo parameters where ours has tokens."""
+    for token, name in (
+        (Aws.PARTITION, "Partition"),
+        (Aws.REGION, "Region"),
+        (Aws.ACCOUNT_ID, "AccountId"),
+    ):
+        resource = resource.replace(token, f"<AWS::{name}>")
+    return resource
+
+
+def arn(service: str, resource: str) -> str:
+    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
+
+
+def role_arn(name: str) -> str:
+    return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{name}"
+
+
+def objects(bucket: str, *prefixes: str) -> list[str]:
+    return [f"arn:{Aws.PARTITION}:s3:::{names.bucket(bucket)}/{prefix}/*" for prefix in prefixes]
+
+
+def listing(*buckets: str) -> Statement:
+    arns = [f"arn:{Aws.PARTITION}:s3:::{names.bucket(bucket)}" for bucket in buckets]
+    return Statement(["s3:ListBucket", "s3:GetBucketLocation"], arns)
+
+
+def use_of_key(key_arn: str) -> Statement:
+    return Statement(["kms:Decrypt", "kms:GenerateDataKey"], [key_arn])
+
+
+def decrypt(key_arn: str) -> Statement:
+    return Statement(["kms:Decrypt"], [key_arn])
+
+
+def pass_role(service: str, *roles: str) -> Statement:
+    return Statement(
+        ["iam:PassRole"],
+        [role_arn(name) for name in roles],
+        {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}},
+    )
+
+
+def metrics(namespace: str) -> Statement:
+    return Statement(
+        ["cloudwatch:PutMetricData"],
+        EVERYTHING,
+        {"StringLike": {"cloudwatch:namespace": namespace}},
+        because="PutMetricData knows no resource; the condition holds it to one namespace. "
+        "GetAuthorizationToken, ListTopics, ListModelPackages and DescribeTaskDefinition know none either.",
+    )
+
+
+def registry_login() -> Statement:
+    return Statement(
+        ["ecr:GetAuthorizationToken"],
+        EVERYTHING,
+        because="GetAuthorizationToken knows no resource: it logs in to the registry, which images may be used is said "
+        "per repository.",
+    )

@@ -1,0 +1,164 @@
+"""What runs in ECS: flow runs, and the worker that starts them."""
+
+from __future__ import annotations
+
+from highwater_infra import names
+from highwater_infra.permissions.jobs import WRITTEN
+from highwater_infra.permissions.statement import (
+    EVERYTHING,
+    IMAGE_LAYERS,
+    Statement,
+    arn,
+    decrypt,
+    listing,
+    metrics,
+    objects,
+    pass_role,
+    registry_login,
+    use_of_key,
+)
+
+_KEYS = "keys hold dates and run ids; the prefix is the boundary"
+
+
+def flow_run(key_arn: str) -> list[Statement]:
+    return [
+        use_of_key(key_arn),
+        *_files(),
+        *_glue(),
+        *_sagemaker(),
+        Statement(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Scan"],
+            [arn("dynamodb", f"table/{table}") for table in (names.LEDGER, names.WATERMARKS)],
+        ),
+        Statement(["sns:Publish"], [arn("sns", names.ALERTS)]),
+        Statement(["sns:ListTopics"], EVERYTHING),
+        # Secrets Manager appends six characters of its own to a name.
+        Statement(
+            ["secretsmanager:GetSecretValue"],
+            [arn("secretsmanager", f"secret:{names.SNOWFLAKE_SECRET}-??????")],
+        ),
+        metrics("Highwater/*"),
+    ]
+
+
+def _files() -> list[Statement]:
+    artifacts = (names.RESULTS_FOLDER, "sagemaker", "demand_forecast")
+    return [
+        listing(names.LAKE, names.ARTIFACTS),
+        Statement(
+            ["s3:GetObject"],
+            [*objects(names.LAKE, "raw", *WRITTEN), *objects(names.ARTIFACTS, *artifacts)],
+            because=_KEYS,
+        ),
+        Statement(
+            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            [
+                *objects(names.LAKE, *WRITTEN),
+                *objects(names.ARTIFACTS, names.RESULTS_FOLDER, "sagemaker/code"),
+            ],
+            because=_KEYS,
+        ),
+    ]
+
+
+def _glue() -> list[Statement]:
+    databases = names.GLUE_DATABASES
+    catalog = ["catalog", *(f"database/{d}" for d in databases), *(f"table/{d}/*" for d in databases)]
+    return [
+        Statement(
+            ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
+            [arn("glue", f"job/{job}") for job in (names.CURATE, names.DEMAND_FEATURES)],
+        ),
+        Statement(
+            ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
+            [arn("glue", resource) for resource in catalog],
+            because="one Iceberg table a dataset, made at its first publication; the database is the boundary",
+        ),
+    ]
+
+
+def _sagemaker() -> list[Statement]:
+    kinds = ("Training", "Processing", "Transform")
+    verbs = [f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop") for kind in kinds]
+    by_run = "a job's name ends with the run that it belongs to"
+    return [
+        Statement(
+            [*verbs, "sagemaker:AddTags"],
+            [arn("sagemaker", f"{kind.lower()}-job/{names.FORECAST_JOBS}-*") for kind in kinds],
+            because=by_run,
+        ),
+        Statement(
+            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
+            [arn("sagemaker", f"model/{names.FORECAST_JOBS}-*")],
+            because=by_run,
+        ),
+        Statement(
+            [
+                "sagemaker:CreateModelPackage",
+                "sagemaker:DescribeModelPackage",
+                "sagemaker:UpdateModelPackage",
+                "sagemaker:DescribeModelPackageGroup",
+            ],
+            [
+                arn("sagemaker", f"model-package-group/{names.MODEL_GROUP}"),
+                arn("sagemaker", f"model-package/{names.MODEL_GROUP}/*"),
+            ],
+            because="SageMaker numbers the versions of the group",
+        ),
+        Statement(["sagemaker:ListModelPackages"], EVERYTHING),
+        pass_role("sagemaker", names.SAGEMAKER),
+    ]
+
+
+def worker(key_arn: str) -> list[Statement]:
+    tasks = arn("ecs", f"task/{names.CLUSTER}/*")
+    by_ecs = "ECS numbers tasks and revisions; the cluster and the family are the boundary"
+    return [
+        decrypt(key_arn),
+        Statement(["ecs:RunTask"], [arn("ecs", f"task-definition/{names.FLOW_RUN}:*")], because=by_ecs),
+        Statement(["ecs:DescribeTasks", "ecs:StopTask"], [tasks], because=by_ecs),
+        Statement(
+            ["ecs:TagResource"],
+            [tasks],
+            {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+            because=by_ecs,
+        ),
+        Statement(
+            ["ecs:DescribeTaskDefinition"],
+            EVERYTHING,
+            because="DescribeTaskDefinition knows no resource; a definition holds no secret, only their ARNs",
+        ),
+        pass_role("ecs-tasks", names.FLOW_RUN, names.FLOW_RUN_START),
+        Statement(
+            ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"],
+            [arn("sqs", names.TASK_EVENTS)],
+        ),
+        # A run that died before it could speak: the worker brings its last lines to its page.
+        Statement(
+            ["logs:GetLogEvents"],
+            [arn("logs", f"log-group:{names.FLOW_RUN_LOGS}:*")],
+            because="one stream a task",
+        ),
+    ]
+
+
+def start(key_arn: str, *log_groups: str) -> list[Statement]:
+    """What ECS itself needs before a container runs: its image, its log, its secrets."""
+    return [
+        decrypt(key_arn),
+        Statement(IMAGE_LAYERS, [arn("ecr", f"repository/{names.WORKER}")]),
+        registry_login(),
+        Statement(
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [arn("logs", f"log-group:{group}:*") for group in log_groups],
+            because="one stream a task",
+        ),
+        Statement(
+            ["secretsmanager:GetSecretValue"],
+            [
+                arn("secretsmanager", f"secret:{name}-??????")
+                for name in (names.PREFECT_SECRET, names.SERVER_DATABASE_SECRET)
+            ],
+        ),
+    ]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Templates
+
+NAME = "highwater-access"
+# Actions for which AWS knows no resource.
+NO_RESOURCE = {
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "ecs:DescribeTaskDefinition",
+    "sagemaker:ListModelPackages",
+    "sns:ListTopics",
+}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _statements(prod: Templates) -> list[dict[str, Any]]:
+    return [
+        statement
+        for template in prod.values()
+        for policy in template.properties("AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def _of(prod: Templates, role: str) -> list[dict[str, Any]]:
+    template = prod[NAME].content["Resources"]
+    (logical,) = [
+        name
+        for name, resource in template.items()
+        if resource["Type"] == "AWS::IAM::Role" and resource["Properties"].get("RoleName") == role
+    ]
+    return [
+        statement
+        for policy in prod[NAME].properties("AWS::IAM::Policy")
+        if {"Ref": logical} in policy["Roles"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def _actions(statements: list[dict[str, Any]]) -> set[str]:
+    return {action for statement in statements for action in _listed(statement["Action"])}
+
+
+def test_no_role_may_do_everything_of_a_service(prod: Templates) -> None:
+    assert not [action for action in _actions(_statements(prod)) if "*" in action]
+
+
+def test_a_star_stands_alone_only_where_aws_knows_no_resource(prod: Templates) -> None:
+    alone = [s for s in _statements(prod) if "*" in _listed(s["Resource"])]
+    assert _actions(alone) == NO_RESOURCE
+
+
+def test_no_managed_policy_is_attached(prod: Templates) -> None:
+    roles = [role for template in prod.values() for role in template.properties("AWS::IAM::Role")]
+    assert len(roles) >= 8
+    assert not [role for role in roles if role.get("ManagedPolicyArns")]
+
+
+def test_a_role_is_passed_to_one_service_only(prod: Templates) -> None:
+    passed = [s for s in _statements(prod) if "iam:PassRole" in _listed(s["Action"])]
+    services = [s["Condition"]["StringEquals"]["iam:PassedToService"] for s in passed]
+    assert sorted(services) == ["ecs-tasks.amazonaws.com", "sagemaker.amazonaws.com"]
+
+
+@pytest.mark.parametrize("role", ["highwater-glue", "highwater-flow-run", "highwater-worker"])
+def test_only_this_account_can_have_a_service_act_as_our_role(prod: Templates, role: str) -> None:
+    trust = prod[NAME].one("AWS::IAM::Role", RoleName=role)["AssumeRolePolicyDocument"]["Statement"]
+    assert [s["Condition"] for s in trust] == [
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    ]
+
+
+def test_a_flow_run_writes_no_raw_file_and_deletes_nothing(prod: Templates) -> None:
+    statements = _of(prod, "highwater-flow-run")
+    assert not [action for action in _actions(statements) if "Delete" in action]
+    written = str([s["Resource"] for s in statements if "s3:PutObject" in _listed(s["Action"])])
+    assert "/curated/*" in written
+    assert "/raw/*" not in written
+
+
+def test_the_worker_starts_flow_runs_and_reads_no_data(prod: Templates) -> None:
+    actions = _actions(_of(prod, "highwater-worker"))
+    assert "ecs:RunTask" in actions
+    assert not [a for a in actions if a.startswith(("s3:", "glue:", "secretsmanager:", "ecs:Register"))]
+
+
+def test_snowflake_reads_what_was_published(prod: Templates) -> None:
+    statements = _of(prod, "highwater-snowflake")
+    assert _actions(statements) == {
+        "kms:Decrypt", "s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"
+    }  # fmt: skip
+    read = str([s["Resource"] for s in statements if "s3:GetObject" in _listed(s["Action"])])
+    assert "/curated/*" in read
+    assert "/quarantine/*" not in read
+    assert "/raw/*" not in read
+
+
+def test_a_deployment_comes_from_the_production_environment_of_one_repository(prod: Templates) -> None:
+    role = prod[NAME].one("AWS::IAM::Role", RoleName="highwater-deploy")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    claims = trust["Condition"]["StringEquals"]
+    assert claims["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+    assert claims["token.actions.githubusercontent.com:sub"] == {
+        "Fn::Join": ["", ["repo:", {"Ref": "GitHubRepository"}, ":environment:production"]]
+    }
+    assert prod[NAME].content["Parameters"]["GitHubRepository"]["Default"] == ""

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Templates
+
+NAME = "highwater-lake"
+
+
+def _text(value: Any) -> str:
+    """A name that holds the account and the region, with nothing in their place."""
+    return value if isinstance(value, str) else "".join(p for p in value["Fn::Join"][1] if isinstance(p, str))
+
+
+def _bucket(prod: Templates, name: str) -> dict[str, Any]:
+    (found,) = [
+        p for p in prod[NAME].properties("AWS::S3::Bucket") if _text(p["BucketName"]).rstrip("-") == name
+    ]
+    return found
+
+
+@pytest.mark.parametrize("name", ["highwater-lake", "highwater-artifacts", "highwater-access-logs"])
+def test_no_bucket_is_public_and_each_keeps_versions(prod: Templates, name: str) -> None:
+    bucket = _bucket(prod, name)
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+@pytest.mark.parametrize("name", ["highwater-lake", "highwater-artifacts"])
+def test_data_is_encrypted_with_our_key_and_its_readers_are_logged(prod: Templates, name: str) -> None:
+    bucket = _bucket(prod, name)
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert rule["BucketKeyEnabled"] is True
+    assert bucket["LoggingConfiguration"]["LogFilePrefix"] == f"{name}/"
+
+
+def test_every_bucket_refuses_plain_http_and_old_tls(prod: Templates) -> None:
+    policies = prod[NAME].properties("AWS::S3::BucketPolicy")
+    assert len(policies) == 3
+    for policy in policies:
+        denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert {"Bool": {"aws:SecureTransport": "false"}} in [s["Condition"] for s in denied]
+        assert {"NumericLessThan": {"s3:TlsVersion": 1.2}} in [s["Condition"] for s in denied]
+
+
+def test_raw_files_grow_cold_and_are_never_deleted(prod: Templates) -> None:
+    rules = {r["Id"]: r for r in _bucket(prod, "highwater-lake")["LifecycleConfiguration"]["Rules"]}
+    assert [(t["StorageClass"], t["TransitionInDays"]) for t in rules["raw"]["Transitions"]] == [
+        ("STANDARD_IA", 30),
+        ("GLACIER_IR", 90),
+    ]
+    assert rules["raw"]["Prefix"] == "raw/"
+    assert rules["quarantine"]["Prefix"] == "quarantine/"
+    assert all("ExpirationInDays" not in rule for rule in rules.values())
+    assert rules["history"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
+
+
+def test_deliveries_are_told_to_eventbridge(prod: Templates) -> None:
+    notifications = _bucket(prod, "highwater-lake")["NotificationConfiguration"]
+    assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+@pytest.mark.parametrize("name", ["highwater-ledger", "highwater-watermarks"])
+def test_tables_can_be_brought_back_and_forget_by_themselves(prod: Templates, name: str) -> None:
+    table = prod[NAME].one("AWS::DynamoDB::Table", TableName=name)
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["SSESpecification"]["SSEType"] == "KMS"
+    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+
+
+def test_the_key_rotates_and_outlives_the_stack(prod: Templates) -> None:
+    (key,) = prod[NAME].all("AWS::KMS::Key")
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["DeletionPolicy"] == "Retain"
+
+
+def test_what_is_kept_outlives_the_stack(prod: Templates) -> None:
+    for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"):
+        assert {resource["DeletionPolicy"] for resource in prod[NAME].all(kind)} == {"Retain"}
+
+
+def test_no_template_holds_a_secret(prod: Templates) -> None:
+    for secret in prod[NAME].properties("AWS::SecretsManager::Secret"):
+        assert "SecretString" not in secret
+        assert "KmsKeyId" in secret
+
+
+def test_who_touched_an_object_is_on_record(prod: Templates) -> None:
+    (trail,) = prod[NAME].properties("AWS::CloudTrail::Trail")
+    (selector,) = trail["EventSelectors"]
+    assert selector["ReadWriteType"] == "All"
+    assert selector["DataResources"][0]["Type"] == "AWS::S3::Object"
+    assert trail["EnableLogFileValidation"] is True
+    assert "KMSKeyId" in trail

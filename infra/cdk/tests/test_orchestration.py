@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.conftest import Templates
+
+NAME = "highwater-orchestration"
+
+
+def _task(templates: Templates, family: str) -> dict[str, Any]:
+    return templates[NAME].one("AWS::ECS::TaskDefinition", Family=family)
+
+
+def test_nothing_is_started_before_there_is_an_image(prod: Templates) -> None:
+    service = prod[NAME].one("AWS::ECS::Service", ServiceName="highwater-worker")
+    assert service["DesiredCount"] == {"Fn::If": ["ImageIsNamed", 1, 0]}
+    scaling = prod[NAME].one("AWS::ApplicationAutoScaling::ScalableTarget")
+    assert scaling["MinCapacity"] == {"Fn::If": ["ImageIsNamed", 1, 0]}
+    assert scaling["MaxCapacity"] == 3
+
+
+def test_a_bad_release_is_rolled_back(prod: Templates) -> None:
+    deployment = prod[NAME].one("AWS::ECS::Service")["DeploymentConfiguration"]
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+    assert deployment["MinimumHealthyPercent"] == 100
+
+
+def test_the_worker_is_asked_for_its_health(prod: Templates) -> None:
+    (container,) = _task(prod, "highwater-worker")["ContainerDefinitions"]
+    assert container["HealthCheck"]["Command"] == ["CMD", "python", "-m", "deployments.health"]
+
+
+def test_tasks_have_no_public_address(prod: Templates) -> None:
+    service = prod[NAME].one("AWS::ECS::Service")
+    assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
+
+
+def test_secrets_are_named_not_held(prod: Templates, private: Templates) -> None:
+    for family in ("highwater-worker", "highwater-flow-run"):
+        (container,) = _task(prod, family)["ContainerDefinitions"]
+        assert {secret["Name"] for secret in container["Secrets"]} == {"PREFECT_API_URL", "PREFECT_API_KEY"}
+        assert not [v["Name"] for v in container["Environment"] if "KEY" in v["Name"] or "AUTH" in v["Name"]]
+        (container,) = _task(private, family)["ContainerDefinitions"]
+        assert {secret["Name"] for secret in container["Secrets"]} == {
+            "PREFECT_API_URL",
+            "PREFECT_API_AUTH_STRING",
+        }
+
+
+def test_a_task_that_ends_is_told_to_the_worker(prod: Templates) -> None:
+    rule = prod[NAME].one("AWS::Events::Rule", Name="highwater-ecs-task-changes")
+    assert rule["EventPattern"]["detail-type"] == ["ECS Task State Change"]
+    (target,) = rule["Targets"]
+    assert set(target) >= {"Arn", "DeadLetterConfig"}
+    queue = prod[NAME].one("AWS::SQS::Queue", QueueName="highwater-ecs-events")
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 3
+    assert "KmsMasterKeyId" in queue
+
+
+def test_an_image_that_was_released_stays_what_it_was(prod: Templates) -> None:
+    repository = prod[NAME].one("AWS::ECR::Repository", RepositoryName="highwater-worker")
+    assert repository["ImageTagMutability"] == "IMMUTABLE"
+    assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
