@@ -2,18 +2,21 @@
 
 preflight ─► curate (Spark) ─► quarantine ─► audit ─► publish (Iceberg) ─► load (Snowflake) ─► marts ─► notify
              sales │ the rest                  └─ a failed figure stops here: nothing of the run is visible
+
+On Mondays the demand forecast follows, as a run of its own within this one.
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
 from flows.business_day import business_today, scheduled_today
 from flows.cpg_run import finish, marts, preflight, process
+from flows.demand_forecast import demand_forecast
 from flows.endings import ended_badly, stop_external_jobs
 from flows.run import Run, guarded
 from tasks.errors import DataError, HighwaterError
@@ -22,6 +25,8 @@ from tasks.settings import settings
 from tasks.sources import ALL_SOURCES, Source, datasets_of
 
 _HOURS = 3600
+_SUNDAY = 7
+WhenToForecast = Literal["on_mondays", "always", "never"]
 
 
 def run_date_or_yesterday(run_date: date | None) -> date:
@@ -31,6 +36,12 @@ def run_date_or_yesterday(run_date: date | None) -> date:
     if chosen > today:
         raise DataError(f"run_date {chosen} is in the future: today is {today} in {settings().time_zone}.")
     return chosen
+
+
+def is_forecast_due(forecast: WhenToForecast, day: date, sources: list[Source]) -> bool:
+    """A run without sales brings nothing that a forecast could use."""
+    on_monday = forecast == "on_mondays" and day.isoweekday() == _SUNDAY and "sales" in sources
+    return forecast == "always" or on_monday
 
 
 def _run_name() -> str:
@@ -50,6 +61,7 @@ def cpg_daily(
     run_date: date | None = None,
     sources: list[Source] = list(ALL_SOURCES),  # noqa: B006 - Prefect shows it in the form, nobody changes it
     quality: Quality = Quality(),  # noqa: B008
+    forecast: WhenToForecast = "on_mondays",
 ) -> dict[str, Any] | State[Any]:
     """Clean, audit, publish and load one day of CPG data, and bring the marts up to date.
 
@@ -59,6 +71,8 @@ def cpg_daily(
         run_date: The business day to process. Leave empty for yesterday in Asia/Kolkata.
         sources: Which sources to process. A missing delivery of any of them fails the run before anything is touched.
         quality: The audit's limits. One figure past its limit, and nothing of the run is published.
+        forecast: Whether the demand forecast follows. On Mondays: when the day processed is a Sunday, so that its week
+            is complete. A forecast that its gate refuses fails by itself; the day stays done.
     """
     try:
         day = run_date_or_yesterday(run_date)
@@ -68,6 +82,9 @@ def cpg_daily(
             curated = process(run, slices, quality)
             headlines = marts(run)
             finish(run, curated, headlines)
-            return headlines
+        if is_forecast_due(forecast, day, sources):
+            forecasting = demand_forecast(as_of=day + timedelta(days=1), return_state=True)
+            headlines["forecast"] = forecasting.name
+        return headlines
     except HighwaterError as error:
         return ended_badly(error)

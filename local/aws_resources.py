@@ -16,6 +16,7 @@ from local.settings import REPOSITORY, LocalSettings
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 GLUE_PACKAGES = ("contracts", "jobs")
@@ -47,6 +48,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
     _put_secret(aws.client("secretsmanager", endpoint_url=url), snowflake_secret)
     _create_tables(aws, url)
     _create_topics(aws, url)
+    _create_model_package_groups(aws.client("sagemaker", endpoint_url=url))
 
 
 def _create_bucket(s3: S3Client, bucket: resources.Bucket) -> None:
@@ -79,6 +81,18 @@ def _create_topics(aws: boto3.Session, url: str) -> None:
         queue_url = sqs.create_queue(QueueName=queue.name)["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
         sns.subscribe(TopicArn=arns[queue.topic], Protocol="sqs", Endpoint=attributes["QueueArn"])
+
+
+def _create_model_package_groups(sagemaker: SageMakerClient) -> None:
+    known = {
+        group["ModelPackageGroupName"]
+        for group in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
+    }
+    for group in resources.MODEL_PACKAGE_GROUPS:
+        if group.name not in known:
+            sagemaker.create_model_package_group(
+                ModelPackageGroupName=group.name, ModelPackageGroupDescription=group.description
+            )
 
 
 def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 REGION: Final = "ap-south-1"
@@ -57,6 +57,12 @@ class GlueJob:
     @property
     def role(self) -> str:
         return f"arn:aws:iam::{ACCOUNT_ID}:role/{self.name}"
+
+
+@dataclass(frozen=True)
+class ModelPackageGroup:
+    name: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,16 @@ CURATE = GlueJob(
     timeout_minutes=120,
     max_concurrent_runs=4,
 )
+ML = GlueDatabase("ml", f"s3://{LAKE.name}/ml")
+DEMAND_FEATURES = replace(
+    CURATE, name="highwater-demand-features", script=f"s3://{ARTIFACTS.name}/glue/demand_features.py"
+)
+DEMAND_FORECAST = ModelPackageGroup(
+    "highwater-demand-forecast",
+    "Weekly demand per SKU and region; a version for each training that passed the gate",
+)
+SAGEMAKER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/highwater-sagemaker"
+XGBOOST_IMAGE = f"720646828776.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
 SNOWFLAKE_SECRET = SnowflakeSecret(
     name="highwater/snowflake",
     account="highwater-local",
@@ -137,5 +153,6 @@ BUCKETS = (LAKE, ARTIFACTS)
 TABLES = (LEDGER,)
 TOPICS = (ALERTS,)
 QUEUES = (ALERTS_SEEN,)
-GLUE_DATABASES = (CURATED, QUARANTINE)
-GLUE_JOBS = (CURATE,)
+GLUE_DATABASES = (CURATED, QUARANTINE, ML)
+GLUE_JOBS = (CURATE, DEMAND_FEATURES)
+MODEL_PACKAGE_GROUPS = (DEMAND_FORECAST,)

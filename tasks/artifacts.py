@@ -1,22 +1,30 @@
-"""What a person finds on a run's page: the audit's figures, the reconciliation, the marts' headlines, the progress."""
+"""What a person finds on a run's page: the audit's and the gate's figures, sums, headlines, the plot, the progress."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from prefect.artifacts import (
+    create_image_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
 
+from tasks import aws
 from tasks.curation import Curated
+from tasks.errors import aws_failures
+from tasks.events import log
+from tasks.model_gate import Evaluation, Verdict
+from tasks.monitoring import DriftRecord
 from tasks.quality import Finding
 
 _ROWS_MOST = 500
+_PLOT_BYTES_MOST = 1_000_000
 
 
 def quality_table(findings: Iterable[Finding], run_date: date) -> None:
@@ -68,6 +76,76 @@ def headlines_table(headlines: Mapping[str, Any], run_date: date) -> None:
         key="mart-headlines",
         description=f"Marts after {run_date}",
         table=[{"figure": name, "value": str(value)} for name, value in headlines.items()],
+    )
+
+
+def gate_table(
+    verdicts: Iterable[Verdict], evaluation: Evaluation, as_of: date, approved: str | None
+) -> None:
+    verdicts = list(verdicts)
+    failed = sum(not verdict.passed for verdict in verdicts)
+    rules = [
+        {
+            "figure": verdict.figure,
+            "value": _rounded(verdict.value),
+            "limit": _rounded(verdict.limit),
+            "verdict": "ok" if verdict.passed else "FAILED",
+        }
+        for verdict in verdicts
+    ]
+    methods = {"model": evaluation.model, **evaluation.naive}
+    figures = [
+        {
+            "figure": f"{figure} of {name}",
+            "value": _rounded(getattr(scores, figure)),
+            "limit": "",
+            "verdict": "",
+        }
+        for figure in ("wmape", "bias", "coverage80", "pinball")
+        for name, scores in methods.items()
+    ]
+    create_table_artifact(
+        key="model-gate",
+        description=f"Gate of the model as of {as_of}: {failed} of {len(verdicts)} rules missed; backtest of "
+        f"{evaluation.rows} rows; compared with {approved or 'no approved model: there is none yet'}",
+        table=rules + figures,
+    )
+
+
+def _rounded(value: float | None) -> float | str:
+    return "unknown" if value is None else round(value, 4)
+
+
+def forecast_plot(address: str, as_of: date) -> None:
+    """The picture itself, because a browser could not read the bucket; a huge one is left where it is."""
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading {address}"):
+        picture = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    if len(picture) > _PLOT_BYTES_MOST:
+        log("the plot is too large for the run's page", plot=address, bytes=len(picture))
+        return
+    create_image_artifact(
+        key="forecast-plot",
+        description=f"Forecast as of {as_of} ({address})",
+        image_url=f"data:image/png;base64,{base64.b64encode(picture).decode()}",
+    )
+
+
+def drift_table(records: Iterable[DriftRecord], as_of: date) -> None:
+    ordered = sorted(records, key=lambda record: (not record.drifted, -(record.value or 0.0)))
+    create_table_artifact(
+        key="model-drift",
+        description=f"Drift on {as_of}: {sum(r.drifted for r in ordered)} of {len(ordered)} figures past their limit",
+        table=[
+            {
+                "figure": f"{record.metric} {record.feature}".strip(),
+                "value": _rounded(record.value),
+                "limit": record.threshold,
+                "rows": record.rows_compared,
+                "verdict": "DRIFTED" if record.drifted else "ok",
+            }
+            for record in ordered
+        ],
     )
 
 

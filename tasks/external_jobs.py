@@ -10,15 +10,21 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from tasks import glue, ledger
+from tasks import glue, ledger, sagemaker
 from tasks.errors import SystemFault
 from tasks.events import log
 from tasks.job_service import Request, Service
 from tasks.ledger import Entry, LeaseLost
 
-_POLL_FIRST, _POLL_MOST = 0.5, 15.0
+# A job's end is noticed within a quarter of the time that it took, and within 15 seconds.
+_POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 0.5, 15.0, 1.25
 
-SERVICES: dict[str, Service] = {glue.KIND: glue.GlueJobs()}
+SERVICES: dict[str, Service] = {
+    glue.KIND: glue.GlueJobs(),
+    sagemaker.TRAINING: sagemaker.SageMakerJobs("training"),
+    sagemaker.PROCESSING: sagemaker.SageMakerJobs("processing"),
+    sagemaker.TRANSFORM: sagemaker.SageMakerJobs("transform"),
+}
 
 
 def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owner: str) -> Entry:
@@ -54,7 +60,7 @@ def _hold(kind: str, name: str, work: str, owner: str) -> Entry:
             log("another run does this work, waiting for it", job=name, work=work)
             told = True
         time.sleep(pause)
-        pause = min(pause * 1.5, _POLL_MOST, ledger.heartbeat_seconds())
+        pause = min(pause * _POLL_GROWTH, _POLL_MOST, ledger.heartbeat_seconds())
 
 
 def _taken_up(entry: Entry) -> Entry | None:
@@ -97,7 +103,7 @@ def _wait(entry: Entry) -> Entry:
     service = SERVICES[entry.kind]
     while (seen := service.look(entry)).status == "RUNNING":
         time.sleep(min(pause, ledger.heartbeat_seconds()))
-        pause = min(pause * 1.5, _POLL_MOST)
+        pause = min(pause * _POLL_GROWTH, _POLL_MOST)
         if entry.seconds_left <= ledger.heartbeat_seconds() * (ledger.HEARTBEATS_A_LEASE - 1):
             entry = ledger.renew(entry)
     closed = replace(entry, status=seen.status)

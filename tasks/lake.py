@@ -25,7 +25,7 @@ from pyiceberg.table.name_mapping import create_mapping_from_schema
 from pyiceberg.table.snapshots import Snapshot
 
 from tasks import aws
-from tasks.errors import Outrun, TransientError
+from tasks.errors import Outrun, SystemFault, TransientError
 from tasks.events import log
 
 CURATED, QUARANTINE = "curated", "quarantine"
@@ -92,6 +92,22 @@ def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:
     if table is None or table.current_snapshot() is None:
         return []
     return [task.file for task in (table.scan(row_filter=where) if where else table.scan()).plan_files()]
+
+
+def files_of(namespace: str, dataset: str, snapshot: int | None) -> list[str]:
+    """The files of one snapshot of a table; none where there is no snapshot."""
+    table = load(namespace, dataset) if snapshot is not None else None
+    if table is None:
+        return []
+    return sorted(task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files())
+
+
+def parquet_files(folder: str) -> list[str]:
+    """The addresses of the Parquet files below a folder of S3."""
+    bucket, prefix = aws.split(folder)
+    pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
+    return sorted(f"s3://{bucket}/{key}" for key in keys if key.endswith(".parquet"))
 
 
 def snapshot_id(table: Table | None) -> int | None:
@@ -219,6 +235,20 @@ def replace_raw_dates(dataset: str, location: str, commit: Commit) -> Table | No
                 f"written there ({error}). Run it again."
             ) from error
     return table
+
+
+def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_of: date) -> int | None:
+    """Make the rows of one as-of day exactly the commit's files; returns the snapshot that holds them."""
+    if not commit.added:
+        raise SystemFault(
+            f"{namespace}.{name}: work {commit.work} of run {commit.run_id} has no file to publish."
+        )
+    table = load(namespace, name) or _create(namespace, name, location, commit.added[0])
+    _complete(table, partition="as_of")
+    stale = live_files(table, f"as_of = '{as_of.isoformat()}'")
+    if {file.file_path for file in stale} != set(commit.added):
+        _commit(table, commit, stale)
+    return snapshot_id(table)
 
 
 def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:

@@ -104,7 +104,6 @@ def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: st
             ModelPackageArn=model.arn,
             ModelApprovalStatus=status,
             ApprovalDescription=why[:1024],
-            CustomerMetadataProperties=dict(model.metadata),  # what is left out is wiped by the local cloud
         )
     return _describe(model.arn)
 

@@ -63,7 +63,20 @@ class QualityRecord:
     passed: bool
 
 
-Record = RunRecord | DatasetRecord | QualityRecord
+@dataclass(frozen=True)
+class DriftRecord:
+    run_id: str
+    check_date: date
+    model_version: str
+    metric: str
+    feature: str
+    value: float | None
+    threshold: float
+    drifted: bool
+    rows_compared: int
+
+
+Record = RunRecord | DatasetRecord | QualityRecord | DriftRecord
 
 
 @dataclass(frozen=True)
@@ -88,8 +101,10 @@ _TABLES: Mapping[type[Record], _Table] = {
     ),
     DatasetRecord: _Table("MONITORING.RUN_DATASETS", ("run_id", "run_date", "dataset")),
     QualityRecord: _Table("MONITORING.DQ_RESULTS", ("run_id", "run_date", "dataset", "metric")),
+    DriftRecord: _Table("MONITORING.MODEL_DRIFT", ("run_id", "metric", "feature")),
 }
 _TYPES = {"run_date": "DATE", "started_at": "TIMESTAMP_NTZ", "ended_at": "TIMESTAMP_NTZ", "passed": "BOOLEAN"}
+_TYPES |= {"check_date": "DATE", "drifted": "BOOLEAN", "rows_compared": "BIGINT"}
 _TYPES |= dict.fromkeys(("value", "threshold"), "DOUBLE")
 _TYPES |= dict.fromkeys(("rows_raw", "rows_published", "rows_superseded", "rows_quarantined"), "BIGINT")
 
@@ -104,6 +119,10 @@ def record_datasets(connection: SnowflakeConnection, records: Sequence[DatasetRe
 
 
 def record_quality(connection: SnowflakeConnection, records: Sequence[QualityRecord]) -> None:
+    _merge(connection, records)
+
+
+def record_drift(connection: SnowflakeConnection, records: Sequence[DriftRecord]) -> None:
     _merge(connection, records)
 
 

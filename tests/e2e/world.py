@@ -62,7 +62,7 @@ class World:
             .Bucket("highwater-lake")
         )
         bucket.objects.all().delete()
-        for namespace in (lake.CURATED, lake.QUARANTINE):
+        for namespace in (lake.CURATED, lake.QUARANTINE, "ml"):
             for _, name in lake.catalog().list_tables(namespace):
                 lake.catalog().drop_table((namespace, name))
         for item in aws.dynamodb().scan(TableName="highwater-ledger")["Items"]:
@@ -74,7 +74,9 @@ class World:
     # --- runs
 
     def daily(self, day: date, sources: Sequence[str] = ("sales",), quality: Quality = OPEN) -> State[Any]:
-        return cpg_daily(run_date=day, sources=list(sources), quality=quality, return_state=True)  # type: ignore[arg-type]
+        return cpg_daily(  # type: ignore[call-overload,no-any-return]
+            run_date=day, sources=list(sources), quality=quality, forecast="never", return_state=True
+        )
 
     def backfill(
         self, first: date, last: date, sources: Sequence[str] = ("sales",), days: int = 366
@@ -95,7 +97,8 @@ class World:
             from datetime import date
             from flows.cpg_daily import cpg_daily
             from tests.e2e.world import OPEN
-            cpg_daily(run_date=date.fromisoformat("{day}"), sources={list(sources)!r}, quality=OPEN)
+            cpg_daily(run_date=date.fromisoformat("{day}"), sources={list(sources)!r}, quality=OPEN,
+                      forecast="never")
             """
         )
         done = subprocess.run(

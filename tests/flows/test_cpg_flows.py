@@ -18,8 +18,10 @@ from prefect.utilities.callables import parameter_schema
 from flows import business_day
 from flows import cpg_daily as daily
 from flows.cpg_backfill import chunks, cpg_backfill
-from flows.cpg_daily import cpg_daily, run_date_or_yesterday
+from flows.cpg_daily import cpg_daily, is_forecast_due, run_date_or_yesterday
 from flows.cpg_run import groups
+from flows.demand_forecast import demand_forecast
+from flows.model_drift import model_drift
 from tasks.errors import DataError
 from tasks.landing import Slice
 
@@ -73,9 +75,30 @@ def properties(flow: Any) -> dict[str, Any]:
     return parameter_schema(flow).model_dump()["properties"]
 
 
-@pytest.mark.parametrize("flow", [cpg_daily, cpg_backfill])
+@pytest.mark.parametrize("flow", [cpg_daily, cpg_backfill, demand_forecast, model_drift])
 def test_every_field_of_the_form_explains_itself(flow: Any) -> None:
-    assert all(field.get("description") for field in properties(flow).values())
+    panels = parameter_schema(flow).model_dump()["definitions"]
+    for field in properties(
+        flow
+    ).values():  # Prefect loses the text of a field named "register"; its panel has one
+        panel = panels.get(field.get("$ref", "").rpartition("/")[2], {})
+        assert field.get("description") or panel.get("description")
+    for panel in panels.values():
+        assert all(field.get("description") for field in panel.get("properties", {}).values())
+
+
+@pytest.mark.parametrize(
+    ("forecast", "day", "sources", "due"),
+    [
+        ("on_mondays", date(2025, 1, 5), ["sales", "market"], True),  # Sunday's data, on Monday
+        ("on_mondays", date(2025, 1, 6), ["sales"], False),
+        ("on_mondays", date(2025, 1, 5), ["market"], False),
+        ("always", date(2025, 1, 7), ["market"], True),
+        ("never", date(2025, 1, 5), ["sales"], False),
+    ],
+)
+def test_the_forecast_follows_when_asked(forecast: Any, day: date, sources: list[Any], due: bool) -> None:
+    assert is_forecast_due(forecast, day, sources) == due
 
 
 def test_form_offers_the_sources_by_name() -> None:

@@ -9,7 +9,7 @@ def test_names_are_the_agreed_ones() -> None:
     assert [bucket.name for bucket in resources.BUCKETS] == ["highwater-lake", "highwater-artifacts"]
     assert [(table.name, table.hash_key) for table in resources.TABLES] == [("highwater-ledger", "id")]
     assert [topic.name for topic in resources.TOPICS] == ["highwater-alerts"]
-    assert [database.name for database in resources.GLUE_DATABASES] == ["curated", "quarantine"]
+    assert [database.name for database in resources.GLUE_DATABASES] == ["curated", "quarantine", "ml"]
     assert resources.CURATED.location == "s3://highwater-lake/curated"
     assert resources.SNOWFLAKE_SECRET.name == "highwater/snowflake"
     assert resources.WAREHOUSE.schemas == ("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING")
@@ -18,8 +18,14 @@ def test_names_are_the_agreed_ones() -> None:
     ]
 
 
+def test_the_forecasts_resources_are_the_agreed_ones() -> None:
+    assert resources.DEMAND_FEATURES.name == "highwater-demand-features"
+    assert resources.DEMAND_FEATURES.script == "s3://highwater-artifacts/glue/demand_features.py"
+    assert [group.name for group in resources.MODEL_PACKAGE_GROUPS] == ["highwater-demand-forecast"]
+
+
 def test_the_glue_job_is_the_agreed_one() -> None:
-    (job,) = resources.GLUE_JOBS
+    job = resources.CURATE
 
     assert job.name == "highwater-curate"
     assert job.script == "s3://highwater-artifacts/glue/curate.py"

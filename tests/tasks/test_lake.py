@@ -14,7 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tasks import aws, lake
-from tasks.errors import Outrun
+from tasks.errors import Outrun, SystemFault
 from tasks.lake import Commit
 from tests.tasks.conftest import CLIENTS
 
@@ -178,3 +178,32 @@ def test_a_publication_at_the_same_moment_is_noticed(
     with pytest.raises(Outrun, match="run run-w2 computed from snapshot"):
         publish(commit("w2", (slow,), (first,) if rewrites else ()), base)
     assert rows() == [{"order_id": "a", "net": None}, {"order_id": "b", "net": 2}]
+
+
+def features(as_of: date, name: str, *units: int) -> str:
+    days = pa.array([as_of] * len(units), pa.date32())
+    return put(f"ml/demand_features/data/{name}.parquet", as_of=days, units=list(units))
+
+
+def test_features_of_a_day_replace_its_own_and_leave_other_days(empty_lake: None) -> None:
+    aws.glue().create_database(DatabaseInput={"Name": "ml"})
+    place = "s3://highwater-lake/ml/demand_features"
+
+    def publish(as_of: date, *files: str) -> int | None:
+        commit = Commit("w" + files[0][-12], "run-1", (), "1.0.0", added=files)
+        return lake.replace_as_of("ml", "demand_features", place, commit, as_of)
+
+    def rows() -> list[tuple[date, int]]:
+        table = lake.load("ml", "demand_features")
+        assert table
+        return sorted((row["as_of"], row["units"]) for row in table.scan().to_arrow().to_pylist())
+
+    first = publish(DAY, features(DAY, "a", 1, 2), features(DAY, "b", 3))
+    assert publish(DAY, features(DAY, "a", 1, 2), features(DAY, "b", 3)) == first
+    publish(NEXT, features(NEXT, "c", 4))
+    assert rows() == [(DAY, 1), (DAY, 2), (DAY, 3), (NEXT, 4)]
+    publish(DAY, features(DAY, "d", 9))
+    assert rows() == [(DAY, 9), (NEXT, 4)]
+    assert lake.files_of("ml", "demand_features", first) == [f"{place}/data/{n}.parquet" for n in "ab"]
+    with pytest.raises(SystemFault, match="no file to publish"):
+        lake.replace_as_of("ml", "demand_features", place, Commit("w", "r", (), "1"), DAY)

@@ -1,0 +1,316 @@
+"""The demand forecast: weekly units per SKU and region, with an interval, for every week of the horizon.
+
+pin ─► features (Spark) ─► publish ─┬► train    ─┬► gate ─► register ─► predict ─► contract ─► load ─► accuracy
+       of named snapshots  (Iceberg)└► evaluate ─┘  └─ a rule says no: nothing is registered or published
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from prefect import flow, pause_flow_run, runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.exceptions import FlowPauseTimeout
+from prefect.input import RunInput
+from pydantic import Field
+
+from contracts import predictions as contract
+from flows.business_day import business_today, scheduled_today
+from flows.endings import ended_badly, stop_external_jobs
+from flows.run import Run, guarded, record
+from tasks import (
+    alerts,
+    artifacts,
+    forecast_accuracy,
+    forecast_features,
+    forecast_jobs,
+    model_gate,
+    model_registry,
+    monitoring,
+    predictions,
+)
+from tasks.errors import RETRY, BusinessError, DataError, HighwaterError
+from tasks.forecast_features import Features, Inputs
+from tasks.forecast_jobs import Evaluated, Trained
+from tasks.model_gate import Evaluation, Gate
+from tasks.model_registry import ModelVersion, Registration
+from tasks.monitoring import DatasetRecord
+from tasks.predictions import Predictions
+from tasks.settings import settings
+
+_HOURS = 3600
+# Prefect makes a model of the parameters, and pydantic remarks that models have a class method of this name.
+warnings.filterwarnings("ignore", message='Field name "register" in "Demand_Forecast')
+Horizon = Annotated[int, Field(ge=7, le=182, description="days to forecast, in whole weeks: 90 are 13 weeks")]
+
+
+def as_of_or_today(as_of: date | None) -> date:
+    """The day asked for, or today. Tomorrow is allowed: its forecast uses all of today."""
+    chosen = as_of or scheduled_today()
+    if chosen > business_today() + timedelta(days=1):
+        raise DataError(
+            f"as_of {chosen} is in the future: today is {business_today()}. Choose today or earlier."
+        )
+    return chosen
+
+
+def _run_name() -> str:
+    return f"demand-forecast {runtime.flow_run.parameters.get('as_of') or scheduled_today()}"
+
+
+class Approval(RunInput):
+    """What the run's page asks a person for."""
+
+    decision: Literal["approve", "reject"]
+    why: str = Field(default="", description="kept with the model in the registry")
+
+
+@flow(
+    name="demand-forecast",
+    flow_run_name=_run_name,
+    timeout_seconds=80 * _HOURS,  # a person may take three days; every job has a shorter limit of its own
+    persist_result=True,  # a retry on another machine skips what is done
+    on_cancellation=[stop_external_jobs],
+    on_crashed=[stop_external_jobs],
+)
+def demand_forecast(
+    as_of: date | None = None,
+    horizon_days: Horizon = 90,
+    gate: Gate = Gate(),  # noqa: B008 - Prefect shows it in the form, nobody changes it
+    register: Registration = Registration(),  # noqa: B008
+) -> dict[str, Any] | State[Any]:
+    """Forecast weekly demand per SKU and region, and publish it if the model is good enough.
+
+    Running the same day again is harmless: jobs that are done are not repeated, forecasts are merged.
+
+    Args:
+        as_of: The day on which the forecast is made: nothing dated from it on is used. Leave empty for today.
+        horizon_days: How far to look ahead, in days; weeks are forecast whole.
+        gate: What the model must reach. One rule missed, and nothing is registered or published.
+        register: What happens to a model that passed the gate.
+    """
+    try:
+        day = as_of_or_today(as_of)
+        parameters = {
+            "horizon_days": horizon_days,
+            "gate": gate.model_dump(),
+            "register": register.model_dump(),
+        }
+        run = Run("demand-forecast", day, day, parameters)
+        with guarded(run):
+            features = features_of(run, horizon_days)
+            trained, evaluated = train_and_evaluate(run, features)
+            evaluation = judge(run, gate, evaluated)
+            model = register_model(run, features, trained, evaluated, evaluation, register)
+            model = decided(run, model, register)
+            accepted = predict(run, features, model)
+            loaded = load(run, accepted)
+            accuracy(run)
+            return finish(run, features, model, evaluation, accepted, loaded)
+    except HighwaterError as error:
+        return ended_badly(error)
+
+
+def features_of(run: Run, horizon_days: int) -> Features:
+    """Also the drift check's: it compares the newest features with those that the model was trained on."""
+    inputs = pin(run, horizon_days)
+    features = make_features(inputs, run.run_id, run.owner)
+    check_features(run, features)
+    publish_features(features, run.run_id)
+    return features
+
+
+def train_and_evaluate(run: Run, features: Features) -> tuple[Trained, Evaluated]:
+    """Side by side: the backtest trains models of its own, so neither waits for the other."""
+    training = train.submit(features, run.owner)
+    evaluated = evaluate(features, run.owner)
+    return training.result(), evaluated
+
+
+# What a step does depends on the lake, the ledger and the registry, not on its arguments alone: Prefect must not skip it.
+@task(name="pin snapshots", cache_policy=NO_CACHE, **RETRY)
+def pin(run: Run, horizon_days: int) -> Inputs:
+    with run.session("pin snapshots") as connection:
+        return forecast_features.pin(connection, run.first, horizon_days)
+
+
+@task(name="features", cache_policy=NO_CACHE, **RETRY)
+def make_features(inputs: Inputs, run_id: str, owner: str) -> Features:
+    return forecast_features.build(inputs, run_id, owner)
+
+
+@task(name="check features", cache_policy=NO_CACHE, **RETRY)
+def check_features(run: Run, features: Features) -> None:
+    with run.session("check features") as connection:
+        forecast_features.check(connection, features)
+
+
+@task(name="publish features", cache_policy=NO_CACHE, **RETRY)
+def publish_features(features: Features, run_id: str) -> int | None:
+    return forecast_features.publish(features, run_id)
+
+
+@task(name="train", cache_policy=NO_CACHE, **RETRY)
+def train(features: Features, owner: str) -> Trained:
+    return forecast_jobs.train(features, owner)
+
+
+@task(name="evaluate", cache_policy=NO_CACHE, **RETRY)
+def evaluate(features: Features, owner: str) -> Evaluated:
+    return forecast_jobs.evaluate(features, owner)
+
+
+@task(name="gate", cache_policy=NO_CACHE, **RETRY)
+def judge(run: Run, gate: Gate, evaluated: Evaluated) -> Evaluation:
+    """The figures and the plot are on the run's page before the gate says no."""
+    evaluation = model_gate.read_evaluation(evaluated.report)
+    now = model_registry.newest("Approved")
+    verdicts = model_gate.judge(gate, evaluation, now.figure("relative_wmape") if now else None)
+    artifacts.gate_table(verdicts, evaluation, run.first, now.name if now else None)
+    artifacts.forecast_plot(evaluated.plot, run.first)
+    model_gate.require(verdicts, run.label)
+    return evaluation
+
+
+@task(name="register", cache_policy=NO_CACHE, **RETRY)
+def register_model(
+    run: Run,
+    features: Features,
+    trained: Trained,
+    evaluated: Evaluated,
+    evaluation: Evaluation,
+    registration: Registration,
+) -> ModelVersion:
+    figures = {**asdict(evaluation.model), "relative_wmape": evaluation.relative_wmape}
+    naive = {f"{name}_wmape": scores.wmape for name, scores in evaluation.naive.items()}
+    metadata = {
+        "as_of": run.label,
+        "horizon_weeks": str(features.inputs.horizon_weeks),
+        "run_id": run.run_id,
+        "code_version": trained.code_version,
+        "release": settings().code_version,
+        "contract_version": contract.VERSION,
+        "image": settings().xgboost_image,
+        "training_job": trained.job,
+        **{name: f"{value:.6g}" for name, value in {**figures, **naive}.items() if value is not None},
+        **{f"snapshot.{name}": str(snapshot) for name, snapshot in features.inputs.snapshots.items()},
+    }
+    status: model_registry.Status = "Approved" if registration.auto_approve else "PendingManualApproval"
+    return model_registry.register(
+        f"{features.inputs.key}{trained.code_version[:8]}",
+        trained.model_data,
+        settings().xgboost_image,
+        evaluated.report,
+        metadata,
+        status,
+    )
+
+
+def decided(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
+    """Nobody is asked who has decided already, in the registry or in an earlier run of the same forecast."""
+    if model.status == "PendingManualApproval" and registration.auto_approve:
+        model = decide(model, "approve", "auto_approve of the run")
+    elif model.status == "PendingManualApproval" and registration.wait_for_approval:
+        model = asked(run, model, registration)
+    if model.status == "Rejected":
+        raise BusinessError(f"model {model.name} was rejected; its predictions were not published.")
+    return model
+
+
+def asked(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
+    alerts.send("INFO", f"model {model.name} waits for approval on the page of this run", run.facts())
+    try:
+        answer = pause_flow_run(
+            wait_for_input=Approval.with_initial_data(
+                description=f"Model {model.name} passed the gate. The figures and the plot are on this page."
+            ),
+            timeout=int(registration.wait_hours * _HOURS),
+        )
+    except FlowPauseTimeout as error:
+        raise BusinessError(
+            f"nobody decided on model {model.name} within {registration.wait_hours:g} hours; its predictions were "
+            "not published. Approve it in the registry and run the same day again."
+        ) from error
+    return decide(model, answer.decision, answer.why)
+
+
+@task(name="decide", cache_policy=NO_CACHE, **RETRY)
+def decide(model: ModelVersion, decision: Literal["approve", "reject"], why: str) -> ModelVersion:
+    return model_registry.decide(model, "Approved" if decision == "approve" else "Rejected", why)
+
+
+@task(name="predict", cache_policy=NO_CACHE, **RETRY)
+def predict(run: Run, features: Features, model: ModelVersion) -> Predictions:
+    answers = forecast_jobs.predict(features, model, run.owner)
+    return predictions.accept(features, model, answers, run.run_id)
+
+
+@task(name="load predictions", cache_policy=NO_CACHE, **RETRY)
+def load(run: Run, accepted: Predictions) -> int:
+    with run.session("load predictions") as connection:
+        return predictions.load(connection, accepted)
+
+
+@task(name="accuracy", cache_policy=NO_CACHE, **RETRY)
+def accuracy(run: Run) -> None:
+    """A forecast of past weeks finds its actuals at once."""
+    with run.session("accuracy") as connection:
+        forecast_accuracy.refresh(connection)
+
+
+@task(name="finish", cache_policy=NO_CACHE, **RETRY)
+def finish(
+    run: Run,
+    features: Features,
+    model: ModelVersion,
+    evaluation: Evaluation,
+    accepted: Predictions,
+    loaded: int,
+) -> dict[str, Any]:
+    """From feature rows to predictions nothing was lost; then the run is on record, and people are told."""
+    if not features.rows_future == accepted.rows == loaded:
+        raise BusinessError(
+            f"{features.rows_future} rows were to be forecast, {accepted.rows} predictions were made, the warehouse has "
+            f"{loaded} of model {model.name}."
+        )
+    rows = {
+        "rows_raw": features.rows_future,
+        "rows_published": loaded,
+        "rows_superseded": 0,
+        "rows_quarantined": 0,
+    }
+    with run.session("finish") as connection:
+        sums = DatasetRecord(
+            run_id=run.run_id,
+            flow=run.flow,
+            run_date=run.first,
+            dataset="demand_predictions",
+            **rows,
+            status="published",
+            started_at=run.started_at,
+            ended_at=datetime.now(UTC),
+        )
+        monitoring.record_datasets(connection, [sums])
+    headlines = {
+        "model": model.name,
+        "status": model.status,
+        "series": features.figures["series"],
+        "weeks": features.inputs.horizon_weeks,
+        "predictions": loaded,
+        "units": round(accepted.units, 1),
+        "by_type": accepted.by_type,
+        "wmape": evaluation.model.wmape,
+        "wmape_share_of_naive": evaluation.relative_wmape,
+    }
+    artifacts.headlines_table(headlines, run.first)
+    message = (
+        f"demand-forecast {run.label} is done: model {model.name} ({model.status}), {loaded} predictions for "
+        f"{headlines['series']} series x {headlines['weeks']} weeks, WMAPE {evaluation.model.wmape:.4f}"
+    )
+    record(run, "COMPLETED", message, rows, [job for job in (features.job_run_id,) if job])
+    alerts.send("INFO", message, run.facts())
+    return headlines

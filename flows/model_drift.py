@@ -1,0 +1,95 @@
+"""The weekly look at the model in use: have its inputs or its errors moved away from what it was trained on?
+
+features (as of today, the forecast's own step) ─► PSI per feature ─┬► MONITORING.MODEL_DRIFT, CloudWatch ─► alert
+closed weeks' errors (accuracy mart) ─────────────► WMAPE ratio ────┘
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from prefect import flow, runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+
+from flows.business_day import scheduled_today
+from flows.demand_forecast import Horizon, as_of_or_today, features_of
+from flows.endings import ended_badly, stop_external_jobs
+from flows.run import Run, guarded, record
+from tasks import alerts, artifacts, forecast_accuracy, model_registry, monitoring
+from tasks import model_drift as drift
+from tasks.errors import RETRY, DataError, HighwaterError
+from tasks.model_drift import Limits
+from tasks.model_registry import ModelVersion
+from tasks.monitoring import DriftRecord
+
+
+def _run_name() -> str:
+    return f"model-drift {runtime.flow_run.parameters.get('as_of') or scheduled_today()}"
+
+
+@flow(
+    name="model-drift",
+    flow_run_name=_run_name,
+    timeout_seconds=4 * 3600,
+    persist_result=True,  # a retry on another machine skips what is done
+    on_cancellation=[stop_external_jobs],
+    on_crashed=[stop_external_jobs],
+)
+def model_drift(
+    as_of: date | None = None,
+    horizon_days: Horizon = 90,
+    limits: Limits = Limits(),  # noqa: B008 - Prefect shows it in the form, nobody changes it
+) -> dict[str, Any] | State[Any]:
+    """Compare the last weeks with the training of the model in use: the newest approved one, else the newest.
+
+    Args:
+        as_of: The day of the check. Leave empty for today.
+        horizon_days: The forecast's horizon, so that the features are those of its run where it has run today.
+        limits: From where on a WARNING is sent.
+    """
+    try:
+        day = as_of_or_today(as_of)
+        run = Run("model-drift", day, day, {"limits": limits.model_dump()})
+        with guarded(run):
+            model = model_in_use()
+            features_of(run, horizon_days)
+            records = compare(run, model, limits)
+            return tell(run, model, records)
+    except HighwaterError as error:
+        return ended_badly(error)
+
+
+@task(name="model in use", cache_policy=NO_CACHE, **RETRY)
+def model_in_use() -> ModelVersion:
+    model = model_registry.newest("Approved") or model_registry.newest()
+    if model is None:
+        raise DataError(
+            "no model is registered yet, so there is nothing to compare with: run the forecast first."
+        )
+    return model
+
+
+@task(name="compare", cache_policy=NO_CACHE, **RETRY)
+def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
+    trained = drift.at_training(model)
+    records = drift.compare_features(trained, run.first, limits, model, run.run_id)
+    with run.session("compare errors") as connection:
+        forecast_accuracy.refresh(connection)
+        records.append(drift.compare_errors(connection, run.first, limits, model, run.run_id))
+        monitoring.record_drift(connection, records)
+    drift.emit(records)
+    artifacts.drift_table(records, run.first)
+    return records
+
+
+@task(name="tell", cache_policy=NO_CACHE, **RETRY)
+def tell(run: Run, model: ModelVersion, records: list[DriftRecord]) -> dict[str, Any]:
+    drifted = [r for r in records if r.drifted]
+    lines = [f"{r.metric} {r.feature}".strip() + f" = {r.value:.3f} (limit {r.threshold:g})" for r in drifted]
+    message = f"model {model.name} as of {run.label}: {len(drifted)} of {len(records)} figures drifted"
+    if drifted:
+        alerts.send("WARNING", "; ".join([message, *lines[:20]]), run.facts())
+    record(run, "COMPLETED", message)
+    return {"model": model.name, "figures": len(records), "drifted": lines}

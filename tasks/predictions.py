@@ -1,0 +1,143 @@
+"""A model's answers, held against their contract, written to the lake, and merged into the warehouse."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from contracts import predictions as contract
+from tasks import aws
+from tasks.errors import DataError, aws_failures
+from tasks.events import log
+from tasks.forecast_features import Features, first_week
+from tasks.model_registry import ModelVersion
+from tasks.snowflake import execute
+from warehouse.load import predictions as statements
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+_ANSWER = ".out"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    model_version: str
+    files: tuple[str, ...]
+    rows: int
+    units: float
+    by_type: dict[str, int]
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256("\n".join(self.files).encode()).hexdigest()[:24]
+
+
+def accept(features: Features, model: ModelVersion, answers: str, run_id: str) -> Predictions:
+    """Write what may be published, one file at a time. Nothing is loaded unless every row of every file is sound."""
+    target = answers.replace("/raw/", "/data/", 1)
+    files: list[str] = []
+    found: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    units = 0.0
+    for number, answer in enumerate(_answers(answers)):
+        table = _read(answer)
+        found.update(contract.breaches(table))
+        found.update(_outside(table, features))
+        if found:
+            continue  # the rest is judged as well, so that people see all of it at once
+        kinds.update(table.column("model_type").to_pylist())
+        units += pc.sum(table.column("predicted_units")).as_py() or 0.0
+        files.append(f"{target}/part-{number:05d}.parquet")
+        _write(files[-1], _with_origin(table, features, model, run_id))
+    if found:
+        told = ", ".join(f"{rule}: {rows}" for rule, rows in sorted(found.items()))
+        raise DataError(
+            f"predictions of model {model.name} break their contract ({told}); none was published. Look at {answers}."
+        )
+    accepted = Predictions(model.name, tuple(files), sum(kinds.values()), units, dict(kinds))
+    if accepted.rows != features.rows_future:
+        raise DataError(
+            f"model {model.name} was asked for {features.rows_future} rows and answered {accepted.rows}; none was "
+            f"published. Look at {answers}."
+        )
+    return accepted
+
+
+def load(connection: SnowflakeConnection, predictions: Predictions) -> int:
+    """Stage, compare, merge. A repeat changes nothing. Returns the rows that the warehouse has of this version."""
+    *staging, merge = statements.load_statements(predictions.key, predictions.files)
+    for statement in staging:
+        execute(connection, statement)
+    rows, keys = execute(connection, statements.count_staged(predictions.key))
+    if not rows == keys == predictions.rows:
+        raise DataError(
+            f"{predictions.rows} predictions of model {predictions.model_version} were written, {rows} with {keys} "
+            f"different keys arrived in the warehouse; none was merged. Look at {predictions.files[0]}."
+        )
+    execute(connection, merge)
+    (loaded,) = execute(connection, statements.count_loaded(predictions.model_version))
+    execute(connection, statements.clear_staging(predictions.key))
+    log("predictions loaded", model=predictions.model_version, rows=rows, of_this_version=loaded)
+    return int(loaded)
+
+
+def _answers(folder: str) -> Iterator[str]:
+    bucket, prefix = aws.split(f"{folder}/")
+    with aws_failures(f"listing {folder}"):
+        pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+    return (f"s3://{bucket}/{key}" for key in keys if key.endswith(_ANSWER))
+
+
+def _read(address: str) -> pa.Table:
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading {address}"):
+        body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        table = pq.read_table(io.BytesIO(body))
+        return table.select([name for name in contract.COLUMNS if name in table.column_names])
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{address} is not the Parquet file that the model should answer: {error}") from error
+
+
+def _outside(table: pa.Table, features: Features) -> dict[str, int]:
+    """Weeks that nobody asked for."""
+    if "forecast_week" not in table.column_names:
+        return {}
+    first = first_week(features.inputs.as_of)
+    last = first + timedelta(weeks=features.inputs.horizon_weeks - 1)
+    weeks = table.column("forecast_week")
+    if not pa.types.is_date(weeks.type):
+        return {}  # the contract says so
+    asked = pc.and_(pc.greater_equal(weeks, first), pc.less_equal(weeks, last))
+    outside = table.num_rows - (pc.sum(asked).as_py() or 0)
+    return {"forecast_week:horizon": outside} if outside else {}
+
+
+def _with_origin(table: pa.Table, features: Features, model: ModelVersion, run_id: str) -> pa.Table:
+    constants = {
+        "model_version": pa.scalar(model.name),
+        "as_of": pa.scalar(features.inputs.as_of, pa.date32()),
+        "run_id": pa.scalar(run_id),
+    }
+    for name, value in constants.items():
+        table = table.append_column(name, pa.repeat(value, table.num_rows))
+    return table
+
+
+def _write(address: str, table: pa.Table) -> None:
+    bucket, key = aws.split(address)
+    body = io.BytesIO()
+    pq.write_table(table, body)
+    with aws_failures(f"writing {address}"):
+        aws.s3().put_object(Bucket=bucket, Key=key, Body=body.getvalue())

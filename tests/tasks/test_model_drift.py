@@ -1,0 +1,118 @@
+"""Drift: the index against values worked out by hand, counting against plain Python, and what is told of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import tarfile
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks import aws, model_drift
+from tasks.errors import SystemFault
+from tasks.model_drift import Distribution, Limits, at_training, psi
+from tasks.model_registry import ModelVersion
+from tasks.monitoring import DriftRecord
+
+MODEL = ModelVersion(
+    "arn", 2, "Approved", {"wmape": "0.2"}, "s3://highwater-lake/models/model.tar.gz", "image"
+)
+DAY = date(2026, 11, 23)
+SHARES = st.lists(st.floats(0.01, 1), min_size=4, max_size=4).map(lambda x: [v / sum(x) for v in x])
+
+
+def test_psi_by_hand() -> None:
+    assert psi([0.5, 0.5], [0.5, 0.5]) == 0
+    assert psi([0.5, 0.5], [0.25, 0.75]) == pytest.approx(0.25 * math.log(2) + 0.25 * math.log(1.5))
+    assert psi([1.0, 0.0], [0.0, 1.0]) == pytest.approx(
+        2 * (1 - 1e-4) * math.log(1e4)
+    )  # an empty bin is not infinite
+    with pytest.raises(ValueError, match="2 and 3 bins"):
+        psi([0.5, 0.5], [0.2, 0.3, 0.5])
+
+
+@given(SHARES, SHARES)
+def test_psi_is_symmetric_and_never_negative(one: list[float], other: list[float]) -> None:
+    assert psi(one, other) == pytest.approx(psi(other, one))
+    assert psi(one, other) >= 0
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(-10, 10))),
+    st.lists(st.integers(-9, 9), min_size=1, max_size=5, unique=True),
+)
+def test_counting_agrees_with_plain_python(values: list[float | None], edges: list[int]) -> None:
+    cuts = sorted(float(edge) for edge in edges)
+    expected = [0] * (len(cuts) + 2)
+    for value in values:
+        position = -1 if value is None else sum(value >= cut for cut in cuts)
+        expected[position] += 1
+    trained = Distribution(tuple(cuts), (1 / (len(cuts) + 1),) * (len(cuts) + 1), 0.0)
+    assert trained.count(pa.array(values, pa.float64())) == expected
+
+
+def test_flags_and_whole_numbers_are_counted_too() -> None:
+    trained = Distribution((1.0,), (0.7, 0.3), 0.0)
+    assert trained.count(pa.array([True, False, None])) == [1, 1, 1]
+    assert trained.count(pa.array([0, 1, 2], pa.int32())) == [1, 2, 0]
+
+
+def archive(**files: str) -> None:
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name.replace("_", "."))
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    aws.s3().put_object(Bucket="highwater-lake", Key="models/model.tar.gz", Body=body.getvalue())
+
+
+def test_the_training_is_read_from_the_models_own_archive(account: None) -> None:
+    lag = {"edges": [1, 2], "shares": [0.2, 0.3, 0.4], "missing": 0.1}
+    archive(metadata_json=json.dumps({"distributions": {"lag_1": lag}}))
+    assert at_training(MODEL) == {"lag_1": Distribution((1, 2), (0.2, 0.3, 0.4), 0.1)}
+
+
+@pytest.mark.parametrize("files", [{}, {"metadata_json": "{}"}, {"metadata_json": "no json"}])
+def test_a_model_that_does_not_say_is_a_fault(account: None, files: dict[str, str]) -> None:
+    archive(**files)
+    with pytest.raises(SystemFault, match="Train a new model"):
+        at_training(MODEL)
+
+
+def record(metric: str, value: float | None, drifted: bool) -> DriftRecord:
+    return DriftRecord("r", DAY, "v2", metric, "x", value, 0.25, drifted, 9)
+
+
+def test_cloudwatch_gets_three_figures(account: None) -> None:
+    model_drift.emit([record("psi", 0.1, False), record("psi", 0.4, True), record("wmape_ratio", 1.5, True)])
+    found = aws.cloudwatch().list_metrics(Namespace="Highwater/Models")["Metrics"]
+    assert {metric["MetricName"] for metric in found} == {
+        "feature_psi_max",
+        "features_drifted",
+        "wmape_ratio",
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "ratio", "drifted"),
+    [
+        ((40, 24.0, 100.0), 1.2, False),
+        ((40, 26.0, 100.0), 1.3, True),
+        ((0, None, None), None, False),
+        ((3, 5.0, 0.0), None, False),
+    ],
+)
+def test_errors_are_held_against_the_backtest(
+    monkeypatch: pytest.MonkeyPatch, row: tuple[Any, ...], ratio: float | None, drifted: bool
+) -> None:
+    monkeypatch.setattr(model_drift, "execute", lambda *_: row)
+    found = model_drift.compare_errors(None, DAY, Limits(), MODEL, "r")  # type: ignore[arg-type]
+    assert found.value == (None if ratio is None else pytest.approx(ratio))
+    assert (found.drifted, found.rows_compared) == (drifted, row[0])
