@@ -90,7 +90,6 @@ class OptMl:
             "TMPDIR": str(scratch),
             "TZ": "UTC",
             "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONIOENCODING": "utf-8",
             "PYTHONNOUSERSITE": "1",
             **given,
