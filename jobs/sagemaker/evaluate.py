@@ -15,7 +15,7 @@ from jobs.sagemaker.panel import panel, read_features
 from jobs.sagemaker.plot import draw
 from jobs.sagemaker.trees import Settings
 
-ROOT = "/opt/ml/processing"
+OPT_ML = "/opt/ml"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=Settings.rounds)
     given, _ = parser.parse_known_args(arguments)
-    root = Path(os.environ.get("HIGHWATER_PROCESSING_ROOT", ROOT))
+    # The variable is the SageMaker toolkit's own, for machines on which /opt/ml can't be what it is in the container.
+    root = Path(os.environ.get("SAGEMAKER_BASE_DIR", OPT_ML)) / "processing"
     settings = Settings(given.horizon_weeks, given.seed, given.rounds)
     features = read_features(root / "input" / "features")
     evaluate(features, settings, given.origins, given.as_of, root / "output" / "evaluation")
