@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from jobs.glue import demand_manifest, session
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of
 from jobs.glue.demand_plan import PLAN, promoted_weeks, with_plan, with_year_ago
-from jobs.glue.demand_state import STATE, with_level, with_prices, with_state
+from jobs.glue.demand_state import STATE, with_contradictions, with_level, with_prices, with_state
 from jobs.glue.demand_weeks import (
     SERIES,
     Span,
@@ -65,12 +65,11 @@ def build(spark: SparkSession, storage: Storage, work: FeatureWork) -> dict[str,
             "Backfill earlier sales, or wait for them"
         )
     promotions = promoted_weeks(table(spark, work, "promotions")).persist()
-    rows = feature_rows(spark, work, history, weekly, promotions).persist()
     storage.remove(work.output)
-    _write(rows, storage, work)
+    _write(feature_rows(spark, work, history, weekly, promotions), storage, work)
+    rows = spark.read.parquet(f"{work.output}/features")
     figures = _figures(rows, promotions, history, work)
-    for frame in (rows, promotions, weekly):
-        frame.unpersist()
+    spark.catalog.clearCache()
     print(json.dumps({"event": "demand features", "run": work.run_id, **figures}, sort_keys=True), flush=True)
     return figures
 
@@ -80,9 +79,10 @@ def feature_rows(
 ) -> DataFrame:
     stock = stock_weeks(table(spark, work, "inventory"), work)
     grid = calendar(weekly, stock, promotions, table(spark, work, "sku"), history, work)
-    cells = observed(grid, weekly, stock, promotions, history)
-    cells = with_state(with_level(with_prices(with_year_ago(with_plan(cells)))))
-    cells = cells.persist()
+    cells = _settled(observed(grid, weekly, stock, promotions, history), work, "cells")
+    cells = _settled(with_prices(with_year_ago(with_plan(cells))), work, "prices")
+    cells = _settled(with_level(with_contradictions(cells)), work, "levels")
+    cells = _settled(with_state(cells), work, "state")
     recent = _recent_weeks(cells, history)
     past = cells.where(f"week_no < {history.origin}").selectExpr(
         *_columns(STATE), "cast(null AS array<bigint>) AS recent_units", "1 AS step", "false AS is_future"
@@ -108,6 +108,13 @@ def feature_rows(
     )
 
 
+def _settled(cells: DataFrame, work: FeatureWork, name: str) -> DataFrame:
+    """What is summed up and joined to itself is written first: else each such step doubles the plan before it."""
+    folder = f"{work.output}/staging/{name}"
+    cells.write.mode("overwrite").parquet(folder)
+    return cells.sparkSession.read.schema(cells.schema).parquet(folder)
+
+
 def _columns(state: Sequence[str]) -> list[str]:
     week = f"date_add(DATE'{EPOCH}', week_no * 7) AS week"
     return [*SERIES, week, "category", "units", *_OUTCOME, *PLAN, *state, "discontinue_date"]
@@ -131,16 +138,21 @@ def _recent_weeks(cells: DataFrame, history: Span) -> DataFrame:
 
 def _write(rows: DataFrame, storage: Storage, work: FeatureWork) -> None:
     """A file a year of history and one of the future: few files, and each of one partition of the table."""
-    staging = f"{work.output}/staging"
+    staging = f"{work.output}/staging/parts"
     part = F.expr("CASE WHEN is_future THEN 'future' ELSE cast(year(week) AS string) END")
     ordered = rows.withColumn(_PART, part).repartition(_PART).sortWithinPartitions(_PART, *SERIES, "week")
     ordered.write.mode("overwrite").partitionBy(_PART).parquet(staging)
     for folder in storage.folders(staging):
         name = folder.rpartition("=")[2]
         storage.move_into(storage.parquet_files(folder), f"{work.output}/features", prefix=f"{name}-")
-    storage.remove(staging)
-    future = rows.where("is_future").repartition(1).sortWithinPartitions(*SERIES, "week")
+    future = (
+        rows.sparkSession.read.parquet(f"{work.output}/features")
+        .where("is_future")
+        .repartition(1)
+        .sortWithinPartitions(*SERIES, "week")
+    )
     future.write.mode("overwrite").parquet(f"{work.output}/future")
+    storage.remove(f"{work.output}/staging")
 
 
 def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: FeatureWork) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
+from jobs.glue.demand_groups import season, with_category_season
+from jobs.glue.demand_manifest import EPOCH
 from jobs.glue.demand_weeks import SERIES, week_no
 
 UNKNOWN_KIND = "(unnamed)"
@@ -61,44 +63,31 @@ def with_plan(cells: DataFrame) -> DataFrame:
     )
     share = F.when(others > 0, (F.sum(promoted).over(beside) - promoted) / others).otherwise(0.0)
     depth = F.when(others > 0, (F.sum(own).over(beside) - own) / others).otherwise(0.0)
-    return (
-        cells.withColumn("promoted_before", F.coalesce(F.max(promoted).over(before), F.lit(0)))
-        .withColumn("promoted_after", F.coalesce(F.max(promoted).over(after), F.lit(0)))
-        .withColumn("discount_before", F.coalesce(F.max(own).over(before), F.lit(0.0)))
-        .withColumn(
-            "weeks_into_promotion",
-            F.when(
-                F.col("is_promoted"), F.col("week_no") - F.coalesce(last_break, F.col("week_no") - 1)
-            ).otherwise(0),
-        )
-        .withColumn("competing_share", share)
-        .withColumn("competing_discount", depth)
-        .withColumn("iso_week", F.expr("weekofyear(date_add(DATE'1970-01-05', week_no * 7))"))
-    )
+    run = F.col("week_no") - F.coalesce(last_break, F.col("week_no") - 1)
+    found: dict[str, Column] = {
+        "promoted_before": F.coalesce(F.max(promoted).over(before), F.lit(0)),
+        "promoted_after": F.coalesce(F.max(promoted).over(after), F.lit(0)),
+        "discount_before": F.coalesce(F.max(own).over(before), F.lit(0.0)),
+        "weeks_into_promotion": F.when(F.col("is_promoted"), run).otherwise(0),
+        "competing_share": share,
+        "competing_discount": depth,
+        "iso_week": F.expr(f"weekofyear(date_add(DATE'{EPOCH}', week_no * 7))"),
+    }
+    return cells.withColumns(found)
 
 
 def with_year_ago(cells: DataFrame) -> DataFrame:
     """The same weeks a year earlier, against the level of half a year around them: known 26 weeks ahead."""
-    near, year = of_series(), of_series().rangeBetween(-53, -51)
-    in_category = Window.partitionBy("category", "region_code").orderBy("week_no")
-
-    def season(units: str, window: WindowSpec, least: int) -> Column:
-        then, level = window.rangeBetween(-53, -51), window.rangeBetween(-77, -27)
-        enough = F.count(units).over(level) >= least
-        return F.when(
-            enough & F.avg(units).over(then).isNotNull(),
-            F.log((F.avg(units).over(then) + 0.5) / (F.avg(units).over(level) + 0.5)),
-        )
-
-    return (
-        cells.withColumn("year_ago_units", F.avg("units").over(near.rangeBetween(-52, -52)))
-        .withColumn("year_ago_level", F.avg("units").over(year))
-        .withColumn(
-            "year_ago_promoted",
-            F.max(F.when(F.col("units").isNotNull(), F.col("is_promoted").cast("int"))).over(
-                near.rangeBetween(-52, -52)
-            ),
-        )
-        .withColumn("own_season", season("units", near, 26))
-        .withColumn("category_season", season("units", in_category, 26))
-    )
+    near = of_series()
+    a_year_ago = near.rangeBetween(-52, -52)
+    then, level = near.rangeBetween(-53, -51), near.rangeBetween(-77, -27)
+    was_promoted = F.when(F.col("units").isNotNull(), F.col("is_promoted").cast("int"))
+    found: dict[str, Column] = {
+        "year_ago_units": F.max("units").over(a_year_ago).cast("double"),
+        "year_ago_level": F.avg("units").over(then),
+        "year_ago_promoted": F.max(was_promoted).over(a_year_ago),
+        "own_season": season(
+            F.avg("units").over(then), F.avg("units").over(level), F.count("units").over(level)
+        ),
+    }
+    return with_category_season(cells.withColumns(found))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.window import WindowSpec
 
+from jobs.glue.demand_groups import past, with_group_state
 from jobs.glue.demand_plan import of_series
 
 CUT = 0.93
@@ -33,10 +33,6 @@ STATE = (
 )  # fmt: skip
 
 
-def past(window: WindowSpec, weeks: int | None = None) -> WindowSpec:
-    return window.rangeBetween(Window.unboundedPreceding if weeks is None else -weeks, -1)
-
-
 def with_prices(cells: DataFrame) -> DataFrame:
     near = of_series()
     ordinary = F.when(~F.col("is_promoted"), F.col("price"))
@@ -45,13 +41,12 @@ def with_prices(cells: DataFrame) -> DataFrame:
         F.avg(ordinary).over(past(near)),
         F.max("price").over(past(near, 52)),
     )
-    cells = cells.withColumn("usual_price", usual).withColumn(
+    return cells.withColumn("usual_price", usual).withColumn(
         "price_index", F.col("price") / F.col("usual_price")
     )
-    return _with_contradictions(cells)
 
 
-def _with_contradictions(cells: DataFrame) -> DataFrame:
+def with_contradictions(cells: DataFrame) -> DataFrame:
     """A promoted week at the usual price: an error in the calendar where prices do follow promotions.
 
     Whether they do is judged from what was known by that week, so that a later week changes no earlier feature.
@@ -98,9 +93,6 @@ def with_level(cells: DataFrame) -> DataFrame:
 
 def with_state(cells: DataFrame) -> DataFrame:
     near = of_series()
-    of_sku = Window.partitionBy("sku_code").orderBy("week_no")
-    of_category = Window.partitionBy("category").orderBy("week_no")
-    in_region = Window.partitionBy("category", "region_code").orderBy("week_no")
     normal = F.when(F.col("is_normal"), F.col("units"))
     is_known = F.col("units").isNotNull()
     flag = {name: F.when(is_known, F.col(name).cast("int")) for name in ("is_promoted", "is_stockout")}
@@ -127,26 +119,8 @@ def with_state(cells: DataFrame) -> DataFrame:
         "category_season_13": F.avg("category_season").over(past(near, 13)),
         "own_lift": F.avg("lift").over(past(near, 104)),
         "own_promotions": F.count("lift").over(past(near, 104)),
-        "sku_lift": F.avg("lift").over(past(of_sku, 104)),
-        "sku_promotions": F.count("lift").over(past(of_sku, 104)),
-        "category_lift": F.avg("lift").over(past(of_category, 104)),
         "depth_past": F.avg(F.when(F.col("lift").isNotNull(), F.col("discount"))).over(past(near, 104)),
-        "category_trend": F.avg("units").over(past(in_region, 4))
-        / (F.avg("units").over(past(in_region, 26)) + 0.01),
         "weeks_known": F.count("units").over(past(near)),
         "weeks_since_sale": F.col("week_no") - last_sale,
     }
-    return _with_profile(cells.withColumns(state), in_region, of_category)
-
-
-def _with_profile(cells: DataFrame, in_region: WindowSpec, of_category: WindowSpec) -> DataFrame:
-    """What a series of the category sells in the region: all there is to go by where a series has no history."""
-    overall = (
-        cells.groupBy("week_no")
-        .agg(F.avg("units").alias("mean"))
-        .withColumn("overall", F.avg("mean").over(past(Window.orderBy("week_no"), 13)))
-    )
-    profile = F.coalesce(
-        F.avg("units").over(past(in_region, 13)), F.avg("units").over(past(of_category, 13)), F.col("overall")
-    )
-    return cells.join(F.broadcast(overall.drop("mean")), "week_no").withColumn("profile_units", profile)
+    return with_group_state(cells.withColumns(state))
