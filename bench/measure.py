@@ -26,6 +26,15 @@ class Cost:
     peak_memory_mb: float
 
 
+def total(costs: Sequence[Cost]) -> Cost:
+    """Of commands that ran one after the other."""
+    return Cost(
+        round(sum(cost.cpu_seconds for cost in costs), 2),
+        round(sum(cost.wall_seconds for cost in costs), 2),
+        max(cost.peak_memory_mb for cost in costs),
+    )
+
+
 def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Cost:
     """CPU comes from the kernel's account of the waited-for tree, so that no process is missed between two samples."""
     started = time.monotonic()

@@ -1,7 +1,7 @@
 """The sales transform in DuckDB: what one machine can do at best, without Spark.
 
 python -m bench.one_machine <input folder> <output folder> <raw date>. It writes the rows that our job publishes, equal
-in every column that is not lineage, and the rows that it quarantines with their reasons.
+in every column that is not lineage or a surrogate key, and the rows that it quarantines with their reasons.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def _digest() -> str:
 
 
 def _surrogate(column: str) -> str:
-    return f"('0x' || md5({column})[1:15])::BIGINT"
+    """DuckDB has another hash than Spark: as good a key, not the same one."""
+    return f"(hash({column}) >> 1)::BIGINT"
 
 
 def _curated() -> str:
@@ -89,8 +90,7 @@ def _curated() -> str:
             quarter(order_date)::INT AS quarter,
             (year(order_date) * 10000 + month(order_date) * 100 + day(order_date))::INT AS date_key,
             channel = 'modern_trade' AS is_modern_trade, {_surrogate("sku_code")} AS sku_key,
-            {_surrogate("region_code")} AS geo_key, {_surrogate("customer_id")} AS customer_key,
-            digest AS content_sha256
+            {_surrogate("region_code")} AS geo_key, {_surrogate("customer_id")} AS customer_key
         FROM judged WHERE len(reasons) = 0
         QUALIFY row_number() OVER (
             PARTITION BY order_id, sku_code ORDER BY changed_at DESC NULLS LAST, source_date DESC, digest DESC
@@ -99,7 +99,6 @@ def _curated() -> str:
 
 
 def curate(source: str, target: Path, raw_date: str) -> None:
-    target.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
         database.execute("SET preserve_insertion_order = false")
@@ -111,7 +110,9 @@ def curate(source: str, target: Path, raw_date: str) -> None:
             "published": _curated(),
             "quarantined": "SELECT raw.*, reasons, source_date AS raw_date FROM judged WHERE len(reasons) > 0",
         }.items():
-            database.execute(f"COPY ({rows}) TO '{target / name}.parquet' (FORMAT parquet, COMPRESSION zstd)")
+            (target / name).mkdir(parents=True, exist_ok=True)
+            file = target / name / "part.parquet"
+            database.execute(f"COPY ({rows}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The sales transform as tutorials write it: look at a count after each step, drop duplicates, filter, overwrite.
+"""The sales transform as tutorials write it: look at a count after each step, drop duplicates, filter, window, overwrite.
 
 Run by spark-submit: tutorial.py <input folder> <output folder>. It is kept honest: same session settings, same cleaning,
 same derived columns as ours, no step slowed down; what it lacks is what such code usually lacks.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 CHANNELS = ["modern_trade", "general_trade", "ecommerce"]
@@ -37,7 +37,7 @@ def cleaned(raw: DataFrame) -> DataFrame:
 
 
 def surrogate(code: str) -> Column:
-    return F.conv(F.substring(F.md5(F.col(code)), 1, 15), 16, 10).cast("bigint")
+    return F.xxhash64(code).bitwiseAND(F.lit(2**63 - 1))
 
 
 def derived(valid: DataFrame) -> DataFrame:
@@ -56,6 +56,14 @@ def derived(valid: DataFrame) -> DataFrame:
     )
 
 
+def flagged(lines: DataFrame) -> DataFrame:
+    days = F.datediff("order_date", F.lit("1970-01-01"))
+    last_28_days = Window.partitionBy("sku_code", "region_code").orderBy(days).rangeBetween(-27, 0)
+    return lines.withColumn("mean_revenue", F.avg("net_revenue").over(last_28_days)).withColumn(
+        "is_revenue_anomaly", F.col("net_revenue") > 3 * F.col("mean_revenue")
+    )
+
+
 def main(source: str, target: str) -> None:
     spark = SparkSession.builder.appName("tutorial").getOrCreate()
     raw = spark.read.parquet(source)
@@ -64,8 +72,10 @@ def main(source: str, target: str) -> None:
     print("after dropping duplicates", unique.count())
     valid = cleaned(unique)
     print("valid rows", valid.count())
-    result = derived(valid)
-    print("rows with derived columns", result.count())
+    lines = derived(valid)
+    print("rows with derived columns", lines.count())
+    result = flagged(lines)
+    print("anomalies", result.where("is_revenue_anomaly").count())
     result.write.mode("overwrite").partitionBy("year", "month").parquet(target)
     print("written rows", spark.read.parquet(target).count())
     spark.stop()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contracts.inventory import Inventory
 from contracts.market import Market
 from contracts.masters import Customer, Geography, Sku
-from contracts.model import Contract, ContractError, Spec, spec_of
+from contracts.model import Contract, spec_of
 from contracts.promotions import Promotions
 from contracts.sales import Sales
+from contracts.spec import ContractError, Spec
 
 _ALL: tuple[type[Contract], ...] = (Sales, Inventory, Market, Promotions, Sku, Geography, Customer)
 

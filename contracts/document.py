@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from contracts.catalog import DATASETS
-from contracts.kinds import KINDS
-from contracts.model import ColumnSpec, Rule, Spec
 from contracts.snowflake import snowflake_type
+from contracts.spark_types import SPARK_TYPES
+from contracts.spec import ColumnSpec, Rule, Spec
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "contracts"
 
@@ -64,7 +64,7 @@ def _names(names: tuple[str, ...]) -> str:
 def _row(column: ColumnSpec) -> str:
     rules = "; ".join(_told(rule) for rule in column.rules)
     required = "yes" if column.required else "no"
-    spark, snowflake = KINDS[column.kind].spark, snowflake_type(column)
+    spark, snowflake = SPARK_TYPES[column.kind], snowflake_type(column)
     return f"| `{column.name}` | {required} | {column.kind} | {spark} | {snowflake} | {rules} | {column.description} |"
 
 

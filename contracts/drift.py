@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contracts.delivered import FLOAT16, TIME, TIMESTAMP_NANOS, UNKNOWN, VOID, family
-from contracts.model import Spec
 from contracts.spark_values import CASTABLE
+from contracts.spec import Spec
 
 if TYPE_CHECKING:
     import pyarrow

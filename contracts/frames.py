@@ -16,7 +16,8 @@ from pandera.errors import SchemaErrorReason
 from contracts.catalog import MODELS
 from contracts.drift import SchemaDrift
 from contracts.kinds import KINDS, Day
-from contracts.model import Spec, rule_of
+from contracts.model import rule_of
+from contracts.spec import Spec
 from contracts.values import present, value_of
 
 

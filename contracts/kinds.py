@@ -13,14 +13,13 @@ import pyarrow as pa
 from pandera.dtypes import immutable
 from pandera.engines import pandas_engine
 
-MONEY_PRECISION, MONEY_SCALE = 18, 4
+from contracts.spark_types import MONEY_PRECISION, MONEY_SCALE
 
 
 class _Kind(pandas_engine.DataType):
-    """A kind is a pandera data type, so that a model's annotation says both what pandas and what Spark hold."""
+    """A kind is a pandera data type, so that a model's annotation says what pandas holds."""
 
     name: ClassVar[str]
-    spark: ClassVar[str]
 
 
 @immutable
@@ -29,7 +28,6 @@ class Code(_Kind):
 
     type = pd.ArrowDtype(pa.string())
     name = "code"
-    spark = "string"
 
 
 @immutable
@@ -38,7 +36,6 @@ class Identifier(_Kind):
 
     type = pd.ArrowDtype(pa.string())
     name = "identifier"
-    spark = "string"
 
 
 @immutable
@@ -47,7 +44,6 @@ class Channel(_Kind):
 
     type = pd.ArrowDtype(pa.string())
     name = "channel"
-    spark = "string"
 
 
 @immutable
@@ -56,7 +52,6 @@ class Text(_Kind):
 
     type = pd.ArrowDtype(pa.string())
     name = "text"
-    spark = "string"
 
 
 @immutable
@@ -65,7 +60,6 @@ class Integer(_Kind):
 
     type = pd.ArrowDtype(pa.int64())
     name = "integer"
-    spark = "bigint"
 
 
 @immutable
@@ -74,7 +68,6 @@ class Money(_Kind):
 
     type = pd.ArrowDtype(pa.decimal128(MONEY_PRECISION, MONEY_SCALE))
     name = "decimal"
-    spark = f"decimal({MONEY_PRECISION},{MONEY_SCALE})"
 
 
 @immutable
@@ -83,7 +76,6 @@ class Number(_Kind):
 
     type = pd.ArrowDtype(pa.float64())
     name = "number"
-    spark = "double"
 
 
 @immutable
@@ -92,7 +84,6 @@ class Flag(_Kind):
 
     type = pd.ArrowDtype(pa.bool_())
     name = "boolean"
-    spark = "boolean"
 
 
 @immutable
@@ -101,7 +92,6 @@ class Day(_Kind):
 
     type = pd.ArrowDtype(pa.date32())
     name = "date"
-    spark = "date"
 
 
 @immutable
@@ -110,13 +100,11 @@ class Instant(_Kind):
 
     type = pd.ArrowDtype(pa.timestamp("us", tz="UTC"))
     name = "timestamp"
-    spark = "timestamp"
 
 
 KINDS: dict[str, type[_Kind]] = {
     kind.name: kind for kind in (Code, Identifier, Channel, Text, Integer, Money, Number, Flag, Day, Instant)
 }
-TEXT_KINDS = frozenset({"code", "identifier", "channel", "text"})
 
 for _kind in KINDS.values():
     pandas_engine.Engine.register_dtype(_kind)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contracts.kinds import Channel, Code, Day, Flag, Identifier, Integer, Money, Text
-from contracts.model import CODE_PATTERN, Contract, facts, optional, required
+from contracts.model import Contract, facts, optional, required
+from contracts.spec import CODE_PATTERN
 
 SHORT, LONG = (1, 200), (1, 500)
 

@@ -7,99 +7,15 @@ That is why an unknown check stops the import instead of being left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import pandera.pandas as pa
 
 from contracts import checks as checks  # registers our own checks with pandera
 from contracts.kinds import _Kind
+from contracts.spec import ColumnSpec, ContractError, Rule, Spec, Thresholds
 
-CODE_PATTERN = "^[A-Z0-9][A-Z0-9_-]{0,49}$"
 FACTS = "contract"
-
-
-class ContractError(ValueError):
-    """The contract itself is wrong or unknown: a mistake in the code or in a name, never in the data."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One condition on one column. `name` is what a quarantined row shows after the colon."""
-
-    name: str
-    allowed: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    exclusive: bool = False
-    pattern: str | None = None
-    limit: str | None = None
-
-
-@dataclass(frozen=True)
-class ColumnSpec:
-    name: str
-    kind: str
-    required: bool
-    description: str
-    rules: tuple[Rule, ...] = ()
-
-    @property
-    def max_length(self) -> int | None:
-        lengths = [
-            int(rule.maximum) for rule in self.rules if rule.name == "length" and rule.maximum is not None
-        ]
-        return min(lengths, default=None)
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """The audit's limits, which a run may override. Rates are shares of the raw slice's rows."""
-
-    row_count_min: int = 1
-    null_rate_max: float = 0.05
-    duplicate_rate_max: float = 0.01
-    rejected_rate_max: float = 0.05
-
-
-@dataclass(frozen=True)
-class Spec:
-    """All that is true of a dataset. `provided` are columns that come from the prefix, not from the file."""
-
-    dataset: str
-    version: str
-    description: str
-    columns: tuple[ColumnSpec, ...]
-    key: tuple[str, ...]
-    version_column: str | None
-    thresholds: Thresholds
-    prefix: str
-    provided: tuple[str, ...] = ()
-
-    @cached_property
-    def required(self) -> tuple[ColumnSpec, ...]:
-        return tuple(column for column in self.columns if column.required)
-
-    @cached_property
-    def optional(self) -> tuple[ColumnSpec, ...]:
-        return tuple(column for column in self.columns if not column.required)
-
-    @cached_property
-    def _by_name(self) -> dict[str, ColumnSpec]:
-        return {column.name: column for column in self.columns}
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._by_name)
-
-    def column(self, name: str) -> ColumnSpec:
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise ContractError(
-                f"{self.dataset} has no column {name!r}; it has {', '.join(self.names)}"
-            ) from None
 
 
 class Contract(pa.DataFrameModel):

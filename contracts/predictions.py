@@ -15,7 +15,8 @@ import pandera.pandas as pa
 import pyarrow
 
 from contracts.kinds import Code, Day, Number, Text
-from contracts.model import CODE_PATTERN, Contract, required
+from contracts.model import Contract, required
+from contracts.spec import CODE_PATTERN
 
 VERSION = "1.0.0"
 KEY = ("sku_code", "region_code", "forecast_week")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contracts.kinds import Code, Day, Flag, Identifier, Money, Number, Text
-from contracts.model import CODE_PATTERN, Contract, facts, optional, required
+from contracts.model import Contract, facts, optional, required
+from contracts.spec import CODE_PATTERN
 
 
 class Promotions(Contract):

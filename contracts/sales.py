@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from contracts.kinds import Channel, Code, Day, Flag, Identifier, Instant, Integer, Money
-from contracts.model import CODE_PATTERN, Contract, Thresholds, facts, optional, required
+from contracts.model import Contract, facts, optional, required
+from contracts.spec import CODE_PATTERN, Thresholds
 
 CHANNELS = ("modern_trade", "general_trade", "ecommerce")
 SALES_ROWS_A_DAY = 1000

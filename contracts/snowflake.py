@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from contracts.model import ColumnSpec, ContractError, Spec
+from contracts.spec import ColumnSpec, ContractError, Spec
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}")
 _TYPE = re.compile(r"[A-Z][A-Z_]*(\([0-9]{1,4}(,[0-9]{1,2})?\))?")
@@ -55,7 +55,7 @@ def merge_sql(
     version: Sequence[str],
     update: Sequence[str],
     insert: Sequence[str],
-    content: str = "content_sha256",
+    content: str = "content_hash",
 ) -> str:
     """MERGE of the newest row per key. `version` columns compare in order, null being the lowest of all.
 

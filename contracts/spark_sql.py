@@ -1,8 +1,8 @@
 """A contract as Spark SQL text: the schema to read by, and the projections that cast, judge and explain each row.
 
 The text is for DataFrame.selectExpr, so that one pass over the data does it all: no join, no UDF, no second read.
-Column names inside: raw__x is x as delivered, text__x its trimmed text; delivered names cannot collide with
-the frame's own, because every delivered column is renamed first.
+Column names inside: raw__x is x as delivered, text__x its trimmed text, present__x whether there is any; delivered
+names cannot collide with the frame's own, because every delivered column is renamed first.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contracts.delivered import family, readable
-from contracts.kinds import KINDS, TEXT_KINDS
-from contracts.model import ColumnSpec, Rule, Spec
+from contracts.spark_types import SPARK_TYPES, TEXT_KINDS
 from contracts.spark_values import instant_of_nanos, literal, name, trimmed, value
+from contracts.spec import ColumnSpec, Rule, Spec
 
 SOURCE_COLUMNS = ("source_date", "source_file")
-_REASONS = "reasons__text"
+_BYTES_OF_A_CHARACTER = 4  # at most, in UTF-8
 
 
 def spark_schema(columns: Mapping[str, str]) -> str:
@@ -30,12 +30,22 @@ def spark_schema(columns: Mapping[str, str]) -> str:
 def stages(spec: Spec, delivered: Mapping[str, str]) -> list[list[str]]:
     """Projections to apply one after the other; each uses what the one before named, so nothing is computed twice."""
     frame = _Frame(spec, delivered)
-    return [frame.raw_and_text(), frame.typed(), frame.judged(), frame.explained(), frame.told_apart()]
+    return [frame.raw_and_text(), frame.typed(), frame.judged(), frame.explained()]
+
+
+def content_hash(spec: Spec) -> str:
+    """Tells whether two versions of a row say the same, for a tenth of a digest's price. Spark's hash passes over a
+    null without a trace, so that which columns are null is hashed too."""
+    values = ", ".join(name(column.name) for column in spec.columns)
+    nulls = " + ".join(
+        f"shiftleft(int({name(column.name)} IS NULL), {bit})" for bit, column in enumerate(spec.optional)
+    )
+    return f"xxhash64({values}, {nulls or 0})"
 
 
 def content_sha256(spec: Spec) -> str:
-    """A digest of the normalised row. A null is the empty string, which no normalised value is; texts that may
-    hold the separator carry their length."""
+    """A digest of the normalised row, to settle which of two versions stands. A null is the empty string, which no
+    normalised value is; texts that may hold the separator carry their length."""
     fields = ", ".join(f"coalesce({_canonical(column)}, '')" for column in spec.columns)
     return f"sha2(concat_ws('|', {fields}), 256)"
 
@@ -48,7 +58,7 @@ def broken(rule: Rule, column: str) -> str:
         case "range":
             return _outside(column, rule)
         case "length":
-            return _outside(f"char_length({column})", rule)
+            return _wrong_length(column, rule)
         case "pattern" if rule.pattern is not None:
             return f"NOT {column} RLIKE {literal(rule.pattern)}"
         case "monday":
@@ -65,6 +75,18 @@ def _outside(measure: str, rule: Rule) -> str:
         bounds.append(f"{measure} {below} {rule.minimum}")
     if rule.maximum is not None:
         bounds.append(f"{measure} > {rule.maximum}")
+    return " OR ".join(bounds)
+
+
+def _wrong_length(column: str, rule: Rule) -> str:
+    """Spark counts characters one by one; the bytes, which it knows, settle it for most values."""
+    characters, bounds = f"char_length({column})", []
+    if rule.minimum is not None:
+        bounds.append(
+            f"octet_length({column}) < {int(rule.minimum) * _BYTES_OF_A_CHARACTER} AND {characters} < {rule.minimum}"
+        )
+    if rule.maximum is not None:
+        bounds.append(f"octet_length({column}) > {rule.maximum} AND {characters} > {rule.maximum}")
     return " OR ".join(bounds)
 
 
@@ -85,6 +107,10 @@ def _raw(column: str) -> str:
 
 def _text(column: str) -> str:
     return name(f"text__{column}")
+
+
+def _present(column: str) -> str:
+    return name(f"present__{column}")
 
 
 def _first(items: list[str]) -> str:
@@ -114,28 +140,26 @@ class _Frame:
 
     def typed(self) -> list[str]:
         values = [f"{self._value(column)} AS {name(column.name)}" for column in self.spec.columns]
-        return [*values, *self.raws, *(_text(column) for column in self._as_text()), *self.carried]
+        present = [f"{_text(column)} IS NOT NULL AS {_present(column)}" for column in self._as_text()]
+        return [*values, *self.raws, *present, *self.carried]
 
     def judged(self) -> list[str]:
         """Optional values that break a rule become null; required ones stay, for the reasons to name them."""
         values = [self._kept(column) for column in self.spec.columns]
-        return [*values, *self.raws, *(_text(column) for column in self._as_text()), *self.carried]
+        return [*values, *self.raws, *(_present(column) for column in self._as_text()), *self.carried]
 
     def explained(self) -> list[str]:
-        reasons = f"concat_ws(',', {', '.join(self._reasons())}) AS {_REASONS}"
-        aside = f"{self._kept_aside()} AS kept_aside"
-        return [*self.columns, *self.carried, *self.raws, reasons, aside]
-
-    def told_apart(self) -> list[str]:
-        valid = f"{_REASONS} = ''"
+        """The list of reasons is written out wherever it is asked for: Spark evaluates equal expressions of one
+        projection once, while a projection of its own would copy every row."""
+        reasons = f"concat_ws(',', {', '.join(self._reasons())})"
         raws = ", ".join(f"{self._shown(column)} AS {name(column)}" for column in self.families)
         document = f"to_json(struct({raws}), map('ignoreNullFields', 'false'))" if raws else "'{}'"
         return [
             *self.columns,
             *self.carried,
-            f"CASE WHEN {valid} THEN CAST(array() AS array<string>) ELSE split({_REASONS}, ',') END AS reasons",
-            f"CASE WHEN NOT {valid} THEN {document} END AS raw_values",
-            "kept_aside",
+            f"CASE WHEN {reasons} = '' THEN CAST(array() AS array<string>) ELSE split({reasons}, ',') END AS reasons",
+            f"CASE WHEN {reasons} <> '' THEN {document} END AS raw_values",
+            f"{self._kept_aside()} AS kept_aside",
         ]
 
     def _as_text(self) -> list[str]:
@@ -144,7 +168,7 @@ class _Frame:
     def _value(self, column: ColumnSpec) -> str:
         at = self.families.get(column.name)
         if at is None:
-            return f"CAST(NULL AS {KINDS[column.kind].spark})"
+            return f"CAST(NULL AS {SPARK_TYPES[column.kind]})"
         return value(column.kind, at, _text(column.name) if at == "text" else _raw(column.name))
 
     def _kept(self, column: ColumnSpec) -> str:
@@ -155,8 +179,7 @@ class _Frame:
         return f"CASE WHEN {breaks} THEN NULL ELSE {at} END AS {at}"
 
     def _present(self, column: str) -> str:
-        at = _text(column) if self.families[column] == "text" else _raw(column)
-        return f"{at} IS NOT NULL"
+        return _present(column) if self.families[column] == "text" else f"{_raw(column)} IS NOT NULL"
 
     def _reasons(self) -> list[str]:
         """One case per reason, in the order of the reasons' names: the list comes out sorted."""

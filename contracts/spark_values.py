@@ -6,7 +6,7 @@ narrow ("5.0" is no bigint), so the written form is checked first, by the patter
 
 from __future__ import annotations
 
-from contracts.kinds import KINDS, TEXT_KINDS
+from contracts.spark_types import SPARK_TYPES, TEXT_KINDS
 from contracts.written import (
     DATE_PATTERN,
     EXACT_DOUBLES,
@@ -37,16 +37,17 @@ def name(column: str) -> str:
 
 
 def trimmed(column: str) -> str:
-    """Trimmed text, null when blank. Most values need no trim, and finding that out costs a tenth of trimming."""
-    last = f"substr({column}, -1)"
-    clean = f"{column} >= '!' AND {column} < '\\u007f' AND {last} >= '!' AND {last} <= '~'"
+    """Trimmed text, null when blank. Most values need no trim, and finding that out costs a tenth of trimming; the last
+    byte is taken from the bytes, because of a text Spark would count the characters first."""
+    last = f"substr(CAST({column} AS binary), -1)"
+    clean = f"{column} >= '!' AND {column} < '\\u007f' AND {last} >= X'21' AND {last} <= X'7E'"
     return f"CASE WHEN {clean} THEN {column} ELSE nullif(btrim({column}, {_WHITE_SPACE_LITERAL}), '') END"
 
 
 def value(kind: str, family: str, column: str) -> str:
     """The typed value of a column that was delivered in this family; text comes here already trimmed."""
     if family == "void":
-        return f"CAST(NULL AS {KINDS[kind].spark})"
+        return f"CAST(NULL AS {SPARK_TYPES[kind]})"
     if kind in TEXT_KINDS:
         return _spelled(kind, column if family == "text" else _written(family, column))
     if family == "nanos":
@@ -87,7 +88,7 @@ def _one_of(words: tuple[str, ...]) -> str:
 
 _BETWEEN_DAYS = f"BETWEEN DATE'{FIRST_DAY}' AND DATE'{LAST_DAY}'"
 _BETWEEN_INSTANTS = f"BETWEEN TIMESTAMP'{FIRST_DAY} 00:00:00Z' AND TIMESTAMP'{LAST_DAY} 23:59:59.999999Z'"
-_MONEY = KINDS["decimal"].spark
+_MONEY = SPARK_TYPES["decimal"]
 _FLAG = "CASE WHEN {c} = 1 THEN true WHEN {c} = 0 THEN false END"
 
 
@@ -144,5 +145,5 @@ CASTABLE: frozenset[tuple[str, str]] = (
     frozenset(_VALUES)
     | {(kind, family) for kind in TEXT_KINDS for family in ("text", "whole", "decimal", "floating")}
     | {(kind, "nanos") for kind in ("date", "timestamp")}
-    | {(kind, "void") for kind in KINDS}
+    | {(kind, "void") for kind in SPARK_TYPES}
 )

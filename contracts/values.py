@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from contracts.kinds import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
+from contracts.spark_types import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
 from contracts.written import (
     DATE_PATTERN,
     EXACT_DOUBLES,

@@ -16,6 +16,7 @@ from typing import Any
 from pyiceberg.table import Table
 
 from contracts.catalog import contract
+from contracts.spec import document
 from tasks import aws, external_jobs, glue, lake, landing
 from tasks.landing import Slice
 from tasks.settings import settings
@@ -135,8 +136,7 @@ class Plan:
             "run_id": run_id,
             "datasets": [
                 {
-                    "dataset": s.dataset,
-                    "contract_version": contract(s.dataset).version,
+                    "contract": document(contract(s.dataset)),
                     "output": self.output(s.dataset, attempt),
                     "inputs": [file.for_manifest() for file in s.inputs],
                     "history": sorted(f.file_path for f in lake.live_files(self.tables[s.dataset])),

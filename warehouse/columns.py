@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contracts.catalog import DATASETS as CONTRACTS
-from contracts.kinds import KINDS
+from contracts.spark_types import SPARK_TYPES
 
 Columns = Mapping[str, str]
 
@@ -44,7 +44,7 @@ _LINEAGE: Columns = {
     "source_date": "DATE",
     "source_file": "VARCHAR",
     "run_id": "VARCHAR",
-    "content_sha256": "VARCHAR",
+    "content_hash": "BIGINT",
 }
 
 # Natural keys that a fact leaves to its dimensions, and text for which it keeps a date.
@@ -59,7 +59,7 @@ DATASETS = tuple(CONTRACTS)
 
 
 def staged(dataset: str) -> Columns:
-    contract = {column.name: _TYPES[KINDS[column.kind].spark] for column in CONTRACTS[dataset].columns}
+    contract = {column.name: _TYPES[SPARK_TYPES[column.kind]] for column in CONTRACTS[dataset].columns}
     return {**contract, **_DERIVED[dataset], **_LINEAGE}
 
 

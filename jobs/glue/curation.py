@@ -13,8 +13,8 @@ from typing import Any
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.model import Spec
 from contracts.spark_values import literal, name
+from contracts.spec import Spec
 from jobs.glue import figures, quarantine, reading, versions
 from jobs.glue.derive import curated_columns, write_options
 from jobs.glue.figures import QUARANTINED, Figures

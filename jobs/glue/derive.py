@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contracts.model import Spec
-from contracts.spark_sql import content_sha256
+from contracts.spark_sql import content_hash
 from contracts.spark_values import literal, name
+from contracts.spec import Spec
 
-LINEAGE = ("source_date", "source_file", "run_id", "content_sha256", "kept_aside")
+LINEAGE = ("source_date", "source_file", "run_id", "content_hash", "kept_aside")
+
+_POSITIVE = 2**63 - 1
 
 
 def _surrogate(code: str) -> str:
-    """A key that any engine computes from the code alone, so that no run has to look one up."""
-    return f"cast(conv(substr(md5({code}), 1, 15), 16, 10) AS bigint)"
+    """A key that follows from the code alone, so that no run has to look one up: XXH64 with Spark's seed, never negative."""
+    return f"xxhash64({code}) & {_POSITIVE}"
 
 
 def _date_key(column: str) -> str:
@@ -54,7 +56,7 @@ def curated_columns(spec: Spec, run_id: str) -> dict[str, str]:
         "source_date": "source_date",
         "source_file": "source_file",
         "run_id": literal(run_id),
-        "content_sha256": content_sha256(spec),
+        "content_hash": content_hash(spec),
         "kept_aside": "kept_aside",
     }
 
@@ -66,7 +68,7 @@ def write_options(spec: Spec) -> dict[str, str]:
     pointless += [
         column for column in DERIVED[spec.dataset] if column in ("revenue_per_unit", "gross_margin")
     ]
-    pointless += ["source_file", "run_id", "content_sha256"]
+    pointless += ["source_file", "run_id", "content_hash"]
     if len(spec.key) > 1:
         pointless += [column for column in spec.key[:1] if column.endswith("_id")]
     return {f"parquet.enable.dictionary#{column}": "false" for column in pointless}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from contracts.model import Spec
+from contracts.spec import Spec
 from jobs.glue.errors import DataError
 from jobs.glue.versions import PUBLISHED, REPEATED, SUPERSEDED, UNCHANGED
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from contracts.catalog import contract
-from contracts.model import ContractError, Spec
+from contracts.spec import Spec, from_document
+from jobs.glue.derive import DERIVED
 from jobs.glue.errors import DataError
 
 
@@ -72,7 +72,7 @@ def parse(text: str, origin: str) -> list[Work]:
         works = [_work(entry, document["run_id"]) for entry in document["datasets"]]
     except KeyError as error:
         raise DataError(f"manifest {origin} lacks the field {error}") from error
-    except (ContractError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise DataError(f"manifest {origin} cannot be read: {error}") from error
     for work in works:
         _check(work, origin)
@@ -80,12 +80,9 @@ def parse(text: str, origin: str) -> list[Work]:
 
 
 def _work(entry: Mapping[str, Any], run_id: str) -> Work:
-    spec = contract(entry["dataset"])
-    if entry["contract_version"] != spec.version:
-        raise ValueError(
-            f"it was written for {spec.dataset} {entry['contract_version']}, this job knows {spec.version}; "
-            "deploy worker and job together"
-        )
+    spec = from_document(entry["contract"])
+    if spec.dataset not in DERIVED:
+        raise ValueError(f"nothing is derived for dataset {spec.dataset!r}; known are {', '.join(DERIVED)}")
     return Work(
         spec=spec,
         run_id=run_id,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.model import Spec
 from contracts.spark_values import literal, name
+from contracts.spec import Spec
 from jobs.glue.manifest import Work
 from jobs.glue.reading import EXTRA_VALUES
 

@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from contracts.kinds import KINDS
-from contracts.model import Spec
 from contracts.spark_sql import spark_schema, stages
+from contracts.spark_types import SPARK_TYPES
 from contracts.spark_values import literal, name
+from contracts.spec import Spec
 from jobs.glue.manifest import Input, Work
 from jobs.glue.storage import Storage
 
@@ -111,10 +111,10 @@ def history_frame(spark: SparkSession, work: Work, file_column: str) -> DataFram
     if not work.history:
         return None
     spec = work.spec
-    kinds = {column.name: KINDS[column.kind].spark for column in spec.columns}
+    kinds = {column.name: SPARK_TYPES[column.kind] for column in spec.columns}
     narrow = {column: kinds.get(column, "string") for column in spec.key}
     if spec.version_column:
         narrow[spec.version_column] = kinds[spec.version_column]
-    narrow |= {"source_date": "date", "content_sha256": "string"}
+    narrow |= {"source_date": "date", "content_hash": "bigint"}
     schema = ", ".join(f"{name(column)} {type_name}" for column, type_name in narrow.items())
     return scan(spark, work.history, schema).select("*", F.col("_metadata.file_path").alias(file_column))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from contracts.model import Spec
+from contracts.spark_sql import content_sha256
 from contracts.spark_values import name
+from contracts.spec import Spec
 
 PUBLISHED, UNCHANGED, SUPERSEDED, REPEATED, REPLACED, STANDING = (
     "published",
@@ -23,6 +24,7 @@ PUBLISHED, UNCHANGED, SUPERSEDED, REPEATED, REPLACED, STANDING = (
 OUTCOME = "outcome"
 PRIOR_FILE = "__prior_file"
 _KEY_HASH = "__key_hash"
+_DIGEST = "__digest"
 
 
 def key_hash(spec: Spec) -> Column:
@@ -57,7 +59,9 @@ def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFr
     `rows` are valid curated rows. Of equal versions the slice's wins over the history's, because that is a redelivery
     of the same prefix; within the slice the greater digest wins, so that neither files nor their order matter.
     """
-    frame = rows.withColumn(PRIOR_FILE, F.lit(None).cast("string"))
+    frame = rows.withColumn(PRIOR_FILE, F.lit(None).cast("string")).withColumn(
+        _DIGEST, F.expr(content_sha256(spec))
+    )
     if history is not None:
         hashes = rows.select(key_hash(spec).alias(_KEY_HASH))
         prior = history.withColumn(_KEY_HASH, key_hash(spec)).join(hashes, _KEY_HASH, "left_semi")
@@ -68,10 +72,10 @@ def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFr
         F.expr(changed_at).desc_nulls_last(),
         F.col("source_date").desc(),
         F.col(PRIOR_FILE).asc_nulls_first(),
-        F.col("content_sha256").desc(),
+        F.col(_DIGEST).desc(),
     )
     is_prior = F.col(PRIOR_FILE).isNotNull()
-    version = F.expr(f"struct({changed_at} AS changed_at, source_date, content_sha256)")
+    version = F.expr(f"struct({changed_at} AS changed_at, source_date, content_hash)")
     frame = (
         frame.withColumn("__version", version)
         .withColumn("__rank", F.row_number().over(best_first))
@@ -92,4 +96,6 @@ def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFr
         .when(repeats, REPEATED)
         .otherwise(SUPERSEDED)
     )
-    return frame.withColumn(OUTCOME, outcome).drop("__version", "__rank", "__above", "__best", "__best_known")
+    return frame.withColumn(OUTCOME, outcome).drop(
+        _DIGEST, "__version", "__rank", "__above", "__best", "__best_known"
+    )

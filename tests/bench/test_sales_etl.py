@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import measure, one_machine, order_lines, sales_etl
+from bench import in_warehouse, measure, one_machine, order_lines, sales_etl
 from contracts.drift import delivered_columns
 from jobs.glue import curate, manifest, session
 
@@ -52,10 +54,44 @@ def test_a_command_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
 
 def test_both_spark_variants_run_with_the_same_settings(tmp_path: Path) -> None:
     files = order_lines.delivered(ROWS, tmp_path)
-    tutorial, ours, _ = sales_etl.commands(files, tmp_path).values()
+    (tutorial,), (ours, _), _ = sales_etl.commands(files, tmp_path).values()
     settings = 1 + 2 * len(sales_etl.SPARK_SETTINGS)
     assert tutorial[:settings] == ours[:settings]
     assert [Path(command[settings]).name for command in (tutorial, ours)] == ["tutorial.py", "curate.py"]
+
+
+def is_anomaly(line: dict[str, Any], lines: list[dict[str, Any]]) -> bool:
+    """The definition, read aloud: more than three times the mean of the 28 days that end with the line's own."""
+    revenues = [
+        other["net_revenue"]
+        for other in lines
+        if other["sku_key"] == line["sku_key"] and 0 <= (line["order_date"] - other["order_date"]).days <= 27
+    ]
+    return bool(line["net_revenue"] * len(revenues) > 3 * sum(revenues))
+
+
+def test_the_warehouse_flags_the_anomalies_that_the_definition_names(tmp_path: Path) -> None:
+    lines = [
+        {
+            "order_id": f"SO-{n}",
+            "sku_key": n % 2,
+            "geo_key": 7,
+            "order_date": date(2025, 1, 1) + timedelta(days=n * 3 % 50),
+            "net_revenue": Decimal(1000 if n % 9 == 0 else 10 + n),
+        }
+        for n in range(60)
+    ]
+    pq.write_table(pa.Table.from_pylist(lines), tmp_path / "part.parquet")
+    in_warehouse.flag_anomalies(str(tmp_path), str(tmp_path / "anomalies"))
+    found = pq.read_table(tmp_path / "anomalies").to_pylist()
+    assert {row["order_id"]: row["is_revenue_anomaly"] for row in found} == {
+        line["order_id"]: is_anomaly(line, lines) for line in lines
+    }
+    assert (
+        [row["is_revenue_anomaly"] for row in found].count(True)
+        == sum(is_anomaly(x, lines) for x in lines)
+        > 2
+    )
 
 
 @pytest.mark.spark
@@ -71,9 +107,10 @@ def test_spark_and_duckdb_write_the_same_rows(spark: Any, tmp_path: Path) -> Non
     assert rows == {"rows_out": figures["rows_published"], "rows_quarantined": figures["rows_quarantined"]}
     assert rows["rows_quarantined"] == 29
     ours = f"'{tmp_path}/highwater/published/*.parquet'"
-    theirs = f"'{tmp_path}/duckdb/published.parquet'"
-    columns = ", ".join(column for column, *_ in duckdb.sql(f"DESCRIBE SELECT * FROM {theirs}").fetchall())
-    assert "content_sha256" in columns
+    theirs = f"'{tmp_path}/duckdb/published/*.parquet'"
+    described = duckdb.sql(f"DESCRIBE SELECT * FROM {theirs}").fetchall()
+    columns = ", ".join(column for column, *_ in described if not column.endswith("_key"))
+    assert "revenue_per_unit" in columns
     differing = f"SELECT {columns} FROM {ours} EXCEPT SELECT {columns} FROM {theirs}"
     assert duckdb.sql(differing).fetchall() == []
     assert date(2025, 3, 31) == order_lines.RAW_DATE

@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 from contracts.catalog import DATASETS, contract
 from contracts.drift import delivered_columns
 from contracts.frames import judge
-from contracts.kinds import TEXT_KINDS
-from contracts.model import ColumnSpec, Spec
 from contracts.spark_sql import spark_schema, stages
+from contracts.spark_types import TEXT_KINDS
 from contracts.spark_values import CASTABLE
+from contracts.spec import ColumnSpec, Spec
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

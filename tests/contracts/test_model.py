@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandera.pandas as pa
@@ -9,17 +10,8 @@ import pytest
 
 from contracts.catalog import DATASETS, MODELS, contract
 from contracts.kinds import Code, Text
-from contracts.model import (
-    CODE_PATTERN,
-    Contract,
-    ContractError,
-    Rule,
-    Thresholds,
-    facts,
-    required,
-    rule_of,
-    spec_of,
-)
+from contracts.model import Contract, facts, required, rule_of, spec_of
+from contracts.spec import CODE_PATTERN, ContractError, Rule, Thresholds, document, from_document
 
 
 def test_every_dataset_is_there_under_its_name() -> None:
@@ -147,3 +139,8 @@ def test_a_column_needs_a_kind_a_description_and_a_key_that_is_required() -> Non
         spec_of(Silent)
     with pytest.raises(ContractError, match=r"keyless: key columns \['code'\] are not required columns"):
         spec_of(Keyless)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_contract_travels_as_a_document(dataset: str) -> None:
+    assert from_document(json.loads(json.dumps(document(DATASETS[dataset])))) == DATASETS[dataset]

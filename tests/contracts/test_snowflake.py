@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from contracts.catalog import contract
-from contracts.model import ContractError
 from contracts.snowflake import merge_sql, staging_table_ddl
+from contracts.spec import ContractError
 
-LINEAGE = {"source_date": "DATE", "run_id": "VARCHAR(100)", "content_sha256": "VARCHAR(64)"}
+LINEAGE = {"source_date": "DATE", "run_id": "VARCHAR(100)", "content_hash": "BIGINT"}
 
 
 def test_staging_table_of_a_dataset() -> None:
@@ -26,7 +26,7 @@ CREATE OR REPLACE TABLE HIGHWATER.CURATED.STG_GEOGRAPHY (
   population NUMBER(38,0),
   source_date DATE,
   run_id VARCHAR(100),
-  content_sha256 VARCHAR(64)
+  content_hash BIGINT
 )"""
     )
 
@@ -60,14 +60,14 @@ USING (
     FROM CURATED.STG_SALES
   )
   QUALIFY ROW_NUMBER() OVER (PARTITION BY order_id, sku_key ORDER BY changed_at DESC NULLS LAST, \
-source_date DESC NULLS LAST, content_sha256 DESC NULLS LAST) = 1
+source_date DESC NULLS LAST, content_hash DESC NULLS LAST) = 1
 ) src
 ON tgt.order_id = src.order_id AND tgt.sku_key = src.sku_key
 WHEN MATCHED AND ((src.changed_at > tgt.changed_at OR (src.changed_at IS NOT NULL AND tgt.changed_at IS NULL))
   OR src.changed_at IS NOT DISTINCT FROM tgt.changed_at AND (src.source_date > tgt.source_date \
 OR (src.source_date IS NOT NULL AND tgt.source_date IS NULL))
   OR src.changed_at IS NOT DISTINCT FROM tgt.changed_at AND src.source_date IS NOT DISTINCT FROM tgt.source_date \
-AND src.content_sha256 IS DISTINCT FROM tgt.content_sha256) THEN UPDATE SET
+AND src.content_hash IS DISTINCT FROM tgt.content_hash) THEN UPDATE SET
   quantity = src.quantity,
   changed_at = src.changed_at
 WHEN NOT MATCHED THEN INSERT (order_id, sku_key, quantity, changed_at)

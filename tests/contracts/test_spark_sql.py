@@ -14,8 +14,8 @@ import pytest
 
 from contracts.catalog import contract
 from contracts.drift import delivered_columns
-from contracts.model import Rule
 from contracts.spark_sql import broken, content_sha256, spark_schema, stages
+from contracts.spec import Rule
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

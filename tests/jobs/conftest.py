@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from contracts.catalog import contract
 from contracts.drift import delivered_columns
+from contracts.spec import document
 from jobs.glue import curate, manifest, session
 
 Row = dict[str, Any]
@@ -66,8 +67,7 @@ class Lake:
         self, dataset: str, inputs: list[Row], history: Iterable[str] = (), run_id: str = "run-1"
     ) -> Mapping[str, Any]:
         return {
-            "dataset": dataset,
-            "contract_version": contract(dataset).version,
+            "contract": document(contract(dataset)),
             "output": f"file://{self.folder}/out-{next(self._numbers)}",
             "inputs": inputs,
             "history": sorted(history),
@@ -79,7 +79,10 @@ class Lake:
         parsed = manifest.parse(json.dumps({"run_id": run_id, "datasets": works}), "manifest.json")
         session.configure(self.spark)
         figures = curate.curate(self.spark, parsed)["datasets"]
-        return [Outcome(figures[w["dataset"]], Path(w["output"].removeprefix("file://"))) for w in works]
+        return [
+            Outcome(figures[w["contract"]["dataset"]], Path(w["output"].removeprefix("file://")))
+            for w in works
+        ]
 
 
 @pytest.fixture

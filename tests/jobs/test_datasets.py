@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import xxhash
 
 pytestmark = pytest.mark.spark
 
@@ -17,7 +17,7 @@ OLDER, NEWER = date(2025, 1, 1), date(2025, 1, 8)
 
 
 def surrogate(code: str) -> int:
-    return int(hashlib.md5(code.encode()).hexdigest()[:15], 16)
+    return int(xxhash.xxh64(code.encode(), seed=42).intdigest()) & (2**63 - 1)
 
 
 def market_line(brand: str, **values: Any) -> dict[str, Any]:

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from contracts.catalog import contract
+from contracts.spec import document
 from jobs.glue import manifest
 from jobs.glue.errors import DataError
 
+UNKNOWN = {**document(contract("sales")), "dataset": "sale"}
 
-def document(**values: Any) -> dict[str, Any]:
+
+def manifested(**values: Any) -> dict[str, Any]:
     file = {
         "path": "s3://lake/a.parquet",
         "raw_date": "2025-01-05",
@@ -19,8 +23,7 @@ def document(**values: Any) -> dict[str, Any]:
         "columns": {"Order_ID": "string"},
     }
     entry = {
-        "dataset": "sales",
-        "contract_version": "1.0.0",
+        "contract": document(contract("sales")),
         "output": "s3://lake/out/",
         "inputs": [file],
         "history": [],
@@ -30,7 +33,7 @@ def document(**values: Any) -> dict[str, Any]:
 
 
 def test_a_manifest_is_read() -> None:
-    (work,) = manifest.parse(json.dumps(document()), "m.json")
+    (work,) = manifest.parse(json.dumps(manifested()), "m.json")
     assert (work.spec.dataset, work.output, work.rows, work.run_id) == ("sales", "s3://lake/out", 2, "r")
     assert work.inputs[0].columns == {"order_id": "string"}
     assert not work.is_replay
@@ -39,12 +42,13 @@ def test_a_manifest_is_read() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"dataset": "sale"}, "unknown dataset 'sale'; known are sales"),
-        ({"contract_version": "0.9.0"}, "deploy worker and job together"),
+        ({"contract": UNKNOWN}, "nothing is derived for dataset 'sale'; known are sales"),
+        ({"contract": {**UNKNOWN, "columns": [{"title": "x"}]}}, "lacks the field 'rules'"),
+        ({"contract": {**UNKNOWN, "colour": "red"}}, "unexpected keyword argument 'colour'"),
         ({"inputs": []}, "names no input for sales"),
         ({"inputs": [{"path": "s3://lake/a.parquet"}]}, "lacks the field 'raw_date'"),
         (
-            {"inputs": document()["datasets"][0]["inputs"] * 2},
+            {"inputs": manifested()["datasets"][0]["inputs"] * 2},
             "names an input of sales twice: s3://lake/a.parquet",
         ),
         ({"history": ["s3://lake/out/published/x.parquet"]}, "holds a published file"),
@@ -52,7 +56,7 @@ def test_a_manifest_is_read() -> None:
 )
 def test_a_wrong_manifest_says_what_is_wrong(values: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        manifest.parse(json.dumps(document(**values)), "m.json")
+        manifest.parse(json.dumps(manifested(**values)), "m.json")
 
 
 def test_a_text_that_is_no_manifest() -> None:

@@ -60,7 +60,7 @@ def test_files_and_order_do_not_matter(
 
     one, other = (lake.curate(lake.work("sales", inputs(rows)))[0] for rows in (lines, elsewhere))
 
-    columns = ("order_id", "sku_code", "quantity", "changed_at", "source_date", "content_sha256")
+    columns = ("order_id", "sku_code", "quantity", "changed_at", "source_date", "content_hash")
     assert one.published(*columns) == other.published(*columns)
     standing = newest(lines)
     assert one.published("order_id", "sku_code") == standing.keys()

@@ -30,9 +30,9 @@ def hashed(code: str) -> int:
     return int(hashlib.md5(code.encode()).hexdigest()[:15], 16)
 
 
-def sha(row: dict[str, Any], *without: str) -> str:
+def content_hash(row: dict[str, Any], *without: str) -> int:
     content = {name: value for name, value in row.items() if name not in without}
-    return hashlib.sha256(repr(sorted(content.items())).encode()).hexdigest()
+    return int(hashlib.sha256(repr(sorted(content.items())).encode()).hexdigest()[:15], 16)
 
 
 def _curated(row: dict[str, Any], source_date: str, **derived: Any) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _curated(row: dict[str, Any], source_date: str, **derived: Any) -> dict[str,
         "source_date": date.fromisoformat(source_date),
         "source_file": f"s3://highwater-lake/raw/{source_date}.parquet",
         "run_id": "curation",
-        "content_sha256": sha(row),
+        "content_hash": content_hash(row),
     }
     return {**row, **derived, **lineage}
 

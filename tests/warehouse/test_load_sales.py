@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
 
 STATE = (
     "SELECT order_id, sku_key, geo_key, customer_key, date_key, order_date, quantity, net_revenue, gross_margin,"
-    " is_revenue_anomaly, changed_at::VARCHAR, source_date, content_sha256 FROM DW.FACT_SALES ORDER BY order_id, sku_key"
+    " is_revenue_anomaly, changed_at::VARCHAR, source_date, content_hash FROM DW.FACT_SALES ORDER BY order_id, sku_key"
 )
 
 

@@ -53,10 +53,10 @@ def test_market_in_order() -> None:
 USING (
     SELECT *, YEAR(week_start) * 10000 + MONTH(week_start) * 100 + DAY(week_start) AS date_key
     FROM CURATED.MARKET_STAGE_7
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY week_start, geo_key, category, brand ORDER BY source_date DESC, content_sha256 DESC) = 1
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY week_start, geo_key, category, brand ORDER BY source_date DESC, content_hash DESC) = 1
 ) src
 ON tgt.week_start = src.week_start AND tgt.geo_key = src.geo_key AND tgt.category = src.category AND tgt.brand = src.brand
-WHEN MATCHED AND (src.source_date > tgt.source_date OR (src.source_date = tgt.source_date AND src.content_sha256 <> tgt.content_sha256)) THEN UPDATE SET
+WHEN MATCHED AND (src.source_date > tgt.source_date OR (src.source_date = tgt.source_date AND src.content_hash <> tgt.content_hash)) THEN UPDATE SET
     units = src.units,
     value = src.value,
     distribution_pct = src.distribution_pct,
@@ -64,12 +64,12 @@ WHEN MATCHED AND (src.source_date > tgt.source_date OR (src.source_date = tgt.so
     source_date = src.source_date,
     source_file = src.source_file,
     run_id = src.run_id,
-    content_sha256 = src.content_sha256,
+    content_hash = src.content_hash,
     date_key = src.date_key
 WHEN NOT MATCHED THEN INSERT (
-    category, brand, units, value, distribution_pct, geo_key, week, week_start, source_date, source_file, run_id, content_sha256, date_key
+    category, brand, units, value, distribution_pct, geo_key, week, week_start, source_date, source_file, run_id, content_hash, date_key
 ) VALUES (
-    src.category, src.brand, src.units, src.value, src.distribution_pct, src.geo_key, src.week, src.week_start, src.source_date, src.source_file, src.run_id, src.content_sha256, src.date_key
+    src.category, src.brand, src.units, src.value, src.distribution_pct, src.geo_key, src.week, src.week_start, src.source_date, src.source_file, src.run_id, src.content_hash, src.date_key
 )"""  # noqa: E501
     )
     assert steps[-1].parameters == ("market", 7, 3, "run-1", 1, "market", 7)

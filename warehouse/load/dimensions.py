@@ -41,7 +41,7 @@ def infer(dimension: Dimension, staging: str) -> Statement:
 
 def merge_master(dimension: Dimension, staging: str) -> Statement:
     """A snapshot that repeats what is known moves source_date only: updated_at is when the content changed."""
-    changed = "tgt.content_sha256 IS DISTINCT FROM src.content_sha256"
+    changed = "tgt.content_hash IS DISTINCT FROM src.content_hash"
     text = merge_text(
         dimension.table,
         newest_rows(staging, [dimension.key]),

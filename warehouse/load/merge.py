@@ -12,7 +12,7 @@ _LOWEST = "'0001-01-01'::TIMESTAMP_NTZ"
 
 NEWER_SNAPSHOT = (
     "(src.source_date > tgt.source_date"
-    " OR (src.source_date = tgt.source_date AND src.content_sha256 <> tgt.content_sha256))"
+    " OR (src.source_date = tgt.source_date AND src.content_hash <> tgt.content_hash))"
 )
 NEWER_CHANGE = (
     f"(COALESCE(src.changed_at, {_LOWEST}) > COALESCE(tgt.changed_at, {_LOWEST})"
@@ -25,7 +25,7 @@ NEWER_MASTER = f"(tgt.is_inferred OR {NEWER_SNAPSHOT})"
 def newest_rows(table: str, key: Sequence[str], *, changed_at: bool = False, computed: str = "") -> str:
     """Snowflake fails on a MERGE whose source has a key twice and the stand-in does not: the source is made unique."""
     order = ["changed_at DESC NULLS LAST"] if changed_at else []
-    order += ["source_date DESC", "content_sha256 DESC"]
+    order += ["source_date DESC", "content_hash DESC"]
     selected = f"*, {computed}" if computed else "*"
     return (
         f"SELECT {selected}\n    FROM {table}\n    QUALIFY ROW_NUMBER() OVER "

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS DW.DIM_SKU (
     source_date DATE,
     source_file VARCHAR,
     run_id VARCHAR,
-    content_sha256 VARCHAR,
+    content_hash BIGINT,
     created_at TIMESTAMP_NTZ NOT NULL,
     updated_at TIMESTAMP_NTZ NOT NULL
 );
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS DW.DIM_GEOGRAPHY (
     source_date DATE,
     source_file VARCHAR,
     run_id VARCHAR,
-    content_sha256 VARCHAR,
+    content_hash BIGINT,
     created_at TIMESTAMP_NTZ NOT NULL,
     updated_at TIMESTAMP_NTZ NOT NULL
 );
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS DW.DIM_CUSTOMER (
     source_date DATE,
     source_file VARCHAR,
     run_id VARCHAR,
-    content_sha256 VARCHAR,
+    content_hash BIGINT,
     created_at TIMESTAMP_NTZ NOT NULL,
     updated_at TIMESTAMP_NTZ NOT NULL
 );

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS DW.FACT_SALES (
     source_date DATE NOT NULL,
     source_file VARCHAR,
     run_id VARCHAR,
-    content_sha256 VARCHAR NOT NULL
+    content_hash BIGINT NOT NULL
 ) CLUSTER BY (date_key, sku_key);
 
 CREATE TABLE IF NOT EXISTS DW.FACT_INVENTORY (
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS DW.FACT_INVENTORY (
     source_date DATE NOT NULL,
     source_file VARCHAR,
     run_id VARCHAR,
-    content_sha256 VARCHAR NOT NULL
+    content_hash BIGINT NOT NULL
 ) CLUSTER BY (date_key, sku_key);
 
 CREATE TABLE IF NOT EXISTS DW.FACT_MARKET (
@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS DW.FACT_MARKET (
     source_date DATE NOT NULL,
     source_file VARCHAR,
     run_id VARCHAR,
-    content_sha256 VARCHAR NOT NULL
+    content_hash BIGINT NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS DW.FACT_PROMOTION (
@@ -74,5 +74,5 @@ CREATE TABLE IF NOT EXISTS DW.FACT_PROMOTION (
     source_date DATE NOT NULL,
     source_file VARCHAR,
     run_id VARCHAR,
-    content_sha256 VARCHAR NOT NULL
+    content_hash BIGINT NOT NULL
 );
