@@ -32,8 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    first = int(os.environ.get("HIGHWATER_E2E_PORTS", "4650"))  # of three, so that two suites can run at once
     chosen = LocalSettings(
-        prefect_port=4650, aws_port=4651, snowflake_port=4652, state=tmp_path_factory.mktemp("cloud")
+        prefect_port=first,
+        aws_port=first + 1,
+        snowflake_port=first + 2,
+        state=tmp_path_factory.mktemp("cloud"),
     )
     before = dict(os.environ)
     os.environ["HIGHWATER_LEASE_SECONDS"] = "4"  # a killed run's job is up for taking after so long
