@@ -14,7 +14,9 @@ from highwater_infra.compute import Compute
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.network import Network
+from highwater_infra.observability import Observability
 from highwater_infra.orchestration import Orchestration
+from highwater_infra.server import Server
 
 FLAGS: Final = {
     "@aws-cdk/aws-iam:minimizePolicies": True,
@@ -37,7 +39,11 @@ def account(environment: Environment, outdir: str | None = None) -> Account:
     access = Access(app, "highwater-access", lake.key)
     compute = Compute(app, "highwater-compute", environment, lake, access)
     orchestration = Orchestration(app, "highwater-orchestration", environment, lake, network, access)
-    stacks: tuple[Stack, ...] = (lake, network, access, compute, orchestration)
+    observability = Observability(app, "highwater-observability", environment, lake)
+    stacks: tuple[Stack, ...] = (lake, network, access, compute, orchestration, observability)
+    if environment.prefect == "self-hosted":
+        server = Server(app, "highwater-server", environment, lake, network, access, orchestration)
+        stacks = (*stacks, server)
     Tags.of(app).add("project", "highwater")
     Tags.of(app).add("environment", environment.name)
     for stack in stacks:

@@ -22,6 +22,8 @@ GLUE_VERSION: Final = "5.1"
 # The one package of the contracts that Glue does not bring; the version is that of uv.lock.
 MODULES: Final = "pandera==0.35.0"
 
+_MODELS: Final = "Weekly demand per SKU and region; a version for each training that passed the gate"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -31,7 +33,10 @@ class Job:
     concurrent_runs: int
 
 
-JOBS: Final = (Job(names.CURATE, "jobs/glue/curate.py", timeout_minutes=120, concurrent_runs=4),)
+JOBS: Final = (
+    Job(names.CURATE, "jobs/glue/curate.py", timeout_minutes=120, concurrent_runs=4),
+    Job(names.DEMAND_FEATURES, "jobs/glue/demand_features.py", timeout_minutes=120, concurrent_runs=4),
+)
 
 
 class Compute(Stack):
@@ -73,7 +78,7 @@ class Compute(Stack):
             self,
             "Models",
             model_package_group_name=names.MODEL_GROUP,
-            model_package_group_description="Demand forecast, thirteen weeks ahead by SKU and region",
+            model_package_group_description=_MODELS,
         )
 
     def _packages(self) -> assets.Asset:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudtrail as cloudtrail
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
-from highwater_infra import names
+from highwater_infra import key, names
 
 _HISTORY = s3.LifecycleRule(
     id="history",
@@ -24,7 +23,7 @@ _HISTORY = s3.LifecycleRule(
 class Lake(Stack):
     def __init__(self, scope: Construct, name: str) -> None:
         super().__init__(scope, name)
-        self.key = self._key()
+        self.key = key.made(self)
         self.access_logs = self._access_logs()
         self.lake = self._bucket(
             "Lake",
@@ -87,46 +86,8 @@ class Lake(Stack):
             "PrefectSecret", names.PREFECT_SECRET, "Prefect: api_url and api_key, or auth_string"
         )
         self._trail()
-
-    def _key(self) -> kms.Key:
-        key = kms.Key(
-            self,
-            "Key",
-            alias="alias/highwater",
-            description="Everything that Highwater keeps",
-            enable_key_rotation=True,
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        for service in ("cloudwatch", "events", "budgets"):
-            key.add_to_resource_policy(
-                iam.PolicyStatement(
-                    sid=f"Publishing{service.title()}",
-                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
-                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                    resources=["*"],
-                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
-                )
-            )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="Logs",
-                principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
-                actions=[
-                    "kms:Decrypt",
-                    "kms:Encrypt",
-                    "kms:ReEncrypt*",
-                    "kms:GenerateDataKey*",
-                    "kms:Describe*",
-                ],
-                resources=["*"],
-                conditions={
-                    "ArnLike": {
-                        "kms:EncryptionContext:aws:logs:arn": f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:*"
-                    }
-                },
-            )
-        )
-        return key
+        self._load_balancer_may_log()
+        CfnOutput(self, "LakeBucket", value=self.lake.bucket_name)
 
     def _access_logs(self) -> s3.Bucket:
         return s3.Bucket(
@@ -147,6 +108,15 @@ class Lake(Stack):
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _load_balancer_may_log(self) -> None:
+        self.access_logs.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[self.access_logs.arn_for_objects(f"server/AWSLogs/{Aws.ACCOUNT_ID}/*")],
+            )
         )
 
     def _bucket(self, construct: str, name: str, *rules: s3.LifecycleRule) -> s3.Bucket:

@@ -44,6 +44,7 @@ TASK_EVENTS: Final = "highwater-ecs-events"
 DATABASE: Final = "HIGHWATER"
 RESULTS_BLOCK: Final = "s3-bucket/highwater-results"
 RESULTS_FOLDER: Final = "results"
+MODELS_NAMESPACE: Final = "Highwater/Models"
 QUALITY_NAMESPACE: Final = "Highwater/DataQuality"
 
 

@@ -1,0 +1,195 @@
+"""What is seen and said: topics by severity, alarms, one dashboard, the month's budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Fn, Stack
+from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_chatbot as chatbot
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from highwater_infra import metrics, names
+from highwater_infra.environments import Environment
+from highwater_infra.lake import Lake
+from highwater_infra.metrics import Watch
+from highwater_infra.permissions.statement import role_arn
+
+_PUBLISHERS: Final = {
+    names.ALERTS: (),
+    names.CRITICAL: ("cloudwatch", "events"),
+    names.WARNINGS: ("cloudwatch", "events", "budgets"),
+}
+
+
+class Observability(Stack):
+    def __init__(self, scope: Construct, name: str, environment: Environment, lake: Lake) -> None:
+        super().__init__(scope, name)
+        self._lake = lake
+        self.topics = {topic: self._topic(topic, services) for topic, services in _PUBLISHERS.items()}
+        watches = metrics.watches()
+        for watch in watches:
+            self._alarm(watch)
+        self._job_failures()
+        self._mail()
+        self._slack()
+        self._budget(environment.budget_usd)
+        self._dashboard(watches)
+
+    def _topic(self, name: str, services: Sequence[str]) -> sns.Topic:
+        topic = sns.Topic(self, name, topic_name=name, master_key=self._lake.key, enforce_ssl=True)
+        if services:
+            topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com") for service in services],
+                    actions=["sns:Publish"],
+                    resources=[topic.topic_arn],
+                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                )
+            )
+        return topic
+
+    def _alarm(self, watch: Watch) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            watch.name,
+            alarm_name=f"highwater-{watch.name}",
+            alarm_description=watch.advice,
+            metric=watch.metric,
+            threshold=watch.threshold,
+            comparison_operator=watch.comparison,
+            evaluation_periods=1,
+            treat_missing_data=watch.missing,
+        )
+        topic = self.topics[names.CRITICAL if watch.critical else names.WARNINGS]
+        resource = alarm.node.default_child
+        assert isinstance(resource, cloudwatch.CfnAlarm)
+        resource.alarm_actions = [topic.topic_arn]
+        resource.ok_actions = [topic.topic_arn]
+
+    def _job_failures(self) -> None:
+        """Glue says itself that a job failed or ran out of time, whoever started it."""
+        rule = events.Rule(
+            self,
+            "JobFailures",
+            rule_name="highwater-glue-failures",
+            event_pattern=events.EventPattern(
+                source=["aws.glue"],
+                detail_type=["Glue Job State Change"],
+                detail={
+                    "jobName": [names.CURATE, names.DEMAND_FEATURES],
+                    "state": ["FAILED", "TIMEOUT"],
+                },
+            ),
+        )
+        rule.add_target(targets.SnsTopic(self.topics[names.WARNINGS]))
+
+    def _mail(self) -> None:
+        address = CfnParameter(
+            self, "AlertEmail", default="", no_echo=True, description="who is told by mail; empty: nobody"
+        )
+        given = CfnCondition(
+            self,
+            "MailIsWanted",
+            expression=Fn.condition_not(Fn.condition_equals(address.value_as_string, "")),
+        )
+        for name, topic in self.topics.items():
+            subscription = sns.CfnSubscription(
+                self,
+                f"Mail-{name}",
+                protocol="email",
+                endpoint=address.value_as_string,
+                topic_arn=topic.topic_arn,
+                # Of what flows say, people are woken by what needs them; the rest is on the run's page.
+                filter_policy={"severity": ["HIGH", "CRITICAL"]} if name == names.ALERTS else None,
+            )
+            subscription.cfn_options.condition = given
+
+    def _slack(self) -> None:
+        """Amazon Q in chat shows CloudWatch alarms and Glue's events; the flows' own messages go by mail."""
+        workspace = CfnParameter(
+            self,
+            "SlackWorkspace",
+            default="",
+            description="Slack workspace id known to Amazon Q; empty: none",
+        )
+        channel = CfnParameter(self, "SlackChannel", default="none", description="Slack channel id")
+        given = CfnCondition(
+            self,
+            "SlackIsWanted",
+            expression=Fn.condition_not(Fn.condition_equals(workspace.value_as_string, "")),
+        )
+        # It shows what it is sent: the guardrail denies whatever a person would ask it to do or to read.
+        role = iam.Role(
+            self,
+            "highwater-chat",
+            role_name="highwater-chat",
+            assumed_by=iam.ServicePrincipal("chatbot.amazonaws.com"),
+            description="Highwater: alarms in Slack; may do nothing",
+        )
+        configuration = chatbot.CfnSlackChannelConfiguration(
+            self,
+            "Slack",
+            configuration_name="highwater",
+            iam_role_arn=role_arn("highwater-chat"),
+            slack_workspace_id=workspace.value_as_string,
+            slack_channel_id=channel.value_as_string,
+            sns_topic_arns=[self.topics[name].topic_arn for name in (names.CRITICAL, names.WARNINGS)],
+            guardrail_policies=[f"arn:{Aws.PARTITION}:iam::aws:policy/AWSDenyAll"],
+            logging_level="ERROR",
+        )
+        configuration.node.add_dependency(role)
+        resource = role.node.default_child
+        assert isinstance(resource, iam.CfnRole)
+        for part in (resource, configuration):
+            part.cfn_options.condition = given
+
+    def _budget(self, usd: int) -> None:
+        def told(kind: str, percent: int) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
+            return budgets.CfnBudget.NotificationWithSubscribersProperty(
+                notification=budgets.CfnBudget.NotificationProperty(
+                    comparison_operator="GREATER_THAN",
+                    notification_type=kind,
+                    threshold=percent,
+                    threshold_type="PERCENTAGE",
+                ),
+                subscribers=[
+                    budgets.CfnBudget.SubscriberProperty(
+                        subscription_type="SNS", address=self.topics[names.WARNINGS].topic_arn
+                    )
+                ],
+            )
+
+        budgets.CfnBudget(
+            self,
+            "Budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_name="highwater-monthly",
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=usd, unit="USD"),
+            ),
+            notifications_with_subscribers=[told("ACTUAL", 80), told("FORECASTED", 100)],
+        )
+
+    def _dashboard(self, watches: Sequence[Watch]) -> None:
+        dashboard = cloudwatch.Dashboard(
+            self, "Dashboard", dashboard_name="highwater", default_interval=Duration.days(14)
+        )
+        widgets = [
+            cloudwatch.GraphWidget(
+                title=watch.name,
+                left=[watch.metric],
+                left_annotations=[cloudwatch.HorizontalAnnotation(value=watch.threshold, label="alarm")],
+                width=8,
+            )
+            for watch in watches
+        ]
+        for row in range(0, len(widgets), 3):
+            dashboard.add_widgets(*widgets[row : row + 3])

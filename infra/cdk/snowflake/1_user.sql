@@ -1,0 +1,11 @@
+-- 1. By an administrator, in Snowflake: the database, and the service user that flows log in as. No password, ever.
+USE ROLE ACCOUNTADMIN;
+CREATE DATABASE IF NOT EXISTS ${database};
+CREATE USER IF NOT EXISTS HIGHWATER_WORKER
+    TYPE = SERVICE
+    DEFAULT_ROLE = HIGHWATER_TRANSFORMER
+    DEFAULT_WAREHOUSE = HIGHWATER_TRANSFORM_WH
+    RSA_PUBLIC_KEY = '${public_key}'
+    COMMENT = 'Highwater flows; key pair in Secrets Manager highwater/snowflake';
+-- For `python -m warehouse migrate --account` alone; 3_finish.sql takes it away again.
+GRANT ROLE ACCOUNTADMIN TO USER HIGHWATER_WORKER;

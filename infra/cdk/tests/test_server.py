@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Templates
+
+NAME = "highwater-server"
+
+
+def test_only_an_account_without_prefect_cloud_has_a_server(prod: Templates, private: Templates) -> None:
+    assert NAME not in prod
+    assert NAME in private
+
+
+def test_the_database_survives_a_zone_and_a_mistake(private: Templates) -> None:
+    (resource,) = private[NAME].all("AWS::RDS::DBInstance")
+    database = resource["Properties"]
+    assert database["MultiAZ"] is True
+    assert database["StorageEncrypted"] is True
+    assert database["DeletionProtection"] is True
+    assert database["BackupRetentionPeriod"] == 14
+    assert database["PubliclyAccessible"] is False
+    assert resource["DeletionPolicy"] == "Snapshot"
+    (parameters,) = private[NAME].properties("AWS::RDS::DBParameterGroup")
+    assert parameters["Parameters"]["rds.force_ssl"] == "1"
+
+
+def test_the_server_is_inside_and_behind_tls(private: Templates) -> None:
+    balancer = private[NAME].one("AWS::ElasticLoadBalancingV2::LoadBalancer")
+    assert balancer["Scheme"] == "internal"
+    listener = private[NAME].one("AWS::ElasticLoadBalancingV2::Listener")
+    assert (listener["Port"], listener["Protocol"]) == (443, "HTTPS")
+    assert listener["Certificates"] == [{"CertificateArn": {"Ref": "CertificateArn"}}]
+
+
+def test_nobody_is_let_in_from_anywhere(private: Templates) -> None:
+    rules = [
+        *private[NAME].properties("AWS::EC2::SecurityGroupIngress"),
+        *(
+            r
+            for g in private[NAME].properties("AWS::EC2::SecurityGroup")
+            for r in g.get("SecurityGroupIngress", [])
+        ),
+    ]
+    assert sorted(rule["FromPort"] for rule in rules) == [443, 4200, 5432]
+    assert not [rule for rule in rules if "CidrIp" in rule]
+
+
+def test_its_secrets_come_by_arn(private: Templates) -> None:
+    (container,) = private[NAME].one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    assert {secret["Name"] for secret in container["Secrets"]} == {
+        "PREFECT_SERVER_DATABASE_USER",
+        "PREFECT_SERVER_DATABASE_PASSWORD",
+        "PREFECT_SERVER_API_AUTH_STRING",
+    }
+    assert not [v for v in container["Environment"] if "PASSWORD" in v["Name"] or "AUTH" in v["Name"]]

@@ -1,0 +1,165 @@
+"""A name that flows use exists in the account's stacks, in the local cloud and in the settings, with the same shape.
+
+The stacks are read from their reviewed snapshots, which `make infra` holds against the synthesis; CDK has an environment of
+its own and is not needed here.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from contracts.catalog import contract
+from local import resources
+from tasks import model_drift, quality
+from tasks.settings import Settings
+
+INFRA = Path(__file__).resolve().parents[2] / "infra" / "cdk"
+UNIQUE = "-${AWS::AccountId}-${AWS::Region}"
+# In the account but not in the local cloud, each with its reason.
+ONLY_THERE = {
+    "highwater-access-logs",  # nobody reads the local buckets' access logs
+    "highwater-watermarks",  # the extraction pipeline's, to come
+    "highwater-critical",  # CloudWatch's alarms, which never fire locally
+    "highwater-warnings",
+    "highwater/prefect",  # the local Prefect server asks for no key
+}
+
+
+@cache
+def stack(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((INFRA / "snapshots" / f"highwater-{name}.yaml").read_text())
+    return loaded
+
+
+def declared(name: str, kind: str) -> list[dict[str, Any]]:
+    return [r["Properties"] for r in stack(name)["Resources"].values() if r["Type"] == kind]
+
+
+def names_of(name: str, kind: str, field: str) -> set[str]:
+    return {properties[field].removesuffix(UNIQUE) for properties in declared(name, kind)}
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "field", "here"),
+    [
+        ("lake", "AWS::S3::Bucket", "BucketName", {b.name for b in resources.BUCKETS}),
+        ("lake", "AWS::DynamoDB::Table", "TableName", {t.name for t in resources.TABLES}),
+        ("lake", "AWS::SecretsManager::Secret", "Name", {resources.SNOWFLAKE_SECRET.name}),
+        ("compute", "AWS::Glue::Job", "Name", {j.name for j in resources.GLUE_JOBS}),
+        (
+            "compute",
+            "AWS::SageMaker::ModelPackageGroup",
+            "ModelPackageGroupName",
+            {g.name for g in resources.MODEL_PACKAGE_GROUPS},
+        ),
+        ("observability", "AWS::SNS::Topic", "TopicName", {t.name for t in resources.TOPICS}),
+    ],
+)
+def test_the_account_and_the_local_cloud_have_the_same(
+    place: str, kind: str, field: str, here: set[str]
+) -> None:
+    there = names_of(place, kind, field)
+    assert there >= here
+    assert there - here <= ONLY_THERE
+
+
+def test_tables_have_the_same_key() -> None:
+    for table in resources.TABLES:
+        (found,) = [t for t in declared("lake", "AWS::DynamoDB::Table") if t["TableName"] == table.name]
+        assert found["KeySchema"] == [{"AttributeName": table.hash_key, "KeyType": "HASH"}]
+
+
+def test_databases_are_in_the_same_place() -> None:
+    there = {
+        p["DatabaseInput"]["Name"]: re.sub(
+            r"\$\{\w+}", resources.LAKE.name, p["DatabaseInput"]["LocationUri"]
+        )
+        for p in declared("lake", "AWS::Glue::Database")
+    }
+    assert there == {database.name: database.location for database in resources.GLUE_DATABASES}
+
+
+@pytest.mark.parametrize("job", resources.GLUE_JOBS, ids=lambda job: job.name)
+def test_jobs_have_the_same_shape(job: resources.GlueJob) -> None:
+    (found,) = [j for j in declared("compute", "AWS::Glue::Job") if j["Name"] == job.name]
+    assert found["GlueVersion"] == job.glue_version
+    assert found["Timeout"] == job.timeout_minutes
+    assert found["ExecutionProperty"] == {"MaxConcurrentRuns": job.max_concurrent_runs}
+    assert found["Command"]["Name"] == "glueetl"
+    assert found["MaxRetries"] == 0
+    assert "--extra-py-files" in found["DefaultArguments"]
+
+
+def test_glue_is_given_the_pandera_of_the_lock() -> None:
+    lock = (INFRA.parents[1] / "uv.lock").read_text()
+    (version,) = re.findall(r'name = "pandera"\nversion = "([^"]+)"', lock)
+    modules = {
+        j["DefaultArguments"]["--additional-python-modules"] for j in declared("compute", "AWS::Glue::Job")
+    }
+    assert modules == {f"pandera=={version}"}
+
+
+def test_a_flow_run_finds_its_settings() -> None:
+    """Every setting that is named in the task definition exists, and each says what the local cloud says."""
+    (task,) = [
+        t
+        for t in declared("orchestration", "AWS::ECS::TaskDefinition")
+        if t["Family"] == "highwater-flow-run"
+    ]
+    (container,) = task["ContainerDefinitions"]
+    given = {v["Name"]: v["Value"] for v in container["Environment"]}
+    ours = {name.removeprefix("HIGHWATER_").lower(): v for name, v in given.items() if "HIGHWATER_" in name}
+    assert ours.keys() <= Settings.model_fields.keys()
+    role = ours.pop("sagemaker_role")
+    assert "highwatersagemaker" in role["Fn::ImportValue"]
+    for name, value in ours.items():
+        assert value.removesuffix(UNIQUE) == Settings.model_fields[name].default, name
+    assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block
+
+
+def test_roles_that_settings_name_exist() -> None:
+    roles = names_of_roles()
+    assert resources.SAGEMAKER_ROLE.rpartition("/")[2] in roles
+    assert Settings.model_fields["sagemaker_role"].default.rpartition("/")[2] in roles
+
+
+def names_of_roles() -> set[str]:
+    return {p["RoleName"] for p in declared("access", "AWS::IAM::Role")}
+
+
+def test_snowflakes_side_is_the_local_one() -> None:
+    scripts = "\n".join(path.read_text() for path in sorted((INFRA / "snowflake").glob("*.sql")))
+    (stage,) = resources.WAREHOUSE.stages
+    assert f"CREATE STAGE IF NOT EXISTS {stage.name.replace('HIGHWATER', '${database}', 1)}\n" in scripts
+    secret = resources.SNOWFLAKE_SECRET
+    assert f"CREATE USER IF NOT EXISTS {secret.user}\n" in scripts
+    assert f"DEFAULT_ROLE = {secret.role}\n" in scripts
+    assert f"DEFAULT_WAREHOUSE = {secret.warehouse}\n" in scripts
+    account = "\n".join(p.read_text() for p in (INFRA.parents[1] / "warehouse" / "account").glob("*.sql"))
+    for role in set(re.findall(r"HIGHWATER_(?:LOADER|TRANSFORMER)", scripts)):
+        assert f"CREATE ROLE IF NOT EXISTS {role} " in account
+
+
+def test_alarms_hold_the_limits_of_contracts_and_code() -> None:
+    alarms = {a["AlarmName"]: a for a in declared("observability", "AWS::CloudWatch::Alarm")}
+    nulls = alarms["highwater-null-rate-sales"]
+    watched = {
+        m["MetricStat"]["Metric"]["MetricName"]: m["MetricStat"]["Metric"]
+        for m in nulls["Metrics"]
+        if "MetricStat" in m
+    }
+    spec = contract("sales")
+    assert set(watched) == {f"null_rate.{column.name}" for column in spec.required}
+    assert nulls["Threshold"] == spec.thresholds.null_rate_max
+    assert {metric["Namespace"] for metric in watched.values()} == {quality.NAMESPACE}
+    limits = model_drift.Limits()
+    drift = alarms["highwater-model-features-drift"]
+    assert (drift["Namespace"], drift["Threshold"]) == (model_drift.CLOUDWATCH, limits.psi_max)
+    assert alarms["highwater-model-errors-drift"]["MetricName"] == model_drift.ERRORS
+    assert alarms["highwater-model-errors-drift"]["Threshold"] == limits.error_ratio_max
