@@ -18,6 +18,9 @@ ORIGINS = 3
 METRICS = ("bias_correction", "noise", "calibration_rows", "series", "history_weeks", "seconds")
 _INPUT, _OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
 _PAYLOAD_MB = 100  # the most that batch transform takes; a file is one request
+_ANSWER_SECONDS = (
+    3600  # the most that batch transform waits for one answer; the container's own default is 60
+)
 _GB = 30
 
 
@@ -147,6 +150,7 @@ def transform_request(features: Features, model_name: str, folder: str) -> dict[
         "BatchStrategy": "SingleRecord",
         "MaxConcurrentTransforms": 1,
         "MaxPayloadInMB": _PAYLOAD_MB,
+        "ModelClientConfig": {"InvocationsTimeoutInSeconds": _ANSWER_SECONDS, "InvocationsMaxRetries": 1},
         "TransformInput": {
             "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": features.future}},
             "ContentType": CONTENT_TYPE,
@@ -170,15 +174,21 @@ def _one_instance() -> dict[str, Any]:
     return {"InstanceType": settings().training_instance, "InstanceCount": 1, "VolumeSizeInGB": _GB}
 
 
-def _create_model(name: str, model: ModelVersion) -> None:
-    container = {
-        "Image": model.image,
-        "ModelDataUrl": model.model_data,
+def model_container(image: str, model_data: str) -> dict[str, Any]:
+    """train.py put the code beside the model. A request is a whole file, which a minute may not be enough for."""
+    return {
+        "Image": image,
+        "ModelDataUrl": model_data,
         "Environment": {
             "SAGEMAKER_PROGRAM": "inference.py",
             "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(_ANSWER_SECONDS),
         },
     }
+
+
+def _create_model(name: str, model: ModelVersion) -> None:
+    container = model_container(model.image, model.model_data)
     with aws_failures(f"creating SageMaker model {name}"):
         try:
             aws.sagemaker().create_model(

@@ -69,6 +69,14 @@ def test_predictions_are_of_the_future_rows_only() -> None:
     assert (request["BatchStrategy"], request["TransformInput"]["SplitType"]) == ("SingleRecord", "None")
 
 
+def test_a_file_of_the_horizon_may_take_longer_than_the_containers_minute() -> None:
+    """Without both limits the container or batch transform ends the one request that is the forecast."""
+    environment = forecast_jobs.model_container("image", "s3://a/model.tar.gz")["Environment"]
+    client = forecast_jobs.transform_request(FEATURES, "model-v1", "s3://l/raw/x")["ModelClientConfig"]
+    assert environment["SAGEMAKER_MODEL_SERVER_TIMEOUT"] == "3600"
+    assert client["InvocationsTimeoutInSeconds"] == 3600
+
+
 @pytest.mark.usefixtures("account")
 def test_the_source_has_its_programs_on_top_and_its_package_below() -> None:
     aws.s3().create_bucket(

@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from local.aws_resources import packages_as_zip
-from tests.local.aws.conftest import ROLE, XGBOOST, archive
+from tasks import forecast_code, forecast_jobs
+from tasks.forecast_features import Features, Inputs
+from tests.local.aws.conftest import ROLE, XGBOOST
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
 
@@ -26,8 +28,8 @@ REPOSITORY = Path(__file__).parents[3]
 AS_OF = date(2025, 3, 3)
 WEEKS, HORIZON = 84, 3
 SKUS, REGIONS = ("SKU-1", "SKU-2", "SKU-3", "SKU-4"), ("NORTH", "SOUTH")
-CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10}
-ARGUMENTS = {"as-of": AS_OF.isoformat(), "horizon-weeks": str(HORIZON), "seed": "7", "rounds": "60"}
+ROUNDS = 60
+"""Less than the default; these data are plain."""
 
 
 def is_promoted(sku: str, week: int) -> bool:
@@ -101,14 +103,6 @@ def curated() -> dict[str, pa.Table]:
     }
 
 
-def programs() -> dict[str, bytes]:
-    """As jobs/sagemaker says that it is shipped: the programs at the top, the package below them."""
-    folder = REPOSITORY / "jobs" / "sagemaker"
-    package = {f"jobs/sagemaker/{file.name}": file.read_bytes() for file in folder.glob("*.py")}
-    top = {name: (folder / name).read_bytes() for name in ("train.py", "evaluate.py", "inference.py")}
-    return {"jobs/__init__.py": b"", **package, **top}
-
-
 @pytest.fixture(scope="module")
 def features(s3: Any, glue: Any) -> dict[str, Any]:
     """What highwater-demand-features says of the tables that it has read."""
@@ -157,49 +151,19 @@ def wait(look: Callable[[], dict[str, Any]], state: str) -> dict[str, Any]:
         time.sleep(0.2)
 
 
-def training(sagemaker: Any, name: str) -> None:
-    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://lake/demand/features/"}
+def start_training(sagemaker: Any, name: str, request: dict[str, Any]) -> None:
     sagemaker.create_training_job(
         TrainingJobName=name,
-        RoleArn=ROLE,
-        AlgorithmSpecification={
-            "TrainingImage": XGBOOST,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": "series", "Regex": r"^metric series=(\S+)"}],
-        },
-        HyperParameters={
-            **ARGUMENTS,
-            "sagemaker_program": "train.py",
-            "sagemaker_submit_directory": "s3://scripts/forecast/sourcedir.tar.gz",
-        },
-        InputDataConfig=[{"ChannelName": "features", "DataSource": {"S3DataSource": source}}],
-        OutputDataConfig={"S3OutputPath": "s3://lake/models"},
-        ResourceConfig=CLUSTER,
-        StoppingCondition={"MaxRuntimeInSeconds": 300},
+        **{**request, "HyperParameters": {**request["HyperParameters"], "rounds": str(ROUNDS)}},
     )
 
 
-def evaluation(sagemaker: Any, name: str) -> None:
-    def given(what: str, uri: str) -> dict[str, Any]:
-        source = {"S3Uri": uri, "LocalPath": f"/opt/ml/processing/input/{what}", "S3DataType": "S3Prefix"}
-        return {"InputName": what, "S3Input": {**source, "S3InputMode": "File"}}
-
-    local = "/opt/ml/processing/output/evaluation"
-    output = {"S3Uri": "s3://lake/evaluation", "LocalPath": local, "S3UploadMode": "EndOfJob"}
+def start_evaluation(sagemaker: Any, name: str, request: dict[str, Any]) -> None:
+    application = request["AppSpecification"]
+    arguments = [*application["ContainerArguments"], "--rounds", str(ROUNDS)]
     sagemaker.create_processing_job(
         ProcessingJobName=name,
-        RoleArn=ROLE,
-        AppSpecification={
-            "ImageUri": XGBOOST,
-            "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/evaluate.py"],
-            "ContainerArguments": [word for key, value in ARGUMENTS.items() for word in (f"--{key}", value)],
-        },
-        ProcessingInputs=[
-            given("features", "s3://lake/demand/features/"),
-            given("code", "s3://scripts/forecast/source/"),
-        ],
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "evaluation", "S3Output": output}]},
-        ProcessingResources={"ClusterConfig": CLUSTER},
+        **{**request, "AppSpecification": {**application, "ContainerArguments": arguments}},
     )
 
 
@@ -210,22 +174,26 @@ def test_features_training_evaluation_and_prediction(
     sagemaker_job: Any,
     unpacked: Any,
     objects: Any,
-    transform: Any,
 ) -> None:
     assert features["units_total"] == sum(units(*cell) for cell in cells(-WEEKS, 0))
     assert features["rows_future"] == len(SKUS) * len(REGIONS) * HORIZON
-    code = programs()
-    s3.put_object(Bucket="scripts", Key="forecast/sourcedir.tar.gz", Body=archive(code))
+    code = forecast_code.source()
+    s3.put_object(Bucket="scripts", Key="forecast/sourcedir.tar.gz", Body=forecast_code.archive(code))
     for name, body in code.items():
         s3.put_object(Bucket="scripts", Key=f"forecast/source/{name}", Body=body)
+    made = Features(Inputs(AS_OF, HORIZON, {}, features["units_total"]), "s3://lake/demand", features, None)
+    fit = forecast_jobs.training_request(made, "s3://scripts/forecast/sourcedir.tar.gz", "s3://lake/models")
+    judge = forecast_jobs.processing_request(made, "s3://scripts/forecast/source/", "s3://lake/evaluation")
 
     for name in ("train-1", "train-2"):
-        training(sagemaker, name)
-    evaluation(sagemaker, "evaluate")
+        start_training(sagemaker, name, fit)
+    start_evaluation(sagemaker, "evaluate", judge)
 
     first, second = (sagemaker_job("training", name, seconds=300) for name in ("train-1", "train-2"))
     assert first["TrainingJobStatus"] == second["TrainingJobStatus"] == "Completed", (first, second)
-    assert {m["MetricName"]: m["Value"] for m in first["FinalMetricDataList"]} == {"series": 8.0}
+    metrics = {metric["MetricName"]: metric["Value"] for metric in first["FinalMetricDataList"]}
+    assert metrics.keys() == set(forecast_jobs.METRICS)
+    assert (metrics["series"], metrics["history_weeks"]) == (len(SKUS) * len(REGIONS), WEEKS)
     model = first["ModelArtifacts"]["S3ModelArtifacts"]
     assert unpacked(model) == unpacked(second["ModelArtifacts"]["S3ModelArtifacts"])
 
@@ -237,12 +205,14 @@ def test_features_training_evaluation_and_prediction(
     )
     assert objects("evaluation")["forecast.png"].startswith(b"\x89PNG")
 
-    variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
-    container = {"Image": XGBOOST, "ModelDataUrl": model, "Environment": variables}
+    container = forecast_jobs.model_container(XGBOOST, model)
     sagemaker.create_model(ModelName="demand", ExecutionRoleArn=ROLE, PrimaryContainer=container)
-    job = transform("demand", "demand/future", MaxPayloadInMB=100)
+    sagemaker.create_transform_job(
+        TransformJobName="predict", **forecast_jobs.transform_request(made, "demand", "s3://lake/answers")
+    )
+    job = sagemaker_job("transform", "predict", seconds=300)
     assert job["TransformJobStatus"] == "Completed", job
-    answers = [body for name, body in objects(f"out/{job['TransformJobName']}").items() if ".parquet" in name]
+    answers = [body for name, body in objects("answers").items() if ".parquet" in name]
     rows = pa.concat_tables([pq.read_table(io.BytesIO(body)) for body in answers]).to_pylist()
     found = {(row["sku_code"], row["region_code"], row["forecast_week"]): row for row in rows}
     assert found.keys() == {(sku, region, monday(week)) for sku, region, week in cells(0, HORIZON)}
