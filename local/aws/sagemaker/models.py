@@ -93,22 +93,24 @@ def _create_group_once(create: Action) -> Action:
 def _create_pending(create: Action) -> Action:
     """AWS gives every version a status, and a repeated ClientToken the version that it made the first time."""
     lock = threading.Lock()
-    made: dict[str, str] = {}
 
     def create_package(response: Any) -> Any:
         request = json.loads(response.body)
-        token = request.get("ClientToken")
         with lock:
-            if token in made:
-                return ActionResult({"ModelPackageArn": made[token]})
+            known = _made_with(response, request.get("ClientToken"))
+            if known is not None:
+                return ActionResult({"ModelPackageArn": known})
             if "ModelPackageGroupName" in request:
                 response.params.setdefault("ModelApprovalStatus", "PendingManualApproval")
-            answer = create(response)
-            if token is not None:
-                made[token] = answer.result["ModelPackageArn"]
-            return answer
+            return create(response)
 
     return create_package
+
+
+def _made_with(response: Any, token: str | None) -> str | None:
+    packages = response.sagemaker_backend.model_packages.values()
+    made = (package.arn for package in packages if token is not None and package.client_token == token)
+    return next(made, None)
 
 
 def _update_what_is_given(update: Action) -> Action:
