@@ -31,6 +31,10 @@ def promoted_weeks(promotions: DataFrame) -> DataFrame:
     following = calendars.withColumn(
         "next_calendar", F.lead("source_date").over(Window.orderBy("source_date"))
     )
+    # least() would take a missing discount for the deepest one.
+    depth = (
+        f"CASE WHEN max(promo_discount_pct) > 0 THEN least(max(promo_discount_pct), {DEEPEST_DISCOUNT}D) END"
+    )
     deepest = "max(struct(coalesce(promo_discount_pct, 0.0D) AS depth, promo_type AS kind))"
     return (
         promotions.join(F.broadcast(following), "source_date", "left")
@@ -38,7 +42,7 @@ def promoted_weeks(promotions: DataFrame) -> DataFrame:
         .groupBy(*SERIES, F.expr(week_no("week")).alias("week_no"))
         .agg(
             F.lit(True).alias("is_promoted"),
-            F.expr(f"nullif(least(max(promo_discount_pct), {DEEPEST_DISCOUNT}D), 0.0D)").alias("discount"),
+            F.expr(f"{depth} AS discount"),
             F.expr(f"coalesce({deepest}.kind, '{UNKNOWN_KIND}')").alias("promo_type"),
             F.expr("cast(count(DISTINCT promo_id) AS int)").alias("promos"),
             F.sum("planned_spend").cast("double").alias("planned_spend"),

@@ -101,6 +101,11 @@ def calendar(
     stocked = stock.groupBy(*SERIES).agg(F.min("week_no").alias("first_week"), F.max("week_no").alias("last"))
     stocked = stocked.where(f"last >= {span.origin - _INVENTORY_IS_CURRENT_WEEKS}").drop("last")
     sold = weekly.where(f"week_no < {span.origin}")
+    # greatest() would give a series that was never in stock the first week of all.
+    first = (
+        f"coalesce(first_sale, CASE WHEN first_stock IS NOT NULL THEN greatest(first_stock, {span.first}) END) "
+        "AS first_week"
+    )
     found = (
         sold.groupBy(*SERIES)
         .agg(F.min("week_no").alias("first_sale"))
@@ -109,7 +114,7 @@ def calendar(
         .unionByName(ahead.select(*SERIES).distinct(), allowMissingColumns=True)
         .groupBy(*SERIES)
         .agg(F.min("first_sale").alias("first_sale"), F.min("first_week").alias("first_stock"))
-        .selectExpr(*SERIES, f"coalesce(first_sale, greatest(first_stock, {span.first})) AS first_week")
+        .selectExpr(*SERIES, first)
     )
     masters = sku.selectExpr(
         "sku_code", f"coalesce(category, '{NO_CATEGORY}') AS category", "discontinue_date"

@@ -1,0 +1,204 @@
+"""The feature table: against an independent computation, and that no week knows of itself or of what comes later."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs.glue import demand_features, demand_manifest, demand_plan, demand_state, session
+from jobs.glue.errors import DataError
+from jobs.glue.storage import Storage
+from jobs.sagemaker import columns
+from jobs.sagemaker.panel import read_features
+from tests.jobs.demand_world import AS_OF, FIRST, HORIZON, WEEKS, Oracle, World
+
+pytestmark = pytest.mark.spark
+
+OUTCOMES = [
+    "units",
+    "price",
+    "price_index",
+    "stockout_days",
+    "is_stockout",
+    "contradicts",
+    "is_cut",
+    "is_normal",
+]
+
+
+@dataclass
+class Built:
+    world: World
+    figures: dict[str, Any]
+    features: pd.DataFrame
+    future: pd.DataFrame
+
+
+def build(spark: SparkSession, folder: Path, world: World, **changes: Any) -> Built:
+    document = {
+        "run_id": "it's run 1",
+        "as_of": AS_OF.isoformat(),
+        "horizon_weeks": HORIZON,
+        "output": f"file://{folder}/out",
+        "tables": world.write(folder / "tables"),
+        **changes,
+    }
+    session.configure(spark)
+    work = demand_manifest.parse(json.dumps(document), "manifest.json")
+    figures = demand_features.build(spark, Storage(spark), work)
+    output = folder / "out"
+    frames = [read_features(output / name) for name in ("features", "future")]
+    assert sorted(path.name for path in output.iterdir()) == ["features", "future"]
+    return Built(world, figures, *(frame.assign(week=pd.to_datetime(frame["week"])) for frame in frames))
+
+
+@pytest.fixture(scope="module")
+def built(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(spark, tmp_path_factory.mktemp("world"), World())
+
+
+def test_every_feature_is_what_its_definition_says(built: Built) -> None:
+    oracle = Oracle(built.world)
+    rows = built.features[~built.features["is_future"]].set_index(["sku_code", "region_code", "week"])
+    compared = 0
+    for key, cells in oracle.cells.items():
+        for week in cells:
+            row = rows.loc[(*key, pd.Timestamp(FIRST + timedelta(weeks=week)))]
+            for name, expected in oracle.expected(key, week).items():
+                found = None if pd.isna(row[name]) else float(row[name])
+                assert found == pytest.approx(expected, abs=1e-9), (key, week, name)
+                compared += 1
+    assert compared > 15_000
+
+
+def test_a_changed_future_changes_no_earlier_feature(
+    built: Built, spark: SparkSession, tmp_path: Path
+) -> None:
+    """Units, prices, stock and what they prove of the calendar's flags all change from week 70 on."""
+    turn = 70
+    other = World()
+    for key, units in other.units.items():
+        other.units[key] = units[:turn] + [3 * unit + 7 for unit in units[turn:]]
+        for week in range(turn, WEEKS):
+            other.price[(*key, week)] = 3.0 if week % 2 else 30.0
+    changed = build(spark, tmp_path, other)
+    key = ["sku_code", "region_code", "week", "is_future"]
+    last = pd.Timestamp(FIRST + timedelta(weeks=turn))
+
+    def known(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+        rows = frame[(frame["week"] <= last) & ~frame["is_future"]]
+        return rows.sort_values(key).reset_index(drop=True)[[*key, *names]]
+
+    features = [*demand_plan.PLAN, *demand_state.STATE]
+    pd.testing.assert_frame_equal(known(built.features, features), known(changed.features, features))
+    before = (built.features["week"] < last, changed.features["week"] < last)
+    pd.testing.assert_frame_equal(
+        known(built.features[before[0]], OUTCOMES), known(changed.features[before[1]], OUTCOMES)
+    )
+    later = built.features["week"] > last
+    assert not known(built.features, ["units"]).equals(known(changed.features, ["units"]))
+    assert later.any()
+
+
+def test_the_calendar_of_a_series_has_every_week_and_sums_are_exact(built: Built) -> None:
+    history = built.features[~built.features["is_future"]]
+    weeks = history.groupby(["sku_code", "region_code"])["week"].agg(["min", "max", "count", "nunique"])
+    assert (weeks["count"] == weeks["nunique"]).all()
+    assert (weeks["count"] == (weeks["max"] - weeks["min"]).dt.days // 7 + 1).all()
+    assert weeks.loc[("A-1", "N"), "count"] == WEEKS
+    assert weeks.loc[("A-3", "N"), "count"] == WEEKS - 20
+    assert set(history["week"].dt.weekday) == {0}
+    turn = history[(history["sku_code"] == "B-1") & (history["region_code"] == "S")].set_index("week")[
+        "iso_week"
+    ]
+    assert turn.loc["2020-12-21":"2021-01-11"].tolist() == [52, 53, 1, 2]
+    sold = sum(sum(units) for units in built.world.units.values())
+    assert built.figures["units_total"] == built.figures["units_read"] == history["units"].sum() == sold
+
+
+def test_figures_and_the_horizon(built: Built) -> None:
+    figures, future = built.figures, built.future
+    assert (figures["weeks"], figures["series"]) == (WEEKS, 10)
+    assert figures["rows_future"] == len(future) == 10 * HORIZON
+    assert figures["rows_history"] == 6 * WEEKS + 2 * (WEEKS - 20) + WEEKS
+    assert (figures["fallback_series"], figures["zero_series"]) == (1, 1)
+    assert figures["contradicting_flags"] == int(built.features["contradicts"].fillna(False).sum()) > 5
+    assert figures["calendar_reaches"] == str(AS_OF + timedelta(weeks=HORIZON - 1))
+    assert figures["weeks_without_calendar"] == 0
+    assert sorted(future["week"].unique()) == [
+        pd.Timestamp(AS_OF + timedelta(weeks=n)) for n in range(HORIZON)
+    ]
+    assert future["step"].tolist() == [1, 2, 3, 4] * 10
+    types = future.groupby(["sku_code", "region_code"])["model_type"].unique().map(list)
+    assert types["A-1", "NEW"] == ["category_profile"]
+    assert types["C-9", "N"] == ["zero"]
+    assert types["A-3", "S"] == ["model"]
+    assert set(future["run_id"]) == {"it's run 1"}
+
+
+def test_a_horizon_row_has_the_state_of_the_origin_and_the_plan_of_its_week(built: Built) -> None:
+    rows = built.future.set_index(["sku_code", "region_code", "step"])
+    units = built.world.units["B-1", "S"]
+    for step in range(1, HORIZON + 1):
+        row = rows.loc[("B-1", "S", step)]
+        assert (row["lag_1"], row["lag_4"], row["weeks_known"]) == (units[-1], units[-4], WEEKS)
+        assert list(row["recent_units"]) == units[-26:]
+        assert row["year_ago_units"] == units[WEEKS + step - 1 - 52]
+        assert bool(row["is_promoted"]) == (("B-1", "S", WEEKS + step - 1) in built.world.promos)
+    assert built.future["units"].isna().all()
+    on_hold, withdrawn = rows.loc[("B-1", "N", HORIZON)], rows.loc[("A-2", "S", HORIZON - 1)]
+    assert not on_hold["is_promoted"]
+    assert not withdrawn["is_promoted"]
+    assert rows.loc[("A-1", "NEW", HORIZON)]["is_promoted"]
+    assert rows.loc[("A-1", "NEW", 1)]["profile_units"] > 0
+
+
+def test_both_sides_name_the_same_columns(built: Built) -> None:
+    assert set(demand_state.STATE) == set(columns.STATE)
+    assert set(demand_plan.PLAN) == {*columns.PLAN, columns.KIND}
+    assert set(columns.STATE) | set(columns.PLAN) <= set(built.features.columns)
+
+
+def test_too_little_history_says_how_much_there_is(spark: SparkSession, tmp_path: Path) -> None:
+    as_of = FIRST + timedelta(weeks=59)
+    with pytest.raises(DataError, match=rf"there are 59 weeks of sales before {as_of}; a forecast needs 60"):
+        build(spark, tmp_path, World(), as_of=as_of.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tables": {}}, "names no file of sales"),
+        ({"tables": {"weather": {"files": []}}}, "unknown tables: weather"),
+        ({"horizon_weeks": 27}, "asks for 27 weeks; 1 to 26 are possible"),
+        ({"as_of": "soon"}, "cannot be read"),
+        ({"run_id": None, "output": 3}, "cannot be read"),
+    ],
+)
+def test_manifests_that_cannot_be_worked_on(changes: dict[str, Any], message: str) -> None:
+    document = {
+        "run_id": "r", "as_of": "2025-01-06", "horizon_weeks": 13, "output": "s3://lake/out",
+        "tables": {"sales": {"snapshot_id": 1, "files": ["s3://lake/a.parquet"]}}, **changes,
+    }  # fmt: skip
+    with pytest.raises(DataError, match=message):
+        demand_manifest.parse(json.dumps(document), "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "first"),
+    [
+        (date(2026, 1, 5), date(2026, 1, 5)),
+        (date(2026, 1, 6), date(2026, 1, 12)),
+        (date(2020, 12, 29), date(2021, 1, 4)),
+    ],
+)
+def test_the_first_forecast_week_starts_on_or_after_as_of(as_of: date, first: date) -> None:
+    work = demand_manifest.FeatureWork("r", as_of, 13, "s3://x", {"sales": ("a",)})
+    assert demand_manifest.monday_of(work.first_forecast_week) == first
