@@ -30,6 +30,7 @@ from pyspark.sql import SparkSession
 from bench.forecast_peers import PEERS, peers_table
 from contracts.catalog import contract
 from contracts.drift import delivered_columns
+from contracts.spec import document
 from jobs.glue import curate, demand_features, demand_manifest, manifest, session
 from jobs.glue.storage import Storage
 from jobs.sagemaker.forecaster import Fits
@@ -68,8 +69,7 @@ def curated(spark: SparkSession, files: dict[str, Path], folder: Path) -> dict[s
     """The raw files as the daily run would have published them."""
     works = [
         {
-            "dataset": dataset,
-            "contract_version": contract(dataset).version,
+            "contract": document(contract(dataset)),
             "output": f"file://{folder}/{dataset}",
             "inputs": [
                 {
@@ -102,7 +102,7 @@ def curated(spark: SparkSession, files: dict[str, Path], folder: Path) -> dict[s
 def features_at(
     spark: SparkSession, tables: dict[str, Any], origin: date, horizon: int, folder: Path, fewest: int
 ) -> pd.DataFrame:
-    document = {
+    asked = {
         "run_id": "bench",
         "as_of": origin.isoformat(),
         "horizon_weeks": horizon,
@@ -110,7 +110,7 @@ def features_at(
         "tables": tables,
         "minimum_weeks": fewest,
     }
-    work = demand_manifest.parse(json.dumps(document), "bench")
+    work = demand_manifest.parse(json.dumps(asked), "bench")
     figures = demand_features.build(spark, Storage(spark), work)
     if figures["weeks"] < demand_manifest.MINIMUM_WEEKS:
         _tell(
