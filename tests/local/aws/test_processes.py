@@ -121,7 +121,8 @@ class ScriptedJob:
     def started(self) -> None:
         self._step("started")
 
-    def collect(self) -> None:
+    def collect(self, outcome: Outcome) -> None:
+        self.collected_as = outcome
         self._step("collect")
 
     def ended(self, outcome: Outcome) -> None:
@@ -153,6 +154,7 @@ def test_a_failed_job_is_collected_too(tmp_path: Path) -> None:
 
     assert run_to_the_end(job, JobRunner(str(tmp_path))) == Outcome(Result.FAILED, "KeyError: 'sku'")
     assert job.steps[-1] == "collect"
+    assert job.collected_as == job.outcome
 
 
 @pytest.mark.parametrize("step", ["prepare", "started", "collect"])
