@@ -139,7 +139,7 @@ def actuals(sales: list[str], origin: date, horizon: int) -> pd.DataFrame:
     ]
     rows = pd.concat(frames)
     day = pd.to_datetime(rows["order_date"])
-    week = day - pd.to_timedelta(day.dt.weekday, "D")
+    week = day - pd.to_timedelta(day.dt.day_of_week, "D")
     start = pd.Timestamp(origin)
     within = (week >= start) & (week < start + pd.Timedelta(weeks=horizon))
     sums = rows.assign(week=week)[within].groupby(KEYS)["quantity"].sum()
