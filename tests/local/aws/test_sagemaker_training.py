@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,12 @@ pathlib.Path(os.environ["SM_MODEL_DIR"], "half.txt").write_text("half")
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 print("up", flush=True)
 time.sleep(600)
+"""
+WAIT_FOR_GATE = """
+import pathlib, sys, time
+print("up", flush=True)
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.02)
 """
 SAY_WHY = """
 import os
@@ -168,41 +174,43 @@ def test_the_script_gets_opt_ml_as_the_toolkit_gives_it(
 
 @isolated
 def test_opt_ml_is_not_seen_outside_and_two_jobs_do_not_meet(
-    aws: LocalAws, start_training: Any, sagemaker_job: Any, unpacked: Any
+    aws: LocalAws, start_training: Any, sagemaker_job: Any, unpacked: Any, tmp_path: Path
 ) -> None:
     before = sorted(path.name for path in Path("/opt").iterdir())
     wait_for_other = """
-import os, pathlib, sys, time
-mine = pathlib.Path("/opt/ml/model/mine.txt")
+import pathlib, sys, time
+mine, opt, together = pathlib.Path("/opt/ml/model/mine.txt"), sys.argv[4].split(), pathlib.Path(sys.argv[6])
 mine.write_text(sys.argv[2])
-time.sleep(1)
+(together / sys.argv[2]).touch()
+while len(list(together.iterdir())) < 2:
+    time.sleep(0.02)
 assert mine.read_text() == sys.argv[2]
-assert sorted(p.name for p in pathlib.Path("/opt").iterdir()) == sorted([*sys.argv[4].split(), "ml"])
+assert sorted(p.name for p in pathlib.Path("/opt").iterdir()) == sorted([*opt, "ml"])
 """
-    start = time.monotonic()
-    names = [start_training(wait_for_other, {"me": me, "opt": " ".join(before)}) for me in ("a", "b")]
+    given = {"opt": " ".join(before), "together": str(tmp_path)}
+    names = [start_training(wait_for_other, {"me": me, **given}) for me in ("a", "b")]
     jobs = [sagemaker_job("training", name) for name in names]
 
     assert [job["TrainingJobStatus"] for job in jobs] == ["Completed", "Completed"], jobs
     found = [unpacked(job["ModelArtifacts"]["S3ModelArtifacts"])["mine.txt"] for job in jobs]
     assert found == [b"a", b"b"]
-    assert max(job["TrainingStartTime"] for job in jobs) < min(job["TrainingEndTime"] for job in jobs)
-    assert time.monotonic() - start < 30
     assert sorted(path.name for path in Path("/opt").iterdir()) == before
     assert list((aws.state / "sagemaker" / "TrainingJob").iterdir()) == []
 
 
 def test_states_and_times_are_true(
-    aws: LocalAws, start_training: Any, sagemaker_job: Any, sagemaker: Any
+    aws: LocalAws, start_training: Any, sagemaker_job: Any, sagemaker: Any, tmp_path: Path
 ) -> None:
-    before = datetime.now(UTC)
-    name = start_training("import time\nprint('up', flush=True)\ntime.sleep(1.2)")
+    before, gate = datetime.now(UTC), tmp_path / "gate"
+    name = start_training(WAIT_FOR_GATE, {"gate": str(gate)})
     running = sagemaker.describe_training_job(TrainingJobName=name)
     assert running["TrainingJobStatus"] == "InProgress"
     assert "TrainingEndTime" not in running
     assert "ModelArtifacts" not in running
     wait_for_log(aws, name, "up")
     assert sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training"
+    opened = datetime.now(UTC)
+    gate.touch()
 
     job = sagemaker_job("training", name)
 
@@ -215,8 +223,10 @@ def test_states_and_times_are_true(
         "Completed",
     ]
     assert all("EndTime" in transition for transition in job["SecondaryStatusTransitions"])
-    assert 1 <= (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < 10
-    assert before.replace(microsecond=0) <= job["CreationTime"] <= job["TrainingStartTime"]
+    times = [job["CreationTime"], job["TrainingStartTime"], opened, job["TrainingEndTime"]]
+    assert times == sorted(times)
+    assert before - timedelta(seconds=1) < times[0]
+    assert times[-1] < datetime.now(UTC) + timedelta(seconds=1)
     assert "FailureReason" not in job
     assert job["HyperParameters"]["sagemaker_program"] == "train.py"
 
