@@ -9,18 +9,17 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from prefect import flow, pause_flow_run, runtime, task
+from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.exceptions import FlowPauseTimeout
-from prefect.input import RunInput
 from pydantic import Field
 
 from contracts import predictions as contract
 from flows.business_day import business_today, scheduled_today
 from flows.endings import ended_badly, stop_external_jobs
+from flows.model_approval import decided
 from flows.run import Run, guarded, record
 from tasks import (
     alerts,
@@ -60,13 +59,6 @@ def as_of_or_today(as_of: date | None) -> date:
 
 def _run_name() -> str:
     return f"demand-forecast {runtime.flow_run.parameters.get('as_of') or scheduled_today()}"
-
-
-class Approval(RunInput):
-    """What the run's page asks a person for."""
-
-    decision: Literal["approve", "reject"]
-    why: str = Field(default="", description="kept with the model in the registry")
 
 
 @flow(
@@ -208,39 +200,6 @@ def register_model(
         metadata,
         status,
     )
-
-
-def decided(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
-    """Nobody is asked who has decided already, in the registry or in an earlier run of the same forecast."""
-    if model.status == "PendingManualApproval" and registration.auto_approve:
-        model = decide(model, "approve", "auto_approve of the run")
-    elif model.status == "PendingManualApproval" and registration.wait_for_approval:
-        model = asked(run, model, registration)
-    if model.status == "Rejected":
-        raise BusinessError(f"model {model.name} was rejected; its predictions were not published.")
-    return model
-
-
-def asked(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
-    alerts.send("INFO", f"model {model.name} waits for approval on the page of this run", run.facts())
-    try:
-        answer = pause_flow_run(
-            wait_for_input=Approval.with_initial_data(
-                description=f"Model {model.name} passed the gate. The figures and the plot are on this page."
-            ),
-            timeout=int(registration.wait_hours * _HOURS),
-        )
-    except FlowPauseTimeout as error:
-        raise BusinessError(
-            f"nobody decided on model {model.name} within {registration.wait_hours:g} hours; its predictions were "
-            "not published. Approve it in the registry and run the same day again."
-        ) from error
-    return decide(model, answer.decision, answer.why)
-
-
-@task(name="decide", cache_policy=NO_CACHE, **RETRY)
-def decide(model: ModelVersion, decision: Literal["approve", "reject"], why: str) -> ModelVersion:
-    return model_registry.decide(model, "Approved" if decision == "approve" else "Rejected", why)
 
 
 @task(name="predict", cache_policy=NO_CACHE, **RETRY)

@@ -33,12 +33,11 @@ if TYPE_CHECKING:
 
 CLOUDWATCH = "Highwater/Models"
 PSI, ERRORS = "psi", "wmape_ratio"
-# A few weeks always differ from a year in these: the season, and how long a series has been known.
-SEASONAL = frozenset(
-    {
-        "iso_week", "weeks_known", "season_13", "category_season_13", "category_season", "own_season",
-        "year_ago_units", "year_ago_level", "year_ago_promoted", "lag_52", "mean_52",
-    }
+# What tells of the world as it is. Left out: the season (a few weeks always differ from a year in it) and what is only
+# ever accumulated, such as the lift of past promotions or the weeks a series has been known.
+COMPARED = (
+    "units", "lag_1", "is_promoted", "discount", "promoted_before", "competing_share", "competing_discount",
+    "planned_spend", "price_index_last", "price_trend", "stockout_share_8", "zero_share_13",
 )  # fmt: skip
 _LEAST_SHARE = 1e-4  # an empty bin would make the index infinite
 
@@ -50,7 +49,8 @@ class Limits(BaseModel):
     psi_max: float = Field(
         default=0.25,
         gt=0,
-        description="largest population stability index of any feature; below 0.1 is noise, above 0.25 a change",
+        description="largest population stability index of any feature, beyond what chance makes of few rows; below 0.1 "
+        "is little, above 0.25 a change",
     )
     error_ratio_max: float = Field(
         default=1.25,
@@ -84,6 +84,12 @@ def psi(expected: Sequence[float], actual: Sequence[float]) -> float:
     return sum((a - e) * math.log(a / e) for e, a in pairs)
 
 
+def chance(bins: int, rows: int) -> float:
+    """How large the index of so few rows may be by chance: it is about chi-squared by the rows; three deviations."""
+    freedom = bins - 1
+    return (freedom + 3 * math.sqrt(2 * freedom)) / rows
+
+
 def at_training(model: ModelVersion) -> dict[str, Distribution]:
     """The distributions in metadata.json of the model's archive."""
     bucket, key = aws.split(model.model_data)
@@ -112,7 +118,7 @@ def compare_features(
         raise DataError("there are no features in ml.demand_features: run the forecast first.")
     since = as_of - timedelta(weeks=limits.weeks)
     known = {field.name for field in table.schema().fields}
-    names = sorted((set(trained) & known) - SEASONAL)
+    names = [name for name in COMPARED if name in trained and name in known]
     batches = table.scan(
         row_filter=f"as_of = '{as_of}' and is_future = false and week >= '{since}'",
         selected_fields=tuple(names),
@@ -139,9 +145,9 @@ def _feature(
         raise DataError(
             f"ml.demand_features has no rows of the {limits.weeks} weeks before {as_of}: nothing to compare."
         )
+    limit = limits.psi_max + chance(len(counts), rows)
     value = psi((*trained.shares, trained.missing), [count / rows for count in counts])
-    drifted = value > limits.psi_max
-    return DriftRecord(run_id, as_of, model.name, PSI, name, value, limits.psi_max, drifted, rows)
+    return DriftRecord(run_id, as_of, model.name, PSI, name, value, limit, value > limit, rows)
 
 
 def compare_errors(

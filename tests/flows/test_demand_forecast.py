@@ -9,7 +9,9 @@ import pytest
 from prefect.exceptions import FlowPauseTimeout
 
 from flows import demand_forecast as forecast
-from flows.demand_forecast import Approval, as_of_or_today, decided
+from flows import model_approval
+from flows.demand_forecast import as_of_or_today
+from flows.model_approval import Approval, decided
 from flows.run import Run
 from tasks.errors import BusinessError, DataError
 from tasks.model_registry import ModelVersion, Registration
@@ -54,9 +56,9 @@ def person(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         says["why"] = why
         return model("Approved" if decision == "approve" else "Rejected")
 
-    monkeypatch.setattr(forecast, "pause_flow_run", pause)
-    monkeypatch.setattr(forecast, "decide", decide)
-    monkeypatch.setattr(forecast.alerts, "send", lambda *_: None)
+    monkeypatch.setattr(model_approval, "pause_flow_run", pause)
+    monkeypatch.setattr(model_approval, "decide", decide)
+    monkeypatch.setattr(model_approval.alerts, "send", lambda *_: None)
     return says
 
 

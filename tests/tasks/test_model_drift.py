@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import random
 import tarfile
 from datetime import date
 from typing import Any
@@ -35,6 +36,17 @@ def test_psi_by_hand() -> None:
     )  # an empty bin is not infinite
     with pytest.raises(ValueError, match="2 and 3 bins"):
         psi([0.5, 0.5], [0.2, 0.3, 0.5])
+
+
+def test_few_rows_differ_by_chance() -> None:
+    """Of 1000 samples of 60 rows from the very same distribution hardly one is past what chance is given."""
+    draw = random.Random(3)
+    past = 0
+    for _ in range(1000):
+        drawn = [draw.randrange(10) for _ in range(60)]
+        past += psi([0.1] * 10, [drawn.count(bin_) / 60 for bin_ in range(10)]) > model_drift.chance(10, 60)
+    assert past < 60  # an empty bin weighs more than chi-squared says
+    assert model_drift.chance(10, 4000) < 0.006
 
 
 @given(SHARES, SHARES)

@@ -1,0 +1,58 @@
+"""A person's decision on a model: in the registry, on the run's page, or left to the run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prefect import pause_flow_run, task
+from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import FlowPauseTimeout
+from prefect.input import RunInput
+from pydantic import Field
+
+from flows.run import Run
+from tasks import alerts, model_registry
+from tasks.errors import RETRY, BusinessError
+from tasks.model_registry import ModelVersion, Registration
+
+_SECONDS_AN_HOUR = 3600
+
+
+class Approval(RunInput):
+    """What the run's page asks a person for."""
+
+    decision: Literal["approve", "reject"]
+    why: str = Field(default="", description="kept with the model in the registry")
+
+
+def decided(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
+    """Nobody is asked who has decided already, in the registry or in an earlier run of the same forecast."""
+    if model.status == "PendingManualApproval" and registration.auto_approve:
+        model = decide(model, "approve", "auto_approve of the run")
+    elif model.status == "PendingManualApproval" and registration.wait_for_approval:
+        model = asked(run, model, registration)
+    if model.status == "Rejected":
+        raise BusinessError(f"model {model.name} was rejected; its predictions were not published.")
+    return model
+
+
+def asked(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
+    alerts.send("INFO", f"model {model.name} waits for approval on the page of this run", run.facts())
+    try:
+        answer = pause_flow_run(
+            wait_for_input=Approval.with_initial_data(
+                description=f"Model {model.name} passed the gate. The figures and the plot are on this page."
+            ),
+            timeout=int(registration.wait_hours * _SECONDS_AN_HOUR),
+        )
+    except FlowPauseTimeout as error:
+        raise BusinessError(
+            f"nobody decided on model {model.name} within {registration.wait_hours:g} hours; its predictions were "
+            "not published. Approve it in the registry and run the same day again."
+        ) from error
+    return decide(model, answer.decision, answer.why)
+
+
+@task(name="decide", cache_policy=NO_CACHE, **RETRY)
+def decide(model: ModelVersion, decision: Literal["approve", "reject"], why: str) -> ModelVersion:
+    return model_registry.decide(model, "Approved" if decision == "approve" else "Rejected", why)
