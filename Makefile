@@ -59,7 +59,7 @@ check: setup ## lint, format, types, import directions, the lock
 	@$(BIN)/uv lock --check --quiet
 	@$(BIN)/uv lock --check --quiet --project $(SAGEMAKER)
 
-infra: ## set up infra/cdk, synthesize the AWS account's templates without credentials, check and test them
+infra: setup ## set up infra/cdk, synthesize the AWS account's templates without credentials, check and test them
 	@$(MAKE) --no-print-directory -C infra/cdk check
 
 format: setup ## put the code into its format

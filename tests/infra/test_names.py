@@ -96,13 +96,12 @@ def test_jobs_have_the_same_shape(job: resources.GlueJob) -> None:
     assert "--extra-py-files" in found["DefaultArguments"]
 
 
-def test_glue_is_given_the_pandera_of_the_lock() -> None:
-    lock = (INFRA.parents[1] / "uv.lock").read_text()
-    (version,) = re.findall(r'name = "pandera"\nversion = "([^"]+)"', lock)
-    modules = {
-        j["DefaultArguments"]["--additional-python-modules"] for j in declared("compute", "AWS::Glue::Job")
-    }
-    assert modules == {f"pandera=={version}"}
+def test_a_job_is_given_its_code_and_no_package() -> None:
+    """Glue brings all that the jobs import, so that a run needs no package index."""
+    given = [set(job["DefaultArguments"]) for job in declared("compute", "AWS::Glue::Job")]
+    assert given == [{"--extra-py-files", "--enable-metrics", "--enable-continuous-cloudwatch-log"}] * len(
+        resources.GLUE_JOBS
+    )
 
 
 def test_a_flow_run_finds_its_settings() -> None:

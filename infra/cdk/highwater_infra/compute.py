@@ -19,8 +19,6 @@ from highwater_infra.lake import Lake
 
 REPOSITORY: Final = Path(__file__).resolve().parents[3]
 GLUE_VERSION: Final = "5.1"
-# The one package of the contracts that Glue does not bring; the version is that of uv.lock.
-MODULES: Final = "pandera==0.35.0"
 
 _MODELS: Final = "Weekly demand per SKU and region; a version for each training that passed the gate"
 
@@ -59,7 +57,6 @@ class Compute(Stack):
                 ),
                 default_arguments={
                     "--extra-py-files": packages.s3_object_url,
-                    "--additional-python-modules": MODULES,
                     "--enable-metrics": "true",
                     "--enable-continuous-cloudwatch-log": "true",
                 },
