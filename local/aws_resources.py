@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from local import resources
+from local.ecs_resources import create_ecs_resources
 from local.environment import environment
 from local.settings import REPOSITORY, LocalSettings
 
@@ -49,6 +50,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
     _create_tables(aws, url)
     _create_topics(aws, url)
     _create_model_package_groups(aws.client("sagemaker", endpoint_url=url))
+    create_ecs_resources(aws, url, environment(settings))
 
 
 def _create_bucket(s3: S3Client, bucket: resources.Bucket) -> None:

@@ -83,16 +83,20 @@ def declared_parts(settings: LocalSettings) -> tuple[Part, ...]:
         port_setting=f"{ENV_PREFIX}PREFECT_PORT",
         address=settings.prefect_url,
     )
-    worker = Part(
-        name="worker",
+    worker = worker_of(resources.WORK_POOL, "worker", settings)
+    return aws, snowflake, prefect, worker
+
+
+def worker_of(pool: resources.WorkPool, name: str, settings: LocalSettings) -> Part:
+    return Part(
+        name=name,
         argv=(
-            *(python, "-m", "prefect", "--no-prompt", "worker", "start", "--name", "local"),
-            *("--pool", resources.WORK_POOL.name, "--type", resources.WORK_POOL.type),
+            *(sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--name", "local"),
+            *("--pool", pool.name, "--type", pool.type),
         ),
-        is_ready=has_worker_online(settings.prefect_api_url, resources.WORK_POOL.name),
+        is_ready=has_worker_online(settings.prefect_api_url, pool.name),
         environment={"PREFECT_WORKER_QUERY_SECONDS": "2"},
     )
-    return aws, snowflake, prefect, worker
 
 
 def up(settings: LocalSettings | None = None, report: Report = silent) -> Cloud:

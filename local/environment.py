@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import subprocess
 from collections.abc import Mapping
+from functools import cache
 
 from local import resources
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
@@ -21,6 +24,9 @@ MISLEADING = (
     "PREFECT_API_DATABASE_CONNECTION_URL",
     "PREFECT_SERVER_DATABASE_CONNECTION_URL",
 )
+
+
+DEPLOYMENT_SETTINGS = REPOSITORY / "deployments" / "local.env"
 
 
 def environment(settings: LocalSettings | None = None) -> dict[str, str]:
@@ -50,10 +56,30 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_DATABASE": resources.WAREHOUSE.name,
         "HIGHWATER_WORK_POOL": resources.WORK_POOL.name,
         "HIGHWATER_CODE": str(REPOSITORY),
+        "HIGHWATER_CODE_VERSION": code_version(),
+        "PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME": resources.TASK_CHANGES.queue,
+        **deployment_settings(),
         "NO_PROXY": f"{LOOPBACK},localhost",
         "no_proxy": f"{LOOPBACK},localhost",
         **settings.as_environment(),
     }
+
+
+@cache
+def code_version() -> str:
+    """The commit that lies here, as a production image's is baked into it."""
+    git = shutil.which("git")
+    if git is None or not (REPOSITORY / ".git").exists():
+        return "unversioned"
+    asked = [git, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    return subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def deployment_settings() -> dict[str, str]:
+    """What prefect.yaml takes from its environment beyond names; what is set already wins."""
+    lines = (line.strip() for line in DEPLOYMENT_SETTINGS.read_text().splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: os.environ.get(name, value) for name, _, value in pairs}
 
 
 def process_environment(

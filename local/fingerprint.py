@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-SUFFIXES = (".py", ".sql", ".yaml")
+SUFFIXES = (".py", ".sql", ".yaml", ".json", ".env")
 
 
 def fingerprint(root: Path, names: Iterable[str]) -> str:

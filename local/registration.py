@@ -1,16 +1,22 @@
-"""`python -m local.registration`: tells the Prefect server about result storage and deployments.
+"""`python -m local.registration`: tells the Prefect server about result storage, work pools and deployments.
 
 One process for all of it, started by `up`: every start of the `prefect` command costs seconds of imports.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from prefect.cli import app as prefect_command
+from prefect.client.orchestration import get_client
 from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
 
+from deployments import work_pool
+from deployments.settings import Place
 from local import resources
+from local.aws_resources import session
+from local.ecs_resources import network
 from local.environment import environment
 from local.settings import REPOSITORY, LocalSettings
 
@@ -31,6 +37,20 @@ def register_result_storage(settings: LocalSettings) -> None:
     ).save(resources.RESULTS.name, overwrite=True)
 
 
+async def register_work_pools(settings: LocalSettings) -> None:
+    """The ECS pool too, though no worker takes from it unless one is asked for."""
+    known = network(session(settings), settings.aws_url)
+    place = Place(
+        cluster=resources.CLUSTER,
+        task_definition=resources.FLOW_RUN.family,
+        subnets=known["HIGHWATER_SUBNETS"].split(","),
+        security_groups=known["HIGHWATER_SECURITY_GROUPS"].split(","),
+    )
+    async with get_client() as client:
+        await work_pool.register_queues(client, resources.WORK_POOL.name)
+        await work_pool.register_ecs(client, place)
+
+
 def deploy_all() -> None:
     if (REPOSITORY / "prefect.yaml").exists():
         sys.argv = ["prefect", "--no-prompt", "deploy", "--all"]
@@ -38,7 +58,9 @@ def deploy_all() -> None:
 
 
 def main() -> None:
-    register_result_storage(LocalSettings())
+    settings = LocalSettings()
+    register_result_storage(settings)
+    asyncio.run(register_work_pools(settings))
     deploy_all()
 
 

@@ -94,6 +94,26 @@ class WorkPool:
 
 
 @dataclass(frozen=True)
+class FlowRunTask:
+    """The task definition of flow runs; the stacks own the real one, the worker never registers another."""
+
+    family: str
+    container: str
+    image: str
+    cpu: str
+    memory: str
+    log_group: str
+
+
+@dataclass(frozen=True)
+class TaskChanges:
+    """EventBridge rule and SQS queue through which the worker hears how the tasks end."""
+
+    rule: str
+    queue: str
+
+
+@dataclass(frozen=True)
 class ResultStorage:
     """A Prefect S3Bucket block: results outlive the machine that computed them."""
 
@@ -147,6 +167,32 @@ WAREHOUSE = SnowflakeDatabase(
     stages=(Stage("HIGHWATER.CURATED.LAKE", f"s3://{LAKE.name}/"),),
 )
 WORK_POOL = WorkPool("highwater-local", type="process")
+ECS_WORK_POOL = WorkPool("highwater-ecs", type="ecs")
+CLUSTER = "highwater"
+FLOW_RUN = FlowRunTask(
+    family="highwater-flow-run",
+    container="flow-run",
+    image="highwater-worker",
+    cpu="512",
+    memory="1024",
+    log_group="/highwater/flow-runs",
+)
+# The settings that a flow run finds in its task definition.
+FLOW_RUN_SETTINGS = (
+    "HIGHWATER_LAKE_BUCKET",
+    "HIGHWATER_ARTIFACTS_BUCKET",
+    "HIGHWATER_LEDGER_TABLE",
+    "HIGHWATER_ALERTS_TOPIC",
+    "HIGHWATER_CURATE_JOB",
+    "HIGHWATER_FEATURES_JOB",
+    "HIGHWATER_MODEL_GROUP",
+    "HIGHWATER_SAGEMAKER_ROLE",
+    "HIGHWATER_XGBOOST_IMAGE",
+    "HIGHWATER_SNOWFLAKE_SECRET",
+    "HIGHWATER_DATABASE",
+    "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK",
+)
+TASK_CHANGES = TaskChanges(rule="highwater-ecs-task-changes", queue="highwater-ecs-events")
 RESULTS = ResultStorage("highwater-results", credentials="highwater-aws", bucket=ARTIFACTS, folder="results")
 
 BUCKETS = (LAKE, ARTIFACTS)

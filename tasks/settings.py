@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     training_instance: str = Field(default="ml.m5.2xlarge", description="for training and evaluation")
     transform_instance: str = Field(default="ml.m5.xlarge", description="for batch transform")
     code_version: str = Field(default="dev", description="git SHA that the image was built from")
+    take_up_seconds: float = Field(
+        default=60,
+        ge=0,
+        description="how long a crashed run waits until it is taken up again, doubled the second time",
+    )
     time_zone: str = Field(default="Asia/Kolkata", description="zone in which a business day begins and ends")
 
 

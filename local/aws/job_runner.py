@@ -1,4 +1,4 @@
-"""What AWS runs for its caller runs through here: Glue job runs and SageMaker jobs, ECS tasks later.
+"""What AWS runs for its caller runs through here: Glue job runs, SageMaker jobs, ECS tasks.
 
 A service says what is particular to it by implementing LocalJob; that a run always reaches an end, can be
 stopped at any moment and leaves no process behind is said once, here.
@@ -30,6 +30,7 @@ class Result(StrEnum):
 class Outcome:
     result: Result
     message: str = ""
+    exit_code: int | None = None  # None: it never ran
 
 
 class CannotRunError(Exception):
@@ -163,10 +164,11 @@ class _RunningJob(threading.Thread):
 
 
 def _outcome_of(ending: Ending, command: Command) -> Outcome:
+    code = ending.exit_code
     if ending.stopped:
-        return Outcome(Result.STOPPED)
+        return Outcome(Result.STOPPED, exit_code=code)
     if ending.timed_out:
-        return Outcome(Result.TIMED_OUT)
-    if ending.exit_code == 0:
-        return Outcome(Result.SUCCEEDED)
-    return Outcome(Result.FAILED, failure_message(command.log, ending.exit_code))
+        return Outcome(Result.TIMED_OUT, exit_code=code)
+    if code == 0:
+        return Outcome(Result.SUCCEEDED, exit_code=code)
+    return Outcome(Result.FAILED, failure_message(command.log, code), code)

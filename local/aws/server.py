@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import structlog
@@ -17,8 +17,9 @@ from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from local.aws import glue_catalog, glue_jobs, refusals, s3_objects
+from local.aws import ecs_tasks, glue_catalog, glue_jobs, refusals, s3_objects
 from local.aws.actions import Overrides
+from local.aws.ecs_task import EcsSettings
 from local.aws.glue_runs import GlueSettings
 from local.aws.job_runner import JobRunner
 from local.aws.sagemaker import service as sagemaker
@@ -26,6 +27,7 @@ from local.aws.sagemaker.job import SageMakerSettings
 from local.aws.sagemaker.opt_ml import can_isolate
 from local.aws.spark_conf import SparkTuning
 from local.aws.staging import BodyCache
+from local.settings import REPOSITORY
 
 log = structlog.get_logger()
 
@@ -118,7 +120,7 @@ class LocalAws:
         self.state.mkdir(parents=True, exist_ok=True)
         (self.state / READY_FILE).unlink(missing_ok=True)
         self.runner.kill_leftovers()
-        for service in ("glue", "sagemaker"):
+        for service in ("glue", "sagemaker", "ecs"):
             shutil.rmtree(self.state / service, ignore_errors=True)
 
     def _install(self) -> None:
@@ -127,7 +129,7 @@ class LocalAws:
             logs=self._logs,
             aws_environment=self.environment,
             cache=BodyCache(self.state / "glue" / "bodies"),
-            s3=self._s3_client(),
+            s3=self._client("s3"),
             tuning=self._tuning,
             seconds_per_minute=self._seconds_per_minute,
         )
@@ -135,6 +137,11 @@ class LocalAws:
         glue_jobs.install(self._overrides, self.runner, settings)
         glue_catalog.install(self._overrides)
         sagemaker.install(self._overrides, self.runner, self._sagemaker_settings(settings.s3))
+        ecs_tasks.install(
+            self._overrides,
+            self.runner,
+            EcsSettings(self.state, REPOSITORY, self._logs, self.environment, self._client("logs")),
+        )
         refusals.install(self._overrides)
 
     def _sagemaker_settings(self, s3: Any) -> SageMakerSettings:
@@ -146,9 +153,9 @@ class LocalAws:
             isolated=self._isolated and can_isolate(self.state),
         )
 
-    def _s3_client(self) -> Any:
+    def _client(self, service: Literal["s3", "logs"]) -> Any:
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=self.url,
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],

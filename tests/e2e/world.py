@@ -154,7 +154,7 @@ class World:
     def alerts(self) -> list[dict[str, Any]]:
         """What was published since the last call."""
         sqs = session(self.cloud.settings).client("sqs", endpoint_url=self.cloud.settings.aws_url)
-        (url,) = sqs.list_queues()["QueueUrls"]
+        (url,) = sqs.list_queues(QueueNamePrefix="highwater-alerts")["QueueUrls"]
         found = []
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:

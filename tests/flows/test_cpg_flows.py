@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.exceptions import ParameterTypeError
@@ -25,7 +22,6 @@ from flows.model_drift import model_drift
 from tasks.errors import DataError
 from tasks.landing import Slice
 
-ROOT = Path(__file__).parents[2]
 DAYS = st.dates(date(2015, 1, 1), date(2035, 1, 1))
 
 
@@ -116,13 +112,3 @@ def test_an_unknown_source_is_refused_by_name() -> None:
         ParameterTypeError, match=r"sources\.0: Input should be 'sales', 'inventory', 'market'"
     ):
         cpg_daily.validate_parameters({"sources": ["weather"]})
-
-
-def test_deployments_name_flows_that_exist_and_the_schedule_names_its_zone() -> None:
-    deployments = {d["name"]: d for d in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
-    for name, deployment in deployments.items():
-        path, _, attribute = deployment["entrypoint"].partition(":")
-        module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
-        assert getattr(module, attribute).name == name
-        assert deployment["concurrency_limit"]["limit"] == 1
-    assert deployments["cpg-daily"]["schedules"] == [{"cron": "0 2 * * *", "timezone": "Asia/Kolkata"}]

@@ -145,14 +145,14 @@ def run_to_the_end(job: ScriptedJob, runner: JobRunner) -> Outcome:
 def test_steps_of_a_job_in_order(tmp_path: Path) -> None:
     job = ScriptedJob(python(tmp_path, "pass"))
 
-    assert run_to_the_end(job, JobRunner(str(tmp_path))) == Outcome(Result.SUCCEEDED)
+    assert run_to_the_end(job, JobRunner(str(tmp_path))) == Outcome(Result.SUCCEEDED, exit_code=0)
     assert job.steps == ["prepare", "started", "collect"]
 
 
 def test_a_failed_job_is_collected_too(tmp_path: Path) -> None:
     job = ScriptedJob(python(tmp_path, "raise KeyError('sku')"))
 
-    assert run_to_the_end(job, JobRunner(str(tmp_path))) == Outcome(Result.FAILED, "KeyError: 'sku'")
+    assert run_to_the_end(job, JobRunner(str(tmp_path))) == Outcome(Result.FAILED, "KeyError: 'sku'", 1)
     assert job.steps[-1] == "collect"
     assert job.collected_as == job.outcome
 
@@ -172,7 +172,7 @@ def test_closing_stops_the_jobs_without_collecting_and_takes_no_more(tmp_path: P
 
     runner.close()
 
-    assert job.outcome == Outcome(Result.STOPPED)
+    assert job.outcome == Outcome(Result.STOPPED, exit_code=-15)
     assert job.steps == ["prepare", "started"]
     assert marked(lambda mark: mark.startswith(f"{tmp_path}:")) == set()
     with pytest.raises(CannotRunError, match="going down"):

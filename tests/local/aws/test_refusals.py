@@ -20,7 +20,12 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
         {"EndpointName": "e", "EndpointConfigName": "c"},
         "has no SageMaker endpoints",
     ),
-    ("ecs", "run_task", {"taskDefinition": "t"}, "does not run ECS tasks yet"),
+    (
+        "ecs",
+        "start_task",
+        {"taskDefinition": "t", "containerInstances": ["i"]},
+        "has no ECS container instances: use RunTask",
+    ),
     ("glue", "start_crawler", {"Name": "c"}, "has no Glue crawlers"),
     ("athena", "start_query_execution", {"QueryString": "select 1"}, "has no Athena engine"),
     (

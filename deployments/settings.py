@@ -1,0 +1,37 @@
+"""What the stacks tell the worker's service about the place that flow runs are started in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+POOL = "highwater-ecs"
+
+
+class Place(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HIGHWATER_")
+
+    cluster: str = Field(default="highwater", description="ECS cluster, name or ARN")
+    task_definition: str = Field(
+        default="highwater-flow-run", description="family of the flow runs' task definition"
+    )
+    subnets: Annotated[list[str], NoDecode] = Field(description="private subnets, separated by commas")
+    security_groups: Annotated[list[str], NoDecode] = Field(
+        description="security groups, separated by commas"
+    )
+
+    @field_validator("subnets", "security_groups", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("subnets", "security_groups")
+    @classmethod
+    def _not_empty(cls, value: list[str]) -> list[str]:
+        if not value:
+            raise ValueError("none is named: take it from the outputs of the network stack")
+        return value

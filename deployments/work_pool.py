@@ -1,0 +1,51 @@
+"""The ECS work pool, made from its template and the place that the stacks name; its queues by priority.
+
+Repeated at every start of the worker's service, so that a changed template or network arrives with the next release.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists
+
+from deployments.settings import POOL, Place
+
+TEMPLATE = Path(__file__).parent / f"{POOL}.json"
+# A worker empties them in this order. `default` is the one that every pool has.
+QUEUES = {"urgent": 1, "default": 2, "bulk": 3}
+
+
+def base_job_template(place: Place) -> dict[str, Any]:
+    template: dict[str, Any] = json.loads(TEMPLATE.read_text())
+    properties = template["variables"]["properties"]
+    for name, value in place.model_dump().items():
+        properties[name]["default"] = value
+    del template["variables"]["required"]  # the defaults answer it
+    return template
+
+
+async def register_ecs(client: PrefectClient, place: Place) -> None:
+    await client.create_work_pool(
+        WorkPoolCreate(
+            name=POOL,
+            type="ecs",
+            description="Flow runs as Fargate tasks of the family highwater-flow-run.",
+            base_job_template=base_job_template(place),
+        ),
+        overwrite=True,
+    )
+    await register_queues(client, POOL)
+
+
+async def register_queues(client: PrefectClient, pool: str) -> None:
+    for name, priority in QUEUES.items():
+        try:
+            await client.create_work_queue(name=name, priority=priority, work_pool_name=pool)
+        except ObjectAlreadyExists:
+            queue = await client.read_work_queue_by_name(name, work_pool_name=pool)
+            await client.update_work_queue(queue.id, name=name, priority=priority)

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# docker/build.sh <base> <tag> [builder options]: the image of this commit, with docker or, without its daemon, buildah.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+base=${1:?name a Python 3.11 base image by digest, e.g. docker.io/library/python:3.11-slim-bookworm@sha256:...}
+tag=${2:?name the image}
+shift 2
+case $base in
+  *@sha256:* | localhost/*) ;;
+  *) echo "docker/build.sh: $base has no digest: a tag moves, a digest does not. Look it up with
+  docker buildx imagetools inspect $base" >&2; exit 2 ;;
+esac
+commit=$(git describe --always --dirty --abbrev=40 --exclude='*')
+# Layers are dated by the commit, not by the clock: the same commit and base give the same content.
+epoch=$(git log -1 --format=%ct)
+arguments=(--file docker/Dockerfile --build-arg "BASE=$base" --build-arg "COMMIT=$commit" --tag "$tag")
+if docker info >/dev/null 2>&1; then
+  SOURCE_DATE_EPOCH=$epoch docker build "${arguments[@]}" "$@" .
+elif command -v buildah >/dev/null; then
+  buildah build --format docker --timestamp "$epoch" "${arguments[@]}" "$@" .
+else
+  echo "docker/build.sh: neither a docker daemon nor buildah is here" >&2
+  exit 2
+fi

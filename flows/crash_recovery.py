@@ -1,0 +1,79 @@
+"""What becomes of a run whose process died: taken up again, a limited number of times, or left to people who are told.
+
+Started by an automation (prefect.yaml) that listens to the pipelines' deployments only, so a crash of this flow starts
+nothing. It may be started twice for one crash, and the second time finds nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import AwaitingRetry
+from prefect.utilities.urls import url_for
+
+from flows.endings import stop_owned_jobs
+from tasks import alerts
+from tasks.events import log
+from tasks.settings import settings
+
+CRASHES_MOST = 3
+
+
+@flow(name="crash-recovery", flow_run_name="crash-recovery {flow_run_id}", timeout_seconds=600, retries=2)
+def crash_recovery(flow_run_id: UUID) -> str:
+    """Take a crashed run up again after a while, or stop its jobs and tell people that it stays crashed.
+
+    Args:
+        flow_run_id: The run that crashed.
+    """
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(flow_run_id)
+        if run.state is None or not run.state.is_crashed():
+            log("nothing to recover", run=flow_run_id, state=run.state.name if run.state else None)
+            return "nothing to do"
+        crashes = _crashes(client.read_flow_run_states(flow_run_id))
+        facts = {
+            "flow": client.read_flow(run.flow_id).name,
+            "run_id": str(run.id),
+            "run": run.name,
+            "url": url_for("flow-run", run.id),
+        }
+        if len(crashes) < CRASHES_MOST and run.deployment_id:
+            return _taken_up(client, run, crashes, facts)
+    stop_owned_jobs(str(run.id))
+    message = (
+        f"{run.name} crashed {len(crashes)} times and stays so: {why(crashes)} Look at its page and the worker's log; "
+        "then run it again from its page (Retry), every step may be repeated."
+    )
+    alerts.send("CRITICAL", message, facts)
+    return message
+
+
+def _taken_up(
+    client: SyncPrefectClient, run: FlowRun, crashes: Sequence[State[Any]], facts: dict[str, Any]
+) -> str:
+    """Not at once: what else reports the same death (ECS, the worker) must find the run waiting, not started again."""
+    delay = delay_after(len(crashes), settings().take_up_seconds)
+    message = f"{run.name} crashed and is taken up again in {delay.total_seconds():.0f} s: {why(crashes)}"
+    again: State[Any] = AwaitingRetry(scheduled_time=datetime.now(UTC) + delay, message=message)
+    client.set_flow_run_state(run.id, again)
+    alerts.send("WARNING", message, facts)
+    return message
+
+
+def _crashes(history: Sequence[State[Any]]) -> list[State[Any]]:
+    return [state for state in history if state.type == StateType.CRASHED]
+
+
+def why(crashes: Sequence[State[Any]]) -> str:
+    return crashes[-1].message or "no reason was given." if crashes else "no reason was given."
+
+
+def delay_after(crashes: int, first: float) -> timedelta:
+    return timedelta(seconds=first * 2 ** (crashes - 1))

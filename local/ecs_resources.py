@@ -1,0 +1,80 @@
+"""What flow runs need to be ECS tasks: cluster, task definition, log group, and the way that their endings are heard of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import boto3
+
+from local import resources
+
+
+def create_ecs_resources(aws: boto3.Session, url: str, environment: Mapping[str, str]) -> None:
+    flow_run = resources.FLOW_RUN
+    ecs = aws.client("ecs", endpoint_url=url)
+    ecs.create_cluster(clusterName=resources.CLUSTER)
+    logs = aws.client("logs", endpoint_url=url)
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName=flow_run.log_group)
+    if not ecs.list_task_definitions(familyPrefix=flow_run.family)["taskDefinitionArns"]:
+        ecs.register_task_definition(**task_definition(environment))
+    _watch_tasks(aws, url)
+
+
+def task_definition(environment: Mapping[str, str]) -> dict[str, Any]:
+    flow_run = resources.FLOW_RUN
+    return {
+        "family": flow_run.family,
+        "requiresCompatibilities": ["FARGATE"],
+        "networkMode": "awsvpc",
+        "cpu": flow_run.cpu,
+        "memory": flow_run.memory,
+        "containerDefinitions": [
+            {
+                "name": flow_run.container,
+                "image": flow_run.image,
+                "essential": True,
+                "environment": [
+                    {"name": name, "value": environment[name]} for name in resources.FLOW_RUN_SETTINGS
+                ],
+                "logConfiguration": {
+                    "logDriver": "awslogs",
+                    "options": {
+                        "awslogs-group": flow_run.log_group,
+                        "awslogs-region": resources.REGION,
+                        "awslogs-stream-prefix": "run",
+                    },
+                },
+            }
+        ],
+    }
+
+
+def _watch_tasks(aws: boto3.Session, url: str) -> None:
+    """The worker reads this queue: a task that ends badly is how it knows that a run has crashed."""
+    sqs, events = aws.client("sqs", endpoint_url=url), aws.client("events", endpoint_url=url)
+    watched = resources.TASK_CHANGES
+    queue_url = sqs.create_queue(QueueName=watched.queue)["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
+    pattern = {
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Task State Change"],
+        "detail": {
+            "clusterArn": [
+                f"arn:aws:ecs:{resources.REGION}:{resources.ACCOUNT_ID}:cluster/{resources.CLUSTER}"
+            ]
+        },
+    }
+    events.put_rule(Name=watched.rule, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=watched.rule, Targets=[{"Id": "worker", "Arn": queue["QueueArn"]}])
+
+
+def network(aws: boto3.Session, url: str) -> dict[str, str]:
+    """The default network, in the variables in which the stacks hand the real one to the worker's service."""
+    ec2 = aws.client("ec2", endpoint_url=url)
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
+    groups = [group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]]
+    return {"HIGHWATER_SUBNETS": ",".join(subnets), "HIGHWATER_SECURITY_GROUPS": ",".join(groups)}

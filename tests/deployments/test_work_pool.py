@@ -1,0 +1,87 @@
+"""The ECS pool's template through Prefect's own machinery: what the worker would ask ECS for."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect.client.schemas.objects import FlowRun
+from prefect.utilities.templating import apply_values
+from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
+from pydantic import ValidationError
+
+from deployments.settings import POOL, Place
+from deployments.work_pool import base_job_template
+
+PLACE = Place(subnets=["subnet-1", "subnet-2"], security_groups=["sg-1"])
+DEFINITION = {
+    "family": "highwater-flow-run",
+    "networkMode": "awsvpc",
+    "requiresCompatibilities": ["FARGATE"],
+    "containerDefinitions": [{"name": "flow-run"}],
+}
+
+
+def request(job_variables: dict[str, Any]) -> dict[str, Any]:
+    template = base_job_template(PLACE)
+    defaults = ECSJobConfiguration._get_base_config_defaults(template["variables"]["properties"])
+    configuration = ECSJobConfiguration(
+        **apply_values(template["job_configuration"], {**defaults, **job_variables})
+    )
+    configuration.prepare_for_flow_run(FlowRun(id=uuid4(), flow_id=uuid4(), name="a run"))
+    worker = ECSWorker.__new__(ECSWorker)
+    worker._logger = logging.getLogger("test")  # type: ignore[assignment]
+    return worker._prepare_task_run_request(configuration, DEFINITION, "highwater-flow-run", False)
+
+
+def test_a_task_is_asked_for_in_the_place_that_the_stacks_name() -> None:
+    asked = request({"cpu": "1024", "memory": "2048", "env": {"PREFECT_LOGGING_LEVEL": "DEBUG"}})
+
+    assert (asked["cluster"], asked["taskDefinition"], asked["launchType"]) == (
+        "highwater",
+        "highwater-flow-run",
+        "FARGATE",
+    )
+    assert asked["networkConfiguration"]["awsvpcConfiguration"] == {
+        "subnets": ["subnet-1", "subnet-2"],
+        "securityGroups": ["sg-1"],
+        "assignPublicIp": "DISABLED",
+    }
+    assert (asked["overrides"]["cpu"], asked["overrides"]["memory"]) == ("1024", "2048")
+    (container,) = asked["overrides"]["containerOverrides"]
+    assert (container["name"], container["command"]) == ("flow-run", ["prefect", "flow-run", "execute"])
+    variables = {variable["name"]: variable["value"] for variable in container["environment"]}
+    assert variables["PREFECT_LOGGING_LEVEL"] == "DEBUG"
+    assert {tag["key"] for tag in asked["tags"]} >= {"prefect.io/flow-run-id"}
+
+
+def test_spot_is_asked_for_as_a_capacity_provider() -> None:
+    asked = request({"launch_type": "FARGATE_SPOT"})
+
+    assert "launchType" not in asked
+    assert asked["capacityProviderStrategy"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+
+
+def test_the_place_is_read_from_the_services_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIGHWATER_SUBNETS", "subnet-1, subnet-2")
+    monkeypatch.setenv("HIGHWATER_SECURITY_GROUPS", "sg-1")
+    monkeypatch.setenv("HIGHWATER_TASK_DEFINITION", "highwater-flow-run:7")
+
+    properties = base_job_template(Place())["variables"]["properties"]  # type: ignore[call-arg]
+
+    assert properties["subnets"]["default"] == ["subnet-1", "subnet-2"]
+    assert properties["task_definition"]["default"] == "highwater-flow-run:7"
+
+
+def test_a_place_without_a_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIGHWATER_SUBNETS", "")
+    monkeypatch.setenv("HIGHWATER_SECURITY_GROUPS", "sg-1")
+
+    with pytest.raises(ValidationError, match="take it from the outputs of the network stack"):
+        Place()  # type: ignore[call-arg]
+
+
+def test_the_pool_is_the_one_of_the_agreed_name() -> None:
+    assert POOL == "highwater-ecs"

@@ -1,0 +1,78 @@
+"""The image, built by buildah from a Debian that is made here, and looked at from inside as its own user."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BASE = "localhost/highwater-python:3.11"
+IMAGE = "localhost/highwater-worker:test"
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+MEGABYTE = 1024 * 1024
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+
+def run(*words: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def container() -> Iterator[str]:
+    run("tests/docker/local_base.sh", BASE)
+    trust = ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
+    run("docker/build.sh", BASE, IMAGE, "--isolation", "chroot", *trust)
+    made = run("buildah", "from", IMAGE).strip()
+    yield made
+    run("buildah", "rm", made)
+
+
+def inside(container: str, *command: str) -> str:
+    return run("buildah", "run", "--isolation", "chroot", container, "--", *command)
+
+
+def test_prefect_and_every_flow_work_as_the_images_user(container: str) -> None:
+    assert inside(container, "id", "-u").strip() == "10001"
+    assert "3.8.8" in inside(container, "prefect", "version")
+    flows = {path.stem for path in (ROOT / "flows").glob("*.py")} - {"__init__"}
+    script = (
+        "import importlib, pkgutil, flows\n"
+        "for m in pkgutil.iter_modules(flows.__path__): importlib.import_module('flows.' + m.name); print(m.name)"
+    )
+    assert set(inside(container, "python", "-c", script).split()) == flows
+
+
+def test_nothing_in_it_builds_installs_or_may_be_written(container: str) -> None:
+    found = inside(
+        container,
+        "sh",
+        "-c",
+        "command -v pip pip3 uv gcc cc make git curl; python -c 'import pip' 2>&1 | tail -1; "
+        "touch /opt/highwater/x 2>&1; true",
+    )
+    assert "No module named 'pip'" in found
+    assert "/bin/" not in found
+    assert "ermission denied" in found
+
+
+def test_it_says_what_is_in_it_and_from_which_commit(container: str) -> None:
+    bill = json.loads(inside(container, "cat", "/opt/highwater/sbom.cdx.json"))
+    components = {component["name"]: component["version"] for component in bill["components"]}
+    assert components["prefect"] == "3.8.8"
+    assert not {"pyspark", "xgboost", "moto"} & components.keys()
+    commit = run("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").strip()
+    (config,) = [json.loads(run("buildah", "inspect", "--type", "image", IMAGE))["Docker"]["config"]]
+    assert config["Labels"]["org.opencontainers.image.revision"] == commit
+    assert f"HIGHWATER_CODE_VERSION={commit}" in config["Env"]
+    assert config["User"] == "10001:10001"
+
+
+def test_it_is_not_larger_than_it_needs_to_be(container: str) -> None:
+    size = int(inside(container, "du", "-sm", "/opt/highwater").split()[0])
+    assert size < 560

@@ -1,0 +1,119 @@
+"""A person starts the daily run through Prefect's form, with other parameters, and looks at what came of it.
+
+With HIGHWATER_IMAGES=docs/images (`make screenshots`) the pictures of the documentation are made on the way.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from playwright.sync_api import Page, expect
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+
+from local import resources
+from local.sample import BucketSink, write
+from local.sample.profile import Profile
+from tests.e2e.test_deployment import finished
+from tests.e2e.world import World
+
+# The picker opens on this month; one step back is always a day that has come.
+DAY = (date.today().replace(day=1) - timedelta(days=1)).replace(day=20)
+Shot = Callable[..., None]
+
+
+@pytest.fixture
+def shot(page: Page, tmp_path: Path) -> Shot:
+    images = Path(os.environ.get("HIGHWATER_IMAGES", tmp_path))
+
+    def take(name: str) -> None:
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(500)  # the UI's transitions
+        page.screenshot(path=images / f"{name}.png")
+
+    return take
+
+
+@pytest.fixture
+def delivered(world: World) -> World:
+    """Three weeks of sample data as the demo has it, some of it broken."""
+    profile = Profile(start=DAY - timedelta(days=20), end=DAY)
+    write(profile, BucketSink(resources.LAKE.name, boto3.client("s3")), world.cloud.settings.cache)
+    return world
+
+
+def test_a_manual_run_is_started_through_the_form_and_completes(
+    delivered: World, page: Page, shot: Shot
+) -> None:
+    ui = delivered.cloud.settings.prefect_url
+    page.goto(f"{ui}/deployments")
+    expect(page.get_by_role("link", name="cpg-daily", exact=True).first).to_be_visible()
+    shot("deployments")
+    page.get_by_role("link", name="cpg-daily", exact=True).first.click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").first.click()
+
+    # run_date: the 20th of last month, through the picker
+    expect(page.get_by_text("The business day to process. Leave empty for yesterday")).to_be_visible()
+    shot("run-form")
+    page.get_by_role("button", name="date", exact=True).click()
+    page.get_by_text("Select date").click()
+    page.locator(".p-calendar-header__before button").click()
+    page.locator(".p-calendar-date-picker__date--in-month", has_text=re.compile(r"^20$")).click()
+    page.get_by_role("button", name="Apply", exact=True).click()
+    # sources: all but the market
+    page.locator(".p-tag", has_text="market").locator("button").click()
+    # quality.sales.row_count_min
+    rows = page.locator("input[type=number]").first
+    expect(rows).to_have_value("1000")
+    rows.fill("900")
+    shot("run-form-filled")
+    page.get_by_role("button", name="Submit").click()
+
+    page.wait_for_url(re.compile(r"/deployments/deployment/[0-9a-f-]+(\?.*)?$"))
+    run = started()
+    assert run.parameters["run_date"] == DAY.isoformat()
+    assert run.parameters["sources"] == ["sales", "inventory", "promotions", "masters"]
+    assert run.parameters["quality"]["sales"]["row_count_min"] == 900
+    done = finished(run)
+    assert done.state is not None
+    assert done.state.is_completed(), done.state
+    assert done.name == f"cpg-daily {DAY}"
+    assert {"cpg", "daily"} <= set(done.tags)
+    recorded = delivered.sql("SELECT dataset, status FROM MONITORING.RUN_DATASETS ORDER BY dataset")
+    assert [row["DATASET"] for row in recorded] == [
+        *("customer", "geography", "inventory", "promotions", "sales", "sku")
+    ]
+    limit = delivered.one(
+        "SELECT threshold FROM MONITORING.DQ_RESULTS WHERE dataset = 'sales' AND metric = 'row_count'"
+    )
+    assert limit == 900
+
+    page.goto(f"{ui}/runs/flow-run/{run.id}")
+    expect(page.get_by_text(f"cpg-daily {DAY}").first).to_be_visible()
+    shot("flow-run")
+    page.get_by_text("Artifacts", exact=True).first.click()
+    for key in ("data-quality", "reconciliation", "mart-headlines"):
+        expect(page.get_by_text(key, exact=True).first).to_be_visible()
+    shot("artifacts")
+    for key in ("reconciliation", "data-quality", "mart-headlines"):
+        page.goto(f"{ui}/artifacts/key/{key}")
+        expect(page.get_by_text(key, exact=True).first).to_be_visible()
+        shot(f"artifact-{key}")
+
+
+def started() -> FlowRun:
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("cpg-daily/cpg-daily")
+        runs = [
+            run
+            for run in client.read_flow_runs()
+            if run.deployment_id == deployment.id and not run.auto_scheduled
+        ]
+    return max(runs, key=lambda run: run.expected_start_time)  # type: ignore[arg-type,return-value]

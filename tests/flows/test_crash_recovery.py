@@ -1,0 +1,111 @@
+"""A crashed run is taken up a limited number of times; each ending is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import AwaitingRetry, Completed, Crashed, Running
+
+from flows import crash_recovery as module
+from flows.crash_recovery import crash_recovery, delay_after
+
+KILLED = Crashed(message="killed.")
+
+
+class Server:
+    """The few answers of Prefect's API that the flow asks for, and what it was told."""
+
+    def __init__(self, *history: State[Any], deployed: bool = True) -> None:
+        self.history = list(history)
+        self.run = FlowRun(
+            id=uuid4(),
+            flow_id=uuid4(),
+            name="cpg-daily 2025-01-06",
+            state=history[-1],
+            deployment_id=uuid4() if deployed else None,
+        )
+        self.alerts: list[tuple[str, str]] = []
+        self.stopped: list[str] = []
+        self.set: list[State[Any]] = []
+
+    def read_flow_run(self, _: UUID) -> FlowRun:
+        return self.run
+
+    def read_flow_run_states(self, _: UUID) -> list[State[Any]]:
+        return self.history
+
+    def read_flow(self, _: UUID) -> SimpleNamespace:
+        return SimpleNamespace(name="cpg-daily")
+
+    def set_flow_run_state(self, _: UUID, state: State[Any]) -> None:
+        self.set.append(state)
+
+
+@pytest.fixture
+def recover(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def of(server: Server) -> str:
+        @contextmanager
+        def client(sync_client: bool) -> Iterator[Server]:
+            yield server
+
+        monkeypatch.setattr(module, "get_client", client)
+        monkeypatch.setattr(
+            module.alerts, "send", lambda severity, text, _: server.alerts.append((severity, text))
+        )
+        monkeypatch.setattr(module, "stop_owned_jobs", server.stopped.append)
+        return crash_recovery.fn(server.run.id)
+
+    return of
+
+
+@pytest.mark.parametrize(("crashes", "seconds"), [(1, 60), (2, 120)])
+def test_a_crashed_run_waits_and_is_taken_up(recover: Any, crashes: int, seconds: int) -> None:
+    server = Server(*[Running(), KILLED] * crashes)
+
+    recover(server)
+
+    (state,) = server.set
+    assert state.name == "AwaitingRetry"
+    waits = state.state_details.scheduled_time - datetime.now(UTC)  # type: ignore[operator]
+    assert timedelta(seconds=seconds - 5) < waits <= timedelta(seconds=seconds)
+    assert server.alerts == [
+        ("WARNING", f"cpg-daily 2025-01-06 crashed and is taken up again in {seconds} s: killed.")
+    ]
+    assert server.stopped == []
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Server(*[Running(), KILLED] * 3),  # three deaths are enough
+        Server(KILLED, KILLED, KILLED),  # a broken image never starts: that ends too
+        Server(Running(), KILLED, deployed=False),  # a subflow or a run by hand: no worker would take it
+    ],
+)
+def test_a_run_that_stays_crashed_leaves_no_job_and_people_know(recover: Any, server: Server) -> None:
+    recover(server)
+
+    assert server.set == []
+    assert server.stopped == [str(server.run.id)]
+    ((severity, message),) = server.alerts
+    assert severity == "CRITICAL"
+    assert "and stays so: killed. Look at its page" in message
+
+
+@pytest.mark.parametrize("now", [AwaitingRetry(), Running(), Completed()])
+def test_a_second_start_for_one_crash_does_nothing(recover: Any, now: State[Any]) -> None:
+    server = Server(Running(), KILLED, now)
+
+    assert recover(server) == "nothing to do"
+    assert (server.set, server.alerts, server.stopped) == ([], [], [])
+
+
+def test_the_wait_doubles() -> None:
+    assert [delay_after(n, 60).total_seconds() for n in (1, 2)] == [60, 120]
