@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def open_spark() -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -Duser.timezone=UTC",
     }
     builder = SparkSession.builder.appName("bench.forecast")
     for name, value in settings.items():
@@ -172,6 +172,7 @@ def scored(rows: pd.DataFrame, seconds: float) -> dict[str, Any]:
 
 
 def compare(
+    spark: SparkSession,
     files: dict[str, Path],
     horizon: int,
     origins: Sequence[date],
@@ -179,7 +180,6 @@ def compare(
     fewest: int,
     methods: Sequence[str],
 ) -> dict[str, Any]:
-    spark = open_spark()
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
     feature_seconds = 0.0
@@ -199,10 +199,9 @@ def compare(
             sold = actuals(tables["sales"]["files"], origin, horizon)
             for method, rows in forecasts.items():
                 found[method].append(judged(rows, sold).assign(origin=pd.Timestamp(origin)))
-    spark.stop()
     pooled = {method: pd.concat(rows, ignore_index=True) for method, rows in found.items()}
     if out is not None:
-        _write(pooled[OURS], out)
+        _write(pooled[OURS], files["sales"], out)
     _tell(f"{len(pooled[OURS])} rows; the features took {feature_seconds:.1f} s, which every method shares")
     return {method: scored(rows, seconds[method]) for method, rows in pooled.items()}
 
@@ -218,10 +217,20 @@ def _forecast(method: str, features: pd.DataFrame, settings: Settings) -> pd.Dat
     )
 
 
-def _write(rows: pd.DataFrame, out: Path) -> None:
+def _as_delivered(codes: pd.Series[str], sales: Path, column: str) -> pd.Series[str]:
+    """The contract's spelling of a code back to the file's, so that the rows can be joined to it."""
+    delivered = pq.read_table(sales, columns=[column]).column(column).unique().to_pylist()
+    spelled = {str(code).strip().upper(): code for code in delivered if code is not None}
+    return codes.map(lambda code: spelled.get(code, code))
+
+
+def _write(rows: pd.DataFrame, sales: Path, out: Path) -> None:
     names = {"week": "forecast_week", "forecast": "predicted_units"}
     columns = ["sku_code", "region_code", "forecast_week", "origin", "predicted_units", "lower", "upper"]
     table = rows.rename(columns=names)[columns]
+    table = table.assign(
+        **{name: _as_delivered(table[name], sales, name) for name in ("sku_code", "region_code")}
+    )
     days = {
         name: table[name].to_numpy().astype("datetime64[D]").astype(object)
         for name in ("forecast_week", "origin")
@@ -263,8 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for path in files.values():
         if not path.is_file():
             parser.error(f"{path} does not exist")
-    with contextlib.redirect_stdout(sys.stderr):  # the jobs tell their figures on it
+    with _nothing_printed():
+        spark = open_spark()
         found = compare(
+            spark,
             files,
             given.horizon_weeks,
             given.origins,
@@ -272,7 +283,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.minimum_weeks,
             given.methods.split(","),
         )
+        spark.stop()
     print(json.dumps(found, indent=2))
+
+
+@contextlib.contextmanager
+def _nothing_printed() -> Iterator[None]:
+    """The jobs tell their figures on standard output, and the JVM its troubles: there they go to stderr, whoever writes."""
+    sys.stdout.flush()
+    standard = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(standard, 1)
+        os.close(standard)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,20 @@ import xgboost
 from jobs.sagemaker.calibration import Calibration, calibrate
 from jobs.sagemaker.columns import PROFILE, ZERO
 from jobs.sagemaker.panel import Columns, Floats, Panel
-from jobs.sagemaker.trees import Settings, Trees, fit_trees
+from jobs.sagemaker.trees import LOSSES, Settings, Trees, fit_trees
 
-TREES_FILE = "trees.json"
 METADATA_FILE = "metadata.json"
 LEAST_CALIBRATION_WEEKS = 4
+
+
+def trees_file(loss: str) -> str:
+    return f"trees-{loss}.json"
+
+
+def _booster(path: Path, threads: int) -> Any:
+    booster = xgboost.Booster({"nthread": threads})
+    booster.load_model(path)
+    return booster
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,8 @@ class Forecaster:
         return pd.DataFrame({"predicted_units": units, "lower": lower, "upper": upper})
 
     def save(self, folder: Path, extra: dict[str, Any]) -> None:
-        self.trees.booster.save_model(folder / TREES_FILE)
+        for loss, booster in zip(LOSSES, self.trees.boosters, strict=True):
+            booster.save_model(folder / trees_file(loss))
         document = {
             "kinds": self.trees.kinds,
             "names": self.trees.names,
@@ -54,9 +64,12 @@ class Forecaster:
     @classmethod
     def load(cls, folder: Path, threads: int = 2) -> Forecaster:
         document = json.loads((folder / METADATA_FILE).read_text())
-        booster = xgboost.Booster({"nthread": threads})
-        booster.load_model(folder / TREES_FILE)
-        trees = Trees(booster, tuple(document["kinds"]), tuple(document["names"]), threads)
+        trees = Trees(
+            tuple(_booster(folder / trees_file(loss), threads) for loss in LOSSES),
+            tuple(document["kinds"]),
+            tuple(document["names"]),
+            threads,
+        )
         return cls(trees, Calibration.from_json(document["calibration"]))
 
 

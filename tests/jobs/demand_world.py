@@ -80,6 +80,11 @@ class World:
                         rows.append(
                             (sku, region, FIRST + timedelta(weeks=week, days=day), part, part * price)
                         )
+        rows += [
+            (sku, region, AS_OF + timedelta(days=n), 500, 100.0)
+            for n in range(9)
+            for sku, region in self.units
+        ]
         columns = list(zip(*rows, strict=True))
         return pa.table(
             {

@@ -120,6 +120,7 @@ def test_the_calendar_of_a_series_has_every_week_and_sums_are_exact(built: Built
     ]
     assert turn.loc["2020-12-21":"2021-01-11"].tolist() == [52, 53, 1, 2]
     sold = sum(sum(units) for units in built.world.units.values())
+    assert built.figures["units_after_as_of"] == 9 * 8 * 500
     assert built.figures["units_total"] == built.figures["units_read"] == history["units"].sum() == sold
 
 

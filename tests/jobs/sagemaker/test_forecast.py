@@ -15,10 +15,10 @@ import pytest
 
 from jobs.sagemaker import drift, evaluate, inference, train
 from jobs.sagemaker.backtest import backtest, evaluation, origins
-from jobs.sagemaker.forecaster import METADATA_FILE, TREES_FILE, Forecaster
+from jobs.sagemaker.forecaster import METADATA_FILE, Forecaster, trees_file
 from jobs.sagemaker.panel import FeaturesError, Panel, columns_of, panel, read_features
 from jobs.sagemaker.samples import pairs
-from jobs.sagemaker.trees import Settings
+from jobs.sagemaker.trees import LOSSES, Settings
 from tests.jobs.sagemaker.conftest import HORIZON, QUICK, WEEKS, made_features
 
 
@@ -91,7 +91,8 @@ def test_a_series_without_history_gets_its_profile_and_a_silent_one_nothing(
 def test_the_same_data_gives_the_same_files(features: pd.DataFrame, model: Path, tmp_path: Path) -> None:
     shuffled = features.sample(frac=1.0, random_state=1)
     train.train(shuffled, QUICK, "2024-09-23", tmp_path)
-    assert (tmp_path / TREES_FILE).read_bytes() == (model / TREES_FILE).read_bytes()
+    for loss in LOSSES:
+        assert (tmp_path / trees_file(loss)).read_bytes() == (model / trees_file(loss)).read_bytes()
     assert (tmp_path / METADATA_FILE).read_bytes() == (model / METADATA_FILE).read_bytes()
 
 
@@ -152,9 +153,8 @@ def test_no_pair_learns_from_the_test_weeks(features: pd.DataFrame) -> None:
 def _trees_of(history: Panel, cutoff: int) -> bytes:
     from jobs.sagemaker.trees import fit_trees
 
-    return bytes(
-        fit_trees(history, cutoff, Settings(HORIZON, rounds=5, most_samples=3000), HORIZON).booster.save_raw()
-    )
+    trees = fit_trees(history, cutoff, Settings(HORIZON, rounds=5, most_samples=3000), HORIZON)
+    return b"".join(bytes(booster.save_raw()) for booster in trees.boosters)
 
 
 def test_weeks_without_stock_and_false_flags_are_not_learned_from(features: pd.DataFrame) -> None:
