@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local.aws.processes import marked
+from local.aws.processes import kill_marked_by, marked
 from local.aws.server import REGION, AwsPortTakenError, LocalAws
 
 REPOSITORY = Path(__file__).parents[3]
@@ -53,6 +53,7 @@ def start(tmp_path: Path) -> Iterator[StartServer]:
     for process in started:
         process.kill()
         process.wait()
+    kill_marked_by(str(tmp_path), grace=1)
 
 
 def ready(state: Path, process: subprocess.Popen[str]) -> str:
@@ -94,7 +95,9 @@ def start_sleeping_jobs(url: str, state: Path) -> None:
     )
     deadline = time.monotonic() + 30
     while not all(log.exists() and log.read_text() == "up\n" for log in logs):
-        assert time.monotonic() < deadline
+        job = client("sagemaker").describe_processing_job(ProcessingJobName="sleep")
+        assert time.monotonic() < deadline, job
+        assert job["ProcessingJobStatus"] == "InProgress", job
         time.sleep(0.05)
 
 
