@@ -28,7 +28,9 @@ class Environment:
 
     def check_installed(self) -> None:
         if not self.python.exists():
-            raise CannotRunError(f"{self.directory} is missing, in which {self.image} runs: run `make setup`")
+            raise CannotRunError(
+                f"InternalServerError: {self.directory} is missing, in which {self.image} runs: run `make setup`"
+            )
 
     def check_requirements(self, requirements: Path) -> None:
         """The container would install them; here the environment must have them, as its versions are locked."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.aws.job_runner import CannotRunError
+from local.aws.sagemaker.images import Environment
 from local.aws.sagemaker.opt_ml import OptMl, Program, can_isolate
 
 SHOW = (
@@ -68,3 +69,10 @@ def test_with_namespaces_opt_ml_is_opt_ml(tmp_path: Path) -> None:
 def test_a_path_outside_opt_ml_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(CannotRunError, match="is not a path below /opt/ml"):
         OptMl(tmp_path, isolated=False).path(path)
+
+
+def test_a_missing_environment_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(
+        CannotRunError, match=r"InternalServerError: .* is missing, in which x:1 runs: run `make setup`"
+    ):
+        Environment("x:1", tmp_path / "none").check_installed()
