@@ -117,6 +117,9 @@ def test_a_flow_run_finds_its_settings() -> None:
     assert ours.keys() <= Settings.model_fields.keys()
     role = ours.pop("sagemaker_role")
     assert "highwatersagemaker" in role["Fn::ImportValue"]
+    registry = stack("orchestration")["Parameters"]["XgboostRegistry"]["Default"]
+    image = ours.pop("xgboost_image").replace("${XgboostRegistry}", registry)
+    assert image.replace("${AWS::Region}", resources.REGION) == resources.XGBOOST_IMAGE
     for name, value in ours.items():
         assert value.removesuffix(UNIQUE) == Settings.model_fields[name].default, name
     assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block

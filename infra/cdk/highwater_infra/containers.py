@@ -60,7 +60,7 @@ def log_group(stack: Stack, construct: str, name: str, key: kms.IKey, days: int)
     )
 
 
-def settings(sagemaker_role: str) -> dict[str, str]:
+def settings(sagemaker_role: str, xgboost_image: str) -> dict[str, str]:
     """tasks/settings.py, where production is not its default."""
     return {
         "HIGHWATER_LAKE_BUCKET": names.bucket(names.LAKE),
@@ -73,6 +73,7 @@ def settings(sagemaker_role: str) -> dict[str, str]:
         "HIGHWATER_FEATURES_JOB": names.DEMAND_FEATURES,
         "HIGHWATER_MODEL_GROUP": names.MODEL_GROUP,
         "HIGHWATER_SAGEMAKER_ROLE": sagemaker_role,
+        "HIGHWATER_XGBOOST_IMAGE": xgboost_image,
         "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": names.RESULTS_BLOCK,
     }
 

@@ -5,7 +5,7 @@ The worker starts tasks of the definition that is made here and registers none o
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Duration, Fn, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, CfnParameter, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
@@ -117,10 +117,20 @@ class Orchestration(Stack):
                 self._environment.log_days,
             ),
             "run",
-            settings(self._access.sagemaker.role_arn),
+            settings(self._access.sagemaker.role_arn, self._xgboost()),
             prefect_client(self, self._lake.prefect_secret, self._environment),
         )
         return definition
+
+    def _xgboost(self) -> str:
+        registry = CfnParameter(
+            self,
+            "XgboostRegistry",
+            default="720646828776",
+            allowed_pattern=r"^\d{12}$",
+            description="AWS's own account that publishes SageMaker's XGBoost image in this region (this one: ap-south-1)",
+        )
+        return f"{registry.value_as_string}.dkr.ecr.{Aws.REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
 
     def _worker(self) -> ecs.FargateService:
         definition = ecs.FargateTaskDefinition(
