@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from contracts.catalog import contract
+from deployments.settings import Place
 from local import resources
 from tasks import model_drift, quality
 from tasks.settings import Settings
@@ -123,6 +124,34 @@ def test_a_flow_run_finds_its_settings() -> None:
     for name, value in ours.items():
         assert value.removesuffix(UNIQUE) == Settings.model_fields[name].default, name
     assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block
+
+
+def test_flow_runs_are_the_same_tasks() -> None:
+    here = resources.FLOW_RUN
+    tasks = {t["Family"]: t for t in declared("orchestration", "AWS::ECS::TaskDefinition")}
+    there = tasks[here.family]
+    (container,) = there["ContainerDefinitions"]
+    assert (container["Name"], there["Cpu"], there["Memory"]) == (here.container, here.cpu, here.memory)
+    assert {v["Name"] for v in container["Environment"]} == {*resources.FLOW_RUN_SETTINGS, "AWS_REGION"}
+    assert here.log_group in names_of("orchestration", "AWS::Logs::LogGroup", "LogGroupName")
+    assert here.image in names_of("orchestration", "AWS::ECR::Repository", "RepositoryName")
+    assert names_of("orchestration", "AWS::ECS::Cluster", "ClusterName") == {resources.CLUSTER}
+
+
+def test_the_worker_hears_of_tasks_on_the_same_queue() -> None:
+    assert resources.TASK_CHANGES.queue in names_of("orchestration", "AWS::SQS::Queue", "QueueName")
+    assert names_of("orchestration", "AWS::Events::Rule", "Name") == {resources.TASK_CHANGES.rule}
+
+
+def test_the_worker_is_told_the_place_of_flow_runs() -> None:
+    (task,) = [
+        t for t in declared("orchestration", "AWS::ECS::TaskDefinition") if t["Family"] == "highwater-worker"
+    ]
+    (container,) = task["ContainerDefinitions"]
+    given = {v["Name"]: v["Value"] for v in container["Environment"]}
+    assert {f"HIGHWATER_{name.upper()}" for name in Place.model_fields} <= given.keys()
+    assert given["HIGHWATER_CLUSTER"] == Place.model_fields["cluster"].default
+    assert given["HIGHWATER_TASK_DEFINITION"] == Place.model_fields["task_definition"].default
 
 
 def test_roles_that_settings_name_exist() -> None:
