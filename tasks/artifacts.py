@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -75,7 +76,9 @@ def headlines_table(headlines: Mapping[str, Any], run_date: date) -> None:
     create_table_artifact(
         key="mart-headlines",
         description=f"Marts after {run_date}",
-        table=[{"figure": name, "value": str(value)} for name, value in headlines.items()],
+        table=[
+            {"figure": name.replace("_", " "), "value": readable(value)} for name, value in headlines.items()
+        ],
     )
 
 
@@ -147,6 +150,15 @@ def drift_table(records: Iterable[DriftRecord], as_of: date) -> None:
             for record in ordered
         ],
     )
+
+
+def readable(value: Any) -> str:
+    """As a person writes it: thousands apart, two decimals at most, a dash for what is not known."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.2f}" if isinstance(value, (float, Decimal)) else str(value)
 
 
 def progress_started(key: str, description: str) -> UUID:

@@ -14,10 +14,11 @@ archive=$(npm pack --silent "$package")
 tar -xzf "$archive" package/bin
 node -e '
   const { brotliDecompressSync } = require("zlib"), fs = require("fs");
-  for (const name of ["chromium", "al2023.tar"])
+  for (const name of ["chromium", "al2023.tar", "swiftshader.tar"])
     fs.writeFileSync(`${name}.part`, brotliDecompressSync(fs.readFileSync(`package/bin/${name}.br`)));'
 mkdir -p libraries
 tar -xf al2023.tar.part -C libraries
-rm -rf package "$archive" al2023.tar.part
+tar -xf swiftshader.tar.part # draws the run's graph where there is no GPU; it must lie beside the browser
+rm -rf package "$archive" al2023.tar.part swiftshader.tar.part
 chmod +x chromium.part
 mv chromium.part chromium

@@ -13,7 +13,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FETCHED = Path(sys.prefix) / "chromium" / "chromium"
-QUIET = ("background-networking", "component-update", "sync", "gpu", "quic")
+QUIET = ("background-networking", "component-update", "sync", "quic")
+IN_SOFTWARE = (
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+)
 
 
 def found() -> str | None:
@@ -48,7 +54,7 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(
             executable_path=executable,
             env=environment(executable),  # type: ignore[arg-type]
-            args=["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)],
+            args=["--no-sandbox", "--no-first-run", *IN_SOFTWARE, *(f"--disable-{name}" for name in QUIET)],
         )
         yield launched
         launched.close()
