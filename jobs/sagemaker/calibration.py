@@ -19,7 +19,11 @@ COVERAGE = 0.8
 LEAST_IN_BIN = 150
 _VOLUMES = 4
 _STEPS = 3
-_BIAS_LIMITS = (0.8, 1.3)
+_BIAS_LIMITS = (0.7, 3.0)
+"""Trees of a slow article lean low by much, because most of its weeks sell nothing."""
+_PRIOR_UNITS = 50.0
+_SLIGHT = 0.12
+"""A lean up to this is mended by one factor: factors by size would bring more chance than they take away lean."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Calibration:
     """`low` and `high` are [volume bin][step bin]."""
 
     bias: float
+    bias_levels: tuple[float, ...]
+    bias_factors: tuple[float, ...]
     noise: float
     volume_edges: tuple[float, ...]
     step_edges: tuple[float, ...]
@@ -35,6 +41,10 @@ class Calibration:
     profile_low: float
     profile_high: float
     rows: int
+
+    def corrected(self, units: Floats) -> Floats:
+        """Without the lean that forecasts of that size had."""
+        return units * np.interp(units, self.bias_levels, self.bias_factors)
 
     def spread(self, units: Floats) -> Floats:
         """Counting noise of small numbers and a share of large ones."""
@@ -53,7 +63,10 @@ class Calibration:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Calibration:
-        lists = {name: tuple(document[name]) for name in ("volume_edges", "step_edges")}
+        lists = {
+            name: tuple(document[name])
+            for name in ("volume_edges", "step_edges", "bias_levels", "bias_factors")
+        }
         nested = {name: tuple(tuple(row) for row in document[name]) for name in ("low", "high")}
         return cls(**{**document, **lists, **nested})
 
@@ -62,9 +75,10 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
     """With trees fitted on targets before `since`, on the weeks from there to `cutoff`."""
     samples = pairs(panel, range(since, cutoff), range(1, steps + 1), range(since, cutoff), None, 0)
     forecast, units = trees.predict(samples.columns), samples.units
-    total = forecast.sum()
-    bias = float(np.clip(units.sum() / total, *_BIAS_LIMITS)) if total > 0 else 1.0
-    forecast = forecast * bias
+    bias = (units.sum() + _PRIOR_UNITS) / (forecast.sum() + _PRIOR_UNITS)
+    slight = abs(np.log(bias)) <= _SLIGHT
+    bias_levels, bias_factors = ((0.0,), (float(bias),)) if slight else _lean(forecast, units)
+    forecast = forecast * np.interp(forecast, bias_levels, bias_factors)
     noise = _noise(forecast, units)
     spread = np.sqrt(forecast + 0.5 + (noise * forecast) ** 2)
     score = (units - forecast) / spread
@@ -79,9 +93,26 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
     ratio = (units / np.maximum(profile, 1e-9))[profile > 0]
     profile_low, profile_high = np.quantile(ratio, [0.1, 0.9]) if len(ratio) else (0.0, 3.0)
     return Calibration(
-        bias, noise, volume_edges, step_edges, low, high, float(min(profile_low, 1.0)), float(max(profile_high, 1.0)),
-        len(units),
-    )  # fmt: skip
+        bias=float(bias),
+        bias_levels=bias_levels,
+        bias_factors=bias_factors,
+        noise=noise,
+        volume_edges=volume_edges,
+        step_edges=step_edges,
+        low=low,
+        high=high,
+        profile_low=float(min(profile_low, 1.0)),
+        profile_high=float(max(profile_high, 1.0)),
+        rows=len(units),
+    )
+
+
+def _lean(forecast: Floats, units: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What was sold over what was forecast, by the size of the forecast, in parts of equal numbers of rows."""
+    parts = [part for part in np.array_split(np.argsort(forecast, kind="stable"), _VOLUMES) if len(part)]
+    levels = [float(forecast[part].mean()) for part in parts]
+    sums = [(units[part].sum() + _PRIOR_UNITS) / (forecast[part].sum() + _PRIOR_UNITS) for part in parts]
+    return tuple(levels), tuple(float(np.clip(factor, *_BIAS_LIMITS)) for factor in sums)
 
 
 def _noise(forecast: Floats, units: Floats) -> float:

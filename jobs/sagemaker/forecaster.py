@@ -38,7 +38,7 @@ class Forecaster:
 
     def predict(self, columns: Columns, model_type: npt.NDArray[np.object_]) -> pd.DataFrame:
         """predicted_units, lower, upper, in the order of the rows; finite, not negative, in order."""
-        units = self.trees.predict(columns) * self.calibration.bias
+        units = self.calibration.corrected(self.trees.predict(columns))
         lower, upper = self.calibration.interval(units, columns["step"].astype(np.float64))
         profile = _profile(columns)
         by_profile, silent = model_type == PROFILE, model_type == ZERO

@@ -15,10 +15,11 @@ import pytest
 
 from jobs.sagemaker import drift, evaluate, inference, train
 from jobs.sagemaker.backtest import backtest, evaluation, origins
+from jobs.sagemaker.calibration import calibrate
 from jobs.sagemaker.forecaster import METADATA_FILE, Forecaster, trees_file
 from jobs.sagemaker.panel import FeaturesError, Panel, columns_of, panel, read_features
 from jobs.sagemaker.samples import pairs
-from jobs.sagemaker.trees import LOSSES, Settings
+from jobs.sagemaker.trees import LOSSES, Settings, fit_trees
 from tests.jobs.sagemaker.conftest import HORIZON, QUICK, WEEKS, made_features
 
 
@@ -151,8 +152,6 @@ def test_no_pair_learns_from_the_test_weeks(features: pd.DataFrame) -> None:
 
 
 def _trees_of(history: Panel, cutoff: int) -> bytes:
-    from jobs.sagemaker.trees import fit_trees
-
     trees = fit_trees(history, cutoff, Settings(HORIZON, rounds=5, most_samples=3000), HORIZON)
     return b"".join(bytes(booster.save_raw()) for booster in trees.boosters)
 
@@ -240,3 +239,20 @@ def test_distributions_tell_a_shifted_feature_from_the_same_one() -> None:
     assert drift.distribution(values, lag["edges"]) == lag
     shifted = drift.distribution(values * 10, lag["edges"])
     assert shifted["shares"][-1] > 0.8
+
+
+def test_a_slight_lean_is_mended_by_one_factor_and_a_large_one_by_size() -> None:
+    features = made_features(series=8)
+    history = panel(features)
+    trees = fit_trees(history, 70, QUICK, HORIZON)
+    slight = calibrate(trees, history, 70, WEEKS, HORIZON)
+    assert slight.bias_factors == (slight.bias,)
+    doubled = panel(
+        features.assign(units=features["units"] * np.where(features["week"] < history.weeks[70], 1, 2))
+    )
+    large = calibrate(trees, doubled, 70, WEEKS, HORIZON)
+    assert len(large.bias_factors) == 4
+    samples = pairs(doubled, range(70, WEEKS), range(1, HORIZON + 1), range(70, WEEKS), None, 0)
+    lean = large.corrected(trees.predict(samples.columns)).sum() / samples.units.sum()
+    assert lean == pytest.approx(1.0, abs=0.06)
+    assert large.bias > 1.3
