@@ -14,9 +14,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import PositiveInt
 
-from flows.cpg_daily import run_date_or_yesterday
+from flows.cpg_daily import refuse_future
 from flows.cpg_run import finish, marts, preflight, process
-from flows.endings import ended_badly, stop_external_jobs
+from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
 from tasks import artifacts
 from tasks.curation import Curated
@@ -34,6 +34,11 @@ def chunks(first: date, last: date, days: int) -> Iterator[tuple[date, date]]:
         first = end + timedelta(days=1)
 
 
+def refuse_backwards(first: date, last: date) -> None:
+    if first > last:
+        raise DataError(f"start_date {first} is after end_date {last}: exchange them. Nothing was touched.")
+
+
 @flow(
     name="cpg-backfill",
     flow_run_name="cpg-backfill {start_date}..{end_date}",
@@ -41,6 +46,7 @@ def chunks(first: date, last: date, days: int) -> Iterator[tuple[date, date]]:
     persist_result=True,  # a retry on another machine skips what is done
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
+    on_failure=[tell_of_refusal],
 )
 def cpg_backfill(
     start_date: date,
@@ -59,11 +65,10 @@ def cpg_backfill(
         chunk_days: Days that are processed and published together. Fewer days need less of Spark at once.
     """
     try:
-        if start_date > end_date:
-            raise DataError(f"start_date {start_date} is after end_date {end_date}: exchange them.")
-        last = run_date_or_yesterday(end_date)
-        run = Run("cpg-backfill", start_date, last, {"sources": sources, "quality": quality.model_dump()})
+        run = Run("cpg-backfill", start_date, end_date, {"sources": sources, "quality": quality.model_dump()})
         with guarded(run):
+            refuse_backwards(start_date, end_date)
+            refuse_future(end_date)
             return _in_chunks(run, datasets_of(sources), quality, chunk_days)
     except HighwaterError as error:
         return ended_badly(error)

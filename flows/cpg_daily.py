@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import State
 from flows.business_day import business_today, scheduled_today
 from flows.cpg_run import finish, marts, preflight, process
 from flows.demand_forecast import demand_forecast
-from flows.endings import ended_badly, stop_external_jobs
+from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
 from tasks.errors import DataError, HighwaterError
 from tasks.quality import Quality
@@ -30,12 +30,18 @@ WhenToForecast = Literal["on_mondays", "always", "never"]
 
 
 def run_date_or_yesterday(run_date: date | None) -> date:
-    """The date asked for, or yesterday where the business is. A day that has not come is a mistake."""
+    """The date asked for, or yesterday where the business is."""
+    return run_date or scheduled_today() - timedelta(days=1)
+
+
+def refuse_future(day: date) -> None:
+    """A day that has not come is a mistake."""
     today = business_today()
-    chosen = run_date or scheduled_today() - timedelta(days=1)
-    if chosen > today:
-        raise DataError(f"run_date {chosen} is in the future: today is {today} in {settings().time_zone}.")
-    return chosen
+    if day > today:
+        raise DataError(
+            f"run_date {day} is in the future: today is {today} in {settings().time_zone}. Nothing was touched; choose "
+            "a day that has come."
+        )
 
 
 def is_forecast_due(forecast: WhenToForecast, day: date, sources: list[Source]) -> bool:
@@ -56,6 +62,7 @@ def _run_name() -> str:
     persist_result=True,  # a retry on another machine skips what is done
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
+    on_failure=[tell_of_refusal],
 )
 def cpg_daily(
     run_date: date | None = None,
@@ -78,6 +85,7 @@ def cpg_daily(
         day = run_date_or_yesterday(run_date)
         run = Run("cpg-daily", day, day, {"sources": sources, "quality": quality.model_dump()})
         with guarded(run):
+            refuse_future(day)
             slices = preflight(datasets_of(sources), day, day)
             curated = process(run, slices, quality)
             headlines = marts(run)

@@ -13,10 +13,12 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
+from flows.cpg_backfill import refuse_backwards
 from flows.cpg_run import finish, marts, process
-from flows.endings import ended_badly, stop_external_jobs
+from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
-from tasks import replay
+from tasks import quarantine, replay
+from tasks.curation import Curated
 from tasks.errors import RETRY, HighwaterError
 from tasks.landing import Slice
 from tasks.quality import Limits, Quality
@@ -30,8 +32,13 @@ _NO_LIMITS = Quality(
 
 
 @task(name="gather quarantined rows", cache_policy=NO_CACHE, **RETRY)
-def gather(dataset: Dataset, first: date, last: date, mended: str | None, run_id: str) -> Slice:
-    return replay.gather(dataset, first, last, mended, run_id)
+def gather(dataset: Dataset, first: date, last: date, mended: str | None) -> Slice:
+    return replay.gather(dataset, first, last, mended)
+
+
+@task(name="take out of quarantine", cache_policy=NO_CACHE, **RETRY)
+def settle(curated: Curated, run_id: str) -> None:
+    quarantine.settle(curated, run_id)
 
 
 @flow(
@@ -41,6 +48,7 @@ def gather(dataset: Dataset, first: date, last: date, mended: str | None, run_id
     persist_result=True,  # a retry on another machine skips what is done
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
+    on_failure=[tell_of_refusal],
 )
 def cpg_replay(
     dataset: Dataset, start_date: date, end_date: date, mended: str | None = None
@@ -57,9 +65,12 @@ def cpg_replay(
     try:
         run = Run("cpg-replay", start_date, end_date, {"dataset": dataset, "mended": mended})
         with guarded(run):
-            slice_ = gather(dataset, start_date, end_date, mended, run.run_id)
-            curated = process(run, [slice_], _NO_LIMITS)
+            refuse_backwards(start_date, end_date)
+            slice_ = gather(dataset, start_date, end_date, mended)
+            curated = process(run, [slice_] if slice_.inputs else [], _NO_LIMITS)
             headlines = marts(run)
+            for c in curated:  # last: a row leaves quarantine when it is wherever it should be
+                settle(c, run.run_id)
             finish(run, curated, headlines)
             return headlines
     except HighwaterError as error:

@@ -26,15 +26,18 @@ from tasks import (
     monitoring,
     publication,
     quality,
+    quarantine,
     warehouse,
 )
 from tasks.curation import Curated
-from tasks.errors import RETRY, BusinessError
+from tasks.errors import RETRY, BusinessError, Outrun
 from tasks.events import log
 from tasks.landing import Slice
 from tasks.monitoring import DatasetRecord, QualityRecord
 from tasks.quality import Finding, Quality
 from tasks.settings import settings
+
+_CURATED_ANEW_MOST = 2
 
 
 # What a step does depends on the lake and the warehouse, not on its arguments alone, so Prefect must not skip it by them.
@@ -63,8 +66,10 @@ def curate(slices: list[Slice], run_id: str) -> list[Curated]:
 
 
 @task(name="quarantine", cache_policy=NO_CACHE, task_run_name="quarantine {curated.dataset}", **RETRY)
-def quarantine(curated: Curated, run_id: str) -> None:
-    publication.quarantine(curated, run_id)
+def put_aside(curated: Curated, run_id: str) -> None:
+    """The rows of a replay are in quarantine as it is; those of an unchanged slice have been put there or replayed since."""
+    if not (curated.unchanged or curated.slice.is_replay):
+        quarantine.put_aside(curated, run_id)
 
 
 @task(name="audit", cache_policy=NO_CACHE, **RETRY)
@@ -162,35 +167,65 @@ def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
     return {label: group for label, group in (("sales", sales), ("reference", others)) if group}
 
 
+@task(name="compare with what is published", cache_policy=NO_CACHE, **RETRY)
+def compare(slices: list[Slice]) -> tuple[list[Curated], dict[str, list[Slice]], list[str]]:
+    """What is published from the very same files already; the rest in groups, and the work that each group is."""
+    known = {s.dataset: curation.unchanged(s) for s in slices}
+    same = [curated for curated in known.values() if curated]
+    fresh = groups([s for s in slices if known[s.dataset] is None])
+    return same, fresh, [curation.Plan.of(group).key for group in fresh.values()]
+
+
 def curate_all(slices: list[Slice], run: Run) -> list[Curated]:
     """The jobs side by side; what was already published from the same files is not computed again."""
-    known = {s.dataset: curation.unchanged(s) for s in slices}
-    fresh = groups([s for s in slices if known[s.dataset] is None])
-    # Not those that this run is about to take up: they are the same work, under way or done.
-    release_orphans(run.run_id, [curation.Plan.of(group).key for group in fresh.values()])
+    same, fresh, works = compare(slices)
+    release_orphans(run.run_id, works)  # but not those that this run is about to take up
     futures: list[PrefectFuture[list[Curated]]] = [
         curate.with_options(task_run_name=f"curate {label}").submit(group, run.run_id)
         for label, group in fresh.items()
     ]
     done = {c.dataset: c for future in futures for c in future.result()}
-    for name, same in known.items():
-        if same:
-            log(
-                "unchanged since its last publication", dataset=name, rows=same.total.rows_raw, run=run.run_id
-            )
-            done[name] = same
+    for c in same:
+        log("unchanged since its last publication", dataset=c.dataset, rows=c.total.rows_raw, run=run.run_id)
+        done[c.dataset] = c
     return [done[s.dataset] for s in slices]
 
 
-def process(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
-    """From landed files to current marts."""
+def judged(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
+    """Curated and audited; the broken rows are findable whatever the audit said."""
     curated = curate_all(slices, run)
     release_orphans(run.run_id, [])  # leases may have run out meanwhile
-    for future in [quarantine.submit(c, run.run_id) for c in curated]:
+    for future in [put_aside.submit(c, run.run_id) for c in curated]:
         future.result()
     audit(run, curated, limits)
-    for published in [publish.submit(c, run.run_id) for c in curated]:
-        published.result()
+    return curated
+
+
+def publish_all(run: Run, curated: list[Curated], limits: Quality) -> list[Curated]:
+    """All of them, in one commit each. What another run has outrun is curated and judged anew on what that one published."""
+    done = {c.dataset: c for c in curated}
+    waiting = curated
+    for left in reversed(range(_CURATED_ANEW_MOST + 1)):
+        futures = {c.dataset: publish.submit(c, run.run_id) for c in waiting}
+        outrun = []
+        for dataset, future in futures.items():
+            try:
+                future.result()
+            except Outrun as error:
+                if not left:
+                    raise
+                log("outrun, curating it anew", dataset=dataset, run=run.run_id, error=error)
+                outrun.append(dataset)
+        if not outrun:
+            break
+        waiting = judged(run, [done[dataset].slice for dataset in outrun], limits)
+        done |= {c.dataset: c for c in waiting}
+    return [done[c.dataset] for c in curated]
+
+
+def process(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
+    """From landed files to loaded facts."""
+    curated = publish_all(run, judged(run, slices, limits), limits)
     for dataset in warehouse.in_load_order(c.dataset for c in curated):
         load.with_options(task_run_name=f"load {dataset}")(run, dataset)
     reconcile(run, curated)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.states import Failed
 
-from tasks import external_jobs
-from tasks.errors import HighwaterError
+from flows.run import tell_of_end
+from tasks import alerts, external_jobs, monitoring, run_lease
+from tasks.errors import HighwaterError, Severity
 from tasks.events import log
+from tasks.monitoring import RunRecord
+from tasks.snowflake import connect
+
+_CANCELLED: Severity = "WARNING"
+_CRASHED: Severity = "HIGH"
 
 
 def ended_badly(error: HighwaterError) -> State[Any]:
@@ -23,10 +30,36 @@ def ended_badly(error: HighwaterError) -> State[Any]:
 
 def stop_external_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Prefect calls this when a run was cancelled or crashed, from a process that is still alive."""
-    stop_owned_jobs(str(flow_run.id), flow=flow.name, state=state.name)
+    run_id = str(flow_run.id)
+    stop_owned_jobs(run_id, flow=flow.name, state=state.name)
+    if entry := run_lease.unfinished(run_id):
+        status, severity = ("CANCELLED", _CANCELLED) if state.is_cancelled() else ("CRASHED", _CRASHED)
+        tell_of_end(entry, status, severity, f"{state.message or status.lower()}. Run it again.", run_id)
 
 
 def stop_owned_jobs(flow_run_id: str, **facts: Any) -> None:
     """Stop what a run has left running in services that know nothing of it."""
     stopped = external_jobs.stop_owned(flow_run_id)
     log("external jobs stopped", run=flow_run_id, jobs=",".join(stopped) or "none were running", **facts)
+
+
+def tell_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Prefect calls this when a run failed. One whose parameters were refused never came to tell of it itself."""
+    run_id = str(flow_run.id)
+    if run_lease.is_known(run_id):
+        return
+    message = state.message or "failed before it began"
+    alerts.send("HIGH", message, {"flow": flow.name, "run_id": run_id, "run_date": flow_run.name})
+    now = datetime.now(UTC)
+    with connect(flow=flow.name, run_id=run_id, step="record refusal") as connection:
+        refused = RunRecord(
+            run_id=run_id,
+            flow=flow.name,
+            run_date=None,
+            parameters=flow_run.parameters,
+            status="FAILED",
+            started_at=flow_run.start_time or now,
+            ended_at=now,
+            message=message,
+        )
+        monitoring.record_run(connection, refused)

@@ -13,14 +13,17 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 from prefect import runtime
 
-from tasks import alerts, external_jobs, monitoring
-from tasks.errors import HighwaterError
+from tasks import alerts, external_jobs, ledger, monitoring, run_lease
+from tasks.errors import HighwaterError, Severity
 from tasks.events import log
+from tasks.ledger import Entry
 from tasks.monitoring import RunRecord
 from tasks.snowflake import connect
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
+
+_HARMLESS = "What it had not published is not visible to anyone; run it again, which is harmless."
 
 
 @dataclass
@@ -62,20 +65,62 @@ class Run:
 def guarded(run: Run) -> Iterator[None]:
     """Record the run's start, and on any failure stop its jobs and tell people before the run ends."""
     log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
+    breath = None
     try:
+        breath = run_lease.begin(run.run_id, f"{run.flow} {run.label}")
+        _attempt(bury_the_dead, run)
         record(run, "RUNNING")
         yield
+    except run_lease.AlreadyExecuted:  # what there is to stop and to record is the other process's
+        raise
     except Exception as error:
         severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
-        message = f"{type(error).__name__}: {error}"
-        _attempt(external_jobs.stop_owned, run.owner)
-        _attempt(alerts.send, severity, message, run.facts())
-        _attempt(record, run, "FAILED", message)
+        _ended(run, "FAILED", severity, f"{type(error).__name__}: {error}")
         raise
-    except BaseException as end:  # cancelled, or told to terminate
-        _attempt(external_jobs.stop_owned, run.owner)
-        _attempt(record, run, "CANCELLED", type(end).__name__)
+    except BaseException as end:
+        _ended(
+            run,
+            "CANCELLED",
+            "WARNING",
+            f"cancelled, or told to terminate ({type(end).__name__}). {_HARMLESS}",
+        )
         raise
+    finally:
+        if breath:
+            _attempt(breath.end)
+
+
+def _ended(run: Run, status: str, severity: Severity, message: str) -> None:
+    _attempt(external_jobs.stop_owned, run.owner)
+    _attempt(alerts.send, severity, message, run.facts())
+    _attempt(_record_with_jobs, run, status, message)
+
+
+def _record_with_jobs(run: Run, status: str, message: str) -> None:
+    record(run, status, message, jobs=external_jobs.ids_of(run.owner))
+
+
+def bury_the_dead(run: Run) -> None:
+    """Runs whose process is gone are put on record as crashed, and people are told: they could not do it themselves."""
+    for entry in run_lease.forsaken():
+        tell_of_end(entry, "CRASHED", "HIGH", f"its process died without a word. {_HARMLESS}", run.run_id)
+
+
+def tell_of_end(entry: Entry, status: str, severity: Severity, how: str, teller: str) -> None:
+    """The end of a run that is not this one, told by whoever takes its row."""
+    held = ledger.take_over(entry, teller)
+    if held is None:
+        return  # it lives after all, or another one is telling
+    run_id, message = run_lease.run_id_of(entry), f"{entry.name}: {how}"
+    log("run is over", run=run_id, status=status, name=entry.name)
+    _attempt(alerts.send, severity, message, {"flow": entry.name, "run_id": run_id})
+    _attempt(_record_end, run_id, status, message)
+    run_lease.close(held)
+
+
+def _record_end(run_id: str, status: str, message: str) -> None:
+    with connect(flow="ending", run_id=run_id, step="record end") as connection:
+        monitoring.record_end(connection, run_id, status, message, external_jobs.ids_of(run_id))
 
 
 def _attempt(action: Callable[..., Any], *arguments: Any) -> None:

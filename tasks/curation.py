@@ -7,7 +7,6 @@ by a new run after a crash, finds the same job and its answer; a question about 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +16,7 @@ from pyiceberg.table import Table
 
 from contracts.catalog import contract
 from contracts.spec import document
-from tasks import aws, external_jobs, glue, lake, landing
+from tasks import external_jobs, glue, lake, landing, objects
 from tasks.landing import Slice
 from tasks.settings import settings
 
@@ -80,13 +79,17 @@ def work_of(slice_: Slice, base: int | None) -> str:
 
 
 def unchanged(slice_: Slice) -> Curated | None:
-    """The slice's figures from its publication, if nothing else was published for the dataset since then."""
+    """The slice's figures from its publication, if nothing else was published for the dataset since then.
+
+    Other code may see the same files differently. A replay is never unchanged: what it read has yet to leave quarantine.
+    """
     table = lake.load(lake.CURATED, slice_.dataset)
     last = lake.last_notes(table)
-    if table is None or last.get("input") != slice_.fingerprint():
+    asked = {"input": slice_.fingerprint(), "code": settings().code_version}
+    if table is None or slice_.is_replay or any(last.get(note) != value for note, value in asked.items()):
         return None
     address = last["figures"]
-    figures = _read_json(address)["datasets"][slice_.dataset]
+    figures = objects.read_json(address)["datasets"][slice_.dataset]
     return _curated(
         slice_, last["work"], lake.snapshot_id(table), "", figures, address, job_run_id=None, unchanged=True
     )
@@ -157,7 +160,7 @@ def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:
         glue.KIND, settings().curate_job, plan.key, lambda attempt: plan.request(attempt, run_id), run_id
     )
     figures_address = f"s3://{settings().lake_bucket}/{plan.address(entry.attempt, 'figures.json')}"
-    figures = _read_json(figures_address)["datasets"]
+    figures = objects.read_json(figures_address)["datasets"]
     return [
         _curated(
             s,
@@ -199,14 +202,7 @@ def _curated(
     )
 
 
-def _read_json(address: str) -> Any:
-    bucket, key = aws.split(address)
-    return json.loads(aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
-
-
 def output_files(curated: Curated, folder: str) -> tuple[str, ...]:
     """The Parquet files that the job wrote into a folder of its output."""
-    bucket, prefix = aws.split(f"{curated.output}/{folder}/")
-    pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
-    return tuple(sorted(f"s3://{bucket}/{key}" for key in keys if key.endswith(".parquet")))
+    found = objects.listed(f"{curated.output}/{folder}/")
+    return tuple(file.address for file in found if file.key.endswith(".parquet"))

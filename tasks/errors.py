@@ -66,14 +66,32 @@ _TRANSIENT_CODES = frozenset(
 )
 
 
+# What to do about an answer that does not pass by itself. Whoever can say more adds it to what was being done.
+_ADVICE = {
+    "AccessDenied": "Give the worker's role this permission.",
+    "AccessDeniedException": "Give the worker's role this permission.",
+    "ExpiredToken": "Renew the worker's credentials.",
+    "ExpiredTokenException": "Renew the worker's credentials.",
+    "InvalidAccessKeyId": "Correct the worker's credentials.",
+    "NoSuchKey": "It was removed, or never written: restore it, or run again what writes it.",
+    "404": "It was removed, or never written: restore it, or run again what writes it.",
+    "NoSuchBucket": "Deploy the bucket, or correct HIGHWATER_LAKE_BUCKET.",
+    "EntityNotFoundException": "Deploy what is missing, or correct its name in the HIGHWATER_ settings.",
+    "ResourceNotFoundException": "Deploy what is missing, or correct its name in the HIGHWATER_ settings.",
+}
+_MEND = "Mend what the message names, then run again."
+
+
 def from_aws(error: Exception, doing: str) -> HighwaterError:
     """The kind of an AWS failure, with what we were doing when it came."""
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "Unknown")
         message = f"{doing}: {code}: {error.response.get('Error', {}).get('Message', '')}"
-        return TransientError(message) if code in _TRANSIENT_CODES else SystemFault(message)
+        if code in _TRANSIENT_CODES:
+            return TransientError(f"{message}. It may pass by itself: if it lasts, run again later.")
+        return SystemFault(f"{message.removesuffix('.')}. {_ADVICE.get(code, _MEND)}")
     if isinstance(error, (AwsConnectionError, HTTPClientError)):
-        return TransientError(f"{doing}: {error}")
+        return TransientError(f"{doing}: {error}. Check the way from this worker to AWS if it lasts.")
     if isinstance(error, BotoCoreError):
         return SystemFault(f"{doing}: {error}. Check the AWS settings of this worker (region, credentials).")
     raise error

@@ -122,6 +122,12 @@ def stop_owned(owner: str) -> list[str]:
     ]
 
 
+def ids_of(owner: str) -> list[str]:
+    """The jobs that a flow run started or took up, as their services know them."""
+    found = (e.external_id for e in ledger.entries_of(owner) if e.kind in SERVICES and e.external_id)
+    return sorted(found)
+
+
 def release_orphans(owner: str, is_over: Callable[[str], bool], keep: Collection[str] = ()) -> list[str]:
     """Close the rows that nobody holds any more, and stop their jobs.
 

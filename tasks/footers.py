@@ -9,15 +9,12 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks import objects
 from tasks.errors import DataError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _TAIL = 64 * 1024
 _MAGIC = b"PAR1"
@@ -31,14 +28,13 @@ class Footer:
     """Nulls per column, where the file's statistics say so."""
 
 
-def read_footer(client: S3Client, bucket: str, key: str, size: int) -> Footer:
+def read_footer(address: str, size: int) -> Footer:
     """Raises DataError that names the file when it is empty, cut off or not Parquet."""
-    address = f"s3://{bucket}/{key}"
     if size == 0:
         raise DataError(
             f"{address} is empty (0 bytes). Ask the source to deliver it again, then run the date again."
         )
-    tail = _range(client, bucket, key, max(0, size - _TAIL), size)
+    tail = objects.part(address, max(0, size - _TAIL), size)
     if len(tail) < 12 or tail[-4:] != _MAGIC:
         raise DataError(
             f"{address} is not a whole Parquet file ({size} bytes, no closing mark): it was cut off or is of another "
@@ -48,7 +44,7 @@ def read_footer(client: S3Client, bucket: str, key: str, size: int) -> Footer:
     if needed > size:
         raise DataError(f"{address} is damaged: its footer claims {needed} bytes, the file has {size}.")
     if needed > len(tail):
-        tail = _range(client, bucket, key, size - needed, size)
+        tail = objects.part(address, size - needed, size)
     try:
         # The footer's own offsets are never followed here, so the tail alone is file enough.
         metadata = pq.read_metadata(io.BytesIO(_MAGIC + tail[-needed:]))
@@ -66,7 +62,3 @@ def _nulls(metadata: pq.FileMetaData) -> dict[str, int]:
                 name = column.path_in_schema
                 nulls[name] = nulls.get(name, 0) + column.statistics.null_count
     return nulls
-
-
-def _range(client: S3Client, bucket: str, key: str, start: int, end: int) -> bytes:
-    return client.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}")["Body"].read()

@@ -7,7 +7,8 @@ replays, and what a re-run reads to see that it has nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -25,7 +26,7 @@ from pyiceberg.table.name_mapping import create_mapping_from_schema
 from pyiceberg.table.snapshots import Snapshot
 
 from tasks import aws
-from tasks.errors import Outrun, SystemFault, TransientError
+from tasks.errors import Outrun, SystemFault, TransientError, aws_failures
 from tasks.events import log
 
 CURATED, QUARANTINE = "curated", "quarantine"
@@ -59,6 +60,9 @@ class Commit:
         }
 
 
+Change = Callable[[list[str]], Commit]
+
+
 @dataclass(frozen=True)
 class Published:
     """One entry of a table's log, as the warehouse's loader needs it."""
@@ -82,16 +86,18 @@ def catalog() -> GlueCatalog:
 
 
 def load(namespace: str, dataset: str) -> Table | None:
-    try:
-        return catalog().load_table((namespace, dataset))
-    except NoSuchTableError:
-        return None
+    with _told(f"opening {namespace}.{dataset}"):
+        try:
+            return catalog().load_table((namespace, dataset))
+        except NoSuchTableError:
+            return None
 
 
 def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:
     if table is None or table.current_snapshot() is None:
         return []
-    return [task.file for task in (table.scan(row_filter=where) if where else table.scan()).plan_files()]
+    with _told(f"listing the files of {'.'.join(table.name())}"):
+        return [task.file for task in (table.scan(row_filter=where) if where else table.scan()).plan_files()]
 
 
 def files_of(namespace: str, dataset: str, snapshot: int | None) -> list[str]:
@@ -176,13 +182,14 @@ def _published(snapshot: Snapshot, files: tuple[str, ...]) -> Published:
 
 def _added_files(table: Table, snapshot: Snapshot) -> tuple[str, ...]:
     """The files with rows that are new in the snapshot; survivors of a rewrite were there before."""
-    added = [
-        entry.data_file.file_path
-        for manifest in snapshot.manifests(table.io)
-        if manifest.added_snapshot_id == snapshot.snapshot_id
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-        if entry.status == ManifestEntryStatus.ADDED and entry.snapshot_id == snapshot.snapshot_id
-    ]
+    with _told(f"reading the log of {'.'.join(table.name())}"):
+        added = [
+            entry.data_file.file_path
+            for manifest in snapshot.manifests(table.io)
+            if manifest.added_snapshot_id == snapshot.snapshot_id
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+            if entry.status == ManifestEntryStatus.ADDED and entry.snapshot_id == snapshot.snapshot_id
+        ]
     return tuple(sorted(path for path in added if PUBLISHED_FOLDER in path))
 
 
@@ -191,22 +198,24 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
 
     Raises Outrun when another run published in between: what was computed may then miss its rows.
     """
-    table = load(namespace, dataset)
-    if table is None:
-        if not commit.added:
-            return None
-        table = _create(namespace, dataset, location, commit.added[0])
-    _complete(table)
-    if any(_summary(snapshot).get("work") == commit.work for snapshot in _lineage(table)):
-        log("already published", table=f"{namespace}.{dataset}", work=commit.work)
+    with _told(f"publishing to {namespace}.{dataset}"):
+        table = load(namespace, dataset)
+        if table is None:
+            if not commit.added:
+                return None
+            table = _create(namespace, dataset, location, commit.added[0])
+        _complete(table)
+        if any(_summary(snapshot).get("work") == commit.work for snapshot in _lineage(table)):
+            log("already published", table=f"{namespace}.{dataset}", work=commit.work)
+            return table
+        if snapshot_id(table) != base:
+            raise _outrun(table, commit, base, f"now it is at {snapshot_id(table)}")
+        removed = set(commit.removed)
+        try:
+            _commit(table, commit, [file for file in live_files(table) if file.file_path in removed])
+        except _LOST_RACE as error:
+            raise _outrun(table, commit, base, str(error)) from error
         return table
-    if snapshot_id(table) != base:
-        raise _outrun(table, commit, base, f"now it is at {snapshot_id(table)}")
-    try:
-        _commit(table, commit, [file for file in live_files(table) if file.file_path in set(commit.removed)])
-    except _LOST_RACE as error:
-        raise _outrun(table, commit, base, str(error)) from error
-    return table
 
 
 def _outrun(table: Table, commit: Commit, base: int | None, how: str) -> Outrun:
@@ -216,25 +225,57 @@ def _outrun(table: Table, commit: Commit, base: int | None, how: str) -> Outrun:
     )
 
 
-def replace_raw_dates(dataset: str, location: str, commit: Commit) -> Table | None:
-    """Make the quarantine of the commit's raw dates exactly the commit's files."""
-    table = load(QUARANTINE, dataset)
-    if table is None:
-        if not commit.added:
-            return None
-        table = _create(QUARANTINE, dataset, location, commit.added[0])
-    _complete(table, partition="raw_date")
-    days = ", ".join(f"'{d.isoformat()}'" for d in commit.raw_dates)
-    stale = live_files(table, f"raw_date in ({days})") if days else []
-    if commit.added or stale:
+def amend(namespace: str, dataset: str, location: str, change: Change) -> Table | None:
+    """Commit what `change` makes of the table's live files: which to add, which to drop.
+
+    It is asked after the table was opened, and the commit is refused when another one came in between, so that what it
+    looked at is what is changed.
+    """
+    doing = f"changing {namespace}.{dataset}"
+    with _told(doing):
+        table = load(namespace, dataset)
+        live = live_files(table)
+        commit = change([file.file_path for file in live])
+        if not (commit.added or commit.removed):
+            return table
+        table = table or _create(namespace, dataset, location, commit.added[0])
+        _complete(table, partition="raw_date")
+        removed = set(commit.removed)
         try:
-            _commit(table, commit, stale)
+            _commit(table, commit, [file for file in live if file.file_path in removed])
         except _LOST_RACE as error:
             raise TransientError(
-                f"quarantine.{dataset}: another run committed at the same moment; nothing of run {commit.run_id} was "
-                f"written there ({error}). Run it again."
+                f"{doing}: another run committed at the same moment; nothing of run {commit.run_id} was written "
+                f"there ({error}). Run it again."
             ) from error
-    return table
+        return table
+
+
+@contextmanager
+def opened(path: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file to be read in batches, from where it is: no more of it is held than a batch and its pages."""
+    with _told(f"reading {path}"), catalog()._load_file_io({}, path).new_input(path).open() as stream:
+        yield pq.ParquetFile(stream, buffer_size=1 << 20, pre_buffer=False)
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """Failures of the catalog and of pyarrow's own S3 client, which raises OSError, as our kinds."""
+    try:
+        with aws_failures(doing):
+            yield
+    except FileNotFoundError as error:
+        raise SystemFault(
+            f"{doing}: {error}. A file that the table needs is gone: restore it (the bucket keeps versions), or roll the "
+            "table back to a snapshot without it."
+        ) from error
+    except pa.ArrowInvalid as error:
+        raise SystemFault(f"{doing}: {error}. A file was overwritten or cut off: restore it.") from error
+    except OSError as error:
+        text = f"{doing}: {error}"
+        if "ACCESS_DENIED" in text:
+            raise SystemFault(f"{text}. Give the worker's role this permission.") from error
+        raise TransientError(f"{text}. It may pass by itself; if it lasts, run again later.") from error
 
 
 def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_of: date) -> int | None:
@@ -276,10 +317,8 @@ def _complete(table: Table, partition: str | None = None) -> None:
 
 def _file_schema(path: str) -> pa.Schema:
     """The file's columns, all nullable: whether a job happened to write a column as required is no promise."""
-    io = catalog()._load_file_io({}, path)
-    with io.new_input(path).open() as stream:
-        found = pq.read_schema(stream)
-    return pa.schema([field.with_nullable(True) for field in found])
+    with opened(path) as file:
+        return pa.schema([field.with_nullable(True) for field in file.schema_arrow])
 
 
 def _commit(table: Table, commit: Commit, removed: Iterable[DataFile]) -> None:

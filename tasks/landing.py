@@ -12,19 +12,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any
 
 from contracts import drift
 from contracts.catalog import contract
-from tasks import aws
-from tasks.errors import DataError, from_aws
+from tasks import objects
+from tasks.errors import DataError
 from tasks.footers import read_footer
 from tasks.sources import DELIVERIES, Delivery
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -43,6 +38,8 @@ class InputFile:
     columns: dict[str, str]
     etag: str
     replay: bool = False
+    origin: str | None = None
+    """Of a replayed file: the quarantined file that it is, or is a corrected copy of."""
 
     def for_manifest(self) -> dict[str, Any]:
         entry = {
@@ -82,24 +79,16 @@ class Slice:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _listed(
-    client: S3Client, bucket: str, delivery: Delivery, first: date, last: date
-) -> Iterator[LandedFile]:
+def _listed(bucket: str, delivery: Delivery, first: date, last: date) -> Iterator[LandedFile]:
     """Files of the prefix with raw dates in the range, in one sweep: date prefixes sort by date."""
-    pages = client.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket,
-        Prefix=delivery.root,
-        StartAfter=delivery.address(first),
-    )
-    for page in pages:
-        for item in page.get("Contents", []):
-            day = delivery.date_of(item["Key"])
-            if day is not None and day > last:
-                return
-            parts = item["Key"].split("/")
-            is_hidden = any(part.startswith(("_", ".")) for part in parts)  # a writer's temporary folders too
-            if day is not None and parts[-1].endswith(".parquet") and not is_hidden:
-                yield LandedFile(item["Key"], item["Size"], item["ETag"].strip('"'), day)
+    for found in objects.listed(f"s3://{bucket}/{delivery.root}", after=delivery.address(first)):
+        day = delivery.date_of(found.key)
+        if day is not None and day > last:
+            return
+        parts = found.key.split("/")
+        is_hidden = any(part.startswith(("_", ".")) for part in parts)  # a writer's temporary folders too
+        if day is not None and parts[-1].endswith(".parquet") and not is_hidden:
+            yield LandedFile(found.key, found.size, found.etag, day)
 
 
 def find(bucket: str, datasets: Iterable[str], first: date, last: date) -> dict[str, list[LandedFile]]:
@@ -108,10 +97,7 @@ def find(bucket: str, datasets: Iterable[str], first: date, last: date) -> dict[
     missing: list[str] = []
     for dataset in datasets:
         delivery = DELIVERIES[dataset]
-        try:
-            landed = list(_listed(aws.s3(), bucket, delivery, delivery.earliest(first), last))
-        except (ClientError, BotoCoreError) as error:
-            raise from_aws(error, f"listing s3://{bucket}/{delivery.root}") from error
+        landed = list(_listed(bucket, delivery, delivery.earliest(first), last))
         dates = {file.raw_date for file in landed}
         wanted: set[date] = set()
         for offset in range((last - first).days + 1):
@@ -147,10 +133,7 @@ def inspect(bucket: str, dataset: str, files: list[LandedFile]) -> Slice:
 
 def _inspect_file(bucket: str, dataset: str, file: LandedFile) -> tuple[InputFile, drift.Drift]:
     path = f"s3://{bucket}/{file.key}"
-    try:
-        footer = read_footer(aws.s3(), bucket, file.key, file.size)
-    except (ClientError, BotoCoreError) as error:
-        raise from_aws(error, f"reading the footer of {path}") from error
+    footer = read_footer(path, file.size)
     try:
         columns = drift.delivered_columns(footer.schema, path)
         found = drift.check(contract(dataset), columns, path)
@@ -160,5 +143,4 @@ def _inspect_file(bucket: str, dataset: str, file: LandedFile) -> tuple[InputFil
 
 
 def write_manifest(bucket: str, key: str, manifest: dict[str, Any]) -> str:
-    aws.s3().put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest, sort_keys=True).encode())
-    return f"s3://{bucket}/{key}"
+    return objects.write(f"s3://{bucket}/{key}", json.dumps(manifest, sort_keys=True).encode())

@@ -157,8 +157,18 @@ def swap(seen: Entry | None, wanted: Entry) -> bool:
 
 
 def open_entries() -> Iterator[Entry]:
-    """Every row whose job may be running. The table holds a month of jobs at most (TTL), so a scan is cheap."""
+    """Every row whose work may be under way."""
     placeholders = {f":s{n}": {"S": status} for n, status in enumerate(OPEN)}
+    return _scan(f"#f IN ({', '.join(placeholders)})", "status", placeholders)
+
+
+def entries_of(owner: str) -> Iterator[Entry]:
+    """Every row that a flow run holds or held last, open or not."""
+    return _scan("#f = :owner", "owner", {":owner": {"S": owner}})
+
+
+def _scan(condition: str, field: str, values: dict[str, Any]) -> Iterator[Entry]:
+    """The table holds a month of work at most (TTL), so reading it whole is cheap."""
     with aws_failures(f"scanning ledger {settings().ledger_table}"):
         pages = (
             aws.dynamodb()
@@ -166,9 +176,9 @@ def open_entries() -> Iterator[Entry]:
             .paginate(
                 TableName=settings().ledger_table,
                 ConsistentRead=True,
-                FilterExpression=f"#s IN ({', '.join(placeholders)})",
-                ExpressionAttributeNames={"#s": "status"},
-                ExpressionAttributeValues=placeholders,
+                FilterExpression=condition,
+                ExpressionAttributeNames={"#f": field},
+                ExpressionAttributeValues=values,
             )
         )
         for page in pages:

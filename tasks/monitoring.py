@@ -114,6 +114,22 @@ def record_run(connection: SnowflakeConnection, record: RunRecord) -> None:
     _merge(connection, [record])
 
 
+def record_end(
+    connection: SnowflakeConnection, run_id: str, status: str, message: str, jobs: Sequence[str]
+) -> None:
+    """How a run ended that could not record it itself. One that did is left as it is."""
+    ended_at = _bound(datetime.now(UTC))
+    execute(
+        connection,
+        Statement(
+            f"recording the end of run {run_id}",
+            "UPDATE MONITORING.PIPELINE_RUNS SET status = %s, message = %s, ended_at = %s::TIMESTAMP_NTZ,"
+            " external_job_ids = COALESCE(%s, external_job_ids) WHERE run_id = %s AND status = 'RUNNING'",
+            (status, message, ended_at, json.dumps(list(jobs)) if jobs else None, run_id),
+        ),
+    )
+
+
 def record_datasets(connection: SnowflakeConnection, records: Sequence[DatasetRecord]) -> None:
     _merge(connection, records)
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 
 from contracts.catalog import contract
-from tasks import aws
-from tasks.curation import Counts, Curated, output_files
-from tasks.errors import BusinessError, from_aws
+from tasks import aws, objects
+from tasks.curation import Counts, Curated
+from tasks.errors import BusinessError, aws_failures
 from tasks.footers import read_footer
 
 if TYPE_CHECKING:
@@ -122,10 +121,8 @@ def contract_kept(curated: Curated) -> Finding:
     file has a null, and every column of the contract is there. The files' own statistics tell."""
     spec = contract(curated.dataset)
     broken = 0
-    for path in output_files(curated, "published") if curated.output else ():
-        bucket, key = aws.split(path)
-        size = aws.s3().head_object(Bucket=bucket, Key=key)["ContentLength"]
-        footer = read_footer(aws.s3(), bucket, key, size)
+    for file in objects.listed(f"{curated.output}/published/") if curated.output else ():
+        footer = read_footer(file.address, file.size)
         broken += len(set(spec.names) - set(footer.schema.names))
         broken += sum(footer.nulls.get(column.name, footer.rows) > 0 for column in spec.required)
     return Finding(
@@ -156,9 +153,7 @@ def emit(findings: Iterable[Finding]) -> None:
         }
         for finding in findings
     ]
-    try:
+    with aws_failures(f"sending {len(data)} quality figures to CloudWatch {NAMESPACE}"):
         for start in range(0, len(data), _METRICS_PER_CALL):
             batch = data[start : start + _METRICS_PER_CALL]
             aws.cloudwatch().put_metric_data(Namespace=NAMESPACE, MetricData=batch)
-    except (ClientError, BotoCoreError) as error:
-        raise from_aws(error, f"sending {len(data)} quality figures to CloudWatch {NAMESPACE}") from error

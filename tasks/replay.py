@@ -1,106 +1,115 @@
-"""The quarantined rows of some raw dates, with a person's corrections, as an input of the curate job."""
+"""The quarantined rows of some raw dates, with a person's corrections, as an input of the curate job.
+
+A quarantined file goes in as it is; where rows were corrected, a copy of it does, made in batches so that no file is ever
+held whole. Beside a copy lies the list of its corrected rows, by their ids before and after: what became of them is known
+only when the job has judged them (tasks/quarantine.py).
+"""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
+import tempfile
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from botocore.exceptions import ClientError
 
 from contracts import drift
 from contracts.catalog import contract
-from tasks import aws, lake
-from tasks.errors import DataError, from_aws
+from tasks import corrections, lake, objects, quarantine
+from tasks.corrections import ID, Corrections
+from tasks.errors import DataError
+from tasks.events import log
 from tasks.landing import InputFile, Slice
 from tasks.settings import settings
 
 Dataset = Literal["sales", "inventory", "market", "promotions", "sku", "geography", "customer"]
-_BATCH_ROWS = 20_000
 
 
-def gather(dataset: Dataset, first: date, last: date, mended: str | None, run_id: str) -> Slice:
+def gather(dataset: Dataset, first: date, last: date, mended: str | None) -> Slice:
     """One input file per quarantined file of the raw dates; corrected copies where rows were mended."""
+    given = corrections.read(dataset, mended) if mended else None
     wanted = f"raw_date >= '{first.isoformat()}' and raw_date <= '{last.isoformat()}'"
-    files = lake.live_files(lake.load(lake.QUARANTINE, dataset), wanted)
-    if not files:
-        raise DataError(
-            f"quarantine.{dataset} has no rows with raw dates {first}..{last}: nothing to replay."
-        )
-    corrections = _corrections(dataset, mended) if mended else {}
+    paths = sorted(file.file_path for file in lake.live_files(lake.load(lake.QUARANTINE, dataset), wanted))
     used: set[str] = set()
-    inputs = [
-        _input(f"{run_id}/{dataset}", file.file_path, corrections, used) for file in sorted_by_path(files)
-    ]
-    if unknown := sorted(set(corrections) - used):
+    inputs = [_input(dataset, path, given, used) for path in paths]
+    if given and (unknown := given.rows.keys() - used - _done_before(dataset, given, used, first, last)):
         raise DataError(
             f"{mended}: {len(unknown)} row_id(s) are not in quarantine.{dataset} for {first}..{last}, the first is "
-            f"{unknown[0]!r}. Nothing was replayed."
+            f"{min(unknown)!r}. Nothing was replayed; take them out of the file, or correct the dates."
+        )
+    if not inputs and not given:
+        raise DataError(
+            f"quarantine.{dataset} has no rows with raw dates {first}..{last}: nothing to replay."
         )
     return Slice(dataset, tuple(inputs))
 
 
-def sorted_by_path(files: list[Any]) -> list[Any]:
-    return sorted(files, key=lambda file: str(file.file_path))
+def _done_before(dataset: str, given: Corrections, used: set[str], first: date, last: date) -> set[str]:
+    """Rows that an earlier replay of the same corrections took through: a repeat of it has nothing to do for them."""
+    if given.rows.keys() <= used:
+        return set()
+    done = {
+        row_id for ids in quarantine.mended_rows(dataset, first, last).values() for row_id in ids
+    } & given.rows.keys()
+    log("mended before", dataset=dataset, rows=len(done), file=given.address)
+    return done
 
 
-def _corrections(dataset: str, address: str) -> dict[str, dict[str, str]]:
-    try:
-        bucket, key = aws.split(address)
-        text = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8-sig")
-    except ValueError as error:
-        raise DataError(f"mended: {error}") from error
-    except ClientError as error:
-        raise from_aws(error, f"reading the mended rows at {address}") from error
-    rows = list(csv.DictReader(io.StringIO(text)))
-    columns = set(rows[0]) if rows else set()
-    known = {column.name for column in contract(dataset).columns}
-    if "row_id" not in columns or columns - known - {"row_id"}:
-        strange = ", ".join(sorted(columns - known - {"row_id"})) or "none"
-        raise DataError(
-            f"{address}: expected a header with row_id and columns of {dataset} ({', '.join(sorted(known))}); "
-            f"row_id is {'there' if 'row_id' in columns else 'missing'}, unknown columns: {strange}."
-        )
-    return {row["row_id"]: {name: row[name] for name in columns & known} for row in rows}
+def row_id(dataset: str, row: dict[str, Any]) -> str:
+    """The id that the job gives to this row when it refuses it (jobs/glue/quarantine.py)."""
+    fields = [row["source_file"], *(row[name] for name in contract(dataset).names), row["extra_values"]]
+    return hashlib.sha256("|".join("" if f is None else f"{len(f)}:{f}" for f in fields).encode()).hexdigest()
 
 
-def _input(folder: str, path: str, corrections: dict[str, dict[str, str]], used: set[str]) -> InputFile:
-    bucket, key = aws.split(path)
-    body = io.BytesIO(aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
-    source = pq.ParquetFile(body)
-    target = io.BytesIO()
-    with pq.ParquetWriter(target, source.schema_arrow) as writer:
-        for batch in source.iter_batches(batch_size=_BATCH_ROWS):
-            writer.write_batch(_corrected(batch, corrections, used))
-    content = target.getvalue()
-    digest = hashlib.sha256(content).hexdigest()[:24]
-    name = f"runs/replay/{folder}/{digest}.parquet"
-    aws.s3().put_object(Bucket=settings().lake_bucket, Key=name, Body=content)
-    raw_date = pq.read_table(body, columns=["raw_date"]).column(0)[0].as_py()
-    columns = drift.delivered_columns(source.schema_arrow, path)
-    return InputFile(
-        f"s3://{settings().lake_bucket}/{name}",
-        raw_date,
-        source.metadata.num_rows,
-        columns,
-        digest,
-        replay=True,
-    )
+def _input(dataset: str, path: str, given: Corrections | None, used: set[str]) -> InputFile:
+    found = objects.head(path)
+    with lake.opened(path) as source:
+        schema, rows = source.schema_arrow, source.metadata.num_rows
+        columns = drift.delivered_columns(schema, path)
+        day = quarantine.raw_date_of(path)
+        concerned = _concerned(source, given) if given else set()
+        if not given or not concerned:
+            return InputFile(path, day, rows, columns, found.etag, replay=True, origin=path)
+        used |= concerned
+        digest = hashlib.sha256(f"{path} {found.etag}".encode())
+        for row in sorted(concerned):
+            digest.update(f"{row} {given.of(row)}\n".encode())
+        name = f"s3://{settings().lake_bucket}/runs/replay/{dataset}/{digest.hexdigest()[:24]}"
+        pairs: list[str] = []
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "copy.parquet"
+            with pq.ParquetWriter(copy, schema) as writer:
+                for batch in quarantine.batches(source):
+                    writer.write_table(pa.Table.from_batches([_corrected(dataset, batch, given, pairs)]))
+            objects.upload(copy, f"{name}.parquet")
+    objects.write(f"{name}{quarantine.PAIRS}", "\n".join(pairs).encode())
+    return InputFile(f"{name}.parquet", day, rows, columns, digest.hexdigest()[:24], replay=True, origin=path)
 
 
-def _corrected(
-    batch: pa.RecordBatch, corrections: dict[str, dict[str, str]], used: set[str]
-) -> pa.RecordBatch:
-    ids = batch.column("row_id").to_pylist()
-    if not any(row_id in corrections for row_id in ids):
+def _concerned(source: pq.ParquetFile, given: Corrections) -> set[str]:
+    """The corrected rows that are in the file."""
+    found: set[str] = set()
+    for batch in quarantine.batches(source, [ID]):
+        ids = batch.column(0)
+        found.update(ids.filter(pc.is_in(ids, value_set=given.ids)).to_pylist())
+    return found
+
+
+def _corrected(dataset: str, batch: pa.RecordBatch, given: Corrections, pairs: list[str]) -> pa.RecordBatch:
+    at = pc.index_in(batch.column(ID), value_set=given.ids)
+    is_concerned = at.is_valid()
+    if not is_concerned.true_count:
         return batch
-    rows = batch.to_pylist()
-    for row in rows:
-        if row["row_id"] in corrections:
-            used.add(row["row_id"])
-            row.update(corrections[row["row_id"]])
-    return pa.RecordBatch.from_pylist(rows, schema=batch.schema)
+    for position, name in enumerate(given.columns):
+        values = given.column(position).take(at)
+        column = batch.schema.get_field_index(name)
+        batch = batch.set_column(
+            column, batch.schema.field(column), pc.if_else(is_concerned, values, batch.column(column))
+        )
+    rows = batch.filter(is_concerned).to_pylist()
+    pairs.extend(f"{row[ID]} {row_id(dataset, row)}" for row in rows)
+    return batch

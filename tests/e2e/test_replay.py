@@ -50,9 +50,12 @@ def test_a_mended_row_is_published_with_its_own_raw_date(world: World) -> None:
     assert world.last_run() == (3, 1, 1, 1, "published")
 
     before = world.state()
-    assert replay().is_completed()  # type: ignore[attr-defined]
-    assert world.state() == before
-    assert [row["order_id"] for row in world.quarantine()] == ["O3"]
+    again = "s3://highwater-lake/mended/sales.csv"
+    # The raw file is as broken as before: run again, by the day or by a replay, it changes nothing, in any order.
+    for repeat in (lambda: world.daily(DAY), lambda: replay(again), lambda: world.daily(DAY), replay):
+        assert repeat().is_completed()  # type: ignore[attr-defined]
+        assert world.state() == before
+        assert [row["order_id"] for row in world.quarantine()] == ["O3"]
 
 
 def test_replay_of_nothing_and_of_unknown_rows_is_refused(world: World) -> None:
@@ -64,6 +67,6 @@ def test_replay_of_nothing_and_of_unknown_rows_is_refused(world: World) -> None:
         replay("s3://highwater-lake/mended/strange.csv").message  # type: ignore[attr-defined]
     )
     put("mended/columns.csv", b"row_id,price\nx,5\n")
-    assert "unknown columns: price" in str(
+    assert "unknown columns: 'price'" in str(
         replay("s3://highwater-lake/mended/columns.csv").message  # type: ignore[attr-defined]
     )

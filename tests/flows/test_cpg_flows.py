@@ -15,7 +15,7 @@ from prefect.utilities.callables import parameter_schema
 from flows import business_day
 from flows import cpg_daily as daily
 from flows.cpg_backfill import chunks, cpg_backfill
-from flows.cpg_daily import cpg_daily, is_forecast_due, run_date_or_yesterday
+from flows.cpg_daily import cpg_daily, is_forecast_due, refuse_future, run_date_or_yesterday
 from flows.cpg_run import groups
 from flows.demand_forecast import demand_forecast
 from flows.model_drift import model_drift
@@ -46,7 +46,8 @@ def test_a_date_that_has_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(
         DataError, match="run_date 2025-01-07 is in the future: today is 2025-01-06 in Asia/Kolkata"
     ):
-        run_date_or_yesterday(date(2025, 1, 7))
+        refuse_future(date(2025, 1, 7))
+    refuse_future(date(2025, 1, 6))
 
 
 @given(DAYS, st.integers(0, 900), st.integers(1, 400))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
+from urllib.request import Request, urlopen
 
 import pytest
 from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
-from tasks import alerts, aws
+from tasks import alerts, aws, lake
 from tasks.settings import settings
 
+DAY = date(2025, 1, 6)
 CLIENTS = (aws.s3, aws.glue, aws.dynamodb, aws.sns, aws.cloudwatch, aws.sagemaker)
 
 
@@ -39,3 +43,34 @@ def _forget() -> None:
         client.cache_clear()
     alerts._topic_arn.cache_clear()
     settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def empty_lake(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "ap-south-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for cached in (*CLIENTS, lake.catalog):
+        cached.cache_clear()
+    aws.s3().create_bucket(
+        Bucket="highwater-lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
+    )
+    for name in ("curated", "quarantine"):
+        aws.glue().create_database(DatabaseInput={"Name": name})
+    yield
+    urlopen(Request(f"{server}/moto-api/reset", method="POST")).close()
+    for cached in (*CLIENTS, lake.catalog):
+        cached.cache_clear()

@@ -38,19 +38,24 @@ def test_a_missing_topic_says_what_to_do(account: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
+    ("code", "kind", "advice"),
     [
-        ("ThrottlingException", TransientError),
-        ("SlowDown", TransientError),
-        ("ConcurrentRunsExceededException", TransientError),
-        ("AccessDeniedException", SystemFault),
-        ("EntityNotFoundException", SystemFault),
+        ("ThrottlingException", TransientError, "run again later"),
+        ("SlowDown", TransientError, "run again later"),
+        ("ConcurrentRunsExceededException", TransientError, "run again later"),
+        ("AccessDeniedException", SystemFault, "Give the worker's role this permission."),
+        ("EntityNotFoundException", SystemFault, "Deploy what is missing"),
+        ("NoSuchKey", SystemFault, "restore it, or run again what writes it"),
+        ("ValidationException", SystemFault, "Mend what the message names"),
     ],
 )
-def test_aws_failures_have_their_kind(code: str, kind: type[Exception]) -> None:
-    error = from_aws(ClientError({"Error": {"Code": code, "Message": "m"}}, "Op"), "listing s3://lake/raw/")
+def test_aws_failures_have_their_kind_and_say_what_to_do(
+    code: str, kind: type[Exception], advice: str
+) -> None:
+    error = from_aws(ClientError({"Error": {"Code": code, "Message": "m."}}, "Op"), "listing s3://lake/raw/")
     assert type(error) is kind
-    assert str(error) == f"listing s3://lake/raw/: {code}: m"
+    assert str(error).startswith(f"listing s3://lake/raw/: {code}: m.")
+    assert advice in str(error)
 
 
 def test_a_lost_connection_is_transient() -> None:

@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.errors import DataError
+from tasks import aws
+from tasks.errors import DataError, SystemFault
 from tasks.footers import read_footer
+
+ADDRESS = "s3://lake/raw/x.parquet"
 
 
 class Shelf:
@@ -35,13 +38,16 @@ def parquet(rows: int, columns: int = 2) -> bytes:
 
 
 def read(body: bytes) -> Any:
-    return read_footer(Shelf(body), "lake", "raw/x.parquet", len(body))  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aws, "s3", lambda: Shelf(body))
+        return read_footer(ADDRESS, len(body))
 
 
-def test_rows_and_columns_come_from_the_tail_alone() -> None:
+def test_rows_and_columns_come_from_the_tail_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     body = parquet(200_000)
     shelf = Shelf(body)
-    footer = read_footer(shelf, "lake", "raw/x.parquet", len(body))  # type: ignore[arg-type]
+    monkeypatch.setattr(aws, "s3", lambda: shelf)
+    footer = read_footer(ADDRESS, len(body))
     assert footer.rows == 200_000
     assert footer.schema.names == ["column_0", "column_1"]
     assert shelf.served == 64 * 1024 < len(body)
@@ -83,3 +89,11 @@ def test_garbled_footer() -> None:
     body[-8 - size : -8] = b"\xff" * size
     with pytest.raises(DataError, match="unreadable Parquet footer"):
         read(bytes(body))
+
+
+def test_what_s3_answers_instead_is_told_as_our_kind(account: None) -> None:
+    with pytest.raises(
+        SystemFault,
+        match=r"reading bytes 0 to 10 of s3://highwater-lake/raw/gone\.parquet: NoSuchKey.*restore it",
+    ):
+        read_footer("s3://highwater-lake/raw/gone.parquet", 10)

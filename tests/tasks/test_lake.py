@@ -3,54 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
+from botocore.exceptions import ClientError
 
 from tasks import aws, lake
-from tasks.errors import Outrun, SystemFault
+from tasks.errors import Outrun, SystemFault, TransientError
 from tasks.lake import Commit
-from tests.tasks.conftest import CLIENTS
 
 DAY, NEXT = date(2025, 1, 1), date(2025, 1, 2)
 PLACE = "s3://highwater-lake/curated/sales"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
-
-@pytest.fixture
-def empty_lake(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name, value in {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": "ap-south-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for cached in (*CLIENTS, lake.catalog):
-        cached.cache_clear()
-    aws.s3().create_bucket(
-        Bucket="highwater-lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
-    )
-    for name in ("curated", "quarantine"):
-        aws.glue().create_database(DatabaseInput={"Name": name})
-    yield
-    urlopen(Request(f"{server}/moto-api/reset", method="POST")).close()
-    for cached in (*CLIENTS, lake.catalog):
-        cached.cache_clear()
 
 
 def put(key: str, **columns: Any) -> str:
@@ -142,20 +108,69 @@ def test_a_column_that_the_contract_gained_appears(empty_lake: None) -> None:
     assert rows() == [{"order_id": "a", "promo_id": None}, {"order_id": "b", "promo_id": "P1"}]
 
 
-def test_quarantine_of_a_raw_date_is_replaced_and_others_stay(empty_lake: None) -> None:
+def test_an_amendment_sees_what_is_there_and_is_refused_when_that_changed(
+    empty_lake: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "s3://highwater-lake/quarantine/sales"
+
     def broken(name: str, day: date, *ids: str) -> str:
         return put(f"curated/sales/data/{name}.parquet", raw_date=[day] * len(ids), order_id=list(ids))
 
-    place = "s3://highwater-lake/quarantine/sales"
-    both = Commit("w1", "r1", (DAY, NEXT), "1.0.0", (broken("q1", DAY, "a", "b"), broken("q2", NEXT, "c")))
-    lake.replace_raw_dates("sales", place, both)
-    lake.replace_raw_dates("sales", place, commit("w2", (broken("q3", DAY, "b"),)))
+    def amend(work: str, added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> list[str]:
+        seen: list[str] = []
+
+        def change(live: list[str]) -> Commit:
+            seen[:] = sorted(live)
+            return commit(work, added, removed)
+
+        lake.amend("quarantine", "sales", place, change)
+        return seen
+
+    first, second = broken("q1", DAY, "a", "b"), broken("q2", NEXT, "c")
+    assert amend("w0") == []
+    assert lake.load("quarantine", "sales") is None
+    assert amend("w1", (first, second)) == []
+    assert amend("w2", (broken("q3", DAY, "b"),), (first,)) == [first, second]
     assert rows("quarantine") == [
         {"raw_date": DAY, "order_id": "b"},
         {"raw_date": NEXT, "order_id": "c"},
     ]
-    lake.replace_raw_dates("sales", place, commit("w3"))
-    assert rows("quarantine") == [{"raw_date": NEXT, "order_id": "c"}]
+    really = lake._commit
+
+    def outrun(*arguments: Any) -> None:
+        monkeypatch.setattr(lake, "_commit", really)
+        amend("w3", (), (second,))
+        really(*arguments)
+
+    monkeypatch.setattr(lake, "_commit", outrun)
+    with pytest.raises(TransientError, match=r"quarantine\.sales: another run committed at the same moment"):
+        amend("w4", (broken("q4", NEXT, "c"),), (second,))
+    assert rows("quarantine") == [{"raw_date": DAY, "order_id": "b"}]
+
+
+def test_failures_of_the_catalog_and_of_s3_are_told_as_our_kinds(
+    empty_lake: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = put("curated/sales/data/w1/published/a.parquet", order_id=["a"])
+    table = lake.publish("curated", "sales", PLACE, commit("w1", (file,)), None)
+    assert table
+    with pytest.raises(SystemFault, match=r"reading s3://highwater-lake/gone\.parquet: .*restore it"):
+        publish(commit("w2", ("s3://highwater-lake/gone.parquet",)), lake.snapshot_id(table))
+    for manifest in aws.s3().list_objects_v2(Bucket="highwater-lake", Prefix="curated/sales/metadata/snap-")[
+        "Contents"
+    ]:
+        aws.s3().delete_object(Bucket="highwater-lake", Key=manifest["Key"])
+    with pytest.raises(SystemFault, match=r"listing the files of curated\.sales: .*roll the table back"):
+        lake.live_files(lake.load("curated", "sales"))
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetTable")
+
+    monkeypatch.setattr(lake.catalog(), "load_table", refused)
+    with pytest.raises(
+        SystemFault, match=r"opening curated\.sales: AccessDeniedException: no\. Give the worker"
+    ):
+        lake.load("curated", "sales")
 
 
 @pytest.mark.parametrize("rewrites", [False, True])

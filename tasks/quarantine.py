@@ -1,0 +1,171 @@
+"""What the quarantine of a raw date holds: the rows that its last run refused, without those that a person has mended since.
+
+A row has the same id every time that it is refused. Corrected rows that a replay took through are remembered by these ids
+under s3://<lake>/mended/, because their raw file is as broken as before: when its date is run again, they stay out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from contracts.catalog import contract
+from tasks import lake, objects
+from tasks.corrections import ID
+from tasks.curation import Curated, location, output_files
+from tasks.events import log
+from tasks.lake import Commit
+from tasks.settings import settings
+
+PAIRS = ".pairs"
+"""Beside a corrected copy: a line for each corrected row, its id before and its id if it is refused again."""
+_BATCH_ROWS = 20_000
+_DAY = re.compile(r"/day=(\d{4}-\d{2}-\d{2})/")
+
+Ids = Mapping[date, Collection[str]]
+
+
+def put_aside(curated: Curated, run_id: str) -> None:
+    """Make the quarantine of the slice's raw dates exactly the rows that the job refused and nobody has mended."""
+    days = sorted(curated.by_date)
+
+    def change(live: list[str]) -> Commit:
+        # Asked after the table was opened: who adds to them commits afterwards, and then this commit is refused.
+        mended = mended_rows(curated.dataset, days[0], days[-1])
+        kept = [
+            _without(path, mended.get(raw_date_of(path), ())) for path in output_files(curated, "quarantined")
+        ]
+        stale = [path for path in live if raw_date_of(path) in curated.by_date]
+        return _commit(curated, run_id, [path for path in kept if path], stale)
+
+    _amend(curated, run_id, change)
+
+
+def settle(curated: Curated, run_id: str) -> None:
+    """After a replay: of the files that it read, only what the job refused again stays."""
+    taken = _taken_through(curated)
+    for day, ids in taken.items():
+        body = "\n".join(sorted(ids)).encode()
+        objects.write(f"{_mended_folder(curated.dataset)}{day}/{hashlib.sha256(body).hexdigest()[:24]}", body)
+    read: dict[date, set[str]] = defaultdict(set)
+    for file in curated.slice.inputs:
+        read[file.raw_date].add(file.origin or file.path)
+
+    def change(live: list[str]) -> Commit:
+        added: list[str] = []
+        removed: list[str] = []
+        refused = output_files(curated, "quarantined")
+        for day, paths in read.items():
+            if paths <= set(live):
+                removed += paths
+                added += [path for path in refused if raw_date_of(path) == day]
+                continue
+            # Another run has put its rows in the place of those that were read: of them, the mended ones go.
+            for path in (path for path in live if raw_date_of(path) == day):
+                if (kept := _without(path, taken.get(day, ()))) != path:
+                    removed.append(path)
+                    added += [kept] if kept else []
+        return _commit(curated, run_id, added, removed)
+
+    _amend(curated, run_id, change)
+
+
+def mended_rows(dataset: str, first: date, last: date) -> dict[date, set[str]]:
+    """The ids of rows that replays took through after a person's correction, by raw date."""
+    found: dict[date, set[str]] = defaultdict(set)
+    folder = _mended_folder(dataset)
+    _, start = folder.removeprefix("s3://").split("/", 1)
+    for file in objects.listed(folder, after=f"{start}{first}"):
+        day = date.fromisoformat(file.key.removeprefix(start)[:10])
+        if day > last:
+            break
+        found[day].update(objects.read(file.address).decode().splitlines())
+    return dict(found)
+
+
+def raw_date_of(path: str) -> date:
+    """The job writes a file per raw date, in a folder that is named by it."""
+    found = _DAY.search(path)
+    assert found, f"{path} is in no folder day=..."
+    return date.fromisoformat(found[1])
+
+
+def batches(source: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    return source.iter_batches(batch_size=_BATCH_ROWS, columns=columns)  # type: ignore[no-any-return]
+
+
+def _taken_through(curated: Curated) -> dict[date, set[str]]:
+    """The corrected rows that the job did not refuse again, by the ids that they had."""
+    after: dict[str, tuple[date, str]] = {}
+    for file in curated.slice.inputs:
+        if file.origin and file.path != file.origin:
+            for line in objects.read(f"{file.path.removesuffix('.parquet')}{PAIRS}").decode().splitlines():
+                before, refused_as = line.split()
+                after[refused_as] = (file.raw_date, before)
+    candidates = pa.array(list(after), pa.string())
+    for path in output_files(curated, "quarantined") if after else ():
+        with lake.opened(path) as source:
+            for batch in batches(source, [ID]):
+                ids = batch.column(0)
+                for still_broken in ids.filter(pc.is_in(ids, value_set=candidates)).to_pylist():
+                    after.pop(still_broken, None)
+    taken: dict[date, set[str]] = defaultdict(set)
+    for day, before in after.values():
+        taken[day].add(before)
+    return dict(taken)
+
+
+def _without(path: str, ids: Collection[str]) -> str | None:
+    """The file, or a copy without these rows, or None when nothing else is in it."""
+    if not ids:
+        return path
+    gone = pa.array(sorted(ids), pa.string())
+    digest = hashlib.sha256("\n".join(gone.to_pylist()).encode()).hexdigest()[:16]
+    dropped = kept = 0
+    with tempfile.TemporaryDirectory() as folder, lake.opened(path) as source:
+        copy = Path(folder) / "copy.parquet"
+        with pq.ParquetWriter(copy, source.schema_arrow) as writer:
+            for batch in batches(source):
+                stays = pc.invert(pc.is_in(batch.column(ID), value_set=gone))
+                rest = batch.filter(stays)
+                dropped += batch.num_rows - rest.num_rows
+                kept += rest.num_rows
+                if rest.num_rows:
+                    writer.write_table(pa.Table.from_batches([rest]))
+        if not dropped:
+            return path
+        log("mended rows stay out of quarantine", rows=dropped, file=path)
+        return (
+            objects.upload(copy, f"{path.removesuffix('.parquet')}-without-{digest}.parquet")
+            if kept
+            else None
+        )
+
+
+def _mended_folder(dataset: str) -> str:
+    return f"s3://{settings().lake_bucket}/mended/{dataset}/"
+
+
+def _amend(curated: Curated, run_id: str, change: lake.Change) -> None:
+    lake.amend(lake.QUARANTINE, curated.dataset, location(lake.QUARANTINE, curated.dataset), change)
+    log("quarantined", dataset=curated.dataset, rows=curated.total.rows_quarantined, run=run_id)
+
+
+def _commit(curated: Curated, run_id: str, added: Collection[str], removed: Collection[str]) -> Commit:
+    return Commit(
+        work=curated.work,
+        run_id=run_id,
+        raw_dates=tuple(sorted(curated.by_date)),
+        contract_version=contract(curated.dataset).version,
+        added=tuple(sorted(added)),
+        removed=tuple(sorted(removed)),
+    )

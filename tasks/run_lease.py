@@ -1,0 +1,86 @@
+"""Whether a run of a flow is alive: it says so itself, in the ledger, as long as its process breathes.
+
+Prefect learns of a process that was killed only where a worker watches it. A run whose lease has run out is over, whatever
+its state says; whoever closes its row is the one to tell people of its end, so that they are told once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tasks import ledger
+from tasks.errors import BusinessError, HighwaterError
+from tasks.events import log
+from tasks.ledger import Entry, LeaseLost
+from tasks.settings import settings
+
+KIND = "run"
+_PREFIX = "run/"
+
+
+class AlreadyExecuted(BusinessError):
+    """The same run, in two processes: the second leaves everything to the first."""
+
+
+class Breath:
+    """Renews the row of a run, from a thread, until the run ends."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="run lease", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """The run is over, and people were told whatever there was to tell."""
+        self._stopped.set()
+        self._thread.join()
+        close(self._entry)
+
+    def _renew(self) -> None:
+        while not self._stopped.wait(ledger.heartbeat_seconds()):
+            try:
+                self._entry = ledger.renew(self._entry)
+            except LeaseLost as lost:
+                log("the run was taken for dead, or was closed", level=logging.WARNING, error=lost)
+                return
+            except HighwaterError as error:
+                log("the run's lease could not be renewed, trying again", level=logging.WARNING, error=error)
+
+
+def begin(run_id: str, name: str) -> Breath:
+    """`name` is what people know the run by."""
+    held = ledger.claim(f"{_PREFIX}{run_id}", KIND, name, run_id)
+    if held is None:
+        raise AlreadyExecuted(
+            f"run {run_id} ({name}) is being executed by another process. Let it end; if it was killed, run again in "
+            f"{settings().lease_seconds:.0f} s."
+        )
+    return Breath(held)
+
+
+def is_known(run_id: str) -> bool:
+    return ledger.get(f"{_PREFIX}{run_id}") is not None
+
+
+def unfinished(run_id: str) -> Entry | None:
+    """The row of a run that did not close it itself."""
+    seen = ledger.get(f"{_PREFIX}{run_id}")
+    return seen if seen and seen.is_open else None
+
+
+def forsaken() -> Iterator[Entry]:
+    """The rows of runs whose process is gone."""
+    return (entry for entry in ledger.open_entries() if entry.kind == KIND and entry.seconds_left <= 0)
+
+
+def run_id_of(entry: Entry) -> str:
+    return entry.id.removeprefix(_PREFIX)
+
+
+def close(held: Entry) -> None:
+    if not ledger.swap(held, replace(held, status="STOPPED")):
+        log("the run's row was closed by another", run=run_id_of(held))

@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from tests.tasks.conftest import account as account
