@@ -34,7 +34,7 @@ from tasks.errors import RETRY, BusinessError, Outrun
 from tasks.events import log
 from tasks.landing import Slice
 from tasks.monitoring import DatasetRecord, QualityRecord
-from tasks.quality import Finding, Quality
+from tasks.quality import Quality
 from tasks.settings import settings
 
 _CURATED_ANEW_MOST = 2
@@ -73,7 +73,7 @@ def put_aside(curated: Curated, run_id: str) -> None:
 
 
 @task(name="audit", cache_policy=NO_CACHE, **RETRY)
-def audit(run: Run, curated: list[Curated], limits: Quality) -> list[Finding]:
+def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
     """Judge every dataset, tell CloudWatch, the warehouse and the run's page, then say no if one failed."""
     findings = [
         f for c in curated for f in (*quality.audit(c, limits.of(c.dataset)), quality.contract_kept(c))
@@ -91,7 +91,6 @@ def audit(run: Run, curated: list[Curated], limits: Quality) -> list[Finding]:
         )
     artifacts.quality_table(findings, run.last)
     quality.require(findings, run.run_id)
-    return findings
 
 
 @task(name="publish", cache_policy=NO_CACHE, task_run_name="publish {curated.dataset}", **RETRY)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-GLUE_PACKAGES = ("contracts", "jobs")
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -132,7 +131,7 @@ def _put_secret(secrets: SecretsManagerClient, value: str) -> None:
 def upload_glue_code(s3: S3Client, job: resources.GlueJob) -> None:
     script = REPOSITORY / "jobs" / "glue" / job.script.rpartition("/")[2]
     _upload(s3, job.script, script.read_bytes())
-    _upload(s3, job.extra_py_files, packages_as_zip(REPOSITORY, GLUE_PACKAGES))
+    _upload(s3, job.extra_py_files, packages_as_zip(REPOSITORY, resources.GLUE_PACKAGES))
 
 
 def _upload(s3: S3Client, uri: str, body: bytes) -> None:

@@ -68,10 +68,10 @@ def _up(settings: LocalSettings, _: argparse.Namespace) -> int:
 
 
 def _demo(settings: LocalSettings, _: argparse.Namespace) -> int:
-    from local.demo import DemoFailed, run_demo
-
     report = timed_lines()
     up(settings, report)
+    from local.demo import DemoFailed, run_demo  # after `up`: Prefect looks for its home when it is imported
+
     try:
         run_demo(settings, report)
     except DemoFailed as failure:

@@ -56,7 +56,7 @@ def declared_parts(settings: LocalSettings) -> tuple[Part, ...]:
             "--logs",
             str(settings.logs),
         ),
-        is_ready=answers(f"{settings.aws_url}/moto-api/data.json"),
+        is_ready=answers(f"{settings.aws_url}/moto-api/config"),
         port=settings.aws_port,
         port_setting=f"{ENV_PREFIX}AWS_PORT",
         address=settings.aws_url,

@@ -195,6 +195,9 @@ FLOW_RUN_SETTINGS = (
 TASK_CHANGES = TaskChanges(rule="highwater-ecs-task-changes", queue="highwater-ecs-events")
 RESULTS = ResultStorage("highwater-results", credentials="highwater-aws", bucket=ARTIFACTS, folder="results")
 
+# What every Glue job imports: its code is these packages and its script.
+GLUE_PACKAGES = ("contracts", "jobs")
+
 BUCKETS = (LAKE, ARTIFACTS)
 TABLES = (LEDGER,)
 TOPICS = (ALERTS,)

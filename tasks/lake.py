@@ -252,13 +252,6 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
 
 
 @contextmanager
-def opened(path: str) -> Iterator[pq.ParquetFile]:
-    """A Parquet file to be read in batches, from where it is: no more of it is held than a batch and its pages."""
-    with _told(f"reading {path}"), catalog()._load_file_io({}, path).new_input(path).open() as stream:
-        yield pq.ParquetFile(stream, buffer_size=1 << 20, pre_buffer=False)
-
-
-@contextmanager
 def _told(doing: str) -> Iterator[None]:
     """Failures of the catalog and of pyarrow's own S3 client, which raises OSError, as our kinds."""
     try:
@@ -317,8 +310,11 @@ def _complete(table: Table, partition: str | None = None) -> None:
 
 def _file_schema(path: str) -> pa.Schema:
     """The file's columns, all nullable: whether a job happened to write a column as required is no promise."""
-    with opened(path) as file:
-        return pa.schema([field.with_nullable(True) for field in file.schema_arrow])
+    with (
+        _told(f"reading the columns of {path}"),
+        catalog()._load_file_io({}, path).new_input(path).open() as stream,
+    ):
+        return pa.schema([field.with_nullable(True) for field in pq.read_schema(stream)])
 
 
 def _commit(table: Table, commit: Commit, removed: Iterable[DataFile]) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boto3.s3.transfer import TransferConfig
+
 from tasks import aws
 from tasks.errors import DataError, aws_failures
+
+_CHUNK = 1 << 20
+_ONE_PART_AT_A_TIME = TransferConfig(use_threads=False)  # ten parts of 8 MB would be in memory otherwise
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,16 @@ def part(address: str, start: int, end: int) -> bytes:
         return aws.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}")["Body"].read()
 
 
+def download(address: str, file: Path) -> Path:
+    """To the disk in one request: its size is never held in memory."""
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading {address}"):
+        body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"]
+        with file.open("wb") as target:
+            shutil.copyfileobj(body, target, _CHUNK)
+    return file
+
+
 def write(address: str, body: bytes) -> str:
     bucket, key = aws.split(address)
     with aws_failures(f"writing {address}"):
@@ -52,7 +68,7 @@ def upload(file: Path, address: str) -> str:
     """In parts from the disk: its size is never held in memory."""
     bucket, key = aws.split(address)
     with aws_failures(f"writing {address}"):
-        aws.s3().upload_file(str(file), bucket, key)
+        aws.s3().upload_file(str(file), bucket, key, Config=_ONE_PART_AT_A_TIME)
     return address
 
 

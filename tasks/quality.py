@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
@@ -143,17 +144,17 @@ def require(findings: Iterable[Finding], run_id: str) -> None:
 
 
 def emit(findings: Iterable[Finding]) -> None:
-    """Each figure to CloudWatch, where the alarms are."""
-    data: list[MetricDatumTypeDef] = [
-        {
-            "MetricName": finding.metric,
-            "Dimensions": [{"Name": "Dataset", "Value": finding.dataset}],
-            "Value": finding.value,
-            "Unit": "Count" if finding.metric == "row_count" else "None",
-        }
-        for finding in findings
-    ]
-    with aws_failures(f"sending {len(data)} quality figures to CloudWatch {NAMESPACE}"):
-        for start in range(0, len(data), _METRICS_PER_CALL):
-            batch = data[start : start + _METRICS_PER_CALL]
+    """Each figure to CloudWatch, where the alarms are. A backfill of years has tens of thousands: never all at once."""
+    remaining = iter(findings)
+    with aws_failures(f"sending quality figures to CloudWatch {NAMESPACE}"):
+        while batch := [_datum(finding) for finding in islice(remaining, _METRICS_PER_CALL)]:
             aws.cloudwatch().put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+
+
+def _datum(finding: Finding) -> MetricDatumTypeDef:
+    return {
+        "MetricName": finding.metric,
+        "Dimensions": [{"Name": "Dataset", "Value": finding.dataset}],
+        "Value": finding.value,
+        "Unit": "Count" if finding.metric == "row_count" else "None",
+    }

@@ -11,6 +11,7 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -22,13 +23,14 @@ from contracts.catalog import contract
 from tasks import lake, objects
 from tasks.corrections import ID
 from tasks.curation import Curated, location, output_files
+from tasks.errors import SystemFault
 from tasks.events import log
 from tasks.lake import Commit
 from tasks.settings import settings
 
 PAIRS = ".pairs"
 """Beside a corrected copy: a line for each corrected row, its id before and its id if it is refused again."""
-_BATCH_ROWS = 20_000
+_BATCH_ROWS = 10_000
 _DAY = re.compile(r"/day=(\d{4}-\d{2}-\d{2})/")
 
 Ids = Mapping[date, Collection[str]]
@@ -99,8 +101,27 @@ def raw_date_of(path: str) -> date:
     return date.fromisoformat(found[1])
 
 
+@contextmanager
+def opened(path: str) -> Iterator[pq.ParquetFile]:
+    """A file to be read in batches, from the disk: no more of it is in memory than a batch and its pages."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = objects.download(path, Path(folder) / "file.parquet")
+        try:
+            source = pq.ParquetFile(file)
+        except pa.ArrowInvalid as error:
+            raise SystemFault(f"{path}: {error}. It was overwritten or cut off: restore it.") from error
+        with source:
+            yield source
+
+
 def batches(source: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    return source.iter_batches(batch_size=_BATCH_ROWS, columns=columns)  # type: ignore[no-any-return]
+    """A row group at a time: asked for all of them at once, pyarrow keeps what it has read of each."""
+    for group in range(source.num_row_groups):
+        yield from source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False)
+
+
+def writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(file, schema, use_dictionary=False, compression="zstd")
 
 
 def _taken_through(curated: Curated) -> dict[date, set[str]]:
@@ -113,7 +134,7 @@ def _taken_through(curated: Curated) -> dict[date, set[str]]:
                 after[refused_as] = (file.raw_date, before)
     candidates = pa.array(list(after), pa.string())
     for path in output_files(curated, "quarantined") if after else ():
-        with lake.opened(path) as source:
+        with opened(path) as source:
             for batch in batches(source, [ID]):
                 ids = batch.column(0)
                 for still_broken in ids.filter(pc.is_in(ids, value_set=candidates)).to_pylist():
@@ -131,16 +152,16 @@ def _without(path: str, ids: Collection[str]) -> str | None:
     gone = pa.array(sorted(ids), pa.string())
     digest = hashlib.sha256("\n".join(gone.to_pylist()).encode()).hexdigest()[:16]
     dropped = kept = 0
-    with tempfile.TemporaryDirectory() as folder, lake.opened(path) as source:
+    with tempfile.TemporaryDirectory() as folder, opened(path) as source:
         copy = Path(folder) / "copy.parquet"
-        with pq.ParquetWriter(copy, source.schema_arrow) as writer:
+        with writer(copy, source.schema_arrow) as target:
             for batch in batches(source):
                 stays = pc.invert(pc.is_in(batch.column(ID), value_set=gone))
                 rest = batch.filter(stays)
                 dropped += batch.num_rows - rest.num_rows
                 kept += rest.num_rows
                 if rest.num_rows:
-                    writer.write_table(pa.Table.from_batches([rest]))
+                    target.write_table(pa.Table.from_batches([rest]))
         if not dropped:
             return path
         log("mended rows stay out of quarantine", rows=dropped, file=path)

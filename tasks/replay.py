@@ -67,7 +67,7 @@ def row_id(dataset: str, row: dict[str, Any]) -> str:
 
 def _input(dataset: str, path: str, given: Corrections | None, used: set[str]) -> InputFile:
     found = objects.head(path)
-    with lake.opened(path) as source:
+    with quarantine.opened(path) as source:
         schema, rows = source.schema_arrow, source.metadata.num_rows
         columns = drift.delivered_columns(schema, path)
         day = quarantine.raw_date_of(path)
@@ -82,9 +82,9 @@ def _input(dataset: str, path: str, given: Corrections | None, used: set[str]) -
         pairs: list[str] = []
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "copy.parquet"
-            with pq.ParquetWriter(copy, schema) as writer:
+            with quarantine.writer(copy, schema) as target:
                 for batch in quarantine.batches(source):
-                    writer.write_table(pa.Table.from_batches([_corrected(dataset, batch, given, pairs)]))
+                    target.write_table(pa.Table.from_batches([_corrected(dataset, batch, given, pairs)]))
             objects.upload(copy, f"{name}.parquet")
     objects.write(f"{name}{quarantine.PAIRS}", "\n".join(pairs).encode())
     return InputFile(f"{name}.parquet", day, rows, columns, digest.hexdigest()[:24], replay=True, origin=path)

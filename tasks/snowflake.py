@@ -7,21 +7,28 @@ DER, connect). Queries go through the connector's own cursor: the collection's `
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from functools import cache
 from ipaddress import ip_address
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import snowflake.connector.errors as failures
 from botocore.exceptions import BotoCoreError, ClientError
-from prefect_snowflake import SnowflakeCredentials
-from prefect_snowflake.credentials import InvalidPemFormat
 
 from tasks.errors import DataError, HighwaterError, SystemFault, TransientError, from_aws
 from tasks.settings import settings
 from warehouse.names import identifier
 from warehouse.statement import Statement
+
+# The package's __init__ imports a worker of its own for Snowpark containers: 50 MB and seconds of generated API that nobody
+# here uses, in every process that runs a flow.
+_UNUSED = "prefect_snowflake.experimental.workers.spcs"
+sys.modules.setdefault(_UNUSED, ModuleType(_UNUSED))
+
+from prefect_snowflake.credentials import InvalidPemFormat, SnowflakeCredentials  # noqa: E402
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -119,18 +126,6 @@ def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any,
     except failures.Error as error:
         raise _kind(error, f"{statement.step} in Snowflake") from error
     return tuple(row) if isinstance(row, tuple) else ()
-
-
-def stream(
-    connection: SnowflakeConnection, sql: str, parameters: Sequence[Any] = ()
-) -> Iterator[tuple[Any, ...]]:
-    """Rows as their chunks arrive; the result is never held whole."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, tuple(parameters) or None)
-            yield from cursor
-    except failures.Error as error:
-        raise _kind(error, "reading from Snowflake") from error
 
 
 _ROW_ERRORS = frozenset({100035, 100038, 100040, 100046, 100071, 100072, 100078, 100132})

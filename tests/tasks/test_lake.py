@@ -154,7 +154,9 @@ def test_failures_of_the_catalog_and_of_s3_are_told_as_our_kinds(
     file = put("curated/sales/data/w1/published/a.parquet", order_id=["a"])
     table = lake.publish("curated", "sales", PLACE, commit("w1", (file,)), None)
     assert table
-    with pytest.raises(SystemFault, match=r"reading s3://highwater-lake/gone\.parquet: .*restore it"):
+    with pytest.raises(
+        SystemFault, match=r"reading the columns of s3://highwater-lake/gone\.parquet: .*restore it"
+    ):
         publish(commit("w2", ("s3://highwater-lake/gone.parquet",)), lake.snapshot_id(table))
     for manifest in aws.s3().list_objects_v2(Bucket="highwater-lake", Prefix="curated/sales/metadata/snap-")[
         "Contents"

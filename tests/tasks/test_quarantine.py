@@ -1,0 +1,245 @@
+"""What leaves quarantine and what stays, on real Iceberg tables and Parquet files: replays, re-runs, races."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from contracts.catalog import contract
+from tasks import lake, objects, quarantine, replay
+from tasks.curation import Counts, Curated
+from tasks.errors import DataError
+from tasks.landing import InputFile, Slice
+from tests.tasks.conftest import DAY
+
+NEXT = DAY + timedelta(days=1)
+ROOT = Path(__file__).parents[2]
+Row = dict[str, Any]
+_TEXTS = (*contract("sales").names, "source_file", "extra_values", "row_id")
+SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), ("raw_date", pa.date32())])
+
+
+def broken(order: str, day: date = DAY, net: str = "x") -> Row:
+    row: Row = dict.fromkeys(contract("sales").names)
+    row |= {
+        "order_id": order,
+        "net_revenue": net,
+        "source_file": f"s3://lake/raw/{day}",
+        "extra_values": None,
+    }
+    return {**row, "raw_date": day, "row_id": replay.row_id("sales", row)}
+
+
+def write(folder: str, rows: Iterable[Row]) -> None:
+    """As the job does: a file per raw date, in a folder that is named by it."""
+    rows = list(rows)
+    for day in sorted({row["raw_date"] for row in rows}):
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pylist([r for r in rows if r["raw_date"] == day], schema=SCHEMA), sink)
+        objects.write(f"{folder}/quarantined/day={day}/part-0.parquet", sink.getvalue().to_pybytes())
+
+
+def judged(work: str, slice_: Slice, refused: Iterable[Row]) -> Curated:
+    output = f"s3://highwater-lake/curated/sales/data/{work}"
+    write(output, refused)
+    days = slice_.raw_dates
+    counts = Counts(0, 0, 0, 0, 0)
+    return Curated(
+        slice_,
+        work,
+        None,
+        output,
+        counts,
+        dict.fromkeys(days, counts),
+        {},
+        {},
+        (),
+        None,
+        "s3://lake/figures.json",
+    )
+
+
+def daily(work: str, *refused: Row, days: Iterable[date] = (DAY,)) -> None:
+    files = tuple(InputFile(f"s3://lake/raw/{day}", day, 9, {}, "etag") for day in days)
+    quarantine.put_aside(judged(work, Slice("sales", files), refused), f"run-{work}")
+
+
+def held() -> list[tuple[str, date]]:
+    table = lake.load(lake.QUARANTINE, "sales")
+    rows = table.scan().to_arrow().to_pylist() if table else []
+    return sorted((row["order_id"], row["raw_date"]) for row in rows)
+
+
+def corrections(**net: str) -> str:
+    lines = [f"{broken(order)['row_id']},{value}" for order, value in net.items()]
+    return objects.write("s3://highwater-lake/mended.csv", "\n".join(["row_id,net_revenue", *lines]).encode())
+
+
+def gathered(mended: str | None = None, first: date = DAY, last: date = DAY) -> Slice:
+    return replay.gather("sales", first, last, mended)
+
+
+def read_back(slice_: Slice) -> dict[str, str]:
+    rows = [row for file in slice_.inputs for row in _rows(file.path)]
+    return {row["order_id"]: row["net_revenue"] for row in rows}
+
+
+def _rows(path: str) -> list[Row]:
+    with quarantine.opened(path) as file:
+        return file.read().to_pylist()  # type: ignore[no-any-return]
+
+
+def test_rows_go_in_as_they_are_where_nothing_is_corrected(empty_lake: None) -> None:
+    daily("w1", broken("a"), broken("b"), broken("c", NEXT), days=(DAY, NEXT))
+    (file,) = gathered().inputs
+    assert (file.path, file.origin, file.rows, file.raw_date, file.replay) == (
+        file.origin,
+        file.origin,
+        2,
+        DAY,
+        True,
+    )
+    assert read_back(gathered(last=NEXT)) == {"a": "x", "b": "x", "c": "x"}
+    with pytest.raises(
+        DataError, match=r"quarantine\.sales has no rows with raw dates 2025-01-01\.\.2025-01-05"
+    ):
+        gathered(first=date(2025, 1, 1), last=date(2025, 1, 5))
+
+
+def test_corrected_rows_go_in_as_a_copy_and_the_same_corrections_as_the_same_copy(empty_lake: None) -> None:
+    daily("w1", broken("a"), broken("b"), broken("c", NEXT), days=(DAY, NEXT))
+    slice_ = gathered(corrections(a="5"), last=NEXT)
+    assert read_back(slice_) == {"a": "5", "b": "x", "c": "x"}
+    assert [file.path == file.origin for file in slice_.inputs] == [False, True]
+    assert gathered(corrections(a="5"), last=NEXT) == slice_  # so a repeat takes up the job of a killed run
+    assert gathered(corrections(a="6"), last=NEXT).fingerprint() != slice_.fingerprint()
+    with pytest.raises(
+        DataError, match=r"mended\.csv: 1 row_id\(s\) are not in quarantine\.sales for 2025-01-06"
+    ):
+        gathered(corrections(a="5", stranger="6"))
+
+
+def test_a_replay_takes_out_what_it_read_and_leaves_what_was_refused_again(empty_lake: None) -> None:
+    daily("w1", *(broken(order) for order in "abc"), broken("d", NEXT), days=(DAY, NEXT))
+    slice_ = gathered(corrections(a="5", b="y"))
+    quarantine.settle(judged("w2", slice_, [broken("b", net="y"), broken("c")]), "r2")
+    assert held() == [("b", DAY), ("c", DAY), ("d", NEXT)]
+    assert quarantine.mended_rows("sales", DAY, NEXT) == {
+        DAY: {broken("a")["row_id"]}
+    }  # b is as broken as before
+
+
+def test_a_mended_row_stays_out_when_its_date_is_run_again(empty_lake: None) -> None:
+    daily("w1", broken("a"), broken("b"))
+    quarantine.settle(judged("w2", gathered(corrections(a="5")), [broken("b")]), "r2")
+    for n in (3, 4):
+        daily(f"w{n}", broken("a"), broken("b"))
+        assert held() == [("b", DAY)]
+    # Every correction was taken through before: nothing is left to do for them, and that is no mistake.
+    assert read_back(gathered(corrections(a="5"))) == {"b": "x"}
+    quarantine.settle(judged("w5", gathered(corrections(b="6")), []), "r5")
+    assert held() == []
+    daily("w6", broken("a"), broken("b"))
+    assert held() == []
+    assert gathered(corrections(a="5", b="6")).inputs == ()
+    daily("w7", broken("a"), broken("e"))  # a new defect of the same date
+    assert held() == [("e", DAY)]
+
+
+def test_a_row_that_came_while_the_replay_was_at_work_is_kept(empty_lake: None) -> None:
+    """The date was run again meanwhile: its quarantine is another file now, with a row more."""
+    daily("w1", broken("a"), broken("b"))
+    slice_ = gathered(corrections(a="5"))
+    daily("w2", broken("a"), broken("b"), broken("late"))
+    quarantine.settle(judged("w3", slice_, [broken("b")]), "r3")
+    assert held() == [("b", DAY), ("late", DAY)]
+
+
+def test_settling_twice_is_settling_once(empty_lake: None) -> None:
+    daily("w1", broken("a"), broken("b"))
+    replayed = judged("w2", gathered(corrections(a="5", b="y")), [broken("b", net="y")])
+    for _ in range(2):
+        quarantine.settle(replayed, "r2")
+        assert held() == [("b", DAY)]
+
+
+def test_the_same_row_twice_in_a_file_is_mended_twice(empty_lake: None) -> None:
+    daily("w1", broken("a"), broken("a"), broken("b"))
+    slice_ = gathered(corrections(a="5"))
+    assert [row["net_revenue"] for row in _rows(slice_.inputs[0].path)] == ["5", "5", "x"]
+    quarantine.settle(judged("w2", slice_, [broken("b")]), "r2")
+    assert held() == [("b", DAY)]
+
+
+def test_a_replays_inputs_know_where_they_came_from() -> None:
+    file = InputFile("copy", DAY, 1, {}, "e", replay=True, origin="s3://lake/q.parquet")
+    assert "origin" not in file.for_manifest()
+    assert (
+        Slice("sales", (file,)).fingerprint() == Slice("sales", (replace(file, origin=None),)).fingerprint()
+    )
+
+
+MEMORY = """
+import json, sys
+from datetime import date
+from tasks import lake, replay, quarantine
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
+path, mended = sys.argv[1:]
+lake.live_files = lambda *_: [type("F", (), {"file_path": path})()]
+before = peak()
+(file,) = replay.gather("sales", date(2025, 1, 6), date(2025, 1, 6), mended).inputs
+gathered = peak() - before
+ids = [line.split()[0] for line in replay.objects.read(file.path.replace(".parquet", ".pairs")).decode().splitlines()]
+kept = quarantine._without(path, ids)
+print(json.dumps({"rows": file.rows, "corrected": len(ids), "gather": gathered, "both": peak() - before, "base": before}))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is told by Linux's /proc")
+def test_memory_does_not_grow_with_the_quarantine(empty_lake: None, tmp_path: Path) -> None:
+    """A replay and a re-run read and write the rows in batches, whatever their number."""
+    many, size = 6, 50_000
+    path = tmp_path / "large.parquet"
+    with pq.ParquetWriter(path, SCHEMA) as writer:
+        for part in range(many):
+            ids = pa.array([hashlib.sha256(f"{part} {n}".encode()).hexdigest() for n in range(size)])
+            days = pa.repeat(pa.scalar(DAY), size)
+            texts = dict.fromkeys(("row_id", "order_id", "customer_id", "promo_id"), ids)
+            columns = [
+                days if field.name == "raw_date" else texts.get(field.name, pa.nulls(size, field.type))
+                for field in SCHEMA
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
+    address = "s3://highwater-lake/curated/sales/data/w1/quarantined/day=2025-01-06/large.parquet"
+    objects.upload(path, address)
+    corrected = [hashlib.sha256(f"{part} 7".encode()).hexdigest() for part in range(many)]
+    body = "\n".join(["row_id,net_revenue", *(f"{row},5" for row in corrected)])
+    objects.write("s3://highwater-lake/mended.csv", body.encode())
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(MEMORY), address, "s3://highwater-lake/mended.csv"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    print(seen)
+    assert (seen["rows"], seen["corrected"]) == (many * size, many)
+    assert seen["both"] < 120, seen  # read whole and copied it takes more than 300
