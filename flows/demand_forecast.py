@@ -18,7 +18,7 @@ from pydantic import Field
 
 from contracts import predictions as contract
 from flows.business_day import business_today, scheduled_today
-from flows.endings import ended_badly, stop_external_jobs
+from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.model_approval import decided
 from flows.run import Run, guarded, record
 from tasks import (
@@ -68,6 +68,7 @@ def _run_name() -> str:
     persist_result=True,  # a retry on another machine skips what is done
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
+    on_failure=[tell_of_refusal],
 )
 def demand_forecast(
     as_of: date | None = None,

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 
 from flows.business_day import scheduled_today
 from flows.demand_forecast import Horizon, as_of_or_today, features_of
-from flows.endings import ended_badly, stop_external_jobs
+from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded, record
 from tasks import alerts, artifacts, forecast_accuracy, model_registry, monitoring
 from tasks import model_drift as drift
@@ -36,6 +36,7 @@ def _run_name() -> str:
     persist_result=True,  # a retry on another machine skips what is done
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
+    on_failure=[tell_of_refusal],
 )
 def model_drift(
     as_of: date | None = None,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from local import resources
+from local.fingerprint import fingerprint
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
 
 # A profile, a session token or a proxy of the user's would send a request meant for this machine elsewhere.
@@ -67,7 +68,13 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
 
 @cache
 def code_version() -> str:
-    """The commit that lies here, as a production image's is baked into it."""
+    """The commit that lies here, as a production image's is baked into it; edits of what Glue runs are told apart too."""
+    described = _described()
+    is_committed = described != "unversioned" and not described.endswith("-dirty")
+    return described if is_committed else f"{described}-{fingerprint(REPOSITORY, resources.GLUE_PACKAGES)[:8]}"
+
+
+def _described() -> str:
     git = shutil.which("git")
     if git is None or not (REPOSITORY / ".git").exists():
         return "unversioned"

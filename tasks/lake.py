@@ -7,10 +7,11 @@ replays, and what a re-run reads to see that it has nothing to do.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
@@ -25,7 +26,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.name_mapping import create_mapping_from_schema
 from pyiceberg.table.snapshots import Snapshot
 
-from tasks import aws
+from tasks import aws, objects
 from tasks.errors import Outrun, SystemFault, TransientError, aws_failures
 from tasks.events import log
 
@@ -105,15 +106,13 @@ def files_of(namespace: str, dataset: str, snapshot: int | None) -> list[str]:
     table = load(namespace, dataset) if snapshot is not None else None
     if table is None:
         return []
-    return sorted(task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files())
+    with _told(f"listing the files of {namespace}.{dataset}"):
+        return sorted(task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files())
 
 
 def parquet_files(folder: str) -> list[str]:
     """The addresses of the Parquet files below a folder of S3."""
-    bucket, prefix = aws.split(folder)
-    pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
-    return sorted(f"s3://{bucket}/{key}" for key in keys if key.endswith(".parquet"))
+    return [file.address for file in objects.listed(folder) if file.key.endswith(".parquet")]
 
 
 def snapshot_id(table: Table | None) -> int | None:
@@ -157,11 +156,15 @@ def last_notes(table: Table | None) -> dict[str, str]:
 def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
     """The publications that came after a snapshot, oldest first.
 
-    Where that snapshot is unknown (a new warehouse, an expired snapshot) the table's live files are the log: they hold
-    one row per key, which is the state that replaying everything would reach.
+    Where nothing was loaded, or the table is another one, its live files are the log: they hold one row per key, which is
+    the state that replaying everything would reach. What expired snapshots say of the days that they processed is lost:
+    that is for a person to mend, not to be passed over.
     """
     lineage = _lineage(table)
     ids = [snapshot.snapshot_id for snapshot in lineage]
+    # The first snapshot of a table has the number 1; some engines make an orphan forget that it had a parent.
+    if lineage and (lineage[0].sequence_number or 1) > 1 and loaded not in ids:
+        _say_what_expired(table, lineage[0], loaded)
     if loaded in ids:
         for snapshot in lineage[ids.index(loaded) + 1 :]:
             yield _published(snapshot, _added_files(table, snapshot))
@@ -173,6 +176,21 @@ def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
         yield Published(
             latest.snapshot_id, latest.sequence, everything, dates, {**latest.notes, "sightings": sightings}
         )
+
+
+def _say_what_expired(table: Table, oldest: Snapshot, loaded: int | None) -> None:
+    name = ".".join(table.name())
+    kept = f"the oldest one kept is of {datetime.fromtimestamp(oldest.timestamp_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    backfill = "run cpg-backfill over the days before it, so that what their calendars withdrew is found"
+    if loaded is None:
+        log(f"the log of {name} is cut off", level=logging.WARNING, oldest=kept, advice=backfill)
+        return
+    raise SystemFault(
+        f"{name}: snapshot {loaded}, the last that the warehouse holds, and those after it were expired before they were "
+        f"loaded; {kept}. Their rows are in the table, but which days they processed is not known. "
+        f"Delete the rows of {table.name()[-1]} from MONITORING.LOADS, so that the next load takes the whole table; then "
+        f"{backfill}. Keep snapshots for longer than the warehouse is ever behind."
+    )
 
 
 def _published(snapshot: Snapshot, files: tuple[str, ...]) -> Published:
@@ -231,8 +249,7 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
     It is asked after the table was opened, and the commit is refused when another one came in between, so that what it
     looked at is what is changed.
     """
-    doing = f"changing {namespace}.{dataset}"
-    with _told(doing):
+    with _told(f"changing {namespace}.{dataset}"):
         table = load(namespace, dataset)
         live = live_files(table)
         commit = change([file.file_path for file in live])
@@ -241,13 +258,7 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
         table = table or _create(namespace, dataset, location, commit.added[0])
         _complete(table, partition="raw_date")
         removed = set(commit.removed)
-        try:
-            _commit(table, commit, [file for file in live if file.file_path in removed])
-        except _LOST_RACE as error:
-            raise TransientError(
-                f"{doing}: another run committed at the same moment; nothing of run {commit.run_id} was written "
-                f"there ({error}). Run it again."
-            ) from error
+        _commit(table, commit, [file for file in live if file.file_path in removed])
         return table
 
 
@@ -257,6 +268,10 @@ def _told(doing: str) -> Iterator[None]:
     try:
         with aws_failures(doing):
             yield
+    except _LOST_RACE as error:
+        raise TransientError(
+            f"{doing}: another run committed at the same moment ({error}). Nothing was changed; run it again."
+        ) from error
     except FileNotFoundError as error:
         raise SystemFault(
             f"{doing}: {error}. A file that the table needs is gone: restore it (the bucket keeps versions), or roll the "
@@ -277,12 +292,13 @@ def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_o
         raise SystemFault(
             f"{namespace}.{name}: work {commit.work} of run {commit.run_id} has no file to publish."
         )
-    table = load(namespace, name) or _create(namespace, name, location, commit.added[0])
-    _complete(table, partition="as_of")
-    stale = live_files(table, f"as_of = '{as_of.isoformat()}'")
-    if {file.file_path for file in stale} != set(commit.added):
-        _commit(table, commit, stale)
-    return snapshot_id(table)
+    with _told(f"publishing to {namespace}.{name}"):
+        table = load(namespace, name) or _create(namespace, name, location, commit.added[0])
+        _complete(table, partition="as_of")
+        stale = live_files(table, f"as_of = '{as_of.isoformat()}'")
+        if {file.file_path for file in stale} != set(commit.added):
+            _commit(table, commit, stale)
+        return snapshot_id(table)
 
 
 def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:

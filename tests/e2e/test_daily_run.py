@@ -185,10 +185,19 @@ def test_a_broken_file_stops_the_run_before_anything_is_written(
     assert world.quarantine() == []
 
 
-def test_a_date_in_the_future_is_refused(world: World) -> None:
-    outcome = world.daily(date(2090, 1, 1))
-    assert outcome.is_failed()
-    assert "run_date 2090-01-01 is in the future" in str(outcome.message)
+def test_parameters_that_make_no_sense_are_refused_told_and_on_record(world: World) -> None:
+    for outcome, complaint in (
+        (world.daily(date(2090, 1, 1)), "run_date 2090-01-01 is in the future"),
+        (world.daily(DAY, ["weather"]), "Input should be 'sales', 'inventory'"),
+    ):
+        assert outcome.is_failed()
+        assert complaint in str(outcome.message)
+        (alert,) = world.alerts()
+        assert alert["severity"] == "HIGH"
+        assert complaint in alert["message"]
+    runs = world.sql("SELECT status, message, ended_at FROM MONITORING.PIPELINE_RUNS")
+    assert [r["STATUS"] for r in runs] == ["FAILED", "FAILED"]
+    assert all(r["ENDED_AT"] for r in runs)
 
 
 def test_a_late_master_fills_its_inferred_member_and_keys_stay(world: World) -> None:

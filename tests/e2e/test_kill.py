@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from tasks import aws
-from tests.e2e.deliveries import deliver, sale
+from tests.e2e.deliveries import deliver, masters, put, sale
 from tests.e2e.world import World
 
 DAY = date(2025, 1, 6)
@@ -85,3 +86,69 @@ def test_a_killed_day_ends_as_an_undisturbed_one(
         ("tasks.lake", "tasks.warehouse", "tasks.monitoring:record_datasets")
     )
     assert len(started) <= runs + published_before_death
+
+
+def test_two_dates_at_once_end_as_one_after_the_other(world: World, undisturbed: dict[str, Any]) -> None:
+    """Both build on the same snapshot: who is outrun curates anew on what the other has published."""
+    deliver_both_days()
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(world.daily_in_process, (DAY, NEXT))) == [0, 0]
+    if undisturbed:
+        assert world.state() == undisturbed
+    facts = world.sql(
+        "SELECT order_id, net_revenue FROM DW.FACT_SALES WHERE order_id IN ('O1', 'O6') ORDER BY 1"
+    )
+    assert [(r["ORDER_ID"], float(r["NET_REVENUE"])) for r in facts] == [("O1", 900.0), ("O6", 60.0)]
+    assert world.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 7
+    assert {r["STATUS"] for r in world.sql("SELECT status FROM MONITORING.PIPELINE_RUNS")} == {"COMPLETED"}
+
+
+def test_killed_between_the_commits_of_two_datasets(world: World) -> None:
+    sources = ("sales", "masters")
+    deliver_both_days()
+    masters(DAY)
+    death = "from tests.e2e import death; death.arrange('tasks.publication:publish', 'after', 1)"
+    assert world.daily_in_process(DAY, death, sources) == -signal.SIGKILL
+    assert world.daily(DAY, sources).is_completed()
+    assert {r["DATASET"]: r["ROWS_PUBLISHED"] for r in world.runs()} | {"sales": 6} == {
+        "sales": 6,
+        "sku": 2,
+        "geography": 2,
+        "customer": 1,
+    }
+    assert world.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 6
+    assert world.one("SELECT COUNT(*) FROM DW.DIM_SKU WHERE NOT is_inferred") == 2
+
+
+def test_killed_between_two_chunks_of_a_backfill(world: World, undisturbed: dict[str, Any]) -> None:
+    deliver_both_days()
+    call = (
+        f"cpg_backfill(start_date=date.fromisoformat('{DAY}'), end_date=date.fromisoformat('{NEXT}'), "
+        "sources=['sales'], quality=OPEN, chunk_days=1)"
+    )
+    death = "from tests.e2e import death; death.arrange('flows.cpg_backfill:process', 'after', 1)"
+    assert world.in_process(call, death) == -signal.SIGKILL
+    assert world.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 6  # the first chunk stands
+    assert world.backfill(DAY, NEXT, days=1).is_completed()
+    if undisturbed:
+        assert world.state() == undisturbed
+    assert world.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 7
+    assert [(row["order_id"], row["raw_date"]) for row in world.quarantine()] == [("O7", NEXT)]
+
+
+@pytest.mark.parametrize(("target", "nth"), [("tasks.lake:_commit", 1), ("tasks.lake:_commit", 2)])
+def test_a_killed_replay_is_repeated_harmlessly(world: World, target: str, nth: int) -> None:
+    """Killed when its rows are published, or when they have left quarantine, and nobody was told."""
+    deliver("sales", DAY, [sale("O1", DAY, 10), sale("O2", DAY, "12,50"), sale("O3", DAY, "x")])
+    assert world.daily(DAY).is_completed()
+    broken = {row["order_id"]: row["row_id"] for row in world.quarantine()}
+    put("mended/sales.csv", f"row_id,net_revenue\n{broken['O2']},12.50\n".encode())
+    day = f"date.fromisoformat('{DAY}')"
+    call = f"cpg_replay(dataset='sales', start_date={day}, end_date={day}, mended='s3://highwater-lake/mended/sales.csv')"
+    death = f"from tests.e2e import death; death.arrange({target!r}, 'after', {nth})"
+    assert world.in_process(call, death) == -signal.SIGKILL
+    assert world.in_process(call) == 0
+    facts = world.sql("SELECT order_id, net_revenue FROM DW.FACT_SALES ORDER BY 1")
+    assert [(r["ORDER_ID"], float(r["NET_REVENUE"])) for r in facts] == [("O1", 10.0), ("O2", 12.5)]
+    assert [row["order_id"] for row in world.quarantine()] == ["O3"]
+    assert world.one("SELECT COUNT(*) FROM MONITORING.PIPELINE_RUNS WHERE status = 'COMPLETED'") == 2

@@ -92,17 +92,23 @@ class World:
 
     def daily_in_process(self, day: date, before: str = "", sources: Sequence[str] = ("sales",)) -> int:
         """The daily run in a process of its own, after `before`: code that arranges its death. Returns the exit code."""
-        script = textwrap.dedent(before) + textwrap.dedent(
-            f"""
+        call = (
+            f"cpg_daily(run_date=date.fromisoformat({str(day)!r}), sources={list(sources)!r}, quality=OPEN)"
+        )
+        return self.in_process(call, before)
+
+    def in_process(self, call: str, before: str = "") -> int:
+        script = textwrap.dedent(
+            """
             from datetime import date
+            from flows.cpg_backfill import cpg_backfill
             from flows.cpg_daily import cpg_daily
+            from flows.cpg_replay import cpg_replay
             from tests.e2e.world import OPEN
-            cpg_daily(run_date=date.fromisoformat("{day}"), sources={list(sources)!r}, quality=OPEN,
-                      forecast="never")
             """
         )
         done = subprocess.run(
-            [sys.executable, "-c", script],
+            [sys.executable, "-c", f"{textwrap.dedent(before)}\n{script}\n{call}"],
             cwd=ROOT,
             env={**os.environ, **self.cloud.environment},
             capture_output=True,

@@ -3,7 +3,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from local.environment import environment, process_environment, shell_exports
+import pytest
+
+from local import environment as local_environment
+from local.environment import code_version, environment, process_environment, shell_exports
 from local.settings import LocalSettings
 
 
@@ -65,3 +68,18 @@ def test_another_process_gets_the_same_settings(settings: LocalSettings) -> None
     )
 
     assert again == settings
+
+
+def test_code_that_is_in_no_commit_has_a_version_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a second edit of a job would be taken for the first one, and its work for done."""
+    versions = []
+    for marks in ("one edit", "another edit"):
+        monkeypatch.setattr(local_environment, "fingerprint", lambda *_, marks=marks: marks.replace(" ", ""))
+        monkeypatch.setattr(local_environment, "_described", lambda: "abc123-dirty")
+        code_version.cache_clear()
+        versions.append(code_version())
+    monkeypatch.setattr(local_environment, "_described", lambda: "abc123")
+    code_version.cache_clear()
+    versions.append(code_version())
+    code_version.cache_clear()
+    assert versions == ["abc123-dirty-oneedit", "abc123-dirty-anothere", "abc123"]

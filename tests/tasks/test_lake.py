@@ -80,6 +80,28 @@ def test_the_log_replays_new_rows_and_not_survivors(empty_lake: None) -> None:
     assert (everything.files, everything.raw_dates) == ((new, kept), (DAY, NEXT))
 
 
+def test_a_log_whose_unloaded_part_expired_is_not_passed_over(empty_lake: None) -> None:
+    base, snapshots = None, []
+    for n in range(3):
+        base = publish(
+            commit(f"w{n}", (put(f"curated/sales/data/w{n}/published/a.parquet", order_id=[n]),)), base
+        )
+        snapshots.append(base)
+    table = lake.load("curated", "sales")
+    assert table
+    table.maintenance.expire_snapshots().by_ids(snapshots[:2]).commit()
+    cut = lake.load("curated", "sales")
+    assert cut
+    with pytest.raises(
+        SystemFault,
+        match=rf"curated\.sales: snapshot {snapshots[0]}, the last .* Delete the rows of sales from MONITORING\.LOADS",
+    ):
+        list(lake.log_after(cut, snapshots[0]))
+    assert list(lake.log_after(cut, snapshots[2])) == []
+    (whole,) = lake.log_after(cut, None)
+    assert len(whole.files) == 3
+
+
 def test_a_publication_in_between_is_noticed(empty_lake: None) -> None:
     first = put("curated/sales/data/w1/published/a.parquet", order_id=["a"])
     base = publish(commit("w1", (first,)), None)

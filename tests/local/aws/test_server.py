@@ -12,12 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import boto3
 import pytest
 
+from local import cloud
 from local.aws.processes import kill_marked_by, marked
 from local.aws.server import REGION, AwsPortTakenError, LocalAws
+from local.settings import LocalSettings
+from tests.local.aws.conftest import LAKE
 
 REPOSITORY = Path(__file__).parents[3]
 SLEEP = b"import time\nprint('up', flush=True)\ntime.sleep(600)"
@@ -174,3 +178,23 @@ def test_time_to_live_is_not_swept(service: Callable[[str], Any]) -> None:
     dynamodb.put_item(TableName="leases", Item={"id": {"S": "a"}, "expires": {"N": "1"}})
 
     assert "Item" in dynamodb.get_item(TableName="leases", Key={"id": {"S": "a"}})
+
+
+def test_asking_whether_it_answers_costs_the_same_however_much_is_in_it(
+    aws: LocalAws, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of everything that moto holds took longer to make than `status` waits, after a demo."""
+    asked: list[str] = []
+    monkeypatch.setattr(cloud, "answers", asked.append)
+    port = int(aws.url.rpartition(":")[2])
+    cloud.declared_parts(LocalSettings(aws_port=port))
+
+    def size() -> int:
+        with urlopen(asked[0]) as answer:
+            assert answer.status < 300
+            return len(answer.read())
+
+    before = size()
+    for n in range(50):
+        s3.put_object(Bucket=LAKE, Key=f"many/{n}", Body=b"x")
+    assert size() == before < 2000

@@ -1,0 +1,85 @@
+"""A run that another one outruns curates anew what was outrun, and only that, a bounded number of times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flows import cpg_run
+from flows.run import Run
+from tasks.curation import Counts, Curated
+from tasks.errors import Outrun, SystemFault
+from tasks.landing import Slice
+from tasks.quality import Quality
+from tests.tasks.conftest import DAY
+
+NONE = Counts(0, 0, 0, 0, 0)
+
+
+def curated(dataset: str, base: int = 0) -> Curated:
+    return Curated(Slice(dataset, ()), f"w{base}", base, "", NONE, {}, {}, {}, (), None, "")
+
+
+class Future:
+    def __init__(self, error: Exception | None) -> None:
+        self._error = error
+
+    def result(self) -> None:
+        if self._error:
+            raise self._error
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], dict[str, list[Exception | None]]]:
+    """What was done, and how each dataset's next publications end."""
+    done: list[Any] = []
+    ends: dict[str, list[Exception | None]] = {}
+
+    class Publish:
+        @staticmethod
+        def submit(c: Curated, run_id: str) -> Future:
+            done.append(("publish", c.dataset, c.base))
+            return Future(ends[c.dataset].pop(0))
+
+    def judged(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
+        done.append(("judge", *(s.dataset for s in slices)))
+        return [curated(s.dataset, base=len(done)) for s in slices]
+
+    monkeypatch.setattr(cpg_run, "publish", Publish)
+    monkeypatch.setattr(cpg_run, "judged", judged)
+    monkeypatch.setattr(cpg_run, "log", lambda *_, **__: None)
+    return done, ends
+
+
+def publish_all() -> list[Curated]:
+    run = Run("cpg-daily", DAY, DAY, run_id="r1")
+    return cpg_run.publish_all(run, [curated("sales"), curated("sku")], Quality())
+
+
+def test_what_was_outrun_is_judged_anew_and_the_rest_is_not(steps: Any) -> None:
+    done, ends = steps
+    ends |= {"sales": [Outrun("faster"), None], "sku": [None]}
+    assert [(c.dataset, c.base) for c in publish_all()] == [("sales", 3), ("sku", 0)]
+    assert done == [
+        ("publish", "sales", 0),
+        ("publish", "sku", 0),
+        ("judge", "sales"),
+        ("publish", "sales", 3),
+    ]
+
+
+def test_who_is_outrun_for_ever_gives_up(steps: Any) -> None:
+    done, ends = steps
+    ends |= {"sales": [Outrun("faster")] * 3, "sku": [None]}
+    with pytest.raises(Outrun):
+        publish_all()
+    assert [step for step in done if step[0] == "judge"] == [("judge", "sales")] * 2
+
+
+def test_another_failure_is_not_tried_again(steps: Any) -> None:
+    done, ends = steps
+    ends |= {"sales": [SystemFault("denied")], "sku": [None]}
+    with pytest.raises(SystemFault):
+        publish_all()
+    assert ("judge", "sales") not in done
