@@ -46,7 +46,8 @@ def stop_owned_jobs(flow_run_id: str, **facts: Any) -> None:
 def tell_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Prefect calls this when a run failed. One whose parameters were refused never came to tell of it itself."""
     run_id = str(flow_run.id)
-    if run_lease.is_known(run_id):
+    held = run_lease.first_heard_of(run_id, flow.name)
+    if held is None:
         return
     message = state.message or "failed before it began"
     alerts.send("HIGH", message, {"flow": flow.name, "run_id": run_id, "run_date": flow_run.name})
@@ -63,3 +64,4 @@ def tell_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
             message=message,
         )
         monitoring.record_run(connection, refused)
+    run_lease.close(held)

@@ -150,7 +150,11 @@ def _without(path: str, ids: Collection[str]) -> str | None:
     if not ids:
         return path
     gone = pa.array(sorted(ids), pa.string())
-    digest = hashlib.sha256("\n".join(gone.to_pylist()).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join([path, *gone.to_pylist()]).encode()).hexdigest()[:16]
+    # Beside the job's own folder, not in it: what is in there is taken for what the job wrote.
+    address = (
+        f"{path.partition('/quarantined')[0]}/quarantined-without-{digest}/day={path.partition('/day=')[2]}"
+    )
     dropped = kept = 0
     with tempfile.TemporaryDirectory() as folder, opened(path) as source:
         copy = Path(folder) / "copy.parquet"
@@ -165,11 +169,7 @@ def _without(path: str, ids: Collection[str]) -> str | None:
         if not dropped:
             return path
         log("mended rows stay out of quarantine", rows=dropped, file=path)
-        return (
-            objects.upload(copy, f"{path.removesuffix('.parquet')}-without-{digest}.parquet")
-            if kept
-            else None
-        )
+        return objects.upload(copy, address) if kept else None
 
 
 def _mended_folder(dataset: str) -> str:

@@ -62,8 +62,11 @@ def begin(run_id: str, name: str) -> Breath:
     return Breath(held)
 
 
-def is_known(run_id: str) -> bool:
-    return ledger.get(f"{_PREFIX}{run_id}") is not None
+def first_heard_of(run_id: str, name: str) -> Entry | None:
+    """The row of a run that never began, held by the caller; None for a run that has one already."""
+    if ledger.get(f"{_PREFIX}{run_id}"):
+        return None
+    return ledger.claim(f"{_PREFIX}{run_id}", KIND, name, run_id)
 
 
 def unfinished(run_id: str) -> Entry | None:

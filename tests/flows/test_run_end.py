@@ -47,7 +47,7 @@ def test_a_run_breathes_as_long_as_it_lives(told: list[Any]) -> None:
         assert list(run_lease.forsaken()) == []
         assert run_lease.unfinished("r2")
     assert run_lease.unfinished("r2") is None
-    assert run_lease.is_known("r2")
+    assert run_lease.first_heard_of("r2", "cpg-daily") is None
     assert not [thread for thread in threading.enumerate() if thread.name == "run lease"]
 
 
@@ -121,7 +121,8 @@ def test_refused_parameters_are_told_and_recorded(told: list[Any], monkeypatch: 
     flow_run: Any = SimpleNamespace(
         id="r9", name="cpg-daily", parameters={"sources": ["weather"]}, start_time=None
     )
-    endings.tell_of_refusal(flow, flow_run, state)
+    for _ in range(2):
+        endings.tell_of_refusal(flow, flow_run, state)
     assert told == [("told", "HIGH", state.message)]
     (record,) = records
     assert (record.run_id, record.status, record.parameters) == ("r9", "FAILED", {"sources": ["weather"]})
