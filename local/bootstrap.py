@@ -16,7 +16,16 @@ from local.settings import LOOPBACK, REPOSITORY, LocalSettings
 from local.snowflake_resources import create_database, create_stages, key_pair
 from local.supervisor import Supervisor
 
-BOOTSTRAP_SOURCES = ("contracts", "deployments", "flows", "jobs", "local", "tasks", "warehouse", "prefect.yaml")
+BOOTSTRAP_SOURCES = (
+    "contracts",
+    "deployments",
+    "flows",
+    "jobs",
+    "local",
+    "tasks",
+    "warehouse",
+    "prefect.yaml",
+)
 _CONFLICT = 409
 
 

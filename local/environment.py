@@ -71,7 +71,9 @@ def code_version() -> str:
     """The commit that lies here, as a production image's is baked into it; edits of what Glue runs are told apart too."""
     described = _described()
     is_committed = described != "unversioned" and not described.endswith("-dirty")
-    return described if is_committed else f"{described}-{fingerprint(REPOSITORY, resources.GLUE_PACKAGES)[:8]}"
+    return (
+        described if is_committed else f"{described}-{fingerprint(REPOSITORY, resources.GLUE_PACKAGES)[:8]}"
+    )
 
 
 def _described() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -53,12 +54,14 @@ class Breath:
 
 def begin(run_id: str, name: str) -> Breath:
     """`name` is what people know the run by."""
-    held = ledger.claim(f"{_PREFIX}{run_id}", KIND, name, run_id)
-    if held is None:
-        raise AlreadyExecuted(
-            f"run {run_id} ({name}) is being executed by another process. Let it end; if it was killed, run again in "
-            f"{settings().lease_seconds:.0f} s."
-        )
+    patience = settings().lease_seconds * 1.5  # the same run, taken up after its process was killed
+    while (held := ledger.claim(f"{_PREFIX}{run_id}", KIND, name, run_id)) is None:
+        if patience <= 0:
+            raise AlreadyExecuted(
+                f"run {run_id} ({name}) is being executed by another process. Let it end, then run again if need be."
+            )
+        time.sleep(ledger.heartbeat_seconds())
+        patience -= ledger.heartbeat_seconds()
     return Breath(held)
 
 

@@ -139,3 +139,15 @@ def test_jobs_of_a_run_are_found_by_their_owner(account: None) -> None:
         assert entry
         ledger.renew(entry, status="FAILED", external_id=f"jr_{work}")
     assert external_jobs.ids_of("r1") == ["jr_a", "jr_b"]
+
+
+def test_a_run_that_is_taken_up_waits_for_its_dead_process_and_not_for_a_live_one(
+    told: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died("r1")
+    monkeypatch.setattr(ledger, "_PROCESS", "taken up")
+    with guarded(the_run("r1")):
+        monkeypatch.setattr(ledger, "_PROCESS", "started twice")
+        with pytest.raises(run_lease.AlreadyExecuted, match=r"r1 .* is being executed by another process"):
+            run_lease.begin("r1", "cpg-daily")
+    assert told == [("RUNNING", "r1")]
