@@ -54,13 +54,6 @@ def job_states() -> dict[str, str]:
     return {run["Id"]: run["JobRunState"] for run in runs}
 
 
-def end_on_record(world: World, flow_run: FlowRun) -> tuple[str, str | None]:
-    (row,) = world.sql(
-        f"SELECT status, external_job_ids FROM MONITORING.PIPELINE_RUNS WHERE run_id = '{flow_run.id}'"
-    )
-    return row["STATUS"], row["EXTERNAL_JOB_IDS"]
-
-
 @pytest.fixture
 def one_day(world: World) -> World:
     deliver("sales", DAY, [sale("O1", DAY, 10), sale("O2", DAY, 20)])
@@ -99,8 +92,6 @@ def test_cancelling_the_run_stops_its_job(one_day: World) -> None:
     assert until(lambda: job_states()[job] == "STOPPED" and job)
     assert finished(flow_run).state.is_cancelled()  # type: ignore[union-attr]
     assert one_day.curated("sales") == []
-    until(lambda: end_on_record(one_day, flow_run) == ("CANCELLED", f'["{job}"]'), 30)
-    assert [alert["severity"] for alert in one_day.alerts()] == ["WARNING"]
     again = finished(start())
     assert again.state.is_completed()  # type: ignore[union-attr]
     assert one_day.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 2
