@@ -51,12 +51,13 @@ def test_a_run_breathes_as_long_as_it_lives(told: list[Any]) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "run lease"]
 
 
-def test_the_next_run_buries_a_dead_one_once(told: list[Any]) -> None:
+def test_the_next_run_buries_a_dead_one_once(told: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings(), "lease_seconds", 60.0)
     died("r1")
     with guarded(the_run("r2")):
         pass
     assert told == [("RUNNING", "r2")]  # it may still live
-    time.sleep(1.1)
+    monkeypatch.setattr(ledger, "now", lambda: time.time() + 61)
     for run_id in ("r3", "r4"):
         with guarded(the_run(run_id)):
             pass
