@@ -61,8 +61,9 @@ def test_everything_declared_is_there(cloud: Cloud) -> None:
     assert {d["Name"]: d["LocationUri"] for d in glue.get_databases()["DatabaseList"]} == {
         "curated": "s3://highwater-lake/curated",
         "quarantine": "s3://highwater-lake/quarantine",
+        "ml": "s3://highwater-lake/ml",
     }
-    assert _glue_code(aws, url) == {"glue/curate.py", "glue/highwater.zip"}
+    assert _glue_code(aws, url) == {"glue/curate.py", "glue/demand_features.py", "glue/highwater.zip"}
 
 
 def _glue_code(aws: boto3.Session, url: str) -> set[str]:
@@ -193,6 +194,8 @@ def test_an_interrupted_up_leaves_nothing(tmp_path: Path, number: signal.Signals
         env={**os.environ, **settings.as_environment()},
         cwd=REPOSITORY,
         stderr=subprocess.PIPE,
+        # A shell's background jobs, and so their children, ignore the interrupt that this test sends.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while len(list(settings.run.glob("*.pid"))) < 3:
