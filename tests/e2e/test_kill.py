@@ -19,7 +19,7 @@ NEXT = DAY + timedelta(days=1)
 DEATHS = [
     ("tasks.external_jobs:_wait", "before", 1, 1),  # the job has been started, nobody waits for it any more
     ("tasks.landing:write_manifest", "after", 1, 1),  # the ledger row is there, the job is not started
-    ("tasks.publication:quarantine", "after", 1, 1),
+    ("tasks.quarantine:put_aside", "after", 1, 1),
     ("tasks.monitoring:record_quality", "after", 1, 1),
     ("tasks.lake:_commit", "after", 2, 1),  # quarantine and rows are committed, nobody was told
     ("tasks.warehouse:execute", "after", 3, 1),  # staged, nothing merged
