@@ -1,4 +1,4 @@
-"""The checks of ours that pandera does not bring. Each has its Spark twin in contracts.spark_rules."""
+"""The checks of ours that pandera does not bring. Each has its Spark twin in contracts.spark_sql."""
 
 from __future__ import annotations
 

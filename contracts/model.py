@@ -85,7 +85,7 @@ def rule_of(check: Any) -> Rule:
             return Rule("future", limit=facts["limit"])
     raise ContractError(
         f"check {check.name!r} with {dict(facts)} has no Spark counterpart: "
-        "use another check, or teach contracts.model.rule_of and contracts.spark_rules about it"
+        "use another check, or teach contracts.model.rule_of and contracts.spark_sql about it"
     )
 
 
