@@ -13,14 +13,13 @@ from pathlib import Path
 import fakesnow.server
 import psutil
 import uvicorn
-from fsspec.implementations.arrow import ArrowFSWrapper
-from pyarrow.fs import S3FileSystem
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.snowflake.lake import LakeFileSystem
 from local.snowflake.session import Account, Session
 
 log = logging.getLogger("local.snowflake")
@@ -28,12 +27,6 @@ log = logging.getLogger("local.snowflake")
 LOOPBACK = "127.0.0.1"
 DUCKDB_MEMORY = "2GB"
 SECONDS_BETWEEN_LOOKS_AT_CLIENTS = 1.0
-
-
-class LakeFileSystem(ArrowFSWrapper):  # type: ignore[misc]
-    """DuckDB's own S3 reader is an extension from the internet; this one speaks to the local endpoint."""
-
-    protocol = "s3"
 
 
 def serve(port: int, state: Path, aws_endpoint: str) -> None:
@@ -46,18 +39,10 @@ def serve(port: int, state: Path, aws_endpoint: str) -> None:
 
 
 def open_account(databases: Path, aws_endpoint: str) -> Account:
-    account = Account(str(databases))
+    account = Account(str(databases), LakeFileSystem(aws_endpoint))
     spill = databases / "spill"
     account.duck_conn.execute(f"SET GLOBAL memory_limit = '{DUCKDB_MEMORY}'")
     account.duck_conn.execute(f"SET GLOBAL temp_directory = '{spill}'")
-    lake = S3FileSystem(
-        endpoint_override=aws_endpoint,
-        scheme="http",
-        access_key="local",
-        secret_key="local",  # noqa: S106  # the local S3 takes any
-        region="ap-south-1",
-    )
-    account.duck_conn.register_filesystem(LakeFileSystem(lake))
     for file in sorted(databases.glob("*.db")):
         account.attach(file.stem)
     return account

@@ -20,6 +20,7 @@ from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
 from local.snowflake import statements
+from local.snowflake.lake import LakeFileSystem
 from local.snowflake.statements import Kind, kind_of
 
 log = logging.getLogger("local.snowflake")
@@ -36,12 +37,14 @@ fakesnow.transforms.numeric_agg_implicit_cast = statements.exact_aggregate
 class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
     """All databases of the local Snowflake. Unlike stock fakesnow, connecting creates neither database nor schema."""
 
-    def __init__(self, db_path: str) -> None:
+    def __init__(self, db_path: str, lake: LakeFileSystem) -> None:
         super().__init__(
             create_database_on_connect=False,
             create_schema_on_connect=False,
             db_path=db_path,
         )
+        self.lake = lake
+        self.duck_conn.register_filesystem(lake)
         self.results_cache = RecentResults()
 
     def attach(self, database: str) -> None:
@@ -56,6 +59,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
     ) -> Session:
         options.pop("nop_regexes", None)  # a client could have failures passed over as successes
         return Session(
+            self.lake,
             self.duck_conn.cursor(),
             self.results_cache,
             database,
@@ -77,8 +81,9 @@ class RecentResults(OrderedDict[str, tuple[Any, ...]]):
 
 
 class Session(FakeSnowflakeConnection):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, lake: LakeFileSystem, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.lake = lake
         self.query_tag = ""
         self.client: psutil.Process | None = None
         self.has_begun = False
@@ -126,7 +131,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         while True:
             try:
                 if kind in (Kind.WRITE, Kind.DDL):
-                    with _WRITERS:
+                    with _WRITERS, self._conn.lake.remembering():
                         self._write(kind, command, params, *args, **kwargs)
                 else:
                     super().execute(command, params, *args, **kwargs)
