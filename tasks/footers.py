@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyiceberg.io import InputFile
 
 from tasks import objects
 from tasks.errors import DataError
@@ -34,23 +35,48 @@ def read_footer(address: str, size: int) -> Footer:
         raise DataError(
             f"{address} is empty (0 bytes). Ask the source to deliver it again, then run the date again."
         )
-    tail = objects.part(address, max(0, size - _TAIL), size)
-    if len(tail) < 12 or tail[-4:] != _MAGIC:
-        raise DataError(
-            f"{address} is not a whole Parquet file ({size} bytes, no closing mark): it was cut off or is of another "
-            "format. Ask the source to deliver it again, then run the date again."
-        )
-    needed = struct.unpack("<I", tail[-8:-4])[0] + 8
-    if needed > size:
-        raise DataError(f"{address} is damaged: its footer claims {needed} bytes, the file has {size}.")
-    if needed > len(tail):
-        tail = objects.part(address, size - needed, size)
     try:
-        # The footer's own offsets are never followed here, so the tail alone is file enough.
-        metadata = pq.read_metadata(io.BytesIO(_MAGIC + tail[-needed:]))
+        footer = _whole_footer(address, objects.part(address, max(0, size - _TAIL), size), size)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{error} Ask the source to deliver it again, then run the date again.") from error
+    try:
+        metadata = pq.read_metadata(io.BytesIO(footer))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{address} has an unreadable Parquet footer: {error}") from error
     return Footer(metadata.num_rows, metadata.schema.to_arrow_schema(), _nulls(metadata))
+
+
+class FooterOf(InputFile):
+    """A Parquet file as far as an Iceberg commit must know it, for one request instead of pyiceberg's four."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        tail, self._size = objects.tail(address, _TAIL)
+        self._footer = _whole_footer(address, tail, self._size)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def exists(self) -> bool:
+        return True
+
+    def open(self, seekable: bool = True) -> io.BytesIO:  # noqa: ARG002
+        return io.BytesIO(self._footer)
+
+
+def _whole_footer(address: str, tail: bytes, size: int) -> bytes:
+    """Who reads a file's metadata never follows the footer's own offsets, so the footer alone is file enough."""
+    if len(tail) < 12 or tail[-4:] != _MAGIC:
+        raise pa.ArrowInvalid(
+            f"{address} is not a whole Parquet file ({size} bytes, no closing mark): it was cut off or is of another "
+            "format."
+        )
+    needed = struct.unpack("<I", tail[-8:-4])[0] + 8
+    if needed > size:
+        raise pa.ArrowInvalid(f"{address} is damaged: its footer claims {needed} bytes, the file has {size}.")
+    if needed > len(tail):
+        tail = objects.part(address, size - needed, size)
+    return _MAGIC + tail[-needed:]
 
 
 def _nulls(metadata: pq.FileMetaData) -> dict[str, int]:

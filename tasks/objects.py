@@ -47,6 +47,14 @@ def part(address: str, start: int, end: int) -> bytes:
         return aws.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}")["Body"].read()
 
 
+def tail(address: str, length: int) -> tuple[bytes, int]:
+    """The last bytes, and the size of all, in one request that needs to know neither."""
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading the end of {address}"):
+        answer = aws.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes=-{length}")
+        return answer["Body"].read(), int(answer["ContentRange"].rpartition("/")[2])
+
+
 def download(address: str, file: Path) -> Path:
     """To the disk in one request: its size is never held in memory."""
     bucket, key = aws.split(address)

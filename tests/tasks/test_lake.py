@@ -177,7 +177,7 @@ def test_failures_of_the_catalog_and_of_s3_are_told_as_our_kinds(
     table = lake.publish("curated", "sales", PLACE, commit("w1", (file,)), None)
     assert table
     with pytest.raises(
-        SystemFault, match=r"reading the columns of s3://highwater-lake/gone\.parquet: .*restore it"
+        SystemFault, match=r"reading the end of s3://highwater-lake/gone\.parquet: .*restore it"
     ):
         publish(commit("w2", ("s3://highwater-lake/gone.parquet",)), lake.snapshot_id(table))
     for manifest in aws.s3().list_objects_v2(Bucket="highwater-lake", Prefix="curated/sales/metadata/snap-")[
