@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks import objects
+from tasks.settings import settings
 from tasks.snowflake import execute
-from warehouse.records import merge_rows_text
+from warehouse.load.staging import stage
+from warehouse.records import bound_rows, merge_text, staged_rows
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 
+RECORDS = "runs/records"
 # Flattening copies the whole array beside each of its rows, so its cost grows with the square of their number.
-_ROWS_A_STATEMENT = 200
+_MOST_BY_VALUE = 200
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,15 @@ _TYPES |= {"check_date": "DATE", "drifted": "BOOLEAN", "rows_compared": "BIGINT"
 _TYPES |= dict.fromkeys(("value", "threshold"), "DOUBLE")
 _TYPES |= dict.fromkeys(("rows_raw", "rows_published", "rows_superseded", "rows_quarantined"), "BIGINT")
 
+_ARROW = {
+    "VARCHAR": pa.string(),
+    "DATE": pa.date32(),
+    "TIMESTAMP_NTZ": pa.timestamp("us"),
+    "BOOLEAN": pa.bool_(),
+    "DOUBLE": pa.float64(),
+    "BIGINT": pa.int64(),
+}
+
 
 def record_run(connection: SnowflakeConnection, record: RunRecord) -> None:
     """Called when a run starts and when it ends: the second call completes the first one's row."""
@@ -143,30 +161,66 @@ def record_drift(connection: SnowflakeConnection, records: Sequence[DriftRecord]
 
 
 def _merge(connection: SnowflakeConnection, records: Sequence[Record]) -> None:
-    """A backfill of years has tens of thousands of figures: too many for the text of one statement."""
-    for start in range(0, len(records), _ROWS_A_STATEMENT):
-        execute(connection, merge_statement(records[start : start + _ROWS_A_STATEMENT]))
+    for statement in _statements(records) if records else ():
+        execute(connection, statement)
+
+
+def _statements(records: Sequence[Record]) -> list[Statement]:
+    """A backfill of years has tens of thousands of figures: they go by file, as the rows of the lake do."""
+    return [merge_statement(records)] if len(records) <= _MOST_BY_VALUE else staged_statements(records)
 
 
 def merge_statement(records: Sequence[Record]) -> Statement:
-    """Of two records with the same key the later one counts: Snowflake refuses a source with a key twice."""
-    table = _TABLES[type(records[0])]
-    types = {field.name: _TYPES.get(field.name, "VARCHAR") for field in fields(records[0])}
-    newest = {tuple(getattr(record, part) for part in table.key): record for record in records}
-    rows = [{name: _bound(getattr(record, name)) for name in types} for record in newest.values()]
+    table, types = _TABLES[type(records[0])], _types(records)
+    rows = [{name: _bound(value) for name, value in row.items()} for row in _newest(records, table.key)]
     return Statement(
         f"recording in {table.name}",
-        merge_rows_text(table.name, types, table.key, table.kept),
+        merge_text(table.name, list(types), table.key, bound_rows(types), table.kept),
         (json.dumps(rows, default=str),),
     )
 
 
+def staged_statements(records: Sequence[Record]) -> list[Statement]:
+    """Named after the rows, so that a repeat after a kill finds its own file and table and clears them."""
+    table, types = _TABLES[type(records[0])], _types(records)
+    schema = pa.schema([(name, _ARROW[kind]) for name, kind in types.items()])
+    rows = [
+        {name: _utc(value) if isinstance(value, datetime) else _bound(value) for name, value in row.items()}
+        for row in _newest(records, table.key)
+    ]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema), buffer)
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:24]
+    file = objects.write(f"s3://{settings().lake_bucket}/{RECORDS}/{digest}.parquet", buffer.getvalue())
+    staging = f"CURATED.RECORDS_STAGE_{digest.upper()}"
+    merge = merge_text(table.name, list(types), table.key, staged_rows(types, staging), table.kept)
+    return [
+        *stage(staging, types, [file]),
+        Statement(f"recording in {table.name}", merge),
+        Statement("clear staging", f"DROP TABLE IF EXISTS {staging}"),
+    ]
+
+
+def _types(records: Sequence[Record]) -> dict[str, str]:
+    return {field.name: _TYPES.get(field.name, "VARCHAR") for field in fields(records[0])}
+
+
+def _newest(records: Sequence[Record], key: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Of two records with the same key the later one counts: Snowflake refuses a source with a key twice."""
+    newest = {tuple(getattr(record, part) for part in key): record for record in records}
+    return [vars(record) for record in newest.values()]
+
+
 def _bound(value: Any) -> Any:
-    """Times are stored without a zone, in UTC; a naive one would be some machine's local time."""
     if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone: which moment is meant?")
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+        return _utc(value).isoformat(sep=" ")
     if isinstance(value, (Mapping, list, tuple)):
         return json.dumps(value, default=str, sort_keys=True)
     return value
+
+
+def _utc(moment: datetime) -> datetime:
+    """Times are stored without a zone, in UTC; a naive one would be some machine's local time."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone: which moment is meant?")
+    return moment.astimezone(UTC).replace(tzinfo=None)

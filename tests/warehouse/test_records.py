@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from tasks import monitoring
+from tasks import aws, monitoring
 from tasks.monitoring import DatasetRecord, QualityRecord, RunRecord
 from tasks.warehouse import LoadedSnapshot, headlines, last_loaded, refresh_marts
 from tests.warehouse.curated import sku
@@ -83,3 +83,35 @@ def test_datasets_and_quality_are_not_doubled(warehouse: Warehouse) -> None:
         ("null_rate:order_id", 0.0625, 0.05, False, "2025-01-05"),
         ("row_count", 10.0, None, True, "2025-01-05"),
     ]
+
+
+@pytest.fixture
+def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket that the stand-in's stage stands for."""
+    monkeypatch.setattr(aws, "s3", lambda: warehouse.s3)
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_backfills_figures_go_by_file(warehouse: Warehouse) -> None:
+    days = [DAY + timedelta(days=offset) for offset in range(400)]
+    first = [QualityRecord("r1", day, "sales", "row_count", 10.5, None, True) for day in days]
+    later = [QualityRecord("r1", day, "sales", "row_count", 11.0, 1.0, False) for day in days[100:]]
+    for records in (first, first, later, [*later, *later[:5]]):
+        monitoring.record_quality(warehouse.connection, records)
+    figures = "COUNT(*), COUNT(DISTINCT run_date), SUM(value), COUNT(threshold), COUNT_IF(passed)"
+    assert warehouse.one(f"SELECT {figures} FROM MONITORING.DQ_RESULTS") == (
+        400, 400, 100 * 10.5 + 300 * 11.0, 300, 100
+    )  # fmt: skip
+    left = "SELECT COUNT(*) FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME LIKE 'RECORDS_STAGE%'"
+    assert warehouse.one(left) == 0
+
+
+@pytest.mark.usefixtures("lake")
+def test_many_records_of_datasets_keep_their_times(warehouse: Warehouse) -> None:
+    records = [
+        DatasetRecord("r1", "f", DAY + timedelta(days=n), "sku", n, n, 0, 0, "published", START, None)
+        for n in range(300)
+    ]
+    monitoring.record_datasets(warehouse.connection, records)
+    read = "SELECT COUNT(*), SUM(rows_raw), MIN(started_at)::VARCHAR, COUNT(ended_at) FROM MONITORING.RUN_DATASETS"
+    assert warehouse.one(read) == (300, 300 * 299 // 2, "2025-01-05 20:30:00", 0)
