@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/uv || (echo "installing uv $(UV_VERSION) in .venv" && $(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION))
 	@echo "installing locked dependencies in .venv (about a minute on a clean machine)"
 	@$(BIN)/uv sync --quiet --frozen --inexact $(GROUPS)
+	@$(PY) -m local.aws.s3_on_disk
 	@touch $@
 
 $(SAGEMAKER_STAMP): $(SAGEMAKER)/pyproject.toml $(SAGEMAKER)/uv.lock | $(STAMP)

@@ -102,7 +102,7 @@ class GlueRun:
         self._mirror = mirror = staging.stage(directories.s3, self._settings.cache)
         write_spark_conf(
             directories.conf,
-            mirror.buckets(),
+            mirror.root,
             directories.scratch,
             self._settings.tuning,
             glue_script.spark_settings(arguments),

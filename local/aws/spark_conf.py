@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.aws import s3_on_disk
+
 LOG4J2 = """\
 rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
@@ -32,10 +34,10 @@ class SparkTuning:
 
 
 def write_spark_conf(
-    directory: Path, buckets: Mapping[str, Path], scratch: Path, tuning: SparkTuning, extra: Mapping[str, str]
+    directory: Path, s3: Path, scratch: Path, tuning: SparkTuning, extra: Mapping[str, str]
 ) -> None:
     directory.mkdir(parents=True)
-    settings = {**_cluster(scratch, tuning), **_s3_mounts(buckets), **extra}
+    settings = {**_cluster(scratch, tuning), **s3_on_disk.settings(s3), **extra}
     lines = [f"{key} {value}\n" for key, value in settings.items()]
     (directory / "spark-defaults.conf").write_text("".join(lines))
     (directory / "log4j2.properties").write_text(LOG4J2)
@@ -56,18 +58,6 @@ def _cluster(scratch: Path, tuning: SparkTuning) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-
-
-def _s3_mounts(buckets: Mapping[str, Path]) -> dict[str, str]:
-    """Hadoop's own ViewFS shows s3://<bucket>/ as a local directory; no jar beyond Spark's is needed."""
-    mounts = {"spark.hadoop.fs.viewfs.ignore.port.in.mount.table.name": "true"}
-    for scheme in ("s3", "s3a"):
-        mounts[f"spark.hadoop.fs.{scheme}.impl"] = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
-        target = f"spark.hadoop.fs.viewfs.overload.scheme.target.{scheme}.impl"
-        mounts[target] = "org.apache.hadoop.fs.LocalFileSystem"
-    for bucket, directory in buckets.items():
-        mounts[f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback"] = directory.as_uri()
-    return mounts
 
 
 def parse_conf_argument(value: str) -> dict[str, str]:

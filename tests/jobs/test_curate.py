@@ -16,6 +16,8 @@ import pytest
 
 import jobs
 from jobs.glue.errors import CurationFailed, DataError
+from local.aws import s3_on_disk
+from local.aws.spark_conf import SparkTuning
 
 pytestmark = pytest.mark.spark
 
@@ -31,18 +33,19 @@ def packaged(target: Path) -> Path:
     return target
 
 
+def bucket(lake: Any) -> str:
+    return f"s3://{lake.folder.name}"
+
+
 def submit(lake: Any, tmp_path: Path, manifest: str) -> subprocess.CompletedProcess[str]:
-    """s3:// goes to a folder, by Hadoop's own mount table: the script does not know."""
+    """s3:// is a folder, as for the local Glue: the script does not know."""
     settings = {
         "spark.master": "local[1]",
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
-        "spark.hadoop.fs.viewfs.overload.scheme.target.s3.impl": "org.apache.hadoop.fs.LocalFileSystem",
-        "spark.hadoop.fs.viewfs.mounttable.lake.linkFallback": f"file://{lake.folder}",
-        "spark.hadoop.fs.viewfs.ignore.port.in.mount.table.name": "true",
+        "spark.driver.extraJavaOptions": SparkTuning().java_options,
+        **s3_on_disk.settings(lake.folder.parent),
     }
     command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]
     for name, value in settings.items():
@@ -54,7 +57,7 @@ def submit(lake: Any, tmp_path: Path, manifest: str) -> subprocess.CompletedProc
         "--manifest",
         manifest,
         "--figures",
-        "s3://lake/runs/figures.json",
+        f"{bucket(lake)}/runs/figures.json",
     ]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     environment.pop("PYTHONPATH", None)
@@ -65,11 +68,11 @@ def test_the_script_runs_by_itself_on_s3_addresses(lake: Any, line: Any, tmp_pat
     entry = lake.deliver(
         JAN_5, [line("SO-1"), line("SO-1"), line("ünï/2"), line("SO-3", quantity=0)], "día 1.parquet"
     )
-    entry["path"] = entry["path"].replace(f"file://{lake.folder}", "s3://lake")
-    work = {**lake.work("sales", [entry]), "output": "s3://lake/curated/sales/data/abc"}
+    entry["path"] = entry["path"].replace(f"file://{lake.folder}", bucket(lake))
+    work = {**lake.work("sales", [entry]), "output": f"{bucket(lake)}/curated/sales/data/abc"}
     (lake.folder / "manifest.json").write_text(json.dumps({"run_id": "r1", "datasets": [work]}))
 
-    done = submit(lake, tmp_path, "s3://lake/manifest.json")
+    done = submit(lake, tmp_path, f"{bucket(lake)}/manifest.json")
 
     assert done.returncode == 0, done.stderr[-2000:]
     sales = json.loads((lake.folder / "runs/figures.json").read_text())["datasets"]["sales"]
@@ -83,10 +86,11 @@ def test_the_script_runs_by_itself_on_s3_addresses(lake: Any, line: Any, tmp_pat
     assert len(list(output.glob("published/*.parquet"))) == 1
     assert '"dataset": "sales"' in done.stdout
 
-    failed = submit(lake, tmp_path, "s3://lake/none.json")
+    failed = submit(lake, tmp_path, f"{bucket(lake)}/none.json")
 
     assert failed.returncode != 0
-    assert failed.stdout.splitlines()[-1] == "jobs.glue.errors.DataError: s3://lake/none.json does not exist"
+    told = f"jobs.glue.errors.DataError: {bucket(lake)}/none.json does not exist"
+    assert failed.stdout.splitlines()[-1] == told
 
 
 def test_a_file_that_changed_after_it_landed_stops_the_run(lake: Any, line: Any) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from local.aws import s3_on_disk
 from local.aws.java import NoSuitableJavaError, java_home
 from local.aws.spark_conf import SparkTuning, parse_conf_argument, write_spark_conf
 
@@ -13,17 +14,19 @@ def settings(directory: Path) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in lines)  # type: ignore[misc]
 
 
-def test_every_bucket_is_mounted_and_a_runs_conf_wins(tmp_path: Path) -> None:
-    buckets = {"highwater-lake": tmp_path / "s 3" / "highwater-lake"}
+def test_s3_is_on_disk_and_a_runs_conf_wins(tmp_path: Path) -> None:
     tuning = SparkTuning(cores=3, driver_memory="1g")
 
     write_spark_conf(
-        tmp_path / "conf", buckets, tmp_path / "tmp", tuning, {"spark.sql.shuffle.partitions": "9"}
+        tmp_path / "conf", tmp_path / "s 3", tmp_path / "tmp", tuning, {"spark.sql.shuffle.partitions": "9"}
     )
 
     written = settings(tmp_path / "conf")
-    mount = written["spark.hadoop.fs.viewfs.mounttable.highwater-lake.linkFallback"]
-    assert mount == f"file://{tmp_path}/s%203/highwater-lake"
+    assert written["spark.hadoop.fs.s3-on-disk.root"] == f"{tmp_path}/s 3"
+    compiled = Path(written["spark.driver.extraClassPath"], *s3_on_disk.CLASS.split(".")).with_suffix(
+        ".class"
+    )
+    assert compiled.is_file()
     assert written["spark.master"] == "local[3]"
     assert written["spark.driver.memory"] == "1g"
     assert written["spark.sql.shuffle.partitions"] == "9"
