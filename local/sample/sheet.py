@@ -11,6 +11,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Cell = str | int | float | date | None
@@ -61,11 +62,12 @@ class Sheet:
         cells = self._cells.get(name)
         if not cells:
             return array
-        values = array.to_pylist()
-        for position in np.flatnonzero(np.isin(rows, list(cells))):
-            cell = cells[int(rows[position])]
-            values[position] = _text(cell) if as_text else cell
-        return pa.array(values, type=array.type)
+        is_put = np.zeros(self.rows, dtype=np.bool_)
+        is_put[list(cells)] = True
+        overwritten = is_put[rows]
+        put = [cells[int(row)] for row in rows[overwritten]]
+        new = pa.array([_text(cell) for cell in put] if as_text else put, type=array.type)
+        return pc.replace_with_mask(array, pa.array(overwritten), new)
 
 
 def _text(cell: Cell) -> str | None:
