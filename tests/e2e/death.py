@@ -20,10 +20,11 @@ def arrange(target: str, when: Literal["before", "after"], nth: int = 1) -> None
     def deadly(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == nth and when == "before":
+        is_the_one = calls == nth  # others may come in while this one is under way
+        if is_the_one and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         result = original(*args, **kwargs)
-        if calls == nth:
+        if is_the_one:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 

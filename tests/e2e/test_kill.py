@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from tasks import aws
-from tests.e2e.deliveries import deliver, put, sale
+from tests.e2e.deliveries import deliver, masters, put, sale
 from tests.e2e.world import World
 
 DAY = date(2025, 1, 6)
@@ -85,6 +86,38 @@ def test_a_killed_day_ends_as_an_undisturbed_one(
         ("tasks.lake", "tasks.warehouse", "tasks.monitoring:record_datasets")
     )
     assert len(started) <= runs + published_before_death
+
+
+def test_two_dates_at_once_end_as_one_after_the_other(world: World, undisturbed: dict[str, Any]) -> None:
+    """Both build on the same snapshot: who is outrun curates anew on what the other has published."""
+    deliver_both_days()
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(world.daily_in_process, (DAY, NEXT))) == [0, 0]
+    if undisturbed:
+        assert world.state() == undisturbed
+    facts = world.sql(
+        "SELECT order_id, net_revenue FROM DW.FACT_SALES WHERE order_id IN ('O1', 'O6') ORDER BY 1"
+    )
+    assert [(r["ORDER_ID"], float(r["NET_REVENUE"])) for r in facts] == [("O1", 900.0), ("O6", 60.0)]
+    assert world.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 7
+    assert {r["STATUS"] for r in world.sql("SELECT status FROM MONITORING.PIPELINE_RUNS")} == {"COMPLETED"}
+
+
+def test_killed_between_the_commits_of_two_datasets(world: World) -> None:
+    sources = ("sales", "masters")
+    deliver_both_days()
+    masters(DAY)
+    death = "from tests.e2e import death; death.arrange('tasks.publication:publish', 'after', 1)"
+    assert world.daily_in_process(DAY, death, sources) == -signal.SIGKILL
+    assert world.daily(DAY, sources).is_completed()
+    assert {r["DATASET"]: r["ROWS_PUBLISHED"] for r in world.runs()} == {
+        "sales": 6,
+        "sku": 2,
+        "geography": 2,
+        "customer": 1,
+    }
+    assert world.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 6
+    assert world.one("SELECT COUNT(*) FROM DW.DIM_SKU WHERE NOT is_inferred") == 2
 
 
 def test_killed_between_two_chunks_of_a_backfill(world: World, undisturbed: dict[str, Any]) -> None:
