@@ -89,7 +89,7 @@ ENV ?= dev
 deploy: setup ## tell a Prefect server about all deployments: make deploy ENV=prod (PREFECT_API_URL says which server)
 	@test -f deployments/$(ENV).env || (echo "there is no deployments/$(ENV).env" && false)
 	@set -a; . deployments/$(ENV).env; HIGHWATER_CODE_VERSION=$$(git describe --always --dirty --abbrev=12 --exclude='*'); set +a; \
-	  $(BIN)/prefect --no-prompt deploy --all
+	  $(PY) -m deployments queues && $(BIN)/prefect --no-prompt deploy --all
 
 bench: setup ## measure the sales job beside the tutorial's way and DuckDB
 	@$(PY) -m bench.sales_etl --rows 1000000

@@ -1,6 +1,7 @@
-"""`python -m deployments register` tells the Prefect server; `worker` does so and becomes the ECS worker.
+"""`python -m deployments register` tells the Prefect server of the ECS pool; `worker` does so and becomes its worker.
 
-The second is what the worker's service runs, so that `cdk deploy` is enough for the work pool to be there.
+`worker` is what the worker's service runs, so that `cdk deploy` is enough for the work pool to be there. `queues` is what
+`make deploy` runs: the priorities of a pool that exists, before deployments name its queues.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 
 from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
 from deployments import work_pool
@@ -22,23 +24,46 @@ async def register(place: Place) -> None:
         await work_pool.register_ecs(client, place)
 
 
+async def register_queues(pool: str) -> None:
+    async with get_client() as client:
+        await work_pool.register_priorities(client, pool)
+
+
+def worker_command() -> list[str]:
+    """Of all queues of the pool: none is named."""
+    return [
+        *(sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"),
+        *("--pool", POOL, "--type", "ecs", "--with-healthcheck", "--install-policy", "never"),
+    ]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deployments", description=__doc__)
-    parser.add_argument("command", choices=("register", "worker"))
+    parser.add_argument("command", choices=("register", "worker", "queues"))
     command = parser.parse_args().command
+    if command == "queues":
+        return _queues(os.environ.get("HIGHWATER_WORK_POOL", POOL))
     try:
         asyncio.run(register(Place()))  # type: ignore[call-arg]
     except ValidationError as error:
         print(f"the place of the flow runs is not described: {error}", file=sys.stderr)
         return 2
     if command == "worker":
-        os.execvp(  # noqa: S606 - the worker gets this process, and with it the container's signals
-            sys.executable,
-            [
-                *(sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"),
-                *("--pool", POOL, "--type", "ecs", "--with-healthcheck", "--install-policy", "never"),
-            ],
+        # The worker gets this process, and with it the container's signals.
+        os.execvp(sys.executable, worker_command())  # noqa: S606
+    return 0
+
+
+def _queues(pool: str) -> int:
+    try:
+        asyncio.run(register_queues(pool))
+    except ObjectNotFound:
+        print(
+            f"the Prefect server knows no work pool {pool}: its worker makes it when it starts (docs/deploy.md), or is "
+            "PREFECT_API_URL another server?",
+            file=sys.stderr,
         )
+        return 2
     return 0
 
 

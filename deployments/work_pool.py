@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectAlreadyExists
 
 from deployments.settings import POOL, Place
 
 TEMPLATE = Path(__file__).parent / f"{POOL}.json"
-# A worker empties them in this order. `default` is the one that every pool has.
+# Who gets the next free place of a full pool. `default` is the queue that every pool has.
 QUEUES = {"urgent": 1, "default": 2, "bulk": 3}
+# Without a limit a pool is never full, and priorities mean nothing. A vCPU each, of the 10 that a new account has.
+RUNS_AT_ONCE = 4
 
 
 def base_job_template(place: Place) -> dict[str, Any]:
@@ -39,10 +41,12 @@ async def register_ecs(client: PrefectClient, place: Place) -> None:
         ),
         overwrite=True,
     )
-    await register_queues(client, POOL)
+    await register_priorities(client, POOL)
 
 
-async def register_queues(client: PrefectClient, pool: str) -> None:
+async def register_priorities(client: PrefectClient, pool: str) -> None:
+    """How many runs the pool takes at once, and its queues. Raises ObjectNotFound where there is no such pool."""
+    await client.update_work_pool(pool, WorkPoolUpdate(concurrency_limit=RUNS_AT_ONCE))
     for name, priority in QUEUES.items():
         try:
             await client.create_work_queue(name=name, priority=priority, work_pool_name=pool)

@@ -47,7 +47,7 @@ async def register_work_pools(settings: LocalSettings) -> None:
         security_groups=known["HIGHWATER_SECURITY_GROUPS"].split(","),
     )
     async with get_client() as client:
-        await work_pool.register_queues(client, resources.WORK_POOL.name)
+        await work_pool.register_priorities(client, resources.WORK_POOL.name)
         await work_pool.register_ecs(client, place)
 
 
