@@ -1,13 +1,15 @@
 """What becomes of a run whose process died: taken up again, a limited number of times, or left to people who are told.
 
 Started by an automation (prefect.yaml) that listens to the pipelines' deployments only, so a crash of this flow starts
-nothing. It may be started twice for one crash, and the second time finds nothing to do.
+nothing. It may be started twice for one crash, and the second time finds nothing to do. Others may have told of the death
+before (tasks/run_lease.py): then the run is taken up in silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -17,15 +19,22 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import AwaitingRetry
 from prefect.utilities.urls import url_for
 
-from flows.endings import stop_owned_jobs
-from tasks import alerts
+from flows.endings import stop_owned_jobs, tell_of_refusal
+from flows.run import tell_of_end
+from tasks import alerts, ledger, run_lease
 from tasks.events import log
 from tasks.settings import settings
 
 CRASHES_MOST = 3
 
 
-@flow(name="crash-recovery", flow_run_name="crash-recovery {flow_run_id}", timeout_seconds=600, retries=2)
+@flow(
+    name="crash-recovery",
+    flow_run_name="crash-recovery {flow_run_id}",
+    timeout_seconds=600,
+    retries=2,
+    on_failure=[tell_of_refusal],
+)
 def crash_recovery(flow_run_id: UUID) -> str:
     """Take a crashed run up again after a while, or stop its jobs and tell people that it stays crashed.
 
@@ -37,7 +46,8 @@ def crash_recovery(flow_run_id: UUID) -> str:
         if run.state is None or not run.state.is_crashed():
             log("nothing to recover", run=flow_run_id, state=run.state.name if run.state else None)
             return "nothing to do"
-        crashes = _crashes(client.read_flow_run_states(flow_run_id))
+        history = client.read_flow_run_states(flow_run_id)
+        crashes = _crashes(history)
         facts = {
             "flow": client.read_flow(run.flow_id).name,
             "run_id": str(run.id),
@@ -45,30 +55,52 @@ def crash_recovery(flow_run_id: UUID) -> str:
             "url": url_for("flow-run", run.id),
         }
         if len(crashes) < CRASHES_MOST and run.deployment_id:
-            return _taken_up(client, run, crashes, facts)
-    stop_owned_jobs(str(run.id))
+            return _taken_up(client, run, history, facts)
+    return _given_up(run, history, facts)
+
+
+def _given_up(run: FlowRun, history: Sequence[State[Any]], facts: dict[str, Any]) -> str:
+    run_id, crashes = str(run.id), _crashes(history)
+    stop_owned_jobs(run_id)
     message = (
         f"{run.name} crashed {len(crashes)} times and stays so: {why(crashes)} Look at its page and the worker's log; "
         "then run it again from its page (Retry), every step may be repeated."
     )
-    alerts.send("CRITICAL", message, facts)
+    starts = sum(state.type == StateType.PENDING for state in history)
+    _is_news(run_id, history)  # of its last death nobody else need tell any more
+    if ledger.once(f"given-up/{run_id}/{starts}", run_id):
+        alerts.send("CRITICAL", message, facts)
+    if entry := run_lease.unfinished(run_id):
+        tell_of_end(entry, "CRASHED", "CRITICAL", message, run_id)
     return message
 
 
 def _taken_up(
-    client: SyncPrefectClient, run: FlowRun, crashes: Sequence[State[Any]], facts: dict[str, Any]
+    client: SyncPrefectClient, run: FlowRun, history: Sequence[State[Any]], facts: dict[str, Any]
 ) -> str:
     """Not at once: what else reports the same death (ECS, the worker) must find the run waiting, not started again."""
+    crashes = _crashes(history)
     delay = delay_after(len(crashes), settings().take_up_seconds)
     message = f"{run.name} crashed and is taken up again in {delay.total_seconds():.0f} s: {why(crashes)}"
     again: State[Any] = AwaitingRetry(scheduled_time=datetime.now(UTC) + delay, message=message)
     client.set_flow_run_state(run.id, again)
-    alerts.send("WARNING", message, facts)
+    if _is_news(str(run.id), history):
+        alerts.send("WARNING", message, facts)
     return message
 
 
 def _crashes(history: Sequence[State[Any]]) -> list[State[Any]]:
-    return [state for state in history if state.type == StateType.CRASHED]
+    """A death that is reported twice is one."""
+    changes = zip([None, *history], history, strict=False)
+    return [now for before, now in changes if now.type == StateType.CRASHED != (before and before.type)]
+
+
+def _is_news(run_id: str, history: Sequence[State[Any]]) -> bool:
+    """Whether nobody told of this death yet. Of a run that died before it began nobody else knows."""
+    since = list(takewhile(lambda state: state.type != StateType.PENDING, reversed(history)))
+    holder = run_lease.holder_of(run_id)
+    began = any(state.type == StateType.RUNNING for state in since)
+    return run_lease.first_to_tell(holder) if began and holder else True
 
 
 def why(crashes: Sequence[State[Any]]) -> str:

@@ -29,8 +29,14 @@ def ended_badly(error: HighwaterError) -> State[Any]:
 
 
 def stop_external_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Prefect calls this when a run was cancelled or crashed, from a process that is still alive."""
+    """Prefect calls this when a run was cancelled or crashed, from a process that is still alive.
+
+    A deployment's crash is left to flows/crash_recovery.py, which takes the run up with its jobs, or tells and stops them.
+    """
     run_id = str(flow_run.id)
+    if state.is_crashed() and flow_run.deployment_id:
+        log("crashed, left to crash-recovery", flow=flow.name, run=run_id)
+        return
     stop_owned_jobs(run_id, flow=flow.name, state=state.name)
     if entry := run_lease.unfinished(run_id):
         status, severity = ("CANCELLED", _CANCELLED) if state.is_cancelled() else ("CRASHED", _CRASHED)
@@ -44,7 +50,7 @@ def stop_owned_jobs(flow_run_id: str, **facts: Any) -> None:
 
 
 def tell_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Prefect calls this when a run failed. One whose parameters were refused never came to tell of it itself."""
+    """Prefect calls this when a run failed. One that never began (refused parameters), or that has no other way to tell."""
     run_id = str(flow_run.id)
     held = run_lease.first_heard_of(run_id, flow.name)
     if held is None:

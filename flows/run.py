@@ -23,6 +23,7 @@ from tasks.snowflake import connect
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
+_TAKEN_UP_WITHIN = 3600.0
 _HARMLESS = "What it had not published is not visible to anyone; run it again, which is harmless."
 
 
@@ -67,7 +68,7 @@ def guarded(run: Run) -> Iterator[None]:
     log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
     breath = None
     try:
-        breath = run_lease.begin(run.run_id, f"{run.flow} {run.label}")
+        breath = run_lease.begin(run.run_id, f"{run.flow} {run.label}", run.owner)
         _attempt(bury_the_dead, run)
         record(run, "RUNNING")
         yield
@@ -78,21 +79,18 @@ def guarded(run: Run) -> Iterator[None]:
         _ended(run, "FAILED", severity, f"{type(error).__name__}: {error}")
         raise
     except BaseException as end:
-        _ended(
-            run,
-            "CANCELLED",
-            "WARNING",
-            f"cancelled, or told to terminate ({type(end).__name__}). {_HARMLESS}",
-        )
+        message = f"cancelled, or told to terminate ({type(end).__name__}). {_HARMLESS}"
+        _ended(run, "CANCELLED", "WARNING", message, breath.holder if breath else None)
         raise
     finally:
         if breath:
             _attempt(breath.end)
 
 
-def _ended(run: Run, status: str, severity: Severity, message: str) -> None:
+def _ended(run: Run, status: str, severity: Severity, message: str, dying: str | None = None) -> None:
+    """`dying` is the process, where it ends with the run."""
     _attempt(external_jobs.stop_owned, run.owner)
-    _attempt(alerts.send, severity, message, run.facts())
+    _attempt(_tell_once, dying, severity, message, run.facts())
     _attempt(_record_with_jobs, run, status, message)
 
 
@@ -100,22 +98,40 @@ def _record_with_jobs(run: Run, status: str, message: str) -> None:
     record(run, status, message, jobs=external_jobs.ids_of(run.owner))
 
 
+def _tell_once(process: str | None, severity: Severity, message: str, facts: dict[str, Any]) -> None:
+    if process is None or _is_first(process):
+        alerts.send(severity, message, facts)
+
+
+def _is_first(process: str) -> bool:
+    try:
+        return run_lease.first_to_tell(process)
+    except HighwaterError as error:  # twice is better than not at all
+        log("whether others told is not known", level=logging.WARNING, process=process, error=error)
+        return True
+
+
 def bury_the_dead(run: Run) -> None:
-    """Runs whose process is gone are put on record as crashed, and people are told: they could not do it themselves."""
+    """Runs whose process is gone are put on record as crashed, and people are told: they could not do it themselves.
+
+    One that people were told of is about to be taken up (flows/crash_recovery.py) and is left alone for a while.
+    """
     for entry in run_lease.forsaken():
+        if entry.seconds_left > -_TAKEN_UP_WITHIN and run_lease.is_told(entry.holder):
+            continue
         tell_of_end(entry, "CRASHED", "HIGH", f"its process died without a word. {_HARMLESS}", run.run_id)
 
 
 def tell_of_end(entry: Entry, status: str, severity: Severity, how: str, teller: str) -> None:
-    """The end of a run that is not this one, told by whoever takes its row."""
+    """The end of a run that is not this one, put on record by whoever takes its row."""
     held = ledger.take_over(entry, teller)
     if held is None:
         return  # it lives after all, or another one is telling
     run_id, message = run_lease.run_id_of(entry), f"{entry.name}: {how}"
     log("run is over", run=run_id, status=status, name=entry.name)
-    _attempt(alerts.send, severity, message, {"flow": entry.name, "run_id": run_id})
+    _attempt(_tell_once, entry.holder, severity, message, {"flow": entry.name, "run_id": run_id})
     _attempt(_record_end, run_id, status, message)
-    run_lease.close(held)
+    run_lease.close(held, entry.holder)
 
 
 def _record_end(run_id: str, status: str, message: str) -> None:

@@ -109,6 +109,12 @@ def claim(work: str, kind: str, name: str, owner: str) -> Entry | None:
     return wanted if swap(seen, wanted) else None
 
 
+def once(what: str, owner: str) -> bool:
+    """True for the first who asks, of all processes: what must happen once is theirs to do."""
+    mark = Entry(what, "mark", what, owner, uuid4().hex, 1, 1, "SUCCEEDED", None, _lease())
+    return swap(None, mark)
+
+
 def take_over(seen: Entry, owner: str) -> Entry | None:
     """Hold a row as it is, whoever held it: its holder is known to be gone, or its lease has run out."""
     wanted = _taken(seen, owner)

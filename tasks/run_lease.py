@@ -1,7 +1,8 @@
 """Whether a run of a flow is alive: it says so itself, in the ledger, as long as its process breathes.
 
 Prefect learns of a process that was killed only where a worker watches it. A run whose lease has run out is over, whatever
-its state says; whoever closes its row is the one to tell people of its end, so that they are told once.
+its state says. Several may notice one death: the process itself while it is terminated, Prefect's hooks, the recovery of
+crashes, the next run. All of them ask `first_to_tell`, so that people are told once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tasks.settings import settings
 
 KIND = "run"
 _PREFIX = "run/"
+_TOLD = "told/"
 
 
 class AlreadyExecuted(BusinessError):
@@ -31,6 +33,7 @@ class Breath:
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
+        self.holder = entry.holder
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="run lease", daemon=True)
         self._thread.start()
@@ -52,10 +55,11 @@ class Breath:
                 log("the run's lease could not be renewed, trying again", level=logging.WARNING, error=error)
 
 
-def begin(run_id: str, name: str) -> Breath:
-    """`name` is what people know the run by."""
+def begin(run_id: str, name: str, owner: str | None = None) -> Breath:
+    """`name` is what people know the run by; `owner` the run that it is a part of, which dies with it."""
+    owner = owner or run_id
     patience = settings().lease_seconds * 1.5  # the same run, taken up after its process was killed
-    while (held := ledger.claim(f"{_PREFIX}{run_id}", KIND, name, run_id)) is None:
+    while (held := ledger.claim(f"{_PREFIX}{run_id}", KIND, name, owner)) is None:
         if patience <= 0:
             raise AlreadyExecuted(
                 f"run {run_id} ({name}) is being executed by another process. Let it end, then run again if need be."
@@ -83,10 +87,26 @@ def forsaken() -> Iterator[Entry]:
     return (entry for entry in ledger.open_entries() if entry.kind == KIND and entry.seconds_left <= 0)
 
 
+def holder_of(run_id: str) -> str | None:
+    """The process that executes the run, or did last."""
+    seen = ledger.get(f"{_PREFIX}{run_id}")
+    return seen.holder if seen else None
+
+
+def first_to_tell(holder: str) -> bool:
+    """Whether people are still to be told that this process came to its end."""
+    return ledger.once(f"{_TOLD}{holder}", holder)
+
+
+def is_told(holder: str) -> bool:
+    return ledger.get(f"{_TOLD}{holder}") is not None
+
+
 def run_id_of(entry: Entry) -> str:
     return entry.id.removeprefix(_PREFIX)
 
 
-def close(held: Entry) -> None:
-    if not ledger.swap(held, replace(held, status="STOPPED")):
+def close(held: Entry, holder: str | None = None) -> None:
+    """`holder` is who executed the run, where another one closes its row."""
+    if not ledger.swap(held, replace(held, status="STOPPED", holder=holder or held.holder)):
         log("the run's row was closed by another", run=run_id_of(held))

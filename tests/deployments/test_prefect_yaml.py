@@ -109,11 +109,24 @@ def test_what_a_parameter_means_is_shown_in_its_form(deployment: dict[str, Any])
 
 
 def test_crashes_of_every_pipeline_are_recovered_but_not_those_of_the_recovery() -> None:
-    (recovery,) = (d for d in DEPLOYMENTS if "triggers" in d)
-    (trigger,) = recovery["triggers"]
-    listened_to = trigger["match_related"]["prefect.resource.name"]
-    assert listened_to == [d["name"] for d in DEPLOYMENTS if d is not recovery]
-    assert recovery["name"] == "crash-recovery"
+    names = [d["name"] for d in DEPLOYMENTS]
+    assert listened_to("crash-recovery") == [n for n in names if n not in ("crash-recovery", "late-run")]
+
+
+def test_no_run_is_late_unseen_but_that_which_tells_of_it() -> None:
+    """It cannot start itself."""
+    assert listened_to("late-run") == [d["name"] for d in DEPLOYMENTS if d["name"] != "late-run"]
+
+
+def test_nothing_else_is_started_by_events() -> None:
+    assert [d["name"] for d in DEPLOYMENTS if "triggers" in d] == ["crash-recovery", "late-run"]
+
+
+def listened_to(name: str) -> Any:
+    (watching,) = (d for d in DEPLOYMENTS if d["name"] == name)
+    (trigger,) = watching["triggers"]
+    assert trigger["match_related"]["prefect.resource.role"] == "deployment"
+    return trigger["match_related"]["prefect.resource.name"]
 
 
 def placeholders(content: Any) -> set[str]:

@@ -101,6 +101,7 @@ def test_the_day_goes_before_what_can_wait_and_a_recovery_before_all() -> None:
         "cpg-daily": "default",
         "cpg-replay": "default",
         "demand-forecast": "default",
+        "late-run": "urgent",
         "cpg-backfill": "bulk",
         "model-drift": "bulk",
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,10 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.states import Cancelling
 
+from local import resources
 from tasks import aws
 from tests.e2e.deliveries import deliver, sale
 from tests.e2e.world import OPEN, World
@@ -111,3 +114,52 @@ def test_a_killed_run_is_crashed_and_taken_up_again(one_day: World) -> None:
     assert names.index("Crashed") < names.index("AwaitingRetry") < names.index("Completed")
     assert one_day.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 2
     assert "RUNNING" not in job_states().values()
+    # The hook of the runner, the recovery and whoever comes next may notice one death: people hear of it once.
+    told = [
+        (alert["severity"], alert["message"]) for alert in one_day.alerts() if alert["severity"] != "INFO"
+    ]
+    assert [severity for severity, _ in told] == ["WARNING"], told
+    assert "crashed and is taken up again in" in told[0][1]
+
+
+@contextmanager
+def paused(queue: str) -> Iterator[None]:
+    with get_client(sync_client=True) as client:
+        found = client.read_work_queue_by_name(queue, work_pool_name=resources.WORK_POOL.name)
+        client.update_work_queue(found.id, is_paused=True)
+        try:
+            yield
+        finally:
+            client.update_work_queue(found.id, is_paused=False)
+
+
+@contextmanager
+def soon_late(seconds: int) -> Iterator[None]:
+    """Nobody waits half an hour for a test; the automation is the deployed one otherwise."""
+    with get_client(sync_client=True) as client:
+        (found,) = client.read_automations_by_name("highwater: a run that does not start is told")
+        automation = AutomationCore.model_validate(found.model_dump(exclude={"id", "owner_resource"}))
+        assert isinstance(automation.trigger, EventTrigger)
+        usual = automation.trigger.within
+        assert usual == timedelta(minutes=30)
+        automation.trigger.within = timedelta(seconds=seconds)
+        client.update_automation(found.id, automation)
+        try:
+            yield
+        finally:
+            automation.trigger.within = usual
+            client.update_automation(found.id, automation)
+
+
+def test_a_run_that_no_worker_takes_is_told_once(one_day: World) -> None:
+    with soon_late(10):
+        with paused("default"):
+            flow_run = start()
+            heard: list[dict[str, Any]] = []
+            until(lambda: heard.extend(one_day.alerts()) or heard, 120)
+            assert run_of(flow_run.id).state.name == "Late"  # type: ignore[union-attr]
+        assert finished(flow_run).state.is_completed()  # type: ignore[union-attr]
+    (told,) = [alert for alert in [*heard, *one_day.alerts()] if alert["severity"] != "INFO"]
+    assert told["severity"] == "HIGH"
+    assert told["run"]["run_id"] == str(flow_run.id)
+    assert "nobody takes it from queue default of pool highwater-local" in told["message"]

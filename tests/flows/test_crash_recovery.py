@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import AwaitingRetry, Completed, Crashed, Running
+from prefect.states import AwaitingRetry, Completed, Crashed, Pending, Running
 
 from flows import crash_recovery as module
 from flows.crash_recovery import crash_recovery, delay_after
 
 KILLED = Crashed(message="killed.")
+DEATH = (Pending(), Running(), KILLED)
 
 
 class Server:
@@ -49,7 +50,7 @@ class Server:
 
 
 @pytest.fixture
-def recover(monkeypatch: pytest.MonkeyPatch) -> Any:
+def recover(account: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     def of(server: Server) -> str:
         @contextmanager
         def client(sync_client: bool) -> Iterator[Server]:
@@ -67,7 +68,7 @@ def recover(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize(("crashes", "seconds"), [(1, 60), (2, 120)])
 def test_a_crashed_run_waits_and_is_taken_up(recover: Any, crashes: int, seconds: int) -> None:
-    server = Server(*[Running(), KILLED] * crashes)
+    server = Server(*DEATH * crashes)
 
     recover(server)
 
@@ -84,8 +85,8 @@ def test_a_crashed_run_waits_and_is_taken_up(recover: Any, crashes: int, seconds
 @pytest.mark.parametrize(
     "server",
     [
-        Server(*[Running(), KILLED] * 3),  # three deaths are enough
-        Server(KILLED, KILLED, KILLED),  # a broken image never starts: that ends too
+        Server(*DEATH * 3),  # three deaths are enough
+        Server(*(Pending(), KILLED) * 3),  # a broken image never starts: that ends too
         Server(Running(), KILLED, deployed=False),  # a subflow or a run by hand: no worker would take it
     ],
 )
@@ -105,6 +106,22 @@ def test_a_second_start_for_one_crash_does_nothing(recover: Any, now: State[Any]
 
     assert recover(server) == "nothing to do"
     assert (server.set, server.alerts, server.stopped) == ([], [], [])
+
+
+def test_a_death_that_is_reported_twice_is_one(recover: Any) -> None:
+    server = Server(*DEATH, KILLED, KILLED)
+    recover(server)
+    assert [state.name for state in server.set] == ["AwaitingRetry"]
+
+
+def test_a_run_that_is_given_up_is_told_once_and_again_only_after_another_try(recover: Any) -> None:
+    server = Server(*DEATH * 3)
+    for _ in range(2):
+        recover(server)
+    assert [severity for severity, _ in server.alerts] == ["CRITICAL"]
+    server.history += DEATH  # a person retried it
+    recover(server)
+    assert [severity for severity, _ in server.alerts] == ["CRITICAL"] * 2
 
 
 def test_the_wait_doubles() -> None:

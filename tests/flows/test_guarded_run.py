@@ -31,14 +31,15 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def record(run: Run, status: str, *message: str, jobs: list[str] | None = None) -> None:
         calls.append(("recorded", status, *message, *(jobs or [])))
 
-    def begin(run_id: str, name: str) -> SimpleNamespace:
+    def begin(run_id: str, name: str, owner: str) -> SimpleNamespace:
         calls.append(("breathes", run_id, name))
-        return SimpleNamespace(end=end)
+        return SimpleNamespace(end=end, holder=f"{owner}@here")
 
     def end() -> None:
         calls.append(("breathed its last",))
 
     monkeypatch.setattr(surroundings.run_lease, "begin", begin)
+    monkeypatch.setattr(surroundings.run_lease, "first_to_tell", lambda _: True)
     monkeypatch.setattr(surroundings, "bury_the_dead", lambda run: None)
     monkeypatch.setattr(surroundings.external_jobs, "ids_of", lambda owner: [f"jr_of_{owner}"])
     monkeypatch.setattr(surroundings.external_jobs, "stop_owned", stop_owned)
@@ -101,10 +102,22 @@ def test_a_cancelled_run_stops_its_jobs_and_warns(done: list[Any]) -> None:
     ]
 
 
+def test_people_are_told_although_the_ledger_cannot_say_who_was_first(
+    done: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(_: str) -> bool:
+        raise SystemFault("writing ledger row: refused")
+
+    monkeypatch.setattr(surroundings.run_lease, "first_to_tell", unreachable)
+    with pytest.raises(KeyboardInterrupt), guarded(the_run()):
+        raise KeyboardInterrupt
+    assert [call[:2] for call in done if call[0] == "told"] == [("told", "WARNING")]
+
+
 def test_the_second_process_of_a_run_touches_nothing_of_the_first(
     done: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def taken(run_id: str, name: str) -> None:
+    def taken(run_id: str, name: str, owner: str) -> None:
         raise AlreadyExecuted("by another process")
 
     monkeypatch.setattr(surroundings.run_lease, "begin", taken)

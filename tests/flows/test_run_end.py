@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prefect.states import Cancelled, Crashed
 
 from flows import endings
 from flows import run as surroundings
@@ -82,12 +83,12 @@ def test_a_run_that_wakes_up_in_time_is_not_buried(told: list[Any]) -> None:
     assert told == []
 
 
-def end_of(run_id: str, *, cancelled: bool, message: str) -> None:
-    state: Any = SimpleNamespace(
-        name="Cancelled" if cancelled else "Crashed", message=message, is_cancelled=lambda: cancelled
-    )
+def end_of(run_id: str, *, cancelled: bool, message: str, deployment: str | None = None) -> None:
+    state = Cancelled(message=message) if cancelled else Crashed(message=message)
     flow: Any = SimpleNamespace(name="cpg-daily")
-    flow_run: Any = SimpleNamespace(id=run_id, name="cpg-daily", parameters={}, start_time=None)
+    flow_run: Any = SimpleNamespace(
+        id=run_id, name="cpg-daily", parameters={}, start_time=None, deployment_id=deployment
+    )
     endings.stop_external_jobs(flow, flow_run, state)
 
 

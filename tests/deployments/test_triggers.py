@@ -1,30 +1,39 @@
-"""Which events start the recovery of a crashed run, judged by the Prefect server's own matching."""
+"""Which events start the recovery of a crashed run and the word of a late one, judged by Prefect's own matching."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import yaml
-from prefect.server.events.schemas.automations import EventTrigger
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
+from prefect.server.events.schemas.automations import EventTrigger, Posture
 from prefect.server.events.schemas.events import ReceivedEvent
 
-(DECLARED,) = (
-    trigger
+DECLARED = {
+    deployment["name"]: trigger
     for deployment in yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())["deployments"]
     for trigger in deployment.get("triggers", [])
-)
-TRIGGER = EventTrigger.model_validate(
-    {
-        "type": "event",
-        "posture": "Reactive",
-        "threshold": 1,
-        "within": 0,
-        **{key: DECLARED[key] for key in ("match", "match_related", "expect")},
-    }
-)
+}
+
+
+def trigger(name: str) -> Any:
+    """As `prefect deploy` hands it to the server."""
+    declared = {key: value for key, value in DECLARED[name].items() if key != "parameters"}
+    read = DeploymentEventTrigger.model_validate(declared)
+    read.set_deployment_id(uuid4())
+    return read.as_automation().trigger
+
+
+def server_side(name: str) -> EventTrigger:
+    return EventTrigger.model_validate(trigger(name).model_dump(mode="json"))
+
+
+TRIGGER = server_side("crash-recovery")
+LATE = server_side("late-run")
 
 
 def event(state: str = "Crashed", deployment: str | None = "cpg-daily") -> ReceivedEvent:
@@ -70,3 +79,27 @@ def event(state: str = "Crashed", deployment: str | None = "cpg-daily") -> Recei
 )
 def test_what_starts_a_recovery(happened: ReceivedEvent, starts: bool) -> None:
     assert (TRIGGER.covers(happened) and TRIGGER.expects(happened.event)) is starts
+
+
+@pytest.mark.parametrize(
+    ("happened", "awaited"),
+    [
+        (event("Late"), True),
+        (event("AwaitingRetry"), True),  # a recovery that no worker takes up
+        (event("Late", deployment="crash-recovery"), True),
+        (event("Late", deployment="late-run"), False),  # it does not tell of itself
+        (event("Late", deployment=None), False),
+        (event("Scheduled"), False),
+    ],
+)
+def test_what_must_be_taken_by_a_worker_within_half_an_hour(happened: ReceivedEvent, awaited: bool) -> None:
+    assert (LATE.covers(happened) and LATE.starts_after(happened.event)) is awaited
+    assert (LATE.within, LATE.posture) == (timedelta(minutes=30), Posture.Proactive)
+
+
+@pytest.mark.parametrize(
+    "state", ["Pending", "Running", "AwaitingConcurrencySlot", "Cancelled", "Crashed", "Completed"]
+)
+def test_what_ends_the_wait(state: str) -> None:
+    assert LATE.covers(event(state))
+    assert LATE.expects(f"prefect.flow-run.{state}")
