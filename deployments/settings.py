@@ -22,6 +22,14 @@ class Place(BaseSettings):
         description="security groups, separated by commas"
     )
 
+    prefect_api_key_secret_arn: str | None = Field(
+        default=None,
+        description="secret of Prefect Cloud's API key, which the task definition hands to flow runs",
+    )
+    prefect_api_auth_string_secret_arn: str | None = Field(
+        default=None, description="the same for the login of a server of our own"
+    )
+
     @field_validator("subnets", "security_groups", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -25,7 +25,7 @@ RUNS_AT_ONCE = 4
 def base_job_template(place: Place) -> dict[str, Any]:
     template: dict[str, Any] = json.loads(TEMPLATE.read_text())
     properties = template["variables"]["properties"]
-    for name, value in place.model_dump().items():
+    for name, value in place.model_dump(exclude_none=True).items():
         properties[name]["default"] = value
     del template["variables"]["required"]  # the defaults answer it
     return template

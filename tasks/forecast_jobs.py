@@ -115,7 +115,7 @@ def training_request(features: Features, archive: str, models: str) -> dict[str,
             "seed": str(SEED),
         },
         "InputDataConfig": [{"ChannelName": "features", "DataSource": {"S3DataSource": _all(features)}}],
-        "OutputDataConfig": {"S3OutputPath": models},
+        "OutputDataConfig": {"S3OutputPath": models, **_key("KmsKeyId")},
         "Environment": _ENVIRONMENT,
         "ResourceConfig": _one_instance(),
         "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
@@ -142,7 +142,10 @@ def processing_request(features: Features, code: str, folder: str) -> dict[str, 
         },
         "Environment": _ENVIRONMENT,
         "ProcessingInputs": [given("features", features.history), given("code", code)],
-        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "evaluation", "S3Output": wanted}]},
+        "ProcessingOutputConfig": {
+            "Outputs": [{"OutputName": "evaluation", "S3Output": wanted}],
+            **_key("KmsKeyId"),
+        },
         "ProcessingResources": {"ClusterConfig": _one_instance()},
         "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
     }
@@ -161,9 +164,23 @@ def transform_request(features: Features, model_name: str, folder: str) -> dict[
             "SplitType": "None",
             "CompressionType": "None",
         },
-        "TransformOutput": {"S3OutputPath": folder, "Accept": CONTENT_TYPE, "AssembleWith": "None"},
-        "TransformResources": {"InstanceType": settings().transform_instance, "InstanceCount": 1},
+        "TransformOutput": {
+            "S3OutputPath": folder,
+            "Accept": CONTENT_TYPE,
+            "AssembleWith": "None",
+            **_key("KmsKeyId"),
+        },
+        "TransformResources": {
+            "InstanceType": settings().transform_instance,
+            "InstanceCount": 1,
+            **_key("VolumeKmsKeyId"),
+        },
     }
+
+
+def _key(field: str) -> dict[str, str]:
+    """The account's own key where there is one: `KmsKeyId` for what a job writes, `VolumeKmsKeyId` for its disk."""
+    return {field: settings().kms_key} if settings().kms_key else {}
 
 
 def _all(features: Features) -> dict[str, str]:
@@ -175,7 +192,12 @@ def _all(features: Features) -> dict[str, str]:
 
 
 def _one_instance() -> dict[str, Any]:
-    return {"InstanceType": settings().training_instance, "InstanceCount": 1, "VolumeSizeInGB": _GB}
+    return {
+        "InstanceType": settings().training_instance,
+        "InstanceCount": 1,
+        "VolumeSizeInGB": _GB,
+        **_key("VolumeKmsKeyId"),
+    }
 
 
 def model_container(image: str, model_data: str) -> dict[str, Any]:

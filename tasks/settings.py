@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         default="720646828776.dkr.ecr.ap-south-1.amazonaws.com/sagemaker-xgboost:3.2-0",
         description="AWS's XGBoost container, in the region's registry",
     )
+    kms_key: str = Field(
+        default="",
+        description="ARN of the key for what SageMaker's jobs write and for their disks; empty: AWS's own keys",
+    )
     training_instance: str = Field(default="ml.m5.2xlarge", description="for training and evaluation")
     transform_instance: str = Field(default="ml.m5.xlarge", description="for batch transform")
     code_version: str = Field(default="dev", description="git SHA that the image was built from")

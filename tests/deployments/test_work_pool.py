@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, temporary_settings
 from prefect.utilities.templating import apply_values
 from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 from pydantic import ValidationError
@@ -24,8 +25,8 @@ DEFINITION = {
 }
 
 
-def request(job_variables: dict[str, Any]) -> dict[str, Any]:
-    template = base_job_template(PLACE)
+def request(job_variables: dict[str, Any], place: Place = PLACE) -> dict[str, Any]:
+    template = base_job_template(place)
     defaults = ECSJobConfiguration._get_base_config_defaults(template["variables"]["properties"])
     configuration = ECSJobConfiguration(
         **apply_values(template["job_configuration"], {**defaults, **job_variables})
@@ -57,6 +58,24 @@ def test_a_task_is_asked_for_in_the_place_that_the_stacks_name() -> None:
     assert {tag["key"] for tag in asked["tags"]} >= {"prefect.io/flow-run-id"}
 
 
+CLOUD = Place(**PLACE.model_dump(exclude_none=True), prefect_api_key_secret_arn="arn:secret:api_key::")
+OWN = Place(
+    **PLACE.model_dump(exclude_none=True), prefect_api_auth_string_secret_arn="arn:secret:auth_string::"
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "place"), [(PREFECT_API_KEY, CLOUD), (PREFECT_API_AUTH_STRING, OWN)], ids=["cloud", "own"]
+)
+def test_the_workers_login_is_in_no_request(setting: Any, place: Place) -> None:
+    """RunTask's overrides are there for whoever may describe a task, and in CloudTrail."""
+    with temporary_settings({setting: "pnu_of_the_worker"}):
+        assert "pnu_of_the_worker" in str(request({}))  # it would be, and hence this
+        asked = str(request({}, place))
+    assert "pnu_of_the_worker" not in asked
+    assert "arn:secret" not in asked  # the task definition names it
+
+
 def test_spot_is_asked_for_as_a_capacity_provider() -> None:
     asked = request({"launch_type": "FARGATE_SPOT"})
 
@@ -73,6 +92,7 @@ def test_the_place_is_read_from_the_services_environment(monkeypatch: pytest.Mon
 
     assert properties["subnets"]["default"] == ["subnet-1", "subnet-2"]
     assert properties["task_definition"]["default"] == "highwater-flow-run:7"
+    assert "default" not in properties["prefect_api_key_secret_arn"]
 
 
 def test_a_place_without_a_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

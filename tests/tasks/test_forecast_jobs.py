@@ -6,11 +6,13 @@ import io
 import re
 import tarfile
 from datetime import date
+from typing import Any
 
 import pytest
 
 from tasks import aws, forecast_code, forecast_jobs
 from tasks.forecast_features import Features, Inputs
+from tasks.settings import settings
 
 FEATURES = Features(
     Inputs(date(2026, 11, 23), 13, {"sales": 7}, 100),
@@ -82,6 +84,32 @@ def test_a_file_of_the_horizon_may_take_longer_than_the_containers_minute() -> N
     client = forecast_jobs.transform_request(FEATURES, "model-v1", "s3://l/raw/x")["ModelClientConfig"]
     assert environment["SAGEMAKER_MODEL_SERVER_TIMEOUT"] == "3600"
     assert client["InvocationsTimeoutInSeconds"] == 3600
+
+
+def requests() -> list[dict[str, Any]]:
+    return [
+        forecast_jobs.training_request(FEATURES, "s3://a/c.tar.gz", "s3://a/m"),
+        forecast_jobs.processing_request(FEATURES, "s3://a/c/", "s3://a/e"),
+        forecast_jobs.transform_request(FEATURES, "model-v1", "s3://l/raw/x"),
+    ]
+
+
+def test_what_jobs_write_and_their_disks_are_encrypted_with_the_accounts_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settings(), "kms_key", "arn:aws:kms:ap-south-1:123456789012:key/k")
+    training, processing, transform = requests()
+    places = [
+        (training["OutputDataConfig"], training["ResourceConfig"]),
+        (processing["ProcessingOutputConfig"], processing["ProcessingResources"]["ClusterConfig"]),
+        (transform["TransformOutput"], transform["TransformResources"]),
+    ]
+    for output, machine in places:
+        assert output["KmsKeyId"] == machine["VolumeKmsKeyId"] == settings().kms_key
+
+
+def test_where_there_is_no_key_none_is_named() -> None:
+    assert "Kms" not in str(requests())
 
 
 @pytest.mark.usefixtures("account")

@@ -60,7 +60,7 @@ def log_group(stack: Stack, construct: str, name: str, key: kms.IKey, days: int)
     )
 
 
-def settings(sagemaker_role: str, xgboost_image: str) -> dict[str, str]:
+def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str, str]:
     """tasks/settings.py, where production is not its default."""
     return {
         "HIGHWATER_LAKE_BUCKET": names.bucket(names.LAKE),
@@ -74,6 +74,7 @@ def settings(sagemaker_role: str, xgboost_image: str) -> dict[str, str]:
         "HIGHWATER_MODEL_GROUP": names.MODEL_GROUP,
         "HIGHWATER_SAGEMAKER_ROLE": sagemaker_role,
         "HIGHWATER_XGBOOST_IMAGE": xgboost_image,
+        "HIGHWATER_KMS_KEY": key.key_arn,
         "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": names.RESULTS_BLOCK,
     }
 
@@ -84,10 +85,24 @@ def prefect_client(
     known = secrets.Secret.from_secret_complete_arn(
         stack, f"PrefectSecret{len(stack.node.children)}", secret.attr_id
     )
-    fields = {"PREFECT_API_URL": "api_url", "PREFECT_API_KEY": "api_key"}
-    if environment.prefect == "self-hosted":
-        fields = {"PREFECT_API_URL": "api_url", "PREFECT_API_AUTH_STRING": "auth_string"}
+    fields = {"PREFECT_API_URL": "api_url", **_login(environment)}
     return {name: ecs.Secret.from_secrets_manager(known, field) for name, field in fields.items()}
+
+
+def login_is_in(secret: secrets.CfnSecret, environment: Environment) -> dict[str, str]:
+    """The worker would give its own login to RunTask, in plain: told this, it leaves that to the task definition."""
+    return {
+        f"HIGHWATER_{variable}_SECRET_ARN": f"{secret.attr_id}:{field}::"
+        for variable, field in _login(environment).items()
+    }
+
+
+def _login(environment: Environment) -> dict[str, str]:
+    return (
+        {"PREFECT_API_KEY": "api_key"}
+        if environment.prefect == "cloud"
+        else {"PREFECT_API_AUTH_STRING": "auth_string"}
+    )
 
 
 def container(
@@ -103,11 +118,14 @@ def container(
     health: Sequence[str] | None = None,
     port: int | None = None,
 ) -> ecs.ContainerDefinition:
-    return definition.add_container(
+    # The image belongs to root and is not written to; docker/Dockerfile lets its user write to this one place.
+    definition.add_volume(name="tmp")
+    made = definition.add_container(
         name,
         container_name=name,
         image=release.image,
         command=list(command) if command else None,
+        readonly_root_filesystem=True,
         logging=ecs.LogDrivers.aws_logs(stream_prefix=stream_prefix, log_group=log),
         environment={"AWS_REGION": Aws.REGION, **environment},
         secrets=dict(from_secrets),
@@ -124,3 +142,5 @@ def container(
         # Asks for an orderly end first: a flow run then stops its jobs and says so.
         stop_timeout=Duration.seconds(120),
     )
+    made.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108
+    return made

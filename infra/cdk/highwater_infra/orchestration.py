@@ -17,7 +17,14 @@ from constructs import Construct
 
 from highwater_infra import names
 from highwater_infra.access import Access
-from highwater_infra.containers import Release, container, log_group, prefect_client, settings
+from highwater_infra.containers import (
+    Release,
+    container,
+    log_group,
+    login_is_in,
+    prefect_client,
+    settings,
+)
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.network import Network
@@ -117,7 +124,7 @@ class Orchestration(Stack):
                 self._environment.log_days,
             ),
             "run",
-            settings(self._access.sagemaker.role_arn, self._xgboost()),
+            settings(self._access.sagemaker.role_arn, self._xgboost(), self._lake.key),
             prefect_client(self, self._lake.prefect_secret, self._environment),
         )
         return definition
@@ -155,6 +162,7 @@ class Orchestration(Stack):
                 "HIGHWATER_SUBNETS": Fn.join(",", private),
                 "HIGHWATER_SECURITY_GROUPS": self._network.tasks.security_group_id,
                 "PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME": names.TASK_EVENTS,
+                **login_is_in(self._lake.prefect_secret, self._environment),
             },
             prefect_client(self, self._lake.prefect_secret, self._environment),
             health=["CMD", "python", "-m", "deployments.health"],

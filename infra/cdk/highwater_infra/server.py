@@ -83,6 +83,8 @@ class Server(Stack):
                 "PREFECT_SERVER_DATABASE_PORT": database.db_instance_endpoint_port,
                 "PREFECT_SERVER_DATABASE_NAME": "prefect",
                 "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+                # Where it puts the UI together: the image itself is not written to.
+                "PREFECT_UI_STATIC_DIRECTORY": "/tmp/prefect-ui",  # noqa: S108
             },
             {
                 "PREFECT_SERVER_DATABASE_USER": ecs.Secret.from_secrets_manager(login, "username"),

@@ -79,6 +79,24 @@ def test_only_this_account_can_have_a_service_act_as_our_role(prod: Templates, r
     ]
 
 
+def test_a_grant_on_the_key_is_for_disks_of_jobs_alone(prod: Templates) -> None:
+    granted = {
+        role: [s for s in _of(prod, role) if "kms:CreateGrant" in _listed(s["Action"])]
+        for role in ("highwater-flow-run", "highwater-sagemaker", "highwater-glue", "highwater-worker")
+    }
+    assert [role for role, statements in granted.items() if statements] == [
+        "highwater-flow-run",
+        "highwater-sagemaker",
+    ]
+    for statements in granted.values():
+        for statement in statements:
+            assert _listed(statement["Action"]) == ["kms:CreateGrant"]
+            assert statement["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+    (by_run,) = granted["highwater-flow-run"]
+    assert "sagemaker." in str(by_run["Condition"]["StringEquals"]["kms:ViaService"])
+    assert "kms:Encrypt" in _actions(_of(prod, "highwater-sagemaker"))
+
+
 def test_a_flow_run_writes_no_raw_file_and_deletes_nothing(prod: Templates) -> None:
     statements = _of(prod, "highwater-flow-run")
     assert not [action for action in _actions(statements) if "Delete" in action]

@@ -40,12 +40,48 @@ def test_secrets_are_named_not_held(prod: Templates, private: Templates) -> None
     for family in ("highwater-worker", "highwater-flow-run"):
         (container,) = _task(prod, family)["ContainerDefinitions"]
         assert {secret["Name"] for secret in container["Secrets"]} == {"PREFECT_API_URL", "PREFECT_API_KEY"}
-        assert not [v["Name"] for v in container["Environment"] if "KEY" in v["Name"] or "AUTH" in v["Name"]]
+        plain = {v["Name"] for v in container["Environment"] if not v["Name"].endswith("_SECRET_ARN")}
+        assert not [name for name in plain - {"HIGHWATER_KMS_KEY"} if "KEY" in name or "AUTH" in name]
         (container,) = _task(private, family)["ContainerDefinitions"]
         assert {secret["Name"] for secret in container["Secrets"]} == {
             "PREFECT_API_URL",
             "PREFECT_API_AUTH_STRING",
         }
+
+
+def test_the_worker_leaves_the_login_of_flow_runs_to_their_task_definition(
+    prod: Templates, private: Templates
+) -> None:
+    """Otherwise it hands its own to RunTask, where whoever may describe a task reads it."""
+    for templates, name, field in (
+        (prod, "HIGHWATER_PREFECT_API_KEY_SECRET_ARN", ":api_key::"),
+        (private, "HIGHWATER_PREFECT_API_AUTH_STRING_SECRET_ARN", ":auth_string::"),
+    ):
+        (container,) = _task(templates, "highwater-worker")["ContainerDefinitions"]
+        (arn,) = [v["Value"] for v in container["Environment"] if v["Name"].endswith("_SECRET_ARN")]
+        assert name in {v["Name"] for v in container["Environment"]}
+        (flow_run,) = _task(templates, "highwater-flow-run")["ContainerDefinitions"]
+        secret = name.removeprefix("HIGHWATER_").removesuffix("_SECRET_ARN")
+        assert [s["ValueFrom"] for s in flow_run["Secrets"] if s["Name"] == secret] == [arn]
+        assert field in str(arn)
+
+
+def test_nothing_is_written_to_the_image_but_in_its_tmp(private: Templates) -> None:
+    definitions = [
+        definition
+        for template in private.values()
+        for definition in template.properties("AWS::ECS::TaskDefinition")
+    ]
+    assert {definition["Family"] for definition in definitions} == {
+        "highwater-flow-run", "highwater-server", "highwater-worker"
+    }  # fmt: skip
+    for definition in definitions:
+        (container,) = definition["ContainerDefinitions"]
+        assert container["ReadonlyRootFilesystem"] is True
+        assert container["MountPoints"] == [
+            {"ContainerPath": "/tmp", "ReadOnly": False, "SourceVolume": "tmp"}
+        ]
+        assert definition["Volumes"] == [{"Name": "tmp"}]
 
 
 def test_a_task_that_ends_is_told_to_the_worker(prod: Templates) -> None:

@@ -11,6 +11,7 @@ from highwater_infra.permissions.statement import (
     IMAGE_LAYERS,
     Statement,
     arn,
+    key_of_disks,
     listing,
     metrics,
     objects,
@@ -51,6 +52,8 @@ def glue_job(key_arn: str) -> list[Statement]:
 def sagemaker_job(key_arn: str) -> list[Statement]:
     return [
         use_of_key(key_arn),
+        Statement(["kms:Encrypt", "kms:DescribeKey"], [key_arn]),
+        key_of_disks(key_arn),
         listing(names.LAKE, names.ARTIFACTS),
         Statement(
             ["s3:GetObject"],

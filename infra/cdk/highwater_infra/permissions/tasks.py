@@ -7,9 +7,11 @@ from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
     EVERYTHING,
     IMAGE_LAYERS,
+    SIX_CHARACTERS,
     Statement,
     arn,
     decrypt,
+    key_of_disks,
     listing,
     metrics,
     objects,
@@ -27,16 +29,18 @@ def flow_run(key_arn: str) -> list[Statement]:
         *_files(),
         *_glue(),
         *_sagemaker(),
+        Statement(["kms:DescribeKey"], [key_arn]),
+        key_of_disks(key_arn, through="sagemaker"),
         Statement(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Scan"],
             [arn("dynamodb", f"table/{table}") for table in (names.LEDGER, names.WATERMARKS)],
         ),
         Statement(["sns:Publish"], [arn("sns", names.ALERTS)]),
-        Statement(["sns:ListTopics"], EVERYTHING),
-        # Secrets Manager appends six characters of its own to a name.
+        Statement(["sns:ListTopics"], EVERYTHING, because="ListTopics knows no resource; it tells names"),
         Statement(
             ["secretsmanager:GetSecretValue"],
             [arn("secretsmanager", f"secret:{names.SNOWFLAKE_SECRET}-??????")],
+            because=SIX_CHARACTERS,
         ),
         metrics("Highwater/*"),
     ]
@@ -106,7 +110,11 @@ def _sagemaker() -> list[Statement]:
             ],
             because="SageMaker numbers the versions of the group",
         ),
-        Statement(["sagemaker:ListModelPackages"], EVERYTHING),
+        Statement(
+            ["sagemaker:ListModelPackages"],
+            EVERYTHING,
+            because="ListModelPackages knows no resource; it tells versions and their state",
+        ),
         pass_role("sagemaker", names.SAGEMAKER),
     ]
 
@@ -160,5 +168,6 @@ def start(key_arn: str, *log_groups: str) -> list[Statement]:
                 arn("secretsmanager", f"secret:{name}-??????")
                 for name in (names.PREFECT_SECRET, names.SERVER_DATABASE_SECRET)
             ],
+            because=SIX_CHARACTERS,
         ),
     ]
