@@ -30,8 +30,10 @@ $(SAGEMAKER_STAMP): $(SAGEMAKER)/pyproject.toml $(SAGEMAKER)/uv.lock | $(STAMP)
 
 setup: $(STAMP) $(SAGEMAKER_STAMP) ## install everything that is needed, locked, in .venv and .venv-sagemaker
 
-demo: setup ## start the local cloud, run the daily pipeline on sample data, print what happened
-	@$(PY) -m local demo
+# DATA: sample, two years of an imaginary company, or completejourney, a year of a real grocer.
+DATA ?= sample
+demo: setup ## start the local cloud, run the daily pipeline and a forecast, print what happened (DATA=completejourney: real sales)
+	@$(PY) -m local demo --data "$(DATA)"
 
 up: setup ## start the local cloud
 	@$(PY) -m local up

@@ -45,6 +45,14 @@ _HOURS = 3600
 # Prefect makes a model of the parameters, and pydantic remarks that models have a class method of this name.
 warnings.filterwarnings("ignore", message='Field name "register" in "Demand_Forecast')
 Horizon = Annotated[int, Field(ge=7, le=182, description="days to forecast, in whole weeks: 90 are 13 weeks")]
+MinimumWeeks = Annotated[
+    int,
+    Field(
+        ge=forecast_features.FEWEST_WEEKS,
+        description="weeks of sales that there must be. With fewer than a year and the horizon, nothing is learned of "
+        "the season and the naive method of a year ago forecasts nothing",
+    ),
+]
 
 
 def as_of_or_today(as_of: date | None) -> date:
@@ -75,6 +83,7 @@ def demand_forecast(
     horizon_days: Horizon = 90,
     gate: Gate = Gate(),  # noqa: B008 - Prefect shows it in the form, nobody changes it
     register: Registration = Registration(),  # noqa: B008
+    minimum_weeks: MinimumWeeks = forecast_features.MINIMUM_WEEKS,
 ) -> dict[str, Any] | State[Any]:
     """Forecast weekly demand per SKU and region, and publish it if the model is good enough.
 
@@ -85,6 +94,7 @@ def demand_forecast(
         horizon_days: How far to look ahead, in days; weeks are forecast whole.
         gate: What the model must reach. One rule missed, and nothing is registered or published.
         register: What happens to a model that passed the gate.
+        minimum_weeks: How much history there must be, in weeks. Fewer end the run with how many there are.
     """
     try:
         day = as_of_or_today(as_of)
@@ -92,10 +102,11 @@ def demand_forecast(
             "horizon_days": horizon_days,
             "gate": gate.model_dump(),
             "register": register.model_dump(),
+            "minimum_weeks": minimum_weeks,
         }
         run = Run("demand-forecast", day, day, parameters)
         with guarded(run):
-            features = features_of(run, horizon_days)
+            features = features_of(run, horizon_days, minimum_weeks)
             trained, evaluated = train_and_evaluate(run, features)
             evaluation = judge(run, gate, evaluated)
             model = register_model(run, features, trained, evaluated, evaluation, register)
@@ -108,9 +119,9 @@ def demand_forecast(
         return ended_badly(error)
 
 
-def features_of(run: Run, horizon_days: int) -> Features:
+def features_of(run: Run, horizon_days: int, minimum_weeks: int) -> Features:
     """Also the drift check's: it compares the newest features with those that the model was trained on."""
-    inputs = pin(run, horizon_days)
+    inputs = pin(run, horizon_days, minimum_weeks)
     features = make_features(inputs, run.run_id, run.owner)
     check_features(run, features)
     publish_features(features, run.run_id)
@@ -126,9 +137,9 @@ def train_and_evaluate(run: Run, features: Features) -> tuple[Trained, Evaluated
 
 # What a step does depends on the lake, the ledger and the registry, not on its arguments alone: Prefect must not skip it.
 @task(name="pin snapshots", cache_policy=NO_CACHE, **RETRY)
-def pin(run: Run, horizon_days: int) -> Inputs:
+def pin(run: Run, horizon_days: int, minimum_weeks: int) -> Inputs:
     with run.session("pin snapshots") as connection:
-        return forecast_features.pin(connection, run.first, horizon_days)
+        return forecast_features.pin(connection, run.first, horizon_days, minimum_weeks)
 
 
 @task(name="features", cache_policy=NO_CACHE, **RETRY)

@@ -14,10 +14,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from flows.business_day import scheduled_today
-from flows.demand_forecast import Horizon, as_of_or_today, features_of
+from flows.demand_forecast import Horizon, MinimumWeeks, as_of_or_today, features_of
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded, record
-from tasks import alerts, artifacts, forecast_accuracy, model_registry, monitoring
+from tasks import alerts, artifacts, forecast_accuracy, forecast_features, model_registry, monitoring
 from tasks import model_drift as drift
 from tasks.errors import RETRY, DataError, HighwaterError
 from tasks.model_drift import Limits
@@ -42,6 +42,7 @@ def model_drift(
     as_of: date | None = None,
     horizon_days: Horizon = 90,
     limits: Limits = Limits(),  # noqa: B008 - Prefect shows it in the form, nobody changes it
+    minimum_weeks: MinimumWeeks = forecast_features.MINIMUM_WEEKS,
 ) -> dict[str, Any] | State[Any]:
     """Compare the last weeks with the training of the model in use: the newest approved one, else the newest.
 
@@ -49,13 +50,14 @@ def model_drift(
         as_of: The day of the check. Leave empty for today.
         horizon_days: The forecast's horizon, so that the features are those of its run where it has run today.
         limits: From where on a WARNING is sent.
+        minimum_weeks: How much history there must be, as in the forecast's run.
     """
     try:
         day = as_of_or_today(as_of)
         run = Run("model-drift", day, day, {"limits": limits.model_dump()})
         with guarded(run):
             model = model_in_use()
-            features_of(run, horizon_days)
+            features_of(run, horizon_days, minimum_weeks)
             records = compare(run, model, limits)
             return tell(run, model, records)
     except HighwaterError as error:

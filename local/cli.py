@@ -15,6 +15,7 @@ from local.settings import LocalSettings
 from local.supervisor import LOG_LINES_SHOWN, OtherSettings, PartFailed, State, Status, tail
 
 _INTERRUPTED = 130
+DEMO_DATA = ("sample", "completejourney")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start what does not run yet, and fill it; harmless when all runs")
-    commands.add_parser("demo", help="up, then sample data through the pipeline, and what came of it")
+    demo = commands.add_parser("demo", help="up, then a data set through the pipeline, and what came of it")
+    demo.add_argument("--data", choices=DEMO_DATA, default=DEMO_DATA[0], help="which data set")
     commands.add_parser("down", help="stop every process of it; the next `up` starts empty")
     commands.add_parser("status", help="what runs; exit code 1 unless all of it does")
     commands.add_parser("env", help='shell exports, for eval "$(python -m local env)"')
@@ -67,14 +69,15 @@ def _up(settings: LocalSettings, _: argparse.Namespace) -> int:
     return 0
 
 
-def _demo(settings: LocalSettings, _: argparse.Namespace) -> int:
+def _demo(settings: LocalSettings, chosen: argparse.Namespace) -> int:
     report = timed_lines()
     up(settings, report)
+    from local import demo_data
     from local.demo import DemoFailed, run_demo  # after `up`: Prefect looks for its home when it is imported
 
     try:
-        run_demo(settings, report)
-    except DemoFailed as failure:
+        run_demo(settings, report, demo_data.chosen(chosen.data))
+    except (DemoFailed, demo_data.OtherData) as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0

@@ -17,10 +17,12 @@ METHODS = {
     "seasonal_naive": "the same week last year",
     "mean4": "mean of the last 4 weeks",
 }
+NO_YEAR_AGO = "the same week last year (there is none)"
 _FIGURES = ("wmape", "mape", "bias", "coverage80")
 
 
-def forecast_summary(settings: LocalSettings) -> str:
+def forecast_summary(settings: LocalSettings, weeks_close: bool = False) -> str:
+    """`weeks_close`: the weeks that were forecast have been delivered since."""
     folder = _evaluation_folder()
     report = json.loads(_read(f"{folder}/evaluation.json"))
     plot = settings.state / "forecast.png"
@@ -30,8 +32,10 @@ def forecast_summary(settings: LocalSettings) -> str:
             f"The forecast's backtest: {len(report['origins'])} origins, {report['rows']} weeks of a SKU in a region",
             _indented(methods_table(report)),
             "",
-            "The forecast of the weeks to come",
-            _indented(query(_WEEKS, settings)),
+            "The forecast of weeks that came later, and what was sold in them"
+            if weeks_close
+            else "The forecast of the weeks to come",
+            _indented(query(_CLOSED_WEEKS if weeks_close else _WEEKS, settings)),
             "",
             f"Its plot       {_shown(plot)}",
         ]
@@ -40,9 +44,10 @@ def forecast_summary(settings: LocalSettings) -> str:
 
 def methods_table(report: dict[str, Any]) -> Result:
     """Coverage is a matter of intervals, which naive methods have none of."""
+    names = METHODS | ({} if report.get("year_ago_known", 1.0) else {"seasonal_naive": NO_YEAR_AGO})
     rows = [
         (name, *(_per_cent(report[method].get(figure)) for figure in _FIGURES))
-        for method, name in METHODS.items()
+        for method, name in names.items()
     ]
     return Result(["METHOD", "WMAPE_%", "MAPE_%", "BIAS_%", "COVERAGE_80_%"], rows)
 
@@ -80,3 +85,11 @@ SELECT forecast_week, COUNT(*) AS series, ROUND(SUM(predicted_units)) AS predict
 FROM ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS
 WHERE as_of = (SELECT MAX(as_of) FROM ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS)
 GROUP BY forecast_week ORDER BY forecast_week LIMIT 4"""
+
+_CLOSED_WEEKS = """
+SELECT forecast_week, COUNT(*) AS series, ROUND(SUM(predicted_units)) AS predicted_units, SUM(actual_units) AS sold,
+    ROUND(100 * SUM(absolute_error) / SUM(actual_units), 1) AS "WMAPE_%",
+    ROUND(100 * AVG(IFF(is_within_interval, 1, 0)), 1) AS "COVERAGE_80_%"
+FROM MARTS.FORECAST_ACCURACY_MART
+WHERE as_of = (SELECT MAX(as_of) FROM MARTS.FORECAST_ACCURACY_MART)
+GROUP BY forecast_week ORDER BY forecast_week"""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 TABLES = ("sales", "inventory", "promotions", "sku", "geography")
 NAMESPACE, TABLE = "ml", "demand_features"
+MINIMUM_WEEKS = 60
+FEWEST_WEEKS = 30
+"""Three origins for the backtest, weeks to calibrate on before each, and weeks to train on before those take so many."""
 _DAYS_A_WEEK = 7
 
 
@@ -44,6 +47,7 @@ class Inputs:
     snapshots: dict[str, int | None]
     units: int
     """Sold before `as_of`, as the warehouse has it."""
+    minimum_weeks: int = MINIMUM_WEEKS
 
     @property
     def key(self) -> str:
@@ -71,7 +75,9 @@ class Features:
         return int(self.figures["rows_future"])
 
 
-def pin(connection: SnowflakeConnection, as_of: date, horizon_days: int) -> Inputs:
+def pin(
+    connection: SnowflakeConnection, as_of: date, horizon_days: int, minimum_weeks: int = MINIMUM_WEEKS
+) -> Inputs:
     """Sales as the warehouse has loaded them, so that the forecast and its actuals speak of the same rows."""
     loaded = warehouse.last_loaded(connection, "sales")
     if loaded is None:
@@ -84,6 +90,7 @@ def pin(connection: SnowflakeConnection, as_of: date, horizon_days: int) -> Inpu
         weeks(horizon_days),
         {**snapshots, "sales": loaded.snapshot_id},
         _units_before(connection, as_of),
+        minimum_weeks,
     )
 
 
@@ -100,6 +107,7 @@ def build(inputs: Inputs, run_id: str, owner: str) -> Features:
             "run_id": run_id,
             "as_of": inputs.as_of.isoformat(),
             "horizon_weeks": inputs.horizon_weeks,
+            "minimum_weeks": inputs.minimum_weeks,
             "output": output(attempt),
             "tables": {
                 name: {"snapshot_id": snapshot, "files": lake.files_of(lake.CURATED, name, snapshot)}

@@ -51,6 +51,7 @@ def _of_origin(panel: Panel, fits: Fits, origin: int) -> pd.DataFrame:
         step=step + 1,
         actual_units=panel.units[series, target],
         seasonal_naive=_or_zero(columns["year_ago_units"]),
+        year_ago_known=~np.isnan(columns["year_ago_units"].astype(np.float64)),
         mean4=_or_zero(columns["mean_4"]),
         model_type=model_type,
         is_promoted=columns["is_promoted"].astype(float) > 0,
@@ -66,6 +67,7 @@ def evaluation(rows: pd.DataFrame) -> dict[str, Any]:
     return {
         "model": scores(rows),
         **{name: point_scores(rows, name) for name in NAIVE},
+        "year_ago_known": rounded(float(rows["year_ago_known"].mean())),
         "rows": len(rows),
         "series": len(rows[["sku_code", "region_code"]].drop_duplicates()),
         "origins": [str(day)[:10] for day in sorted(rows["origin"].unique())],

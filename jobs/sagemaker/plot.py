@@ -26,7 +26,8 @@ def draw(panel: Panel, rows: pd.DataFrame, scores: dict[str, dict[str, float | N
             by_week.index, by_week["predicted_units"], "C0", lw=2, label=None if number else "forecast"
         )
         total.plot(by_week.index, by_week["mean4"], "C1:", label=None if number else "mean of 4 weeks")
-        total.plot(by_week.index, by_week["seasonal_naive"], "C2:", label=None if number else "year ago")
+        if rows["year_ago_known"].any():
+            total.plot(by_week.index, by_week["seasonal_naive"], "C2:", label=None if number else "year ago")
         total.axvline(origin, color="grey", lw=0.5)
     error = scores["model"]["wmape"]
     total.set_title(

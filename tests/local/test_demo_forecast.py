@@ -28,6 +28,12 @@ def test_methods_stand_beside_each_other_in_per_cent() -> None:
     ]
 
 
+def test_a_year_that_is_not_there_is_said() -> None:
+    report = {method: {"wmape": 1.0} for method in demo_forecast.METHODS} | {"year_ago_known": 0.0}
+    names = [row[0] for row in methods_table(report).rows]
+    assert names == ["Highwater", "the same week last year (there is none)", "mean of the last 4 weeks"]
+
+
 def test_the_ending_reads_the_newest_models_report_and_keeps_its_plot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

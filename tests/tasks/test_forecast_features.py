@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect.exceptions import ParameterTypeError
 
+from flows.demand_forecast import demand_forecast
+from jobs.glue import demand_manifest
+from jobs.sagemaker.backtest import origins
+from jobs.sagemaker.panel import FeaturesError
 from tasks import forecast_features
 from tasks.errors import BusinessError, TransientError
-from tasks.forecast_features import Features, Inputs, check, first_week, weeks
+from tasks.forecast_features import Features, Inputs, build, check, first_week, weeks
 from tasks.warehouse import LoadedSnapshot
 
 AS_OF = date(2026, 11, 21)
@@ -48,8 +55,40 @@ def test_the_same_inputs_are_the_same_forecast() -> None:
         Inputs(AS_OF, 12, INPUTS.snapshots, 1000),
         Inputs(AS_OF, 13, {"sales": 8, "inventory": None}, 1000),
         Inputs(AS_OF, 13, INPUTS.snapshots, 1001),
+        Inputs(AS_OF, 13, INPUTS.snapshots, 1000, minimum_weeks=48),
     ]
-    assert len({INPUTS.key, *(other.key for other in others)}) == 5
+    assert len({INPUTS.key, *(other.key for other in others)}) == 6
+
+
+def test_the_job_is_told_how_many_weeks_there_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: dict[str, Any] = {}
+
+    def run(_kind: Any, _job: str, _work: str, request: Any, _owner: str) -> Any:
+        request(1)
+        return SimpleNamespace(attempt=1, external_id="jr")
+
+    monkeypatch.setattr(forecast_features.external_jobs, "run", run)
+    monkeypatch.setattr(forecast_features.lake, "files_of", lambda *_: ["s3://lake/s.parquet"])
+    monkeypatch.setattr(
+        forecast_features.landing, "write_manifest", lambda _bucket, _key, manifest: written.update(manifest)
+    )
+    monkeypatch.setattr(forecast_features.aws, "read_json", lambda _: SOUND)
+    build(Inputs(AS_OF, 13, {"sales": 7}, 1000, minimum_weeks=48), "r", "o")
+    assert demand_manifest.parse(json.dumps(written), "test").minimum_weeks == 48
+    assert (forecast_features.MINIMUM_WEEKS, INPUTS.minimum_weeks) == (demand_manifest.MINIMUM_WEEKS, 60)
+
+
+@pytest.mark.parametrize("asked", [30, 60])
+def test_so_few_weeks_may_be_asked_for(asked: int) -> None:
+    assert demand_forecast.validate_parameters({"minimum_weeks": asked})["minimum_weeks"] == asked
+
+
+def test_fewer_weeks_than_the_backtest_needs_are_refused() -> None:
+    with pytest.raises(ParameterTypeError, match="minimum_weeks"):
+        demand_forecast.validate_parameters({"minimum_weeks": 29})
+    with pytest.raises(FeaturesError, match="30 are needed"):
+        origins(SimpleNamespace(weeks=range(29)), 4, 3)  # type: ignore[arg-type]
+    assert origins(SimpleNamespace(weeks=range(30)), 4, 3) == [24, 25, 26]  # type: ignore[arg-type]
 
 
 def checked(monkeypatch: pytest.MonkeyPatch, loaded: int = 7, **figures: Any) -> None:

@@ -137,6 +137,14 @@ def test_the_naive_methods_are_what_they_say(tested: pd.DataFrame, features: pd.
         assert row.actual_units == units[(*key, row.week)]
 
 
+def test_how_many_weeks_have_a_year_ago_is_said(tested: pd.DataFrame, features: pd.DataFrame) -> None:
+    assert evaluation(tested)["year_ago_known"] == 1.0
+    young = panel(features.assign(year_ago_units=np.nan))
+    rows = backtest(young, Settings(HORIZON, rounds=2), origins(young, HORIZON, 1))
+    figures = evaluation(rows)
+    assert (figures["year_ago_known"], figures["seasonal_naive"]["wmape"]) == (0.0, 1.0)
+
+
 def test_no_pair_learns_from_the_test_weeks(features: pd.DataFrame) -> None:
     history, cutoff = panel(features), 70
     samples = pairs(history, range(cutoff), range(1, HORIZON + 1), range(cutoff), None, 7)
