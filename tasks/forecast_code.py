@@ -20,6 +20,8 @@ from tasks.settings import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "jobs/sagemaker"
+SHARED = ("jobs/__init__.py", "jobs/demand_columns.py")
+"""What its modules import from beside it."""
 PROGRAMS = ("train.py", "evaluate.py", "inference.py")
 
 
@@ -48,7 +50,7 @@ def ship() -> Code:
 
 def source() -> dict[str, bytes]:
     """The three programs at the top and their package below them, so that an import reads the same here and there."""
-    modules = [ROOT / "jobs" / "__init__.py", *sorted((ROOT / PACKAGE).glob("*.py"))]
+    modules = [*(ROOT / name for name in SHARED), *sorted((ROOT / PACKAGE).glob("*.py"))]
     package = {module.relative_to(ROOT).as_posix(): module.read_bytes() for module in modules}
     return {**{name: package[f"{PACKAGE}/{name}"] for name in PROGRAMS}, **package}
 

@@ -15,10 +15,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from jobs.demand_columns import KIND, MODEL, PLAN, PROFILE, STATE, ZERO
 from jobs.glue import demand_manifest, session
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of
-from jobs.glue.demand_plan import PLAN, promoted_weeks, with_plan, with_year_ago
-from jobs.glue.demand_state import STATE, with_contradictions, with_level, with_prices, with_state
+from jobs.glue.demand_plan import promoted_weeks, with_plan, with_year_ago
+from jobs.glue.demand_state import with_contradictions, with_level, with_prices, with_state
 from jobs.glue.demand_weeks import (
     SERIES,
     Span,
@@ -95,10 +96,10 @@ def feature_rows(
         *_columns(STATE), "recent_units", f"week_no - {history.origin} + 1 AS step", "true AS is_future"
     )
     model_type = (
-        f"CASE WHEN week > discontinue_date AND is_future THEN 'zero' "
-        f"WHEN weeks_known >= {SILENT_WEEKS} AND coalesce(mean_{SILENT_WEEKS}, 0) = 0 THEN 'zero' "
-        f"WHEN coalesce(weeks_known, 0) < {LEAST_KNOWN_WEEKS} OR base_units IS NULL THEN 'category_profile' "
-        "ELSE 'model' END"
+        f"CASE WHEN week > discontinue_date AND is_future THEN '{ZERO}' "
+        f"WHEN weeks_known >= {SILENT_WEEKS} AND coalesce(mean_{SILENT_WEEKS}, 0) = 0 THEN '{ZERO}' "
+        f"WHEN coalesce(weeks_known, 0) < {LEAST_KNOWN_WEEKS} OR base_units IS NULL THEN '{PROFILE}' "
+        f"ELSE '{MODEL}' END"
     )
     return past.unionByName(future).selectExpr(
         "*",
@@ -117,7 +118,7 @@ def _settled(cells: DataFrame, work: FeatureWork, name: str) -> DataFrame:
 
 def _columns(state: Sequence[str]) -> list[str]:
     week = f"date_add(DATE'{EPOCH}', week_no * 7) AS week"
-    return [*SERIES, week, "category", "units", *_OUTCOME, *PLAN, *state, "discontinue_date"]
+    return [*SERIES, week, "category", "units", *_OUTCOME, KIND, *PLAN, *state, "discontinue_date"]
 
 
 def _quoted(text: str) -> str:
@@ -166,11 +167,11 @@ def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: Featur
         F.expr("sum(int(is_promoted AND NOT is_future))").alias("promoted_rows"),
         F.expr("sum(int(is_stockout AND NOT is_future))").alias("stockout_rows"),
         F.expr(
-            "count(DISTINCT CASE WHEN is_future AND model_type = 'category_profile' THEN struct("
+            f"count(DISTINCT CASE WHEN is_future AND model_type = '{PROFILE}' THEN struct("
             f"{', '.join(SERIES)}) END)"
         ).alias("fallback_series"),
         F.expr(
-            f"count(DISTINCT CASE WHEN is_future AND model_type = 'zero' THEN struct({', '.join(SERIES)}) END)"
+            f"count(DISTINCT CASE WHEN is_future AND model_type = '{ZERO}' THEN struct({', '.join(SERIES)}) END)"
         ).alias("zero_series"),
     ).first()
     reach = promotions.agg(F.max("week_no").alias("last")).first()

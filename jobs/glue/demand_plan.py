@@ -14,12 +14,6 @@ UNKNOWN_KIND = "(unnamed)"
 DEEPEST_DISCOUNT = 0.95
 """A discount of one would be a price of nothing, whose logarithm nobody can use."""
 
-PLAN = (
-    "is_promoted", "discount", "promo_type", "promos", "promoted_before", "promoted_after", "discount_before",
-    "weeks_into_promotion", "planned_spend", "competing_share", "competing_discount", "iso_week",
-    "year_ago_units", "year_ago_level", "year_ago_promoted", "category_season", "own_season",
-)  # fmt: skip
-
 
 def promoted_weeks(promotions: DataFrame) -> DataFrame:
     """One row per (sku, region, week): of several promotions the deepest one names the kind.

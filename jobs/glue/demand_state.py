@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.demand_columns import LAGS, MEANS
 from jobs.glue.demand_groups import past, with_group_state
 from jobs.glue.demand_plan import of_series
 
@@ -20,17 +21,6 @@ FOLLOWED = 0.3
 MOSTLY = 0.6
 """Prices follow promotions where at least this share of them show in the price; elsewhere a price proves nothing."""
 FEW_NORMAL_WEEKS = 3
-LAGS = (1, 2, 3, 4, 5, 6, 8, 13, 26, 52)
-MEANS = (4, 8, 13, 26, 52)
-
-STATE = (
-    "base_units", "usual_price", "price_index_last", "price_trend", "promo_price_index", "normal_4", "normal_8",
-    "normal_weeks_13",
-    *(f"lag_{n}" for n in LAGS), *(f"mean_{n}" for n in MEANS), "std_13", "zero_share_13", "zero_share_52",
-    "promoted_share_13", "promoted_share_52", "stockout_share_8", "competing_share_13", "season_13",
-    "category_season_13", "own_lift", "own_promotions", "sku_lift", "sku_promotions", "category_lift", "depth_past",
-    "category_trend", "weeks_known", "weeks_since_sale", "profile_units",
-)  # fmt: skip
 
 
 def with_prices(cells: DataFrame) -> DataFrame:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jobs.sagemaker.columns import KIND, LAGS, MEANS
+from jobs.demand_columns import KIND, LAGS, MEANS
 from jobs.sagemaker.panel import Columns, Floats
 
 SOFTENER = 0.5

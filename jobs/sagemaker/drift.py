@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs.sagemaker.columns import PLAN, STATE
+from jobs.demand_columns import PLAN, STATE
 
 RECENT_WEEKS = 52
 _BINS = 10

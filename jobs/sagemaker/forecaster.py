@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import xgboost
 
+from jobs.demand_columns import PROFILE, ZERO
 from jobs.sagemaker.calibration import Calibration, calibrate
-from jobs.sagemaker.columns import PROFILE, ZERO
 from jobs.sagemaker.panel import Columns, Floats, Panel
 from jobs.sagemaker.trees import LOSSES, Settings, Trees, fit_trees
 

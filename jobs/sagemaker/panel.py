@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
-from jobs.sagemaker.columns import KEY, KIND, MODEL, PLAN, STATE
+from jobs.demand_columns import KEY, KIND, MODEL, PLAN, STATE
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

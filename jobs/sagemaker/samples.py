@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.sagemaker.columns import MODEL
+from jobs.demand_columns import MODEL
 from jobs.sagemaker.panel import Columns, Floats, Integers, Panel
 
 LEAST_WEEKS_KNOWN = 8

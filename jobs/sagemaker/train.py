@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from jobs import demand_columns
+from jobs.demand_columns import PLAN, STATE
 from jobs.sagemaker import drift
-from jobs.sagemaker.columns import PLAN, STATE
 from jobs.sagemaker.forecaster import Fits
 from jobs.sagemaker.panel import Panel, panel, read_features
 from jobs.sagemaker.trees import Settings
@@ -84,6 +85,8 @@ def _ship_inference(code: Path) -> None:
     for module in sorted(PACKAGE.glob("*.py")):
         shutil.copyfile(module, package / module.name)
     (package.parent / "__init__.py").write_text("")
+    shared = Path(demand_columns.__file__)
+    shutil.copyfile(shared, package.parent / shared.name)
     shutil.copyfile(PACKAGE / "inference.py", code / "inference.py")
 
 

@@ -51,7 +51,7 @@ def test_the_packages_that_flows_import_are_copied() -> None:
             waiting += sorted(set(re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE)) & ours)
     assert wanted <= set(copied())
     assert not {"local", "bench", "tests"} & set(copied())
-    assert forecast_code.PACKAGE in copied()
+    assert {forecast_code.PACKAGE, *forecast_code.SHARED} <= set(copied())
 
 
 def test_the_base_is_named_by_whoever_builds_and_only_once() -> None:

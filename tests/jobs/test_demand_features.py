@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.glue import demand_features, demand_manifest, demand_plan, demand_state, session
+from jobs import demand_columns as columns
+from jobs.glue import demand_features, demand_manifest, session
 from jobs.glue.errors import DataError
 from jobs.glue.storage import Storage
-from jobs.sagemaker import columns
 from jobs.sagemaker.panel import read_features
 from tests.jobs.demand_world import AS_OF, FIRST, HORIZON, WEEKS, Oracle, World
 
@@ -96,7 +96,7 @@ def test_a_changed_future_changes_no_earlier_feature(
         rows = frame[(frame["week"] <= last) & ~frame["is_future"]]
         return rows.sort_values(key).reset_index(drop=True)[[*key, *names]]
 
-    features = [*demand_plan.PLAN, *demand_state.STATE]
+    features = [columns.KIND, *columns.PLAN, *columns.STATE]
     pd.testing.assert_frame_equal(known(built.features, features), known(changed.features, features))
     before = (built.features["week"] < last, changed.features["week"] < last)
     pd.testing.assert_frame_equal(
@@ -161,10 +161,10 @@ def test_a_horizon_row_has_the_state_of_the_origin_and_the_plan_of_its_week(buil
     assert rows.loc[("A-1", "NEW", 1)]["profile_units"] > 0
 
 
-def test_both_sides_name_the_same_columns(built: Built) -> None:
-    assert set(demand_state.STATE) == set(columns.STATE)
-    assert set(demand_plan.PLAN) == {*columns.PLAN, columns.KIND}
-    assert set(columns.STATE) | set(columns.PLAN) <= set(built.features.columns)
+def test_every_column_that_the_model_looks_at_is_made(built: Built) -> None:
+    wanted = {*columns.KEY, columns.KIND, *columns.PLAN, *columns.STATE}
+    assert wanted <= set(built.features.columns)
+    assert wanted <= set(built.future.columns)
 
 
 def test_too_little_history_says_how_much_there_is(spark: SparkSession, tmp_path: Path) -> None:

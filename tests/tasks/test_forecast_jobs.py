@@ -123,7 +123,13 @@ def test_the_source_has_its_programs_on_top_and_its_package_below() -> None:
     body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(body)) as archive:
         names = set(archive.getnames())
-    assert {"train.py", "evaluate.py", "inference.py", "jobs/__init__.py", "jobs/sagemaker/panel.py"} <= names
+    assert {
+        "train.py",
+        "evaluate.py",
+        "inference.py",
+        *forecast_code.SHARED,
+        "jobs/sagemaker/panel.py",
+    } <= names
     bucket, prefix = aws.split(code.folder)
     found = aws.s3().list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
     assert {item["Key"].removeprefix(prefix) for item in found} == names

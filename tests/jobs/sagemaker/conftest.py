@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jobs.sagemaker.columns import LAGS, MEANS, PLAN, STATE
+from jobs.demand_columns import LAGS, MEANS, PLAN, STATE
 from jobs.sagemaker.trees import Settings
 
 WEEKS, HORIZON = 90, 4

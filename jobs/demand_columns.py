@@ -1,6 +1,6 @@
 """The columns of the feature table that the model looks at, by when they are known.
 
-jobs/glue/demand_features.py makes them; a test holds the two lists together.
+jobs/glue makes them, jobs/sagemaker learns from them: both ship this module, which imports nothing.
 """
 
 from __future__ import annotations
