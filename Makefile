@@ -57,11 +57,11 @@ screenshots: browser ## run the browser test and renew the pictures in docs/imag
 	@HIGHWATER_IMAGES=$(CURDIR)/docs/images $(PY) -m pytest -q -m e2e tests/e2e/browser
 
 test: setup browser ## run every test from nothing: the fast ones, then those on the local cloud
-	@$(PY) -m pytest -q -m "not e2e"
+	@tests/side_by_side.sh $(PY)
 	@$(PY) -m pytest -q -m e2e
 
 test-fast: setup ## only the tests that need no server
-	@$(PY) -m pytest -q -m "not e2e"
+	@tests/side_by_side.sh $(PY)
 
 test-e2e: setup browser ## only the tests on the local cloud
 	@$(PY) -m pytest -q -m e2e

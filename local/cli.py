@@ -70,13 +70,16 @@ def _up(settings: LocalSettings, _: argparse.Namespace) -> int:
 
 
 def _demo(settings: LocalSettings, chosen: argparse.Namespace) -> int:
-    report = timed_lines()
-    up(settings, report)
     from local import demo_data
+
+    report = timed_lines()
+    data = demo_data.chosen(chosen.data)
+    with demo_data.preparing(data, settings.cache):
+        up(settings, report)
     from local.demo import DemoFailed, run_demo  # after `up`: Prefect looks for its home when it is imported
 
     try:
-        run_demo(settings, report, demo_data.chosen(chosen.data))
+        run_demo(settings, report, data)
     except (DemoFailed, demo_data.OtherData) as failure:
         print(failure, file=sys.stderr)
         return 1

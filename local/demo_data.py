@@ -6,9 +6,14 @@ forecast before the pipeline has seen them, and then delivered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +21,7 @@ import boto3
 
 from contracts.catalog import contract
 from local import resources
-from local.sample import BucketSink, demo, write
+from local.sample import BucketSink, cached_tree, demo, write
 from local.settings import LocalSettings
 
 if TYPE_CHECKING:
@@ -53,6 +58,8 @@ class DataSet:
     steps: tuple[Step, ...]
     deliver: Callable[[LocalSettings], int] = field(compare=False)
     """Puts every raw file where the source systems would, and says how many there are."""
+    prepare: Callable[[Path], object] | None = field(default=None, compare=False)
+    """What of it can be done before there is a lake, given the cache's folder."""
     has_costs: bool = True
     """Without them no promotion has a return, only an uplift."""
     weeks_close: bool = False
@@ -61,6 +68,23 @@ class DataSet:
 
 def chosen(name: str) -> DataSet:
     return DATA_SETS[name]()
+
+
+@contextmanager
+def preparing(data: DataSet, cache: Path) -> Iterator[None]:
+    """In a process of its own, while this one waits for servers to start."""
+    if data.prepare is None:
+        yield
+        return
+    preparation = get_context("spawn").Process(target=_prepare, args=(data.prepare, cache), daemon=True)
+    preparation.start()
+    yield
+    preparation.join()
+
+
+def _prepare(prepare: Callable[[Path], object], cache: Path) -> None:
+    os.nice(5)
+    prepare(cache)
 
 
 def put(data: DataSet, settings: LocalSettings) -> int:
@@ -111,6 +135,7 @@ def sample(last: date | None = None) -> DataSet:
         f"sample data: {profile.start} to {profile.end} (cached after the first time)",
         steps,
         lambda settings: write(profile, _sink(), settings.cache).files,
+        prepare=partial(cached_tree, profile),
     )
 
 

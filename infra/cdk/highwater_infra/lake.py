@@ -43,6 +43,8 @@ class Lake(Stack):
                     ),
                 ],
             ),
+            # Read once, by the warehouse.
+            s3.LifecycleRule(id="records", prefix="runs/records/", expiration=Duration.days(30)),
             # Rows wait here until somebody replays them: cheaper storage, never deleted under the Iceberg table.
             s3.LifecycleRule(
                 id="quarantine",

@@ -1,4 +1,4 @@
--- 2. By an administrator: Snowflake's way into the lake. What it may read there is the role's policy: curated/ and ml/.
+-- 2. By an administrator: Snowflake's way into the lake. What it may read there is the role's policy: curated/, ml/ and runs/records/.
 USE ROLE ACCOUNTADMIN;
 CREATE STORAGE INTEGRATION IF NOT EXISTS HIGHWATER_LAKE
     TYPE = EXTERNAL_STAGE

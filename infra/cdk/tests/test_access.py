@@ -118,6 +118,8 @@ def test_snowflake_reads_what_was_published(prod: Templates) -> None:
     }  # fmt: skip
     read = str([s["Resource"] for s in statements if "s3:GetObject" in _listed(s["Action"])])
     assert "/curated/*" in read
+    assert "/runs/records/*" in read
+    assert "/runs/*" not in read
     assert "/quarantine/*" not in read
     assert "/raw/*" not in read
 
