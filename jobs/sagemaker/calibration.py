@@ -11,24 +11,30 @@ from typing import Any
 
 import numpy as np
 
-from jobs.sagemaker.panel import Floats, Panel
+from jobs.sagemaker.panel import Flags, Floats, Integers, Panel
 from jobs.sagemaker.samples import pairs
 from jobs.sagemaker.trees import Trees
 
 COVERAGE = 0.8
-LEAST_IN_BIN = 150
+LEAST_IN_BIN = 400
+"""Rows of one week forecast from several origins are much the same row: fewer of them tell nothing of a tail."""
 _VOLUMES = 4
 _STEPS = 3
 _BIAS_LIMITS = (0.7, 3.0)
 """Trees of a slow article lean low by much, because most of its weeks sell nothing."""
 _PRIOR_UNITS = 50.0
+_LEANS_DIFFER = 0.05
+"""By how much the lean of one horizon differs from that of the next, in logarithms."""
 _SLIGHT = 0.12
 """A lean up to this is mended by one factor: factors by size would bring more chance than they take away lean."""
 
 
+Bounds = tuple[tuple[tuple[float, ...], ...], ...]
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """`low` and `high` are [volume bin][step bin]."""
+    """`low` and `high` are [promoted or not][volume bin][step bin]."""
 
     bias: float
     bias_levels: tuple[float, ...]
@@ -36,8 +42,8 @@ class Calibration:
     noise: float
     volume_edges: tuple[float, ...]
     step_edges: tuple[float, ...]
-    low: tuple[tuple[float, ...], ...]
-    high: tuple[tuple[float, ...], ...]
+    low: Bounds
+    high: Bounds
     profile_low: float
     profile_high: float
     rows: int
@@ -50,12 +56,13 @@ class Calibration:
         """Counting noise of small numbers and a share of large ones."""
         return np.sqrt(units + 0.5 + (self.noise * units) ** 2)
 
-    def interval(self, units: Floats, steps: Floats) -> tuple[Floats, Floats]:
+    def interval(self, units: Floats, steps: Floats, promoted: Flags) -> tuple[Floats, Floats]:
         volume = np.searchsorted(self.volume_edges, units, side="right")
         step = np.searchsorted(self.step_edges, steps, side="left")
         spread = self.spread(units)
-        lower = units + np.array(self.low)[volume, step] * spread
-        upper = units + np.array(self.high)[volume, step] * spread
+        part = promoted.astype(np.int64)
+        lower = units + np.array(self.low)[part, volume, step] * spread
+        upper = units + np.array(self.high)[part, volume, step] * spread
         return np.clip(lower, 0.0, units), np.maximum(upper, units)
 
     def as_json(self) -> dict[str, Any]:
@@ -67,7 +74,10 @@ class Calibration:
             name: tuple(document[name])
             for name in ("volume_edges", "step_edges", "bias_levels", "bias_factors")
         }
-        nested = {name: tuple(tuple(row) for row in document[name]) for name in ("low", "high")}
+        nested = {
+            name: tuple(tuple(tuple(row) for row in part) for part in document[name])
+            for name in ("low", "high")
+        }
         return cls(**{**document, **lists, **nested})
 
 
@@ -78,6 +88,8 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
     bias = (units.sum() + _PRIOR_UNITS) / (forecast.sum() + _PRIOR_UNITS)
     slight = abs(np.log(bias)) <= _SLIGHT
     bias_levels, bias_factors = ((0.0,), (float(bias),)) if slight else _lean(forecast, units)
+    kept = _kept(np.log(bias), forecast, units, samples.target)
+    bias_factors = tuple(factor**kept for factor in bias_factors)
     forecast = forecast * np.interp(forecast, bias_levels, bias_factors)
     noise = _noise(forecast, units)
     spread = np.sqrt(forecast + 0.5 + (noise * forecast) ** 2)
@@ -88,12 +100,13 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
     step_edges = tuple(float(edge) for edge in np.arange(1, _STEPS) * steps / _STEPS)
     volume = np.searchsorted(volume_edges, forecast, side="right")
     step = np.searchsorted(step_edges, samples.columns["step"].astype(np.float64), side="left")
-    low, high = _bounds(score, volume, step, len(volume_edges) + 1)
+    promoted = samples.columns["is_promoted"].astype(np.float64) > 0
+    low, high = _bounds(score, promoted, volume, step, len(volume_edges) + 1)
     profile = samples.columns["profile_units"].astype(np.float64)
     ratio = (units / np.maximum(profile, 1e-9))[profile > 0]
     profile_low, profile_high = np.quantile(ratio, [0.1, 0.9]) if len(ratio) else (0.0, 3.0)
     return Calibration(
-        bias=float(bias),
+        bias=float(bias**kept),
         bias_levels=bias_levels,
         bias_factors=bias_factors,
         noise=noise,
@@ -105,6 +118,18 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
         profile_high=float(max(profile_high, 1.0)),
         rows=len(units),
     )
+
+
+def _kept(lean: float, forecast: Floats, units: Floats, target: Integers) -> float:
+    """The share of a lean that the next horizon can be expected to have too.
+
+    Some leans are the trees', others those weeks' own. One that is no larger than weeks differ from each other, or horizons
+    from one another, is mostly the weeks': to mend all of it would carry it over with its sign turned.
+    """
+    weeks, week = np.unique(target, return_inverse=True)
+    by_week = np.log((np.bincount(week, units) + _PRIOR_UNITS) / (np.bincount(week, forecast) + _PRIOR_UNITS))
+    chance = _LEANS_DIFFER**2 + (by_week.var(ddof=1) / len(weeks) if len(weeks) > 1 else 0.0)
+    return float(lean**2 / (lean**2 + chance))
 
 
 def _lean(forecast: Floats, units: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -122,17 +147,29 @@ def _noise(forecast: Floats, units: Floats) -> float:
 
 
 def _bounds(
-    score: Floats, volume: np.ndarray, step: np.ndarray, volumes: int
-) -> tuple[tuple[tuple[float, ...], ...], tuple[tuple[float, ...], ...]]:
-    low, high = [], []
-    for number in range(volumes):
-        of_volume = volume == number
-        wide = score[of_volume] if of_volume.sum() >= LEAST_IN_BIN else score
-        bins = [score[of_volume & (step == part)] for part in range(_STEPS)]
-        pairs_ = [_quantiles(part if len(part) >= LEAST_IN_BIN else wide) for part in bins]
-        low.append(tuple(pair[0] for pair in pairs_))
-        high.append(tuple(pair[1] for pair in pairs_))
-    return tuple(low), tuple(high)
+    score: Floats, promoted: Flags, volume: Integers, step: Integers, volumes: int
+) -> tuple[Bounds, Bounds]:
+    """Each group of rows by its own errors, where it has enough of them; by those of the next larger group where not.
+
+    A promotion's effect is harder to foresee than an ordinary week: bounds that are right for all weeks together are too
+    narrow for its.
+    """
+
+    def of(*groups: Flags) -> tuple[float, float]:
+        chosen = score
+        for within in np.logical_and.accumulate(groups):
+            if within.sum() >= LEAST_IN_BIN:
+                chosen = score[within]
+        return _quantiles(chosen)
+
+    found = [
+        [[of(promoted == part, volume == v, step == s) for s in range(_STEPS)] for v in range(volumes)]
+        for part in (False, True)
+    ]
+    low, high = (
+        tuple(tuple(tuple(pair[end] for pair in row) for row in rows) for rows in found) for end in (0, 1)
+    )
+    return low, high
 
 
 def _quantiles(score: Floats) -> tuple[float, float]:

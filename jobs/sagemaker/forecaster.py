@@ -39,7 +39,8 @@ class Forecaster:
     def predict(self, columns: Columns, model_type: npt.NDArray[np.object_]) -> pd.DataFrame:
         """predicted_units, lower, upper, in the order of the rows; finite, not negative, in order."""
         units = self.calibration.corrected(self.trees.predict(columns))
-        lower, upper = self.calibration.interval(units, columns["step"].astype(np.float64))
+        promoted = columns["is_promoted"].astype(np.float64) > 0
+        lower, upper = self.calibration.interval(units, columns["step"].astype(np.float64), promoted)
         profile = _profile(columns)
         by_profile, silent = model_type == PROFILE, model_type == ZERO
         units = np.where(silent, 0.0, np.where(by_profile, profile, units))

@@ -14,6 +14,7 @@ from jobs.demand_columns import KEY, KIND, MODEL, PLAN, STATE
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[np.generic]]
 
 _FLAGS = ("is_stockout", "contradicts")

@@ -16,11 +16,12 @@ import pandas as pd
 import xgboost
 
 from jobs.sagemaker.design import SOFTENER, design, level
-from jobs.sagemaker.panel import Columns, FeaturesError, Floats, Panel
+from jobs.sagemaker.panel import Columns, FeaturesError, Floats, Integers, Panel
 from jobs.sagemaker.samples import ORIGINS_BACK, pairs
 
 LEAST_SAMPLES = 200
 LOSSES = {"absolute": "reg:absoluteerror", "squared": "reg:squarederror"}
+_BINS = 128
 _LARGEST = 12.0
 """Of a logarithm: keeps the exponential of a wild leaf finite."""
 
@@ -29,10 +30,11 @@ _LARGEST = 12.0
 class Settings:
     horizon_weeks: int = 13
     seed: int = 7
-    rounds: int = 240
+    rounds: int = 200
     depth: int = 6
-    learning_rate: float = 0.05
-    most_samples: int = 120_000
+    learning_rate: float = 0.06
+    most_samples: int = 60_000
+    """Of each loss: rows of one series and week are alike, so that each loss learns as much from rows of its own."""
     threads: int = 2
     weight_power: float = 0.6
     """How much more a large series counts: 1 is what the pooled error asks for, less lets small ones teach too."""
@@ -65,7 +67,7 @@ def fit_trees(panel: Panel, cutoff: int, settings: Settings, steps: int) -> Tree
         targets=range(cutoff),
         steps=range(1, steps + 1),
         origins=range(max(0, cutoff - ORIGINS_BACK), cutoff),
-        most=settings.most_samples,
+        most=settings.most_samples * len(LOSSES),
         seed=settings.seed,
     )
     if len(samples.units) < LEAST_SAMPLES:
@@ -77,15 +79,26 @@ def fit_trees(panel: Panel, cutoff: int, settings: Settings, steps: int) -> Tree
     matrix, names = design(samples.columns, kinds)
     base = level(samples.columns)
     weight = np.maximum(base, 0.1) ** settings.weight_power
-    data = xgboost.DMatrix(
-        matrix,
-        label=np.log((samples.units + SOFTENER) / (base + SOFTENER)),
-        weight=weight / weight.mean(),
-        feature_names=names,
-        nthread=settings.threads,
-    )
-    boosters = [xgboost.train(_parameters(settings, loss), data, settings.rounds) for loss in LOSSES]
+    label = np.log((samples.units + SOFTENER) / (base + SOFTENER))
+    boosters = []
+    for loss, rows in zip(LOSSES, _shares(len(label), settings), strict=True):
+        data = xgboost.QuantileDMatrix(
+            matrix[rows],
+            label=label[rows],
+            weight=weight[rows] / weight[rows].mean(),
+            feature_names=names,
+            nthread=settings.threads,
+            max_bin=_BINS,
+        )
+        boosters.append(xgboost.train(_parameters(settings, loss), data, settings.rounds))
     return Trees(tuple(boosters), tuple(kinds), tuple(names), settings.threads)
+
+
+def _shares(count: int, settings: Settings) -> list[Integers]:
+    """The rows that each loss learns from: all where they are few, as different ones as there are where they are many."""
+    order = np.random.default_rng(settings.seed).permutation(count)
+    most = settings.most_samples
+    return [np.sort(np.roll(order, -number * most)[:most]) for number in range(len(LOSSES))]
 
 
 def _parameters(settings: Settings, loss: str) -> dict[str, Any]:
@@ -98,7 +111,7 @@ def _parameters(settings: Settings, loss: str) -> dict[str, Any]:
         "colsample_bynode": 0.4,
         "min_child_weight": 20,
         "lambda": 5.0,
-        "max_bin": 128,
+        "max_bin": _BINS,
         "nthread": settings.threads,
         "seed": settings.seed,
     }
