@@ -38,6 +38,7 @@ from tasks.quality import Quality
 from tasks.settings import settings
 
 _CURATED_ANEW_MOST = 2
+ONE_JOB_ROWS = 100_000
 
 
 # What a step does depends on the lake and the warehouse, not on its arguments alone, so Prefect must not skip it by them.
@@ -160,7 +161,10 @@ def _is_over(flow_run_id: str) -> bool:
 
 
 def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
-    """Sales by itself, everything small together: a second Spark session costs more than their work."""
+    """The datasets of a small day in one job, side by side in it: starting a second Spark session would cost more than
+    the day's work. Of a large one, sales by itself beside everything small."""
+    if slices and sum(s.rows for s in slices) <= ONE_JOB_ROWS:
+        return {"everything": slices}
     sales = [s for s in slices if s.dataset == "sales"]
     others = [s for s in slices if s.dataset != "sales"]
     return {label: group for label, group in (("sales", sales), ("reference", others)) if group}

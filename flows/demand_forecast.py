@@ -108,7 +108,7 @@ def demand_forecast(
         with guarded(run):
             features = features_of(run, horizon_days, minimum_weeks)
             trained, evaluated = train_and_evaluate(run, features)
-            evaluation = judge(run, gate, evaluated)
+            evaluation = judge(run, gate, evaluated, features.inputs.horizon_weeks)
             model = register_model(run, features, trained, evaluated, evaluation, register)
             model = decided(run, model, register)
             accepted = predict(run, features, model)
@@ -169,10 +169,13 @@ def evaluate(features: Features, owner: str) -> Evaluated:
 
 
 @task(name="gate", cache_policy=NO_CACHE, **RETRY)
-def judge(run: Run, gate: Gate, evaluated: Evaluated) -> Evaluation:
-    """The figures and the plot are on the run's page before the gate says no."""
+def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Evaluation:
+    """The figures and the plot are on the run's page before the gate says no.
+
+    A model is only held against one that looks as far ahead: further away every method errs more.
+    """
     evaluation = model_gate.read_evaluation(evaluated.report)
-    now = model_registry.newest("Approved")
+    now = model_registry.newest("Approved", horizon_weeks)
     verdicts = model_gate.judge(gate, evaluation, now.figure("relative_wmape") if now else None)
     artifacts.gate_table(verdicts, evaluation, run.first, now.name if now else None)
     artifacts.forecast_plot(evaluated.plot, run.first)
@@ -193,7 +196,7 @@ def register_model(
     naive = {f"{name}_wmape": scores.wmape for name, scores in evaluation.naive.items()}
     metadata = {
         "as_of": run.label,
-        "horizon_weeks": str(features.inputs.horizon_weeks),
+        model_registry.HORIZON_WEEKS: str(features.inputs.horizon_weeks),
         "run_id": run.run_id,
         "code_version": trained.code_version,
         "release": settings().code_version,

@@ -95,7 +95,7 @@ def worker_of(pool: resources.WorkPool, name: str, settings: LocalSettings) -> P
             *("--pool", pool.name, "--type", pool.type),
         ),
         is_ready=has_worker_online(settings.prefect_api_url, pool.name),
-        environment={"PREFECT_WORKER_QUERY_SECONDS": "2"},
+        environment={"PREFECT_WORKER_QUERY_SECONDS": "1"},
     )
 
 

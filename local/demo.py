@@ -25,7 +25,7 @@ from local.progress import Report
 from local.settings import LocalSettings
 from local.sql import query
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.5
 
 
 class DemoFailed(Exception):

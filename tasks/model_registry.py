@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "application/x-parquet"
 Status = Literal["PendingManualApproval", "Approved", "Rejected"]
+HORIZON_WEEKS = "horizon_weeks"
 _WORK = "work"
 
 
@@ -57,9 +58,17 @@ class ModelVersion:
         return float(self.metadata[name]) if name in self.metadata else None
 
 
-def newest(status: Status | None = None) -> ModelVersion | None:
-    """The newest version, or the newest of a status."""
-    return next((v for v in _versions() if status in (None, v.status)), None)
+def newest(status: Status | None = None, horizon_weeks: int | None = None) -> ModelVersion | None:
+    """The newest version, or the newest of a status, or of those that look so far ahead."""
+    wanted = None if horizon_weeks is None else str(horizon_weeks)
+    return next(
+        (
+            v
+            for v in _versions()
+            if status in (None, v.status) and wanted in (None, v.metadata.get(HORIZON_WEEKS))
+        ),
+        None,
+    )
 
 
 def version(number: int) -> ModelVersion | None:

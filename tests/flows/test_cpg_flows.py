@@ -20,7 +20,7 @@ from flows.cpg_run import groups
 from flows.demand_forecast import demand_forecast
 from flows.model_drift import model_drift
 from tasks.errors import DataError
-from tasks.landing import Slice
+from tasks.landing import InputFile, Slice
 
 DAYS = st.dates(date(2015, 1, 1), date(2035, 1, 1))
 
@@ -59,12 +59,25 @@ def test_chunks_cover_the_range_once_in_order(first: date, length: int, size: in
     assert all((b - a).days < size for a, b in cut)
 
 
-def test_sales_runs_beside_everything_small() -> None:
-    slices = [Slice(name, ()) for name in ("sales", "inventory", "sku")]
-    assert {label: [s.dataset for s in group] for label, group in groups(slices).items()} == {
-        "sales": ["sales"],
-        "reference": ["inventory", "sku"],
-    }
+def slice_of(dataset: str, rows: int) -> Slice:
+    return Slice(dataset, (InputFile(f"s3://lake/{dataset}.parquet", date(2025, 1, 5), rows, {}, "etag"),))
+
+
+@pytest.mark.parametrize(
+    ("sales", "jobs"),
+    [
+        (90_000, {"everything": ["sales", "inventory", "sku"]}),
+        (90_001, {"sales": ["sales"], "reference": ["inventory", "sku"]}),
+    ],
+)
+def test_a_small_day_is_one_job_and_of_a_large_one_sales_runs_by_itself(
+    sales: int, jobs: dict[str, list[str]]
+) -> None:
+    slices = [slice_of("sales", sales), slice_of("inventory", 9_000), slice_of("sku", 1_000)]
+    assert {label: [s.dataset for s in group] for label, group in groups(slices).items()} == jobs
+
+
+def test_nothing_fresh_is_no_job() -> None:
     assert groups([]) == {}
 
 

@@ -17,10 +17,12 @@ def group(account: None) -> None:
     aws.sagemaker().create_model_package_group(ModelPackageGroupName=GROUP)
 
 
-def register(work: str, status: model_registry.Status = "PendingManualApproval") -> ModelVersion:
+def register(
+    work: str, status: model_registry.Status = "PendingManualApproval", **metadata: str
+) -> ModelVersion:
     address = f"s3://highwater-artifacts/{work}/model.tar.gz"
     return model_registry.register(
-        work, address, "image:3.2-0", "s3://highwater-lake/evaluation.json", FIGURES, status
+        work, address, "image:3.2-0", "s3://highwater-lake/evaluation.json", {**FIGURES, **metadata}, status
     )
 
 
@@ -55,6 +57,14 @@ def test_the_approved_model_is_the_newest_that_is_approved(group: None) -> None:
     assert model_registry.newest() == pending
     assert model_registry.version(1) == old
     assert model_registry.version(9) is None
+
+
+def test_a_model_is_held_against_one_that_looks_as_far_ahead(group: None) -> None:
+    far = register("a" * 24, "Approved", horizon_weeks="13")
+    register("b" * 24, "Approved", horizon_weeks="3")
+    register("c" * 24, horizon_weeks="13")
+    assert model_registry.newest("Approved", 13) == far
+    assert model_registry.newest("Approved", 26) is None
 
 
 @pytest.mark.parametrize("status", ["Approved", "Rejected"])
