@@ -21,7 +21,7 @@ from prefect.utilities.urls import url_for
 
 from flows.endings import stop_owned_jobs, tell_of_refusal
 from flows.run import tell_of_end
-from tasks import alerts, ledger, run_lease
+from tasks import alerts, run_lease
 from tasks.events import log
 from tasks.settings import settings
 
@@ -68,8 +68,7 @@ def _given_up(run: FlowRun, history: Sequence[State[Any]], facts: dict[str, Any]
     )
     starts = sum(state.type == StateType.PENDING for state in history)
     _is_news(run_id, history)  # of its last death nobody else need tell any more
-    if ledger.once(f"given-up/{run_id}/{starts}", run_id):
-        alerts.send("CRITICAL", message, facts)
+    alerts.send_once(f"given-up/{run_id}/{starts}", "CRITICAL", message, facts)
     if entry := run_lease.unfinished(run_id):
         tell_of_end(entry, "CRASHED", "CRITICAL", message, run_id)
     return message

@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
 
 from flows.endings import tell_of_refusal
-from tasks import alerts, ledger
+from tasks import alerts
 from tasks.events import log
 
 _NOT_TAKEN = ("Late", "AwaitingRetry")
@@ -50,12 +50,11 @@ def late_run(flow_run_id: UUID) -> str:
         f"queue {run.work_queue_name} of pool {run.work_pool_name}. Is its worker online, is the queue paused, is the pool "
         "full? docs/operate.md: a run that does not start."
     )
-    if ledger.once(f"late/{run.id}/{wanted}", str(run.id)):
-        facts = {
-            "flow": flow_name,
-            "run_id": str(run.id),
-            "run": run.name,
-            "url": url_for("flow-run", run.id),
-        }
-        alerts.send("HIGH", message, facts)
+    facts = {
+        "flow": flow_name,
+        "run_id": str(run.id),
+        "run": run.name,
+        "url": url_for("flow-run", run.id),
+    }
+    alerts.send_once(f"late/{run.id}/{wanted}", "HIGH", message, facts)
     return message

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tasks import aws
+from tasks import aws, ledger
 from tasks.errors import Severity, SystemFault, from_aws
 from tasks.events import log
 from tasks.settings import settings
@@ -38,3 +38,14 @@ def send(severity: Severity, message: str, run: dict[str, Any], channel: str = "
     except (ClientError, BotoCoreError) as error:
         raise from_aws(error, f"publishing a {severity} alert to {settings().alerts_topic}") from error
     log("alert sent", severity=severity, channel=channel, run=run.get("run_id"))
+
+
+def send_once(event: str, severity: Severity, message: str, run: dict[str, Any]) -> None:
+    """Of all who notice the event the first one tells. When that fails, the next one does."""
+    if not ledger.once(event, str(run.get("run_id", event))):
+        return
+    try:
+        send(severity, message, run)
+    except BaseException:
+        ledger.not_after_all(event)
+        raise

@@ -111,8 +111,17 @@ def claim(work: str, kind: str, name: str, owner: str) -> Entry | None:
 
 def once(what: str, owner: str) -> bool:
     """True for the first who asks, of all processes: what must happen once is theirs to do."""
-    mark = Entry(what, "mark", what, owner, uuid4().hex, 1, 1, "SUCCEEDED", None, _lease())
-    return swap(None, mark)
+    seen = get(what)
+    if seen and seen.status == "SUCCEEDED":
+        return False
+    token = seen.token + 1 if seen else 1
+    return swap(seen, Entry(what, "mark", what, owner, uuid4().hex, 1, token, "SUCCEEDED", None, _lease()))
+
+
+def not_after_all(what: str) -> None:
+    """Who was to do it could not: the next who asks is the first."""
+    if seen := get(what):
+        swap(seen, replace(seen, token=seen.token + 1, status="FAILED"))
 
 
 def take_over(seen: Entry, owner: str) -> Entry | None:

@@ -31,6 +31,23 @@ def test_message_is_json_with_channel_severity_message_and_run(
     assert sent[0]["TopicArn"].endswith(":highwater-alerts")
 
 
+def test_an_event_is_told_once_and_again_only_if_telling_failed(
+    account: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    def unreachable(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sns")
+
+    monkeypatch.setattr(aws.sns(), "publish", unreachable)
+    with pytest.raises(TransientError):
+        alerts.send_once("late/r1", "HIGH", "late", {"run_id": "r1"})
+    monkeypatch.setattr(aws.sns(), "publish", lambda **message: sent.append(message["Subject"]))
+    for event in ("late/r1", "late/r1", "late/r2"):
+        alerts.send_once(event, "HIGH", "late", {"run_id": "r1", "run_date": event})
+    assert sent == ["[HIGH] highwater late/r1", "[HIGH] highwater late/r2"]
+
+
 def test_a_missing_topic_says_what_to_do(account: None) -> None:
     aws.sns().delete_topic(TopicArn=aws.sns().list_topics()["Topics"][0]["TopicArn"])
     with pytest.raises(SystemFault, match="SNS topic highwater-alerts does not exist"):
