@@ -117,6 +117,8 @@ def bury_the_dead(run: Run) -> None:
     One that people were told of is about to be taken up (flows/crash_recovery.py) and is left alone for a while.
     """
     for entry in run_lease.forsaken():
+        if run_lease.run_id_of(entry) == run.run_id:
+            continue  # late to breathe on a busy machine, but alive
         if entry.seconds_left > -_TAKEN_UP_WITHIN and run_lease.is_told(entry.holder):
             continue
         tell_of_end(entry, "CRASHED", "HIGH", f"its process died without a word. {_HARMLESS}", run.run_id)

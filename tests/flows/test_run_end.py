@@ -42,9 +42,10 @@ def the_run(run_id: str = "r2") -> Run:
     return Run("cpg-daily", DAY, DAY, run_id=run_id)
 
 
-def test_a_run_breathes_as_long_as_it_lives(told: list[Any]) -> None:
+def test_a_run_breathes_as_long_as_it_lives(told: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings(), "lease_seconds", 3.0)
     with guarded(the_run()):
-        time.sleep(1.6)
+        time.sleep(3.6)
         assert list(run_lease.forsaken()) == []
         assert run_lease.unfinished("r2")
     assert run_lease.unfinished("r2") is None
@@ -72,6 +73,14 @@ def test_the_next_run_buries_a_dead_one_once(told: list[Any], monkeypatch: pytes
         ("RUNNING", "r3"),
         ("RUNNING", "r4"),
     ]
+
+
+def test_a_run_does_not_bury_itself(told: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings(), "lease_seconds", 60.0)
+    died("r2")
+    monkeypatch.setattr(ledger, "now", lambda: time.time() + 61)
+    surroundings.bury_the_dead(the_run("r2"))
+    assert told == []
 
 
 def test_a_run_that_wakes_up_in_time_is_not_buried(told: list[Any]) -> None:
