@@ -17,9 +17,8 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import AwaitingRetry
-from prefect.utilities.urls import url_for
 
-from flows.endings import stop_owned_jobs, tell_of_refusal
+from flows.endings import facts_of, stop_owned_jobs, tell_of_refusal
 from flows.run import tell_of_end
 from tasks import alerts, run_lease
 from tasks.events import log
@@ -48,12 +47,7 @@ def crash_recovery(flow_run_id: UUID) -> str:
             return "nothing to do"
         history = client.read_flow_run_states(flow_run_id)
         crashes = _crashes(history)
-        facts = {
-            "flow": client.read_flow(run.flow_id).name,
-            "run_id": str(run.id),
-            "run": run.name,
-            "url": url_for("flow-run", run.id),
-        }
+        facts = facts_of(client, run)
         if len(crashes) < CRASHES_MOST and run.deployment_id:
             return _taken_up(client, run, history, facts)
     return _given_up(run, history, facts)

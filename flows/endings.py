@@ -6,9 +6,11 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.states import Failed
+from prefect.utilities.urls import url_for
 
 from flows.run import tell_of_end
 from tasks import alerts, external_jobs, monitoring, run_lease
@@ -71,3 +73,13 @@ def tell_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
         )
         monitoring.record_run(connection, refused)
     run_lease.close(held)
+
+
+def facts_of(client: SyncPrefectClient, run: FlowRun) -> dict[str, Any]:
+    """What people need to know of a run that is not this one."""
+    return {
+        "flow": client.read_flow(run.flow_id).name,
+        "run_id": str(run.id),
+        "run": run.name,
+        "url": url_for("flow-run", run.id),
+    }

@@ -12,9 +12,8 @@ from uuid import UUID
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
-from prefect.utilities.urls import url_for
 
-from flows.endings import tell_of_refusal
+from flows.endings import facts_of, tell_of_refusal
 from tasks import alerts
 from tasks.events import log
 
@@ -43,18 +42,12 @@ def late_run(flow_run_id: UUID) -> str:
         if run.state is None or run.state.name not in _NOT_TAKEN:
             log("somebody took it since", run=flow_run_id, state=run.state.name if run.state else None)
             return "it was taken"
-        flow_name = client.read_flow(run.flow_id).name
+        facts = facts_of(client, run)
     wanted = run.next_scheduled_start_time or run.expected_start_time
     message = (
         f"{run.name} should have started at {wanted:%Y-%m-%d %H:%M %Z} and has not ({run.state.name}): nobody takes it from "
         f"queue {run.work_queue_name} of pool {run.work_pool_name}. Is its worker online, is the queue paused, is the pool "
         "full? docs/operate.md: a run that does not start."
     )
-    facts = {
-        "flow": flow_name,
-        "run_id": str(run.id),
-        "run": run.name,
-        "url": url_for("flow-run", run.id),
-    }
     alerts.send_once(f"late/{run.id}/{wanted}", "HIGH", message, facts)
     return message

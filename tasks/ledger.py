@@ -118,6 +118,11 @@ def once(what: str, owner: str) -> bool:
     return swap(seen, Entry(what, "mark", what, owner, uuid4().hex, 1, token, "SUCCEEDED", None, _lease()))
 
 
+def is_done(what: str) -> bool:
+    seen = get(what)
+    return seen is not None and seen.status == "SUCCEEDED"
+
+
 def not_after_all(what: str) -> None:
     """Who was to do it could not: the next who asks is the first."""
     if seen := get(what):

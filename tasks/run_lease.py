@@ -99,7 +99,7 @@ def first_to_tell(holder: str) -> bool:
 
 
 def is_told(holder: str) -> bool:
-    return ledger.get(f"{_TOLD}{holder}") is not None
+    return ledger.is_done(f"{_TOLD}{holder}")
 
 
 def run_id_of(entry: Entry) -> str:
