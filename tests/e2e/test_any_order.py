@@ -13,7 +13,7 @@ from tests.e2e.world import World
 
 FIRST = date(2024, 12, 29)  # a Sunday: the ISO year turns on the next day
 DAYS = [FIRST + timedelta(days=n) for n in range(3)]
-SOURCES = ("sales", "inventory", "promotions", "masters")
+SOURCES = ("sales", "inventory", "market", "promotions", "masters")
 
 
 def lines() -> dict[date, list[Row]]:
