@@ -1,4 +1,5 @@
-"""`python -m deployments register` tells the Prefect server of the ECS pool; `worker` does so and becomes its worker.
+"""`python -m deployments register` tells the Prefect server of the ECS pool and of the block for results; `worker` does so
+and becomes the pool's worker.
 
 `worker` is what the worker's service runs, so that `cdk deploy` is enough for the work pool to be there. `queues` is what
 `make deploy` runs: the priorities of a pool that exists, before deployments name its queues.
@@ -15,12 +16,14 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
-from deployments import work_pool
+from deployments import result_storage, work_pool
+from deployments.result_storage import Results
 from deployments.settings import POOL, Place
 
 
-async def register(place: Place) -> None:
+async def register(place: Place, results: Results) -> None:
     async with get_client() as client:
+        await result_storage.register(client, results)
         await work_pool.register_ecs(client, place)
 
 
@@ -44,7 +47,7 @@ def main() -> int:
     if command == "queues":
         return _queues(os.environ.get("HIGHWATER_WORK_POOL", POOL))
     try:
-        asyncio.run(register(Place()))  # type: ignore[call-arg]
+        asyncio.run(register(Place(), Results()))  # type: ignore[call-arg]
     except ValidationError as error:
         print(f"the place of the flow runs is not described: {error}", file=sys.stderr)
         return 2

@@ -37,7 +37,7 @@ def decided(run: Run, model: ModelVersion, registration: Registration) -> ModelV
 
 
 def asked(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
-    alerts.send("INFO", f"model {model.name} waits for approval on the page of this run", run.facts())
+    alerts.send("WARNING", f"model {model.name} waits for approval on the page of this run", run.facts())
     try:
         answer = pause_flow_run(
             wait_for_input=Approval.with_initial_data(

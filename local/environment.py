@@ -48,6 +48,8 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_ARTIFACTS_BUCKET": resources.ARTIFACTS.name,
         "HIGHWATER_LEDGER_TABLE": resources.LEDGER.name,
         "HIGHWATER_ALERTS_TOPIC": resources.ALERTS.name,
+        "HIGHWATER_WARNINGS_TOPIC": resources.WARNINGS.name,
+        "HIGHWATER_CRITICAL_TOPIC": resources.CRITICAL.name,
         "HIGHWATER_CURATE_JOB": resources.CURATE.name,
         "HIGHWATER_FEATURES_JOB": resources.DEMAND_FEATURES.name,
         "HIGHWATER_MODEL_GROUP": resources.DEMAND_FORECAST.name,

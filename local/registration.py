@@ -10,9 +10,10 @@ import sys
 
 from prefect.cli import app as prefect_command
 from prefect.client.orchestration import get_client
-from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
+from prefect_aws import AwsClientParameters, AwsCredentials
 
-from deployments import work_pool
+from deployments import result_storage, work_pool
+from deployments.result_storage import Results
 from deployments.settings import Place
 from local import resources
 from local.aws_resources import session
@@ -21,7 +22,7 @@ from local.environment import environment
 from local.settings import REPOSITORY, LocalSettings
 
 
-def register_result_storage(settings: LocalSettings) -> None:
+async def register_result_storage(settings: LocalSettings) -> None:
     values = environment(settings)
     credentials = AwsCredentials(
         aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
@@ -29,12 +30,9 @@ def register_result_storage(settings: LocalSettings) -> None:
         region_name=resources.REGION,
         aws_client_parameters=AwsClientParameters(endpoint_url=settings.aws_url),
     )
-    credentials.save(resources.RESULTS.credentials, overwrite=True)
-    S3Bucket(
-        bucket_name=resources.RESULTS.bucket.name,
-        credentials=credentials,
-        bucket_folder=resources.RESULTS.folder,
-    ).save(resources.RESULTS.name, overwrite=True)
+    async with get_client() as client:
+        results = Results(artifacts_bucket=resources.RESULTS.bucket.name)
+        await result_storage.register(client, results, credentials)
 
 
 async def register_work_pools(settings: LocalSettings) -> None:
@@ -51,6 +49,11 @@ async def register_work_pools(settings: LocalSettings) -> None:
         await work_pool.register_ecs(client, place)
 
 
+async def register(settings: LocalSettings) -> None:
+    await register_result_storage(settings)
+    await register_work_pools(settings)
+
+
 def deploy_all() -> None:
     if (REPOSITORY / "prefect.yaml").exists():
         sys.argv = ["prefect", "--no-prompt", "deploy", "--all"]
@@ -59,8 +62,7 @@ def deploy_all() -> None:
 
 def main() -> None:
     settings = LocalSettings()
-    register_result_storage(settings)
-    asyncio.run(register_work_pools(settings))
+    asyncio.run(register(settings))
     deploy_all()
 
 

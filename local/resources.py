@@ -118,7 +118,6 @@ class ResultStorage:
     """A Prefect S3Bucket block: results outlive the machine that computed them."""
 
     name: str
-    credentials: str
     bucket: Bucket
     folder: str
 
@@ -131,6 +130,8 @@ LAKE = Bucket("highwater-lake")
 ARTIFACTS = Bucket("highwater-artifacts")
 LEDGER = Table("highwater-ledger", hash_key="id")
 ALERTS = Topic("highwater-alerts")
+WARNINGS = Topic("highwater-warnings")
+CRITICAL = Topic("highwater-critical")
 ALERTS_SEEN = Queue("highwater-alerts-local", ALERTS)
 CURATED = GlueDatabase("curated", f"s3://{LAKE.name}/curated")
 QUARANTINE = GlueDatabase("quarantine", f"s3://{LAKE.name}/quarantine")
@@ -183,6 +184,8 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_ARTIFACTS_BUCKET",
     "HIGHWATER_LEDGER_TABLE",
     "HIGHWATER_ALERTS_TOPIC",
+    "HIGHWATER_WARNINGS_TOPIC",
+    "HIGHWATER_CRITICAL_TOPIC",
     "HIGHWATER_CURATE_JOB",
     "HIGHWATER_FEATURES_JOB",
     "HIGHWATER_MODEL_GROUP",
@@ -193,14 +196,14 @@ FLOW_RUN_SETTINGS = (
     "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK",
 )
 TASK_CHANGES = TaskChanges(rule="highwater-ecs-task-changes", queue="highwater-ecs-events")
-RESULTS = ResultStorage("highwater-results", credentials="highwater-aws", bucket=ARTIFACTS, folder="results")
+RESULTS = ResultStorage("highwater-results", bucket=ARTIFACTS, folder="results")
 
 # What every Glue job imports: its code is these packages and its script.
 GLUE_PACKAGES = ("contracts", "jobs")
 
 BUCKETS = (LAKE, ARTIFACTS)
 TABLES = (LEDGER,)
-TOPICS = (ALERTS,)
+TOPICS = (ALERTS, WARNINGS, CRITICAL)
 QUEUES = (ALERTS_SEEN,)
 GLUE_DATABASES = (CURATED, QUARANTINE, ML)
 GLUE_JOBS = (CURATE, DEMAND_FEATURES)

@@ -27,7 +27,11 @@ class Settings(BaseSettings):
         ge=1,
         description="how long a run that stopped answering keeps its jobs; it renews four times in this time",
     )
-    alerts_topic: str = Field(default="highwater-alerts", description="SNS topic name")
+    alerts_topic: str = Field(default="highwater-alerts", description="SNS topic of every event")
+    warnings_topic: str = Field(
+        default="highwater-warnings", description="SNS topic of what people look at within the day"
+    )
+    critical_topic: str = Field(default="highwater-critical", description="SNS topic of what wakes people")
     curate_job: str = Field(
         default="highwater-curate", description="Glue job that cleans and versions raw files"
     )

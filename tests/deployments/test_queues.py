@@ -12,13 +12,6 @@ import pytest
 import yaml
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.server.api.server import create_app
-from prefect.settings import (
-    PREFECT_API_DATABASE_CONNECTION_URL,
-    PREFECT_HOME,
-    PREFECT_SERVER_ANALYTICS_ENABLED,
-    temporary_settings,
-)
 from prefect.states import Running
 
 from deployments import __main__ as command
@@ -27,32 +20,13 @@ from deployments.work_pool import QUEUES, RUNS_AT_ONCE, register_ecs, register_p
 from local import resources
 from local.cloud import worker_of
 from local.settings import LocalSettings
+from tests.deployments.conftest import server
 
 PLACE = Place(subnets=["subnet-1"], security_groups=["sg-1"])
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())[
     "deployments"
 ]
 QUEUE_OF = {deployment["name"]: deployment["work_pool"]["work_queue_name"] for deployment in DEPLOYMENTS}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One database: its migrations take longer than the tests."""
-    return tmp_path_factory.mktemp("prefect")
-
-
-@asynccontextmanager
-async def server(home: Path) -> AsyncIterator[PrefectClient]:
-    database = f"sqlite+aiosqlite:///{home}/prefect.db"
-    with temporary_settings(
-        {
-            PREFECT_HOME: home,
-            PREFECT_API_DATABASE_CONNECTION_URL: database,
-            PREFECT_SERVER_ANALYTICS_ENABLED: False,
-        }
-    ):
-        async with PrefectClient(create_app(ephemeral=True, ignore_cache=True)) as client:
-            yield client
 
 
 async def registered(client: PrefectClient, pool: str) -> tuple[dict[str, int | None], int | None]:

@@ -134,7 +134,10 @@ class World:
         tables = {name: _comparable(self.sql(f"SELECT * FROM {name}")) for name in STATE_TABLES}
         return {
             **tables,
-            **{f"curated.{name}": self.curated(name) for name in ("sales", "inventory", "market", "promotions", "sku")},
+            **{
+                f"curated.{name}": self.curated(name)
+                for name in ("sales", "inventory", "market", "promotions", "sku")
+            },
         }
 
     def curated(self, dataset: str) -> list[str]:

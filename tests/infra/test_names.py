@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from contracts.catalog import contract
+from deployments import result_storage
 from deployments.settings import Place
 from local import resources
 from tasks import model_drift, quality
@@ -27,8 +28,6 @@ KEY = "HIGHWATER_KMS_KEY"  # the local cloud encrypts nothing
 ONLY_THERE = {
     "highwater-access-logs",  # nobody reads the local buckets' access logs
     "highwater-watermarks",  # the extraction pipeline's, to come
-    "highwater-critical",  # CloudWatch's alarms, which never fire locally
-    "highwater-warnings",
     "highwater/prefect",  # the local Prefect server asks for no key
 }
 
@@ -125,7 +124,7 @@ def test_a_flow_run_finds_its_settings() -> None:
     assert image.replace("${AWS::Region}", resources.REGION) == resources.XGBOOST_IMAGE
     for name, value in ours.items():
         assert value.removesuffix(UNIQUE) == Settings.model_fields[name].default, name
-    assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block
+    assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block == result_storage.BLOCK
 
 
 def test_flow_runs_are_the_same_tasks() -> None:

@@ -8,7 +8,11 @@ from local import resources
 def test_names_are_the_agreed_ones() -> None:
     assert [bucket.name for bucket in resources.BUCKETS] == ["highwater-lake", "highwater-artifacts"]
     assert [(table.name, table.hash_key) for table in resources.TABLES] == [("highwater-ledger", "id")]
-    assert [topic.name for topic in resources.TOPICS] == ["highwater-alerts"]
+    assert [topic.name for topic in resources.TOPICS] == [
+        "highwater-alerts",
+        "highwater-warnings",
+        "highwater-critical",
+    ]
     assert [database.name for database in resources.GLUE_DATABASES] == ["curated", "quarantine", "ml"]
     assert resources.CURATED.location == "s3://highwater-lake/curated"
     assert resources.SNOWFLAKE_SECRET.name == "highwater/snowflake"

@@ -33,7 +33,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        aws.sns().create_topic(Name="highwater-alerts")
+        for topic in ("highwater-alerts", "highwater-warnings", "highwater-critical"):
+            aws.sns().create_topic(Name=topic)
         yield
     _forget()
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tasks import alerts, aws
-from tasks.errors import BusinessError, DataError, SystemFault, TransientError, from_aws, is_transient
+from tasks.errors import (
+    BusinessError,
+    DataError,
+    Severity,
+    SystemFault,
+    TransientError,
+    from_aws,
+    is_transient,
+)
 from tasks.events import line
 
 
@@ -44,12 +53,55 @@ def test_an_event_is_told_once_and_again_only_if_telling_failed(
         alerts.send_once("late/r1", "HIGH", "late", {"run_id": "r1"})
     monkeypatch.setattr(aws.sns(), "publish", lambda **message: sent.append(message["Subject"]))
     for event in ("late/r1", "late/r1", "late/r2"):
-        alerts.send_once(event, "HIGH", "late", {"run_id": "r1", "run_date": event})
-    assert sent == ["[HIGH] highwater late/r1", "[HIGH] highwater late/r2"]
+        alerts.send_once(event, "INFO", "late", {"run_id": "r1", "run_date": event})
+    assert sent == ["[INFO] highwater late/r1", "[INFO] highwater late/r2"]
+
+
+@pytest.mark.parametrize(
+    ("severity", "people"),
+    [("INFO", []), ("WARNING", ["warnings"]), ("HIGH", ["warnings"]), ("CRITICAL", ["critical"])],
+)
+def test_people_get_what_they_should_look_at_as_slack_shows_it(
+    account: None, monkeypatch: pytest.MonkeyPatch, severity: Severity, people: list[str]
+) -> None:
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(aws.sns(), "publish", lambda **message: sent.append(message))
+    alerts.send(severity, "x" * 5_000, {"flow": "cpg-daily", "run_date": date(2025, 1, 5)})
+    topics = [message["TopicArn"].rpartition("highwater-")[2] for message in sent]
+    assert topics == ["alerts", *people]
+    for message in sent[1:]:
+        assert json.loads(message["Message"]) == {
+            "version": "1.0",
+            "source": "custom",
+            "content": {
+                "textType": "client-markdown",
+                "title": f"[{severity}] cpg-daily 2025-01-05",
+                "description": "x" * 2_000,
+            },
+            "metadata": {"additionalContext": {"flow": "cpg-daily", "run_date": "2025-01-05"}},
+        }
+
+
+def test_each_alert_is_counted_and_told_even_where_it_cannot_be(
+    account: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts.send("HIGH", "a source is missing", {})
+    (metric,) = aws.cloudwatch().list_metrics(Namespace="Highwater/Runs")["Metrics"]
+    assert (metric["MetricName"], metric["Dimensions"]) == ("alerts", [{"Name": "Severity", "Value": "HIGH"}])
+
+    def unreachable(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://monitoring")
+
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(aws.sns(), "publish", lambda **message: sent.append(message))
+    monkeypatch.setattr(aws.cloudwatch(), "put_metric_data", unreachable)
+    alerts.send("CRITICAL", "no permission", {})
+    assert len(sent) == 2
 
 
 def test_a_missing_topic_says_what_to_do(account: None) -> None:
-    aws.sns().delete_topic(TopicArn=aws.sns().list_topics()["Topics"][0]["TopicArn"])
+    for topic in aws.sns().list_topics()["Topics"]:
+        aws.sns().delete_topic(TopicArn=topic["TopicArn"])
     with pytest.raises(SystemFault, match="SNS topic highwater-alerts does not exist"):
         alerts.send("INFO", "done", {})
 

@@ -242,4 +242,6 @@ def test_memory_does_not_grow_with_the_quarantine(empty_lake: None, tmp_path: Pa
     seen = json.loads(done.stdout)
     print(seen)
     assert (seen["rows"], seen["corrected"]) == (many * size, many)
-    assert seen["both"] < 120, seen  # read whole and copied it takes more than 300
+    assert seen["both"] < 200, (
+        seen
+    )  # how far Arrow reads ahead varies; read whole and copied it takes more than 300
