@@ -59,6 +59,11 @@ class LocalSettings(BaseSettings):
         return self.state / "cache"
 
     @property
+    def temporary(self) -> Path:
+        """Where every process of the local cloud, and what it starts, leaves its temporary files: gone with `down`."""
+        return self.state / "tmp"
+
+    @property
     def aws_state(self) -> Path:
         return self.state / "aws"
 

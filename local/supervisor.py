@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -128,6 +129,7 @@ class Supervisor:
         stopped += processes.stop(processes.marked(self.settings.state), self.settings.stop_grace)
         for path in self.settings.run.glob("*.pid"):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.settings.temporary, ignore_errors=True)
         return stopped
 
     def log(self, name: str) -> Path:
@@ -137,7 +139,9 @@ class Supervisor:
         environment = process_environment(self.settings) | {
             "PYTHONPATH": _import_path(),
             "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(self.settings.temporary),
         }
+        self.settings.temporary.mkdir(parents=True, exist_ok=True)
         process = processes.spawn(
             argv, {**environment, **extra}, self.settings.state, self.log(name), directory=REPOSITORY
         )

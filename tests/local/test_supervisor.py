@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -125,6 +127,21 @@ def test_stop_everything_also_finds_what_no_pid_file_names(
     assert Supervisor(settings).stop_everything() == 1
     assert processes.marked(settings.state) == []
     assert Supervisor(settings).stop_everything() == 0
+
+
+def test_temporary_files_of_a_part_are_gone_with_it(supervisor: Supervisor, settings: LocalSettings) -> None:
+    code = "import tempfile, time; print(tempfile.mkdtemp(), flush=True); time.sleep(60)"
+    littering = Part("littering", (sys.executable, "-c", code), is_ready=lambda _: True)
+    supervisor.start(littering, _NEVER)
+    log = supervisor.log("littering")
+    while len(lines := log.read_text().splitlines()) < 2:  # the first says what was started
+        time.sleep(0.05)
+    made = Path(lines[1])
+
+    assert made.is_relative_to(settings.state)
+    assert made.exists()
+    supervisor.stop_everything()
+    assert not made.exists()
 
 
 def test_a_part_that_runs_otherwise_than_declared_is_refused(supervisor: Supervisor, web: Part) -> None:
