@@ -17,7 +17,7 @@ from tasks import objects
 from tasks.settings import settings
 from tasks.snowflake import execute
 from warehouse.load.staging import stage
-from warehouse.records import bound_rows, merge_text, staged_rows
+from warehouse.records import bound_rows, upsert_text, staged_rows
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def merge_statement(records: Sequence[Record]) -> Statement:
     rows = [{name: _bound(value) for name, value in row.items()} for row in _newest(records, table.key)]
     return Statement(
         f"recording in {table.name}",
-        merge_text(table.name, list(types), table.key, bound_rows(types), table.kept),
+        upsert_text(table.name, list(types), table.key, bound_rows(types), table.kept),
         (json.dumps(rows, default=str),),
     )
 
@@ -193,7 +193,7 @@ def staged_statements(records: Sequence[Record]) -> list[Statement]:
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:24]
     file = objects.write(f"s3://{settings().lake_bucket}/{RECORDS}/{digest}.parquet", buffer.getvalue())
     staging = f"CURATED.RECORDS_STAGE_{digest.upper()}"
-    merge = merge_text(table.name, list(types), table.key, staged_rows(types, staging), table.kept)
+    merge = upsert_text(table.name, list(types), table.key, staged_rows(types, staging), table.kept)
     return [
         *stage(staging, types, [file]),
         Statement(f"recording in {table.name}", merge),

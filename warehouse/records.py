@@ -20,10 +20,10 @@ def staged_rows(types: Mapping[str, str], staging: str) -> str:
     return f"SELECT {', '.join(types)} FROM {staging}"
 
 
-def merge_text(
+def upsert_text(
     table: str, columns: Sequence[str], key: Sequence[str], rows: str, kept: Collection[str] = ()
 ) -> str:
-    """A null leaves what `kept` columns hold."""
+    """The newcomer wins, as it has no version; a null leaves what `kept` columns hold."""
     sets = ", ".join(
         f"{column} = COALESCE(src.{column}, tgt.{column})" if column in kept else f"{column} = src.{column}"
         for column in columns

@@ -196,10 +196,8 @@ def _newer_in_s3(bucket: str, key: str, staged: StoredObject | None, fingerprint
 
 
 def is_scratch(relative: PurePosixPath | Path) -> bool:
-    """Hadoop's local checksums, and what an unfinished write leaves: on Glue neither reaches a bucket."""
-    name = relative.name
-    unfinished = any(part == "_temporary" or part.startswith(".spark-staging") for part in relative.parts)
-    return unfinished or (name.startswith(".") and name.endswith(".crc"))
+    """What an unfinished write leaves: on Glue it reaches no bucket."""
+    return any(part == "_temporary" or part.startswith(".spark-staging") for part in relative.parts)
 
 
 def put_back(mirror: Mirror, s3: Any) -> Changes:
