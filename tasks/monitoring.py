@@ -17,7 +17,7 @@ from tasks import objects
 from tasks.settings import settings
 from tasks.snowflake import execute
 from warehouse.load.staging import stage
-from warehouse.records import bound_rows, upsert_text, staged_rows
+from warehouse.records import bound_rows, staged_rows, upsert_text
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
