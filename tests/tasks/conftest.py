@@ -23,7 +23,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
     with mock_aws():
-        _forget()
+        _clients_of("this process")
         aws.s3().create_bucket(
             Bucket="highwater-lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
         )
@@ -36,12 +36,20 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for topic in ("highwater-alerts", "highwater-warnings", "highwater-critical"):
             aws.sns().create_topic(Name=topic)
         yield
-    _forget()
+        alerts._topic_arn.cache_clear()
+        settings.cache_clear()
 
 
-def _forget() -> None:
-    for client in CLIENTS:
-        client.cache_clear()
+_known_place = ""
+
+
+def _clients_of(place: str) -> None:
+    """Making a client takes longer than most tests: those of the test before serve as long as the place is the same."""
+    global _known_place
+    if place != _known_place:
+        for client in CLIENTS:
+            client.cache_clear()
+        _known_place = place
     alerts._topic_arn.cache_clear()
     settings.cache_clear()
 
@@ -64,8 +72,8 @@ def empty_lake(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "AWS_DEFAULT_REGION": "ap-south-1",
     }.items():
         monkeypatch.setenv(name, value)
-    for cached in (*CLIENTS, lake.catalog):
-        cached.cache_clear()
+    _clients_of(server)
+    lake.catalog.cache_clear()
     aws.s3().create_bucket(
         Bucket="highwater-lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
     )
@@ -73,5 +81,4 @@ def empty_lake(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         aws.glue().create_database(DatabaseInput={"Name": name})
     yield
     urlopen(Request(f"{server}/moto-api/reset", method="POST")).close()
-    for cached in (*CLIENTS, lake.catalog):
-        cached.cache_clear()
+    lake.catalog.cache_clear()
