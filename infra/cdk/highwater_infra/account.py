@@ -19,6 +19,7 @@ from highwater_infra.orchestration import Orchestration
 from highwater_infra.server import Server
 
 FLAGS: Final = {
+    "@aws-cdk/aws-events:eventsTargetQueueSameAccount": True,
     "@aws-cdk/aws-iam:minimizePolicies": True,
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
     "@aws-cdk/aws-ecs:disableExplicitDeploymentControllerForCircuitBreaker": True,

@@ -56,7 +56,7 @@ def log_group(stack: Stack, construct: str, name: str, key: kms.IKey, days: int)
         log_group_name=name,
         encryption_key=key,
         retention=_RETENTION[days],
-        removal_policy=RemovalPolicy.RETAIN,
+        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
 
 

@@ -109,7 +109,7 @@ class Lake(Stack):
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                 )
             ],
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
 
     def _load_balancer_may_log(self) -> None:
@@ -136,7 +136,7 @@ class Lake(Stack):
             server_access_logs_bucket=self.access_logs,
             server_access_logs_prefix=f"{name}/",
             lifecycle_rules=list(rules),
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
 
     def _table(self, construct: str, name: str) -> dynamodb.Table:
@@ -153,7 +153,7 @@ class Lake(Stack):
             ),
             time_to_live_attribute="expires_at",
             deletion_protection=True,
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
 
     def _secret(self, construct: str, name: str, description: str) -> secrets.CfnSecret:
@@ -161,7 +161,7 @@ class Lake(Stack):
         secret = secrets.CfnSecret(
             self, construct, name=name, description=description, kms_key_id=self.key.key_arn
         )
-        secret.apply_removal_policy(RemovalPolicy.RETAIN)
+        secret.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         return secret
 
     def _trail(self) -> None:
@@ -169,7 +169,7 @@ class Lake(Stack):
         trail = cloudtrail.Trail(
             self,
             "Trail",
-            trail_name="highwater-lake-data",
+            trail_name=names.TRAIL,
             bucket=self.access_logs,
             s3_key_prefix="trail",
             encryption_key=self.key,

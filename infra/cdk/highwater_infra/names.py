@@ -9,6 +9,7 @@ from aws_cdk import Aws
 LAKE: Final = "highwater-lake"
 ARTIFACTS: Final = "highwater-artifacts"
 ACCESS_LOGS: Final = "highwater-access-logs"
+TRAIL: Final = "highwater-lake-data"
 LEDGER: Final = "highwater-ledger"
 WATERMARKS: Final = "highwater-watermarks"
 GLUE_DATABASES: Final = ("curated", "quarantine", "ml")

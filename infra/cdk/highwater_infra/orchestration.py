@@ -71,7 +71,7 @@ class Orchestration(Stack):
             lifecycle_rules=[
                 ecr.LifecycleRule(description="as far back as anybody would roll back", max_image_count=50)
             ],
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
 
     def _queue(self, name: str, keep: Duration, dead: sqs.Queue | None = None) -> sqs.Queue:

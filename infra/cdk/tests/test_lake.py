@@ -79,12 +79,50 @@ def test_tables_can_be_brought_back_and_forget_by_themselves(prod: Templates, na
 def test_the_key_rotates_and_outlives_the_stack(prod: Templates) -> None:
     (key,) = prod[NAME].all("AWS::KMS::Key")
     assert key["Properties"]["EnableKeyRotation"] is True
-    assert key["DeletionPolicy"] == "Retain"
+    assert key["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_what_is_kept_outlives_the_stack(prod: Templates) -> None:
+def test_what_is_kept_outlives_the_stack_but_not_its_failed_creation(private: Templates) -> None:
+    """Left behind by a creation that failed, its name would be taken when that is repeated."""
+    resources = [r for template in private.values() for r in template.content["Resources"].values()]
+    policies = {(r["DeletionPolicy"], r["UpdateReplacePolicy"]) for r in resources if "DeletionPolicy" in r}
+    kept = ("RetainExceptOnCreate", "Retain")
+    assert policies == {kept, ("Delete", "Delete"), ("Snapshot", "Snapshot")}
     for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"):
-        assert {resource["DeletionPolicy"] for resource in prod[NAME].all(kind)} == {"Retain"}
+        found = {(r["DeletionPolicy"], r["UpdateReplacePolicy"]) for r in private[NAME].all(kind)}
+        assert found == {kept}
+
+
+def _of_the_key(prod: Templates, service: str) -> list[dict[str, Any]]:
+    (key,) = prod[NAME].properties("AWS::KMS::Key")
+    return [s for s in key["KeyPolicy"]["Statement"] if s["Principal"].get("Service") == service]
+
+
+def test_the_trail_may_use_the_key_and_no_other_trail(prod: Templates) -> None:
+    encrypts, looks = _of_the_key(prod, "cloudtrail.amazonaws.com")
+    assert (encrypts["Action"], looks["Action"]) == ("kms:GenerateDataKey*", "kms:DescribeKey")
+    name = prod[NAME].one("AWS::CloudTrail::Trail")["TrailName"]
+    for statement in (encrypts, looks):
+        assert _text(statement["Condition"]["StringEquals"]["aws:SourceArn"]).endswith(f":trail/{name}")
+    context = encrypts["Condition"]["StringLike"]["kms:EncryptionContext:aws:cloudtrail:arn"]
+    assert context["Fn::Join"][1] == [
+        "arn:", {"Ref": "AWS::Partition"}, ":cloudtrail:*:", {"Ref": "AWS::AccountId"}, ":trail/*"
+    ]  # fmt: skip
+
+
+def test_eventbridge_may_use_the_key_without_a_condition_that_it_cannot_meet(prod: Templates) -> None:
+    """It names no account when it publishes to an encrypted topic."""
+    allowed = _of_the_key(prod, "events.amazonaws.com")
+    assert {"kms:Decrypt", "kms:GenerateDataKey*"} in [
+        set(s["Action"]) for s in allowed if "Condition" not in s
+    ]
+
+
+@pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"])
+def test_alarms_and_the_budget_may_publish_to_encrypted_topics(prod: Templates, service: str) -> None:
+    (statement,) = _of_the_key(prod, service)
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_no_template_holds_a_secret(prod: Templates) -> None:

@@ -94,6 +94,15 @@ def test_a_task_that_ends_is_told_to_the_worker(prod: Templates) -> None:
     assert "KmsMasterKeyId" in queue
 
 
+def test_only_this_account_can_put_an_event_into_our_queues(prod: Templates) -> None:
+    policies = prod[NAME].properties("AWS::SQS::QueuePolicy")
+    allowed = [s for p in policies for s in p["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+    conditions = [statement["Condition"] for statement in allowed]
+    assert len(conditions) == 2
+    assert {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}} in conditions
+    assert [list(c["ArnEquals"]) for c in conditions if "ArnEquals" in c] == [["aws:SourceArn"]]
+
+
 def test_an_image_that_was_released_stays_what_it_was(prod: Templates) -> None:
     repository = prod[NAME].one("AWS::ECR::Repository", RepositoryName="highwater-worker")
     assert repository["ImageTagMutability"] == "IMMUTABLE"

@@ -21,6 +21,8 @@ from highwater_infra.permissions.statement import (
 )
 
 _KEYS = "keys hold dates and run ids; the prefix is the boundary"
+# Rows that a person mended, as flow runs keep them beside what a person puts there for a replay.
+_MENDED = "mended"
 
 
 def flow_run(key_arn: str) -> list[Statement]:
@@ -52,13 +54,13 @@ def _files() -> list[Statement]:
         listing(names.LAKE, names.ARTIFACTS),
         Statement(
             ["s3:GetObject"],
-            [*objects(names.LAKE, "raw", *WRITTEN), *objects(names.ARTIFACTS, *artifacts)],
+            [*objects(names.LAKE, "raw", _MENDED, *WRITTEN), *objects(names.ARTIFACTS, *artifacts)],
             because=_KEYS,
         ),
         Statement(
             ["s3:PutObject", "s3:AbortMultipartUpload"],
             [
-                *objects(names.LAKE, *WRITTEN),
+                *objects(names.LAKE, _MENDED, *WRITTEN),
                 *objects(names.ARTIFACTS, names.RESULTS_FOLDER, "sagemaker/code"),
             ],
             because=_KEYS,

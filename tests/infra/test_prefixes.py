@@ -1,0 +1,159 @@
+"""What tasks name in the buckets is what the policy of flow runs lets them read and write.
+
+The addresses are read from the code's text: a literal that names a bucket, and the constants that go into it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.catalog import DATASETS
+from tasks import lake
+from tests.infra.test_names import declared, stack
+
+TASKS = Path(__file__).parents[2] / "tasks"
+_BUCKETS = {"lake_bucket": "LAKE", "artifacts_bucket": "ARTIFACTS"}
+# What stands for the first part of a key where it is no literal: these functions and names are read for theirs,
+_KEYS = {"address": "LAKE", "prefix": "ARTIFACTS"}
+# and these are keys that were listed or given, the places of deliveries, and the namespaces of the catalog (named()).
+_GIVEN = {"key", "Key", "root", "namespace"}
+
+
+def prefixes_of(source: str) -> set[tuple[str, str]]:
+    """(LAKE, mended) of f"s3://{settings().lake_bucket}/mended/{dataset}/"."""
+    tree = ast.parse(source)
+    known = dict(_constants(tree))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) and (
+            address := re.match(r"s3://<(\w+)>/(<?\w+)", _text(node, known))
+        ):
+            bucket, first = address.groups()
+            if not first.startswith("<"):
+                found.add((_BUCKETS[bucket], first))
+            else:
+                assert first.lstrip("<") in {*_KEYS, *_GIVEN}, f"what is {ast.unparse(node)}?"
+    keys = ((name, _text(value, known)) for name, value in _named_keys(tree))
+    # A delivery's address begins with its dataset's prefix: named().
+    return found | {(_KEYS[name], key.split("/")[0]) for name, key in keys if not key.startswith("<")}
+
+
+def _named_keys(tree: ast.Module) -> Iterator[tuple[str, ast.JoinedStr]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in _KEYS:
+            returned = (part.value for part in ast.walk(node) if isinstance(part, ast.Return))
+            yield from ((node.name, value) for value in returned if isinstance(value, ast.JoinedStr))
+        if isinstance(node, ast.Assign):
+            pairs = ((name, value) for name, value in _assigned(node) if name in _KEYS)
+            yield from ((name, value) for name, value in pairs if isinstance(value, ast.JoinedStr))
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            pairs = _assigned(node)
+            yield from ((name, str(value.value)) for name, value in pairs if isinstance(value, ast.Constant))
+
+
+def _assigned(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
+    for target in node.targets:
+        match target, node.value:
+            case ast.Name(id=name), value:
+                yield name, value
+            case ast.Tuple(elts=names), ast.Tuple(elts=values):
+                yield from ((n.id, v) for n, v in zip(names, values, strict=True) if isinstance(n, ast.Name))
+
+
+def _text(literal: ast.JoinedStr, known: dict[str, str]) -> str:
+    return "".join(_part(value, known) for value in literal.values)
+
+
+def _part(value: ast.expr, known: dict[str, str]) -> str:
+    if isinstance(value, ast.Constant):
+        return str(value.value)
+    assert isinstance(value, ast.FormattedValue)
+    inner = value.value
+    if isinstance(inner, ast.Name) and inner.id in known:
+        return known[inner.id]
+    return f"<{_last_name(inner)}>"
+
+
+def _last_name(node: ast.expr) -> str:
+    match node:
+        case ast.Call(func=function):
+            return _last_name(function)
+        case (
+            ast.Attribute(attr=name) | ast.Name(id=name) | ast.Subscript(slice=ast.Constant(value=str(name)))
+        ):
+            return name
+    return ""
+
+
+def named() -> set[tuple[str, str]]:
+    in_text = {found for path in TASKS.glob("*.py") for found in prefixes_of(path.read_text())}
+    # The catalog's namespaces, which curation.location puts in a name's place.
+    in_text |= {("LAKE", lake.CURATED), ("LAKE", lake.QUARANTINE)}
+    return in_text | {("LAKE", dataset.prefix.split("/")[0]) for dataset in DATASETS.values()}
+
+
+def allowed(action: str) -> set[tuple[str, str]]:
+    """Prefixes of which a flow run may do this to every object."""
+    patterns = [
+        resource
+        for statement in _statements_of("highwater-flow-run")
+        if action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+    ]
+    found = {re.match(r".*:::highwater-(\w+)-[^/]*/([^/]+)/", str(p)) for p in patterns}
+    return {(m.group(1).upper(), m.group(2)) for m in found if m}
+
+
+def _statements_of(role: str) -> list[dict[str, Any]]:
+    (logical,) = [
+        name
+        for name, resource in stack("access")["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role" and resource["Properties"].get("RoleName") == role
+    ]
+    policies = [p for p in declared("access", "AWS::IAM::Policy") if {"Ref": logical} in p["Roles"]]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_a_flow_run_may_read_what_tasks_name() -> None:
+    assert named() - allowed("s3:GetObject") == set()
+
+
+def test_a_flow_run_may_write_what_tasks_name_but_deliveries_and_models() -> None:
+    # The one is written by those who deliver, the other by SageMaker's role.
+    for_others = {("LAKE", "raw"), ("ARTIFACTS", "demand_forecast")}
+    assert named() - for_others == allowed("s3:PutObject") - {("ARTIFACTS", "results")}
+    assert allowed("s3:AbortMultipartUpload") == allowed("s3:PutObject")
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('f"s3://{settings().lake_bucket}/pond/{day}"', {("LAKE", "pond")}),
+        ('POND = "pond/fish"\nf"s3://{settings().lake_bucket}/{POND}/{day}"', {("LAKE", "pond")}),
+        ('f"s3://{settings().artifacts_bucket}/pond"', {("ARTIFACTS", "pond")}),
+        ('def address(day):\n    return f"pond/{day}.parquet"', {("LAKE", "pond")}),
+        ('bucket, prefix = "b", f"pond/{day}"', {("ARTIFACTS", "pond")}),
+        ('f"s3://{settings().lake_bucket}/{namespace}/{dataset}"', set()),
+    ],
+)
+def test_a_new_prefix_is_found(source: str, found: set[tuple[str, str]]) -> None:
+    assert prefixes_of(source) == found
+
+
+def test_a_key_of_unknown_making_is_asked_about() -> None:
+    with pytest.raises(AssertionError, match="what is"):
+        prefixes_of('f"s3://{bucket}/{pond}/{day}"')
