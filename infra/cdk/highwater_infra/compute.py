@@ -19,6 +19,7 @@ from highwater_infra.lake import Lake
 
 REPOSITORY: Final = Path(__file__).resolve().parents[3]
 GLUE_VERSION: Final = "5.1"
+SLOW_MINUTES: Final = 60
 
 _MODELS: Final = "Weekly demand per SKU and region; a version for each training that passed the gate"
 
@@ -68,6 +69,9 @@ class Compute(Stack):
                 max_retries=0,
                 execution_property=glue.CfnJob.ExecutionPropertyProperty(
                     max_concurrent_runs=job.concurrent_runs
+                ),
+                notification_property=glue.CfnJob.NotificationPropertyProperty(
+                    notify_delay_after=SLOW_MINUTES
                 ),
                 security_configuration=security.ref,
             )

@@ -69,6 +69,8 @@ def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str
         "HIGHWATER_SNOWFLAKE_SECRET": names.SNOWFLAKE_SECRET,
         "HIGHWATER_LEDGER_TABLE": names.LEDGER,
         "HIGHWATER_ALERTS_TOPIC": names.ALERTS,
+        "HIGHWATER_WARNINGS_TOPIC": names.WARNINGS,
+        "HIGHWATER_CRITICAL_TOPIC": names.CRITICAL,
         "HIGHWATER_CURATE_JOB": names.CURATE,
         "HIGHWATER_FEATURES_JOB": names.DEMAND_FEATURES,
         "HIGHWATER_MODEL_GROUP": names.MODEL_GROUP,

@@ -20,6 +20,8 @@ class Environment:
     workers_most: int
     """Prefect workers; each only starts tasks and watches them, so one is enough until there are hundreds at once."""
     database_zones: int
+    scheduled: bool
+    """As HIGHWATER_SCHEDULES_ACTIVE of deployments/<name>.env: a day without a run is an alarm."""
     log_days: Literal[30, 90, 365]
     budget_usd: int
 
@@ -34,6 +36,7 @@ DEV: Final = Environment(
     glue_workers=2,
     workers_most=1,
     database_zones=1,
+    scheduled=False,
     log_days=30,
     budget_usd=200,
 )
@@ -47,6 +50,7 @@ PROD: Final = Environment(
     glue_workers=5,
     workers_most=3,
     database_zones=2,
+    scheduled=True,
     log_days=365,
     budget_usd=1500,
 )

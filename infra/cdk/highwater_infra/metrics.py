@@ -27,7 +27,7 @@ SALES_COLUMNS: Final = (
 NULL_RATE_MAX: Final = 0.05
 PSI_MAX: Final = 0.25
 ERROR_RATIO_MAX: Final = 1.25
-CURATE_MINUTES: Final = 60
+RUN_FAILURES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Watch:
     missing: cloudwatch.TreatMissingData = _Missing.NOT_BREACHING
 
 
-def watches() -> list[Watch]:
-    return [*_data(), *_models(), *_runs(), *_machinery()]
+def watches(*, scheduled: bool) -> list[Watch]:
+    """Where nothing runs by schedule, a day without a run is nothing to tell."""
+    return [*_data(), *([_silence()] if scheduled else []), *_models(), _failures(), *_machinery()]
 
 
 def _data() -> list[Watch]:
@@ -74,17 +75,20 @@ def _data() -> list[Watch]:
                 ),
             )
         ),
-        Watch(
-            "nothing-ran-today",
-            _quality("sales", "row_count", statistic="SampleCount", period=Duration.days(1)),
-            1,
-            _Comparison.LESS_THAN_THRESHOLD,
-            "No audit of sales in a day: the schedule, the worker or the source stands still. "
-            "docs/operate.md: a source is missing, a stuck run.",
-            critical=True,
-            missing=_Missing.BREACHING,
-        ),
     ]
+
+
+def _silence() -> Watch:
+    return Watch(
+        "nothing-ran-today",
+        _quality("sales", "row_count", statistic="SampleCount", period=Duration.days(1)),
+        1,
+        _Comparison.LESS_THAN_THRESHOLD,
+        "No audit of sales in a day: the schedule, the worker or the source stands still. "
+        "docs/operate.md: a source is missing, a stuck run.",
+        critical=True,
+        missing=_Missing.BREACHING,
+    )
 
 
 def _models() -> list[Watch]:
@@ -115,29 +119,31 @@ def _models() -> list[Watch]:
     ]
 
 
-def _runs() -> list[Watch]:
-    return [
-        Watch(
-            "run-failures",
-            _aws("AWS/SNS", "NumberOfMessagesPublished", {"TopicName": names.ALERTS}),
-            1,
-            _Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            "A flow has told of a failure on highwater-alerts; its message says what to do.",
+def _failures() -> Watch:
+    """A run that failed is told by its own message: an alarm on each would tell it twice."""
+    alerts = {
+        severity.lower(): cloudwatch.Metric(
+            namespace=names.RUNS_NAMESPACE,
+            metric_name=names.RUNS_ALERTS,
+            dimensions_map={"Severity": severity},
+            statistic="Sum",
+            period=Duration.hours(1),
+        )
+        for severity in ("HIGH", "CRITICAL")
+    }
+    return Watch(
+        "run-failures",
+        cloudwatch.MathExpression(
+            expression=" + ".join(f"FILL({severity}, 0)" for severity in alerts),
+            label="HIGH and CRITICAL alerts",
+            using_metrics=dict(alerts),
+            period=Duration.hours(1),
         ),
-        Watch(
-            "curate-takes-long",
-            cloudwatch.Metric(
-                namespace="Glue",
-                metric_name="glue.driver.aggregate.elapsedTime",
-                dimensions_map={"JobName": names.CURATE, "JobRunId": "ALL", "Type": "count"},
-                statistic="Maximum",
-                period=Duration.minutes(5),
-            ),
-            CURATE_MINUTES * 60 * 1000,
-            _Comparison.GREATER_THAN_THRESHOLD,
-            "highwater-curate has run for an hour, its limit is two: more data than usual, or too few workers.",
-        ),
-    ]
+        RUN_FAILURES,
+        _Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        "Several runs failed within an hour: the platform rather than one source. Each told of itself: what do they share?",
+        critical=True,
+    )
 
 
 def _machinery() -> list[Watch]:

@@ -45,6 +45,8 @@ TASK_EVENTS: Final = "highwater-ecs-events"
 DATABASE: Final = "HIGHWATER"
 RESULTS_BLOCK: Final = "s3-bucket/highwater-results"
 RESULTS_FOLDER: Final = "results"
+RUNS_NAMESPACE: Final = "Highwater/Runs"
+RUNS_ALERTS: Final = "alerts"
 MODELS_NAMESPACE: Final = "Highwater/Models"
 QUALITY_NAMESPACE: Final = "Highwater/DataQuality"
 

@@ -1,4 +1,4 @@
-"""What is seen and said: topics by severity, alarms, one dashboard, the month's budget."""
+"""What is seen and said: a topic for machines, two for people by severity, alarms, one dashboard, the month's budget."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from highwater_infra import metrics, names
+from highwater_infra.compute import JOBS, SLOW_MINUTES
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.metrics import Watch
 from highwater_infra.permissions.statement import role_arn
 
+# Services that say for which account they speak; EventBridge does not, CDK's target lets it in. Flow runs have a role.
 _PUBLISHERS: Final = {
     names.ALERTS: (),
-    names.CRITICAL: ("cloudwatch", "events"),
-    names.WARNINGS: ("cloudwatch", "events", "budgets"),
+    names.CRITICAL: ("cloudwatch",),
+    names.WARNINGS: ("cloudwatch", "budgets"),
 }
+# What flows say is on one of these too, unless it is INFO; highwater-alerts has all of it, for machines.
+_FOR_PEOPLE: Final = (names.CRITICAL, names.WARNINGS)
 
 
 class Observability(Stack):
@@ -33,10 +37,10 @@ class Observability(Stack):
         super().__init__(scope, name)
         self._lake = lake
         self.topics = {topic: self._topic(topic, services) for topic, services in _PUBLISHERS.items()}
-        watches = metrics.watches()
+        watches = metrics.watches(scheduled=environment.scheduled)
         for watch in watches:
             self._alarm(watch)
-        self._job_failures()
+        self._slow_jobs()
         self._mail()
         self._slack()
         self._budget(environment.budget_usd)
@@ -73,22 +77,32 @@ class Observability(Stack):
         resource.alarm_actions = [topic.topic_arn]
         resource.ok_actions = [topic.topic_arn]
 
-    def _job_failures(self) -> None:
-        """Glue says itself that a job failed or ran out of time, whoever started it."""
+    def _slow_jobs(self) -> None:
+        """Glue says itself that a job takes long. That one failed is told by the flow that awaits it, or takes it up."""
         rule = events.Rule(
             self,
-            "JobFailures",
-            rule_name="highwater-glue-failures",
+            "SlowJobs",
+            rule_name="highwater-glue-slow",
             event_pattern=events.EventPattern(
                 source=["aws.glue"],
-                detail_type=["Glue Job State Change"],
-                detail={
-                    "jobName": [names.CURATE, names.DEMAND_FEATURES],
-                    "state": ["FAILED", "TIMEOUT"],
-                },
+                detail_type=["Glue Job Run Status"],
+                detail={"jobName": [job.name for job in JOBS], "state": ["RUNNING"]},
             ),
         )
-        rule.add_target(targets.SnsTopic(self.topics[names.WARNINGS]))
+        job, run = (events.EventField.from_path(f"$.detail.{field}") for field in ("jobName", "jobRunId"))
+        message = {
+            "version": "1.0",
+            "source": "custom",
+            "content": {
+                "textType": "client-markdown",
+                "title": f"{job} takes long",
+                "description": f"{job} has run for {SLOW_MINUTES} minutes ({run}): more data than usual, or too few "
+                "workers. At its limit it is stopped.",
+            },
+        }
+        rule.add_target(
+            targets.SnsTopic(self.topics[names.WARNINGS], message=events.RuleTargetInput.from_object(message))
+        )
 
     def _mail(self) -> None:
         address = CfnParameter(
@@ -99,20 +113,18 @@ class Observability(Stack):
             "MailIsWanted",
             expression=Fn.condition_not(Fn.condition_equals(address.value_as_string, "")),
         )
-        for name, topic in self.topics.items():
+        for name in _FOR_PEOPLE:
             subscription = sns.CfnSubscription(
                 self,
                 f"Mail-{name}",
                 protocol="email",
                 endpoint=address.value_as_string,
-                topic_arn=topic.topic_arn,
-                # Of what flows say, people are woken by what needs them; the rest is on the run's page.
-                filter_policy={"severity": ["HIGH", "CRITICAL"]} if name == names.ALERTS else None,
+                topic_arn=self.topics[name].topic_arn,
             )
             subscription.cfn_options.condition = given
 
     def _slack(self) -> None:
-        """Amazon Q in chat shows CloudWatch alarms and Glue's events; the flows' own messages go by mail."""
+        """Amazon Q in chat shows alarms, and what flows and rules say in its own format."""
         workspace = CfnParameter(
             self,
             "SlackWorkspace",
@@ -140,7 +152,7 @@ class Observability(Stack):
             iam_role_arn=role_arn("highwater-chat"),
             slack_workspace_id=workspace.value_as_string,
             slack_channel_id=channel.value_as_string,
-            sns_topic_arns=[self.topics[name].topic_arn for name in (names.CRITICAL, names.WARNINGS)],
+            sns_topic_arns=[self.topics[name].topic_arn for name in _FOR_PEOPLE],
             guardrail_policies=[f"arn:{Aws.PARTITION}:iam::aws:policy/AWSDenyAll"],
             logging_level="ERROR",
         )

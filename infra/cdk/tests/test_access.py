@@ -105,6 +105,12 @@ def test_a_flow_run_writes_no_raw_file_and_deletes_nothing(prod: Templates) -> N
     assert "/raw/*" not in written
 
 
+def test_a_flow_run_tells_people_and_machines(prod: Templates) -> None:
+    (published,) = [s for s in _of(prod, "highwater-flow-run") if "sns:Publish" in _listed(s["Action"])]
+    topics = {str(resource["Fn::Join"][1][-1]).strip(":") for resource in published["Resource"]}
+    assert topics == {t["TopicName"] for t in prod["highwater-observability"].properties("AWS::SNS::Topic")}
+
+
 def test_the_worker_starts_flow_runs_and_reads_no_data(prod: Templates) -> None:
     actions = _actions(_of(prod, "highwater-worker"))
     assert "ecs:RunTask" in actions

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from highwater_infra.compute import REPOSITORY
+from highwater_infra.environments import ENVIRONMENTS, Environment
 
 if TYPE_CHECKING:
     from tests.conftest import Templates
@@ -32,8 +36,7 @@ def _topic(prod: Templates, name: str) -> str:
         ("nothing-ran-today", "highwater-critical", "breaching"),
         ("model-features-drift", "highwater-warnings", "notBreaching"),
         ("model-errors-drift", "highwater-warnings", "notBreaching"),
-        ("run-failures", "highwater-warnings", "notBreaching"),
-        ("curate-takes-long", "highwater-warnings", "notBreaching"),
+        ("run-failures", "highwater-critical", "notBreaching"),
         ("dead-letters", "highwater-warnings", "notBreaching"),
         ("no-worker", "highwater-critical", "notBreaching"),
     ],
@@ -84,9 +87,51 @@ def test_nobody_is_named_in_the_template(prod: Templates) -> None:
     }
 
 
-def test_of_what_flows_say_the_serious_is_mailed(prod: Templates) -> None:
-    alerts = prod[NAME].one("AWS::SNS::Subscription", TopicArn={"Ref": _topic(prod, "highwater-alerts")})
-    assert alerts["FilterPolicy"] == {"severity": ["HIGH", "CRITICAL"]}
+def test_people_subscribe_to_what_is_for_them_and_hear_nothing_twice(prod: Templates) -> None:
+    """What is on highwater-alerts is on one of the others too, when it is for people."""
+    people = [{"Ref": _topic(prod, name)} for name in ("highwater-critical", "highwater-warnings")]
+    assert [s["TopicArn"] for s in prod[NAME].properties("AWS::SNS::Subscription")] == people
+    assert prod[NAME].one("AWS::Chatbot::SlackChannelConfiguration")["SnsTopicArns"] == people
+
+
+def test_several_failures_within_an_hour_are_the_platforms(prod: Templates) -> None:
+    alarm = _alarm(prod, "run-failures")
+    *parts, total = sorted(alarm["Metrics"], key=lambda metric: "Expression" in metric)
+    assert total["Expression"] == "FILL(high, 0) + FILL(critical, 0)"
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (3, "GreaterThanOrEqualToThreshold")
+    stats = {metric["Id"]: metric["MetricStat"] for metric in parts}
+    assert {s["Period"] for s in stats.values()} == {3600}
+    assert {s["Stat"] for s in stats.values()} == {"Sum"}
+    assert {name: s["Metric"] for name, s in stats.items()} == {
+        name: {
+            "Namespace": "Highwater/Runs",
+            "MetricName": "alerts",
+            "Dimensions": [{"Name": "Severity", "Value": name.upper()}],
+        }
+        for name in ("high", "critical")
+    }
+
+
+def test_no_alarm_listens_to_a_topic_on_which_alarms_speak(prod: Templates) -> None:
+    alarms = prod[NAME].properties("AWS::CloudWatch::Alarm")
+    assert not [alarm["AlarmName"] for alarm in alarms if "AWS/SNS" in str(alarm)]
+
+
+def _schedules_are_active(environment: str) -> bool:
+    settings = (REPOSITORY / "deployments" / f"{environment}.env").read_text()
+    return "HIGHWATER_SCHEDULES_ACTIVE=true" in settings.splitlines()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=lambda environment: environment.name)
+def test_an_environment_is_scheduled_where_its_deployments_are(environment: Environment) -> None:
+    # The private account is production in another network, and its deployments are production's.
+    deployments = "prod" if environment.name == "private" else environment.name
+    assert environment.scheduled == _schedules_are_active(deployments)
+
+
+def test_silence_is_no_alarm_where_nothing_runs_by_schedule(prod: Templates, dev: Templates) -> None:
+    names = [{a["AlarmName"] for a in t[NAME].properties("AWS::CloudWatch::Alarm")} for t in (prod, dev)]
+    assert names[0] - names[1] == {"highwater-nothing-ran-today"}
 
 
 def test_slack_can_do_nothing(prod: Templates) -> None:
@@ -100,8 +145,20 @@ def test_the_month_has_a_limit(prod: Templates, dev: Templates) -> None:
     assert limits == [1500, 200]
 
 
-def test_a_job_that_failed_is_told_whoever_started_it(prod: Templates) -> None:
-    pattern = prod[NAME].one("AWS::Events::Rule")["EventPattern"]
-    assert pattern["detail"]["state"] == ["FAILED", "TIMEOUT"]
-    jobs = {job["Name"] for job in prod["highwater-compute"].properties("AWS::Glue::Job")}
-    assert set(pattern["detail"]["jobName"]) == jobs
+def test_a_job_that_takes_an_hour_is_told(prod: Templates) -> None:
+    jobs = prod["highwater-compute"].properties("AWS::Glue::Job")
+    assert [job["NotificationProperty"] for job in jobs] == [{"NotifyDelayAfter": 60}] * 2
+    assert all(job["Timeout"] > job["NotificationProperty"]["NotifyDelayAfter"] for job in jobs)
+    rule = prod[NAME].one("AWS::Events::Rule")
+    assert rule["EventPattern"]["source"] == ["aws.glue"]
+    assert rule["EventPattern"]["detail-type"] == ["Glue Job Run Status"]
+    assert rule["EventPattern"]["detail"] == {"jobName": [job["Name"] for job in jobs], "state": ["RUNNING"]}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Ref": _topic(prod, "highwater-warnings")}
+    message = json.loads(re.sub(r"<[^>]*>", "x", target["InputTransformer"]["InputTemplate"]))
+    assert (message["version"], message["source"]) == ("1.0", "custom")
+    assert "x has run for 60 minutes" in message["content"]["description"]
+
+
+def test_a_failed_job_is_told_by_its_flow_alone(prod: Templates) -> None:
+    assert "Glue Job State Change" not in str(prod[NAME].content)

@@ -37,7 +37,9 @@ def flow_run(key_arn: str) -> list[Statement]:
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Scan"],
             [arn("dynamodb", f"table/{table}") for table in (names.LEDGER, names.WATERMARKS)],
         ),
-        Statement(["sns:Publish"], [arn("sns", names.ALERTS)]),
+        Statement(
+            ["sns:Publish"], [arn("sns", topic) for topic in (names.ALERTS, names.WARNINGS, names.CRITICAL)]
+        ),
         Statement(["sns:ListTopics"], EVERYTHING, because="ListTopics knows no resource; it tells names"),
         Statement(
             ["secretsmanager:GetSecretValue"],
