@@ -1,4 +1,4 @@
-"""`cdk deploy --all -c environment=prod` starts here; `python app.py prod` synthesizes without the command line."""
+"""`cdk deploy --all -c environment=prod` starts here; `python app.py prod` synthesizes into cdk.out.prod without it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from highwater_infra.environments import ENVIRONMENTS
 
 
 def chosen() -> str:
-    """The CDK command line hands its -c over in the environment."""
+    """The CDK command line hands its -c over in the environment. Nothing is the default: it would be deployed by mistake."""
     context = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
-    name = sys.argv[1] if len(sys.argv) > 1 else context.get("environment", "prod")
+    name = sys.argv[1] if len(sys.argv) > 1 else context.get("environment", "")
     if name not in ENVIRONMENTS:
-        raise SystemExit(f"environment {name!r} is not one of {', '.join(ENVIRONMENTS)}")
+        raise SystemExit(f"-c environment={name}: name one of {', '.join(ENVIRONMENTS)}")
     return str(name)
 
 
 if __name__ == "__main__":
-    here = Path(__file__).parent / ("cdk.out" if len(sys.argv) < 2 else f"cdk.out.{sys.argv[1]}")
-    account(ENVIRONMENTS[chosen()], os.environ.get("CDK_OUTDIR", str(here))).app.synth()
+    environment = ENVIRONMENTS[chosen()]
+    here = Path(__file__).parent / f"cdk.out.{environment.name}"
+    account(environment, os.environ.get("CDK_OUTDIR", str(here))).app.synth()

@@ -152,6 +152,38 @@ def _names(command: str) -> Iterator[str]:
             yield f"nothing is called {name}"
 
 
+def _cdk(command: str) -> Iterator[str]:
+    """A parameter without its stack is handed to all of them, and without an environment nothing is synthesized."""
+    for words in re.findall(r"\bcdk (?:deploy|destroy|diff|bootstrap) (.*)", command):
+        if not re.search(rf"-c environment=(?:{ENVIRONMENTS})\b", words):
+            yield f"no environment: cdk {words}"
+    for given in re.findall(r"--parameters (\S+)", command):
+        yield from _parameter(given.partition("=")[0])
+    for given in re.findall(r"(?<![\w/-])highwater-[a-z]+:[A-Z]\w+", command):
+        yield from _parameter(given)
+
+
+def _parameter(given: str) -> Iterator[str]:
+    stack, _, name = given.rpartition(":")
+    if not stack:
+        yield f"{name} has no stack"
+    elif name not in PARAMETERS.get(stack, ()):
+        yield f"{stack} has no parameter {name}"
+
+
+def _parameters() -> dict[str, set[str]]:
+    snapshots = (ROOT / "infra" / "cdk" / "snapshots").glob("*.yaml")
+    return {path.stem: set(yaml.safe_load(path.read_text()).get("Parameters", ())) for path in snapshots}
+
+
+PARAMETERS = _parameters()
+ENVIRONMENTS = "|".join(
+    re.findall(
+        r'name="(\w+)"', (ROOT / "infra" / "cdk" / "highwater_infra" / "environments.py").read_text()
+    )
+)
+
+
 def _declared() -> str:
     snapshots = (ROOT / "infra" / "cdk" / "snapshots").glob("*.yaml")
     sources = [*snapshots, *(ROOT / "infra/cdk/highwater_infra").rglob("*.py"), ROOT / "local" / "resources.py"]
@@ -166,12 +198,14 @@ JUDGES: tuple[Callable[[str], Iterator[str]], ...] = (
     _targets,
     _tables,
     _names,
+    _cdk,
 )
 
 
 def test_what_people_are_told_to_type_exists() -> None:
     told = list(commands())
     assert sum("prefect deployment run" in command for _, command in told) >= 4
+    assert sum("--parameters highwater-" in command for _, command in told) >= 4
     assert [(page, command, fault) for page, command in told for fault in faults_of(command)] == []
 
 
@@ -188,6 +222,14 @@ def test_what_people_are_told_to_type_exists() -> None:
         ("make deploy-all", "make has no target deploy-all"),
         ("SELECT 1 FROM MONITORING.RUNS", "no table MONITORING.RUNS"),
         ("aws glue get-job --job-name highwater-clean", "nothing is called highwater-clean"),
+        ("cdk deploy highwater-access -c environment=prod --parameters SnowflakeUserArn=x", "has no stack"),
+        (
+            "cdk deploy --all -c environment=prod --parameters highwater-lake:ImageTag=x",
+            "highwater-lake has no parameter ImageTag",
+        ),
+        ("give highwater-server:Domains too", "highwater-server has no parameter Domains"),
+        ("cdk deploy --all", "no environment"),
+        ("cdk diff -c environment=production", "no environment"),
     ],
 )
 def test_what_does_not_exist_is_found(command: str, fault: str) -> None:

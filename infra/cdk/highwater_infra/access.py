@@ -87,7 +87,7 @@ class Access(Stack):
             self,
             "SnowflakeRoleArn",
             value=role.role_arn,
-            description="for infra/cdk/snowflake/integration.sql",
+            description="for infra/cdk/snowflake/2_integration.sql",
         )
 
     def _deploy(self) -> None:

@@ -30,6 +30,9 @@ ACKNOWLEDGED: Final[dict[str, dict[str, dict[str, str]]]] = {
         "WorkerTask/Resource": {"AwsSolutions-ECS2": _PLAIN_SETTINGS},
     },
     "highwater-server": {
+        "People": {
+            "AwsSolutions-EC23": "PeopleCidr takes no network wider than /8, and the load balancer is internal"
+        },
         "ServerTask/Resource": {"AwsSolutions-ECS2": _PLAIN_SETTINGS},
         "DatabaseSecret/Resource": {
             "AwsSolutions-SMG4": "ECS reads it when the server starts: rotated unseen, the next restart would be the first "

@@ -161,6 +161,8 @@ class Orchestration(Stack):
                 "HIGHWATER_TASK_DEFINITION": names.FLOW_RUN,
                 "HIGHWATER_SUBNETS": Fn.join(",", private),
                 "HIGHWATER_SECURITY_GROUPS": self._network.tasks.security_group_id,
+                # For the block that tells flow runs where their results are kept.
+                "HIGHWATER_ARTIFACTS_BUCKET": names.bucket(names.ARTIFACTS),
                 "PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME": names.TASK_EVENTS,
                 **login_is_in(self._lake.prefect_secret, self._environment),
             },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import CfnParameter, Duration, Stack
+from aws_cdk import CfnCondition, CfnOutput, CfnParameter, Duration, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as balancing
@@ -51,6 +51,7 @@ class Server(Stack):
             self, "Tasks", network.tasks.security_group_id, mutable=False
         )
         database = made(self, environment, lake, network, self._group)
+        CfnOutput(self, "DatabaseId", value=database.instance_identifier)
         service = self._service(orchestration, database)
         self._balancer(service)
 
@@ -111,6 +112,32 @@ class Server(Stack):
         release.nothing_runs_without(service)
         return service
 
+    def _people(self, balancer: ec2.SecurityGroup) -> None:
+        """How people come into the VPC (VPN, peering, Session Manager) is not ours; from where they may call is."""
+        network = CfnParameter(
+            self,
+            "PeopleCidr",
+            default="",
+            allowed_pattern=r"^$|^(\d{1,3}\.){3}\d{1,3}/([89]|[12]\d|3[0-2])$",
+            description="private network from which people open the server, 10.8.0.0/16; empty: nobody does",
+        )
+        given = CfnCondition(
+            self,
+            "PeopleAreLetIn",
+            expression=Fn.condition_not(Fn.condition_equals(network.value_as_string, "")),
+        )
+        ingress = ec2.CfnSecurityGroupIngress(
+            self,
+            "People",
+            group_id=balancer.security_group_id,
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            cidr_ip=network.value_as_string,
+            description="people, as PeopleCidr says",
+        )
+        ingress.cfn_options.condition = given
+
     def _balancer(self, service: ecs.FargateService) -> None:
         domain = CfnParameter(
             self, "Domain", description="name of the server inside the VPC, prefect.example.com"
@@ -120,10 +147,11 @@ class Server(Stack):
             self,
             "BalancerAccess",
             vpc=self._network.vpc,
-            description="Load balancer of the server: called by our tasks",
+            description="Load balancer of the server: called by our tasks and by people",
             allow_all_outbound=False,
         )
         group.add_ingress_rule(self._tasks, ec2.Port.tcp(443), "our tasks")
+        self._people(group)
         balancer = balancing.ApplicationLoadBalancer(
             self,
             "Balancer",
@@ -137,6 +165,7 @@ class Server(Stack):
         balancer.set_attribute("access_logs.s3.enabled", "true")
         balancer.set_attribute("access_logs.s3.bucket", self._lake.access_logs.bucket_name)
         balancer.set_attribute("access_logs.s3.prefix", "server")
+        CfnOutput(self, "BalancerArn", value=balancer.load_balancer_arn)
         listener = balancer.add_listener(
             "Https",
             port=443,

@@ -31,6 +31,18 @@ def test_the_worker_is_asked_for_its_health(prod: Templates) -> None:
     assert container["HealthCheck"]["Command"] == ["CMD", "python", "-m", "deployments.health"]
 
 
+def test_the_worker_knows_the_bucket_of_results_and_may_not_touch_it(prod: Templates) -> None:
+    """It makes the block that names it, on Prefect's server alone; tasks use it with their own role."""
+    buckets = [
+        {v["Name"]: v["Value"] for v in _task(prod, family)["ContainerDefinitions"][0]["Environment"]}[
+            "HIGHWATER_ARTIFACTS_BUCKET"
+        ]
+        for family in ("highwater-worker", "highwater-flow-run")
+    ]
+    assert buckets[0] == buckets[1]
+    assert "highwater-artifacts-" in str(buckets[0])
+
+
 def test_tasks_have_no_public_address(prod: Templates) -> None:
     service = prod[NAME].one("AWS::ECS::Service")
     assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,8 +44,33 @@ def test_nobody_is_let_in_from_anywhere(private: Templates) -> None:
             for r in g.get("SecurityGroupIngress", [])
         ),
     ]
-    assert sorted(rule["FromPort"] for rule in rules) == [443, 4200, 5432]
-    assert not [rule for rule in rules if "CidrIp" in rule]
+    assert sorted(rule["FromPort"] for rule in rules) == [443, 443, 4200, 5432]
+    assert [rule["CidrIp"] for rule in rules if "CidrIp" in rule] == [{"Ref": "PeopleCidr"}]
+
+
+def test_people_are_let_in_from_the_network_that_was_named(private: Templates) -> None:
+    parameter = private[NAME].content["Parameters"]["PeopleCidr"]
+    assert parameter["Default"] == ""
+    (rule,) = [r for r in private[NAME].all("AWS::EC2::SecurityGroupIngress") if "CidrIp" in r["Properties"]]
+    assert rule["Condition"] == "PeopleAreLetIn"
+    assert (rule["Properties"]["FromPort"], rule["Properties"]["ToPort"]) == (443, 443)
+    wanted = {"": True, "10.8.0.0/16": True, "10.8.0.7/32": True, "0.0.0.0/0": False, "10.8.0.0": False}
+    pattern = re.compile(parameter["AllowedPattern"])
+    assert {network: bool(pattern.fullmatch(network)) for network in wanted} == wanted
+
+
+def test_the_server_can_be_deployed_before_the_worker_is_started(private: Templates) -> None:
+    """It asks nothing of orchestration that comes with the image, and orchestration asks nothing of it."""
+    asked = str(private["highwater-orchestration"].content)
+    assert f"{NAME}:" not in asked
+    exported = {
+        output["Export"]["Name"]: str(output["Value"])
+        for output in private["highwater-orchestration"].content["Outputs"].values()
+        if "Export" in output
+    }
+    wanted = [value for name, value in exported.items() if name in str(private[NAME].content)]
+    assert len(wanted) >= 2
+    assert not [value for value in wanted if "ImageTag" in value or "Task" in value]
 
 
 def test_its_secrets_come_by_arn(private: Templates) -> None:

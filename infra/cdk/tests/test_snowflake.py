@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from highwater_infra.compute import REPOSITORY
 from highwater_infra.snowflake import filled, public_key
 
 OUTPUTS = {
@@ -27,6 +28,21 @@ def test_the_highest_role_is_taken_away_again() -> None:
     changes = re.findall(r"^(GRANT|REVOKE) ROLE ACCOUNTADMIN (?:TO|FROM) USER (\w+)", text, re.MULTILINE)
     assert changes == [("GRANT", "HIGHWATER_WORKER"), ("REVOKE", "HIGHWATER_WORKER")]
     assert "PASSWORD =" not in text.upper()
+
+
+def _warehouses(text: str) -> dict[str, str]:
+    found = re.findall(r"CREATE WAREHOUSE IF NOT EXISTS (\w+)\s+([^;]+);", text)
+    return {name: " ".join(settings.split()) for name, settings in found}
+
+
+def test_the_first_migration_has_a_warehouse_to_run_in() -> None:
+    """Made by the role that runs the migration, hence its own; and no other one than that which the migration makes."""
+    script = filled(OUTPUTS, "MIIB")["1_user.sql"]
+    assert re.findall(r"^USE ROLE (\w+);", script, re.MULTILINE) == ["ACCOUNTADMIN"]
+    (default,) = re.findall(r"DEFAULT_WAREHOUSE = (\w+)", script)
+    account = REPOSITORY / "warehouse" / "account"
+    migrated = _warehouses("\n".join(path.read_text() for path in account.glob("*.sql")))
+    assert _warehouses(script) == {default: migrated[default]}
 
 
 @pytest.mark.parametrize("bucket", ["lake'); DROP DATABASE HIGHWATER; --", "lake bucket", ""])
