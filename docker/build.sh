@@ -11,11 +11,17 @@ case $base in
   docker buildx imagetools inspect $base" >&2; exit 2 ;;
 esac
 commit=$(git describe --always --dirty --abbrev=40 --exclude='*')
-# Layers are dated by the commit, not by the clock: the same commit and base give the same content.
+# Layers are dated by the commit, not by the clock: the same commit and base give the same content. The platform is what
+# the task definitions ask for, whatever machine builds.
 epoch=$(git log -1 --format=%ct)
-arguments=(--file docker/Dockerfile --build-arg "BASE=$base" --build-arg "COMMIT=$commit" --tag "$tag")
+arguments=(--platform linux/amd64 --file docker/Dockerfile --build-arg "BASE=$base" --build-arg "COMMIT=$commit" --tag "$tag")
 if docker info >/dev/null 2>&1; then
-  SOURCE_DATE_EPOCH=$epoch docker build "${arguments[@]}" "$@" .
+  # Dates inside layers too; and no provenance, which has the hour in it. A builder of its own: the daemon's keeps the dates
+  # or, where containerd holds its images, refuses to rewrite them.
+  builder=highwater
+  docker buildx inspect "$builder" >/dev/null 2>&1 || docker buildx create --name "$builder" --driver docker-container >/dev/null
+  SOURCE_DATE_EPOCH=$epoch docker buildx build --builder "$builder" --provenance=false \
+    --output type=docker,rewrite-timestamp=true "${arguments[@]}" "$@" .
 elif command -v buildah >/dev/null; then
   buildah build --format docker --timestamp "$epoch" "${arguments[@]}" "$@" .
 else

@@ -94,6 +94,27 @@ def test_a_base_without_a_digest_is_refused() -> None:
     assert "has no digest: a tag moves, a digest does not" in done.stderr
 
 
+def test_docker_is_asked_for_the_same_content_for_one_platform(tmp_path: Path) -> None:
+    """Called by a docker that writes down how: there is no daemon where the image is tested."""
+    written = tmp_path / "called"
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\necho "${{SOURCE_DATE_EPOCH:-none}} $*" >> {written}\n')
+    docker.chmod(0o755)
+    base = f"docker.io/library/python@sha256:{'0' * 64}"
+    subprocess.run(
+        [ROOT / "docker" / "build.sh", base, "worker:x"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        check=True,
+    )
+    *_, build = written.read_text().splitlines()
+    epoch = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True)
+    assert build.startswith(f"{epoch.stdout.strip()} buildx build --builder highwater --provenance=false ")
+    assert " --output type=docker,rewrite-timestamp=true " in build
+    assert " --platform linux/amd64 " in build
+    assert f" --build-arg BASE={base} " in build
+    assert build.endswith(" --tag worker:x .")
+
+
 if HADOLINT.exists():
 
     def test_hadolint_finds_nothing_in_ours_and_something_in_a_bad_one(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The image, built by buildah from a Debian that is made here, and looked at from inside as its own user."""
+"""The image, built by buildah from a Debian that is made here, and looked at from inside as its own user.
+
+Docker's way of building it is not run here, where there is no daemon: test_dockerfile.py says how docker is called.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,16 @@ def run(*words: str) -> str:
     return done.stdout
 
 
+def build(image: str) -> str:
+    """Its id, which is the digest of its configuration and, by that, of its layers."""
+    trust = ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
+    return run("docker/build.sh", BASE, image, "--isolation", "chroot", *trust).split()[-1]
+
+
 @pytest.fixture(scope="module")
 def container() -> Iterator[str]:
     run("tests/docker/local_base.sh", BASE)
-    trust = ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
-    run("docker/build.sh", BASE, IMAGE, "--isolation", "chroot", *trust)
+    build(IMAGE)
     made = run("buildah", "from", IMAGE).strip()
     yield made
     run("buildah", "rm", made)
@@ -49,6 +57,15 @@ def test_prefect_and_every_flow_work_as_the_images_user(container: str) -> None:
     assert set(inside(container, "python", "-c", script).split()) == flows
 
 
+def test_the_same_commit_and_base_give_the_same_image(container: str) -> None:
+    first = run("buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}", IMAGE).strip()
+    again = f"{IMAGE}-again"
+    try:
+        assert build(again) == first
+    finally:
+        run("buildah", "rmi", again)
+
+
 def test_nothing_in_it_builds_installs_or_may_be_written(container: str) -> None:
     found = inside(
         container,
@@ -67,6 +84,8 @@ def test_it_says_what_is_in_it_and_from_which_commit(container: str) -> None:
     components = {component["name"]: component["version"] for component in bill["components"]}
     assert components["prefect"] == "3.8.8"
     assert not {"pyspark", "xgboost", "moto"} & components.keys()
+    about = json.loads(run("buildah", "inspect", "--type", "image", IMAGE))["Docker"]
+    assert (about["os"], about["architecture"]) == ("linux", "amd64")
     commit = run("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").strip()
     (config,) = [json.loads(run("buildah", "inspect", "--type", "image", IMAGE))["Docker"]["config"]]
     assert config["Labels"]["org.opencontainers.image.revision"] == commit

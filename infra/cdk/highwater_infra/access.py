@@ -1,4 +1,4 @@
-"""Who may do what: one role for each kind of task, one for Snowflake, one for deployments from GitHub."""
+"""Who may do what: one role for each kind of task, one for Snowflake, for people, and for deployments from GitHub."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from highwater_infra import names
-from highwater_infra.permissions import jobs, outside, tasks
+from highwater_infra.environments import Environment
+from highwater_infra.permissions import jobs, outside, people, tasks
 from highwater_infra.permissions.statement import Statement, role_arn
 
 _GITHUB = "token.actions.githubusercontent.com"
 
 
 class Access(Stack):
-    def __init__(self, scope: Construct, name: str, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, name: str, environment: Environment, key: kms.IKey) -> None:
         super().__init__(scope, name)
         arn = key.key_arn
         self.glue_job = self._role(names.GLUE, "glue", "cleans files, makes features", jobs.glue_job(arn))
@@ -26,7 +27,10 @@ class Access(Stack):
             names.FLOW_RUN, "ecs-tasks", "flow runs: start jobs, publish, tell people", tasks.flow_run(arn)
         )
         self.flow_run_start = self._role(
-            names.FLOW_RUN_START, "ecs-tasks", "starts flow runs", tasks.start(arn, names.FLOW_RUN_LOGS)
+            names.FLOW_RUN_START,
+            "ecs-tasks",
+            "starts flow runs",
+            tasks.start(arn, log_groups=[names.FLOW_RUN_LOGS], secrets=[names.PREFECT_SECRET]),
         )
         self.worker = self._role(
             names.WORKER, "ecs-tasks", "the Prefect worker: starts flow runs as tasks", tasks.worker(arn)
@@ -34,10 +38,13 @@ class Access(Stack):
         self.worker_start = self._role(
             names.WORKER_START,
             "ecs-tasks",
-            "starts the worker and, where there is one, the server",
-            tasks.start(arn, names.WORKER_LOGS, names.SERVER_LOGS),
+            "starts the worker",
+            tasks.start(arn, log_groups=[names.WORKER_LOGS], secrets=[names.PREFECT_SECRET]),
         )
+        if environment.prefect == "self-hosted":
+            self.server_start = self._server_start(arn)
         self._snowflake(arn)
+        self._operator(arn)
         self._deploy()
 
     def _role(self, name: str, service: str, purpose: str, statements: list[Statement]) -> iam.Role:
@@ -50,6 +57,11 @@ class Access(Stack):
         for statement in statements:
             statement.give_to(role)
         return role
+
+    def _server_start(self, key_arn: str) -> iam.Role:
+        secrets = [names.PREFECT_SECRET, names.SERVER_DATABASE_SECRET]
+        statements = tasks.start(key_arn, log_groups=[names.SERVER_LOGS], secrets=secrets)
+        return self._role(names.SERVER_START, "ecs-tasks", "starts the Prefect server", statements)
 
     def _snowflake(self, key_arn: str) -> None:
         """Snowflake says who it is only after its integration was made with this role: docs/deploy.md has the order."""
@@ -89,6 +101,20 @@ class Access(Stack):
             value=role.role_arn,
             description="for infra/cdk/snowflake/2_integration.sql",
         )
+
+    def _operator(self, key_arn: str) -> None:
+        """Whoever of the account is allowed to assume it elsewhere, and has shown a second factor."""
+        role = iam.Role(
+            self,
+            names.OPERATOR,
+            role_name=names.OPERATOR,
+            description="Highwater: people who operate it, docs/operate.md",
+            assumed_by=iam.AccountRootPrincipal().with_conditions(
+                {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+            ),
+        )
+        for statement in people.operator(key_arn):
+            statement.give_to(role)
 
     def _deploy(self) -> None:
         repository = CfnParameter(

@@ -18,6 +18,7 @@ from constructs import Construct
 from highwater_infra import names
 from highwater_infra.access import Access
 from highwater_infra.containers import (
+    PLATFORM,
     Release,
     container,
     log_group,
@@ -109,6 +110,7 @@ class Orchestration(Stack):
             family=names.FLOW_RUN,
             cpu=512,
             memory_limit_mib=1024,
+            runtime_platform=PLATFORM,
             task_role=self._access.flow_run.without_policy_updates(),
             execution_role=self._access.flow_run_start.without_policy_updates(),
         )
@@ -146,6 +148,7 @@ class Orchestration(Stack):
             family=names.WORKER,
             cpu=512,
             memory_limit_mib=1024,
+            runtime_platform=PLATFORM,
             task_role=self._access.worker.without_policy_updates(),
             execution_role=self._access.worker_start.without_policy_updates(),
         )

@@ -15,7 +15,7 @@ from constructs import Construct
 
 from highwater_infra import names
 from highwater_infra.access import Access
-from highwater_infra.containers import Release, container, log_group
+from highwater_infra.containers import PLATFORM, Release, container, log_group
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.network import Network
@@ -63,8 +63,9 @@ class Server(Stack):
             family="highwater-server",
             cpu=1024,
             memory_limit_mib=2048,
+            runtime_platform=PLATFORM,
             # The server calls nothing of AWS's: the role that starts it is all it needs.
-            execution_role=self._access.worker_start.without_policy_updates(),
+            execution_role=self._access.server_start.without_policy_updates(),
         )
         assert database.secret
         # By ARN, without its key: otherwise the key's policy would name a role that is made after the key.

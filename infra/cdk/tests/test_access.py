@@ -13,6 +13,7 @@ NO_RESOURCE = {
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "ecs:DescribeTaskDefinition",
+    "ecs:ListTasks",
     "sagemaker:ListModelPackages",
     "sns:ListTopics",
 }
@@ -115,6 +116,54 @@ def test_the_worker_starts_flow_runs_and_reads_no_data(prod: Templates) -> None:
     actions = _actions(_of(prod, "highwater-worker"))
     assert "ecs:RunTask" in actions
     assert not [a for a in actions if a.startswith(("s3:", "glue:", "secretsmanager:", "ecs:Register"))]
+
+
+def test_a_task_is_started_in_our_cluster_alone(prod: Templates) -> None:
+    (started,) = [s for s in _of(prod, "highwater-worker") if "ecs:RunTask" in _listed(s["Action"])]
+    (cluster,) = [started["Condition"]["ArnEquals"]["ecs:cluster"]]
+    assert cluster["Fn::Join"][1][-1] == ":cluster/highwater"
+    assert "task-definition/highwater-flow-run:*" in str(started["Resource"])
+
+
+def _secrets_of(templates: Templates, role: str) -> set[str]:
+    read = [s for s in _of(templates, role) if "secretsmanager:GetSecretValue" in _listed(s["Action"])]
+    names = [resource["Fn::Join"][1][-1] for s in read for resource in _listed(s["Resource"])]
+    return {name.removeprefix(":secret:").removesuffix("-??????") for name in names}
+
+
+def test_only_what_starts_the_server_reads_its_database_login(prod: Templates, private: Templates) -> None:
+    for templates in (prod, private):
+        for role in ("highwater-flow-run-start", "highwater-worker-start"):
+            assert _secrets_of(templates, role) == {"highwater/prefect"}
+    assert _secrets_of(private, "highwater-server-start") == {
+        "highwater/prefect",
+        "highwater/prefect-database",
+    }
+    roles = {role["RoleName"] for role in prod[NAME].properties("AWS::IAM::Role")}
+    assert "highwater-server-start" not in roles
+
+
+def test_a_person_needs_a_second_factor_to_operate(prod: Templates) -> None:
+    role = prod[NAME].one("AWS::IAM::Role", RoleName="highwater-operator")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    assert trust["Principal"]["AWS"]["Fn::Join"][1][-1] == ":root"
+
+
+def test_a_person_mends_rolls_back_and_approves_but_runs_and_deletes_nothing(prod: Templates) -> None:
+    statements = _of(prod, "highwater-operator")
+    actions = _actions(statements)
+    changing = {a for a in actions if a.split(":")[1].startswith(("Put", "Update"))}
+    assert changing == {
+        "glue:UpdateTable", "s3:PutObject", "sagemaker:UpdateModelPackage", "secretsmanager:PutSecretValue"
+    }  # fmt: skip
+    others = ("Describe", "Filter", "Get", "List", "Put", "Update")
+    assert {a for a in actions if not a.split(":")[1].startswith(others)} == {
+        "kms:Decrypt", "kms:GenerateDataKey", "s3:AbortMultipartUpload"
+    }  # fmt: skip
+    (put,) = [s["Resource"] for s in statements if "s3:PutObject" in _listed(s["Action"])]
+    assert {r["Fn::Join"][1][-1] for r in put} == {"/mended/*", "/curated/*/metadata/*"}
+    assert _secrets_of(prod, "highwater-operator") == {"highwater/snowflake"}
 
 
 def test_snowflake_reads_what_was_published(prod: Templates) -> None:

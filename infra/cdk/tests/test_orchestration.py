@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from highwater_infra.compute import REPOSITORY
+
 if TYPE_CHECKING:
     from tests.conftest import Templates
 
@@ -94,6 +96,16 @@ def test_nothing_is_written_to_the_image_but_in_its_tmp(private: Templates) -> N
             {"ContainerPath": "/tmp", "ReadOnly": False, "SourceVolume": "tmp"}
         ]
         assert definition["Volumes"] == [{"Name": "tmp"}]
+
+
+def test_tasks_run_on_what_the_image_is_built_for(private: Templates) -> None:
+    platforms = [
+        definition["RuntimePlatform"]
+        for template in private.values()
+        for definition in template.properties("AWS::ECS::TaskDefinition")
+    ]
+    assert platforms == [{"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"}] * 3
+    assert "--platform linux/amd64" in (REPOSITORY / "docker" / "build.sh").read_text()
 
 
 def test_a_task_that_ends_is_told_to_the_worker(prod: Templates) -> None:

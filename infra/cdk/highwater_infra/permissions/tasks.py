@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from highwater_infra import names
 from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
@@ -22,7 +25,7 @@ from highwater_infra.permissions.statement import (
 
 _KEYS = "keys hold dates and run ids; the prefix is the boundary"
 # Rows that a person mended, as flow runs keep them beside what a person puts there for a replay.
-_MENDED = "mended"
+MENDED: Final = "mended"
 
 
 def flow_run(key_arn: str) -> list[Statement]:
@@ -56,13 +59,13 @@ def _files() -> list[Statement]:
         listing(names.LAKE, names.ARTIFACTS),
         Statement(
             ["s3:GetObject"],
-            [*objects(names.LAKE, "raw", _MENDED, *WRITTEN), *objects(names.ARTIFACTS, *artifacts)],
+            [*objects(names.LAKE, "raw", MENDED, *WRITTEN), *objects(names.ARTIFACTS, *artifacts)],
             because=_KEYS,
         ),
         Statement(
             ["s3:PutObject", "s3:AbortMultipartUpload"],
             [
-                *objects(names.LAKE, _MENDED, *WRITTEN),
+                *objects(names.LAKE, MENDED, *WRITTEN),
                 *objects(names.ARTIFACTS, names.RESULTS_FOLDER, "sagemaker/code"),
             ],
             because=_KEYS,
@@ -125,10 +128,15 @@ def _sagemaker() -> list[Statement]:
 
 def worker(key_arn: str) -> list[Statement]:
     tasks = arn("ecs", f"task/{names.CLUSTER}/*")
-    by_ecs = "ECS numbers tasks and revisions; the cluster and the family are the boundary"
+    by_ecs = "ECS numbers tasks; the cluster is the boundary"
     return [
         decrypt(key_arn),
-        Statement(["ecs:RunTask"], [arn("ecs", f"task-definition/{names.FLOW_RUN}:*")], because=by_ecs),
+        Statement(
+            ["ecs:RunTask"],
+            [arn("ecs", f"task-definition/{names.FLOW_RUN}:*")],
+            {"ArnEquals": {"ecs:cluster": arn("ecs", f"cluster/{names.CLUSTER}")}},
+            because="ECS numbers revisions; the family is the boundary, and the condition holds it to our cluster",
+        ),
         Statement(["ecs:DescribeTasks", "ecs:StopTask"], [tasks], because=by_ecs),
         Statement(
             ["ecs:TagResource"],
@@ -155,7 +163,7 @@ def worker(key_arn: str) -> list[Statement]:
     ]
 
 
-def start(key_arn: str, *log_groups: str) -> list[Statement]:
+def start(key_arn: str, *, log_groups: Sequence[str], secrets: Sequence[str]) -> list[Statement]:
     """What ECS itself needs before a container runs: its image, its log, its secrets."""
     return [
         decrypt(key_arn),
@@ -168,10 +176,7 @@ def start(key_arn: str, *log_groups: str) -> list[Statement]:
         ),
         Statement(
             ["secretsmanager:GetSecretValue"],
-            [
-                arn("secretsmanager", f"secret:{name}-??????")
-                for name in (names.PREFECT_SECRET, names.SERVER_DATABASE_SECRET)
-            ],
+            [arn("secretsmanager", f"secret:{name}-??????") for name in secrets],
             because=SIX_CHARACTERS,
         ),
     ]
