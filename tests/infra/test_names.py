@@ -18,7 +18,7 @@ from contracts.catalog import contract
 from deployments import result_storage
 from deployments.settings import Place
 from local import resources
-from tasks import model_drift, quality
+from tasks import alerts, model_drift, quality
 from tasks.settings import Settings
 
 INFRA = Path(__file__).resolve().parents[2] / "infra" / "cdk"
@@ -195,5 +195,9 @@ def test_alarms_hold_the_limits_of_contracts_and_code() -> None:
     limits = model_drift.Limits()
     drift = alarms["highwater-model-features-drift"]
     assert (drift["Namespace"], drift["Threshold"]) == (model_drift.CLOUDWATCH, limits.psi_max)
+    failures = [
+        m["MetricStat"]["Metric"] for m in alarms["highwater-run-failures"]["Metrics"] if "MetricStat" in m
+    ]
+    assert {(m["Namespace"], m["MetricName"]) for m in failures} == {(alerts.CLOUDWATCH, alerts.METRIC)}
     assert alarms["highwater-model-errors-drift"]["MetricName"] == model_drift.ERRORS
     assert alarms["highwater-model-errors-drift"]["Threshold"] == limits.error_ratio_max
