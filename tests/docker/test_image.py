@@ -33,7 +33,7 @@ def build(image: str) -> None:
 
 
 def layers(image: str) -> list[str]:
-    """Their digests: contents, owners, modes and dates. The configuration has a random name of the container that built it."""
+    """Digests of contents, owners, modes and dates; the configuration has a random name of the container that built it."""
     found: list[str] = json.loads(run("buildah", "inspect", "--type", "image", image))["Docker"]["rootfs"][
         "diff_ids"
     ]

@@ -17,7 +17,7 @@ _PLAIN_SETTINGS = (
 ACKNOWLEDGED: Final[dict[str, dict[str, dict[str, str]]]] = {
     "highwater-lake": {
         "SnowflakeSecret": {
-            "AwsSolutions-SMG4": "A key pair is rotated in Snowflake and here together, by a person: docs/deploy.md"
+            "AwsSolutions-SMG4": "A key pair is rotated in Snowflake and here together, by a person: docs/operate.md"
         },
         "PrefectSecret": {
             "AwsSolutions-SMG4": "Prefect gives API keys out by hand; docs/deploy.md says how one is replaced"
