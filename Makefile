@@ -21,6 +21,7 @@ $(STAMP): pyproject.toml uv.lock
 	@echo "installing locked dependencies in .venv (about a minute on a clean machine)"
 	@$(BIN)/uv sync --quiet --frozen --inexact $(GROUPS)
 	@$(PY) -m local.aws.s3_on_disk
+	@$(PY) -m local.aws.class_archive
 	@touch $@
 
 $(SAGEMAKER_STAMP): $(SAGEMAKER)/pyproject.toml $(SAGEMAKER)/uv.lock | $(STAMP)

@@ -26,6 +26,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     from pyspark.sql import SparkSession
 
+    from local.aws import class_archive, s3_on_disk
+
+    java_options = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -Duser.timezone=UTC"
     session = (
         SparkSession.builder.master("local[2]")
         .appName("tests")
@@ -36,10 +39,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
-        .config(
-            "spark.driver.extraJavaOptions",
-            "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -Duser.timezone=UTC",
-        )
+        .config("spark.driver.extraJavaOptions", f"{class_archive.options()} {java_options}")
+        .config("spark.driver.extraClassPath", str(s3_on_disk.jar()))  # an archive is of one class path
         .config("spark.ui.showConsoleProgress", "false")
         .getOrCreate()
     )

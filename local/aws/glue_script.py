@@ -14,7 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from local.aws import s3_objects
 from local.aws.java import NoSuitableJavaError, java_home
 from local.aws.job_runner import CannotRunError
-from local.aws.spark_conf import parse_conf_argument
+from local.aws.spark_conf import parse_conf_argument, submit_arguments
 
 SEE = "see docs/parity.md"
 NOT_SUPPORTED = {
@@ -149,7 +149,7 @@ def script_environment(
         "TMPDIR": str(directories.scratch),
         "TZ": "UTC",
         "JAVA_HOME": str(java),
-        "SPARK_CONF_DIR": str(directories.conf),
+        "PYSPARK_SUBMIT_ARGS": submit_arguments(directories.conf),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(directories.scratch),
         "PYSPARK_PYTHON": sys.executable,

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -21,18 +19,17 @@ from local.aws.job_runner import CannotRunError
 
 SOURCE = Path(__file__).parent / "hadoop" / "S3OnDisk.scala"
 CLASS = "highwater.local.S3OnDisk"
-_COMPILED = Path(sys.prefix) / "highwater"
+COMPILED = Path(sys.prefix) / "highwater"
 _TIMEOUT_SECONDS = 300
 
 
 @cache
-def classes() -> Path:
-    """The directory for Spark's class path."""
+def jar() -> Path:
     digest = hashlib.sha256(SOURCE.read_bytes() + pyspark.__version__.encode()).hexdigest()[:16]
-    home = _COMPILED / digest
-    if not home.exists():
-        _compile(home)
-    return home
+    path = COMPILED / f"s3-on-disk-{digest}.jar"
+    if not path.exists():
+        _compile(path)
+    return path
 
 
 def settings(root: Path) -> dict[str, str]:
@@ -41,18 +38,19 @@ def settings(root: Path) -> dict[str, str]:
     return {
         **schemes,
         "spark.hadoop.fs.s3-on-disk.root": str(root),
-        "spark.driver.extraClassPath": str(classes()),
+        "spark.driver.extraClassPath": str(jar()),
     }
 
 
-def _compile(home: Path) -> None:
-    _COMPILED.mkdir(parents=True, exist_ok=True)
-    jars = Path(pyspark.__file__).parent / "jars" / "*"
+def _compile(jar: Path) -> None:
+    COMPILED.mkdir(parents=True, exist_ok=True)
+    sparks = Path(pyspark.__file__).parent / "jars" / "*"
     java = java_home() / "bin" / "java"
-    compiler = [str(java), "-XX:TieredStopAtLevel=1", "-cp", str(jars), "scala.tools.nsc.Main"]
-    with tempfile.TemporaryDirectory(dir=_COMPILED) as scratch:
+    compiler = [str(java), "-XX:TieredStopAtLevel=1", "-cp", str(sparks), "scala.tools.nsc.Main"]
+    with tempfile.TemporaryDirectory(dir=COMPILED) as scratch:
+        pending = Path(scratch) / jar.name
         ended = subprocess.run(
-            [*compiler, "-usejavacp", "-d", scratch, str(SOURCE)],
+            [*compiler, "-usejavacp", "-d", str(pending), str(SOURCE)],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_SECONDS,
@@ -60,11 +58,8 @@ def _compile(home: Path) -> None:
         )
         if ended.returncode:
             raise CannotRunError(f"{SOURCE.name} could not be compiled:\n{ended.stdout}{ended.stderr}")
-        compiled = shutil.copytree(scratch, f"{scratch}.whole")
-        with suppress(FileExistsError, OSError):  # another process was faster
-            Path(compiled).rename(home)
-        shutil.rmtree(compiled, ignore_errors=True)
+        pending.replace(jar)  # whole or not at all, and as good as another process's
 
 
 if __name__ == "__main__":
-    print(f"Spark's way to the local S3 is in {classes()}")
+    print(f"Spark's way to the local S3 is in {jar()}")

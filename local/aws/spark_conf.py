@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.aws import s3_on_disk
+from local.aws import class_archive, s3_on_disk
 
+DEFAULTS = "spark-defaults.conf"
 LOG4J2 = """\
 rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
@@ -37,14 +38,23 @@ def write_spark_conf(
     directory: Path, s3: Path, scratch: Path, tuning: SparkTuning, extra: Mapping[str, str]
 ) -> None:
     directory.mkdir(parents=True)
-    settings = {**_cluster(scratch, tuning), **s3_on_disk.settings(s3), **extra}
+    logging = directory / "log4j2.properties"
+    settings = {**_cluster(scratch, logging, tuning), **s3_on_disk.settings(s3), **extra}
     lines = [f"{key} {value}\n" for key, value in settings.items()]
-    (directory / "spark-defaults.conf").write_text("".join(lines))
-    (directory / "log4j2.properties").write_text(LOG4J2)
+    (directory / DEFAULTS).write_text("".join(lines))
+    logging.write_text(LOG4J2)
 
 
-def _cluster(scratch: Path, tuning: SparkTuning) -> dict[str, str]:
-    java_options = f'{tuning.java_options} -Duser.timezone=UTC "-Djava.io.tmpdir={scratch}"'
+def submit_arguments(directory: Path) -> str:
+    """For PYSPARK_SUBMIT_ARGS. SPARK_CONF_DIR would be a directory on the class path, which no archive of classes allows."""
+    return shlex.join(["--properties-file", str(directory / DEFAULTS), "pyspark-shell"])
+
+
+def _cluster(scratch: Path, logging: Path, tuning: SparkTuning) -> dict[str, str]:
+    java_options = (
+        f'{class_archive.options()} {tuning.java_options} -Duser.timezone=UTC "-Djava.io.tmpdir={scratch}" '
+        f'"-Dlog4j2.configurationFile={logging.as_uri()}"'
+    ).strip()
     return {
         "spark.master": f"local[{tuning.cores}]",
         "spark.driver.memory": tuning.driver_memory,

@@ -16,7 +16,7 @@ import pytest
 
 import jobs
 from jobs.glue.errors import CurationFailed, DataError
-from local.aws import s3_on_disk
+from local.aws import class_archive, s3_on_disk
 from local.aws.spark_conf import SparkTuning
 
 pytestmark = pytest.mark.spark
@@ -44,7 +44,7 @@ def submit(lake: Any, tmp_path: Path, manifest: str) -> subprocess.CompletedProc
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": SparkTuning().java_options,
+        "spark.driver.extraJavaOptions": f"{class_archive.options()} {SparkTuning().java_options}",
         **s3_on_disk.settings(lake.folder.parent),
     }
     command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]

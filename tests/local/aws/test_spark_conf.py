@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -23,10 +24,8 @@ def test_s3_is_on_disk_and_a_runs_conf_wins(tmp_path: Path) -> None:
 
     written = settings(tmp_path / "conf")
     assert written["spark.hadoop.fs.s3-on-disk.root"] == f"{tmp_path}/s 3"
-    compiled = Path(written["spark.driver.extraClassPath"], *s3_on_disk.CLASS.split(".")).with_suffix(
-        ".class"
-    )
-    assert compiled.is_file()
+    with ZipFile(written["spark.driver.extraClassPath"]) as jar:
+        assert f"{s3_on_disk.CLASS.replace('.', '/')}.class" in jar.namelist()
     assert written["spark.master"] == "local[3]"
     assert written["spark.driver.memory"] == "1g"
     assert written["spark.sql.shuffle.partitions"] == "9"
