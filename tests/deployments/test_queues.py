@@ -65,6 +65,7 @@ async def _waiting_run(client: PrefectClient, name: str) -> Any:
     return (await client.create_flow_run_from_deployment(deployment)).id
 
 
+@pytest.mark.e2e
 def test_both_pools_have_the_queues_and_a_full_one_gives_its_places_by_priority(home: Path) -> None:
     asyncio.run(_registrations_and_order(home))
 
@@ -90,6 +91,7 @@ def test_a_worker_takes_from_every_queue() -> None:
         assert not {"--work-queue", "-q"} & set(argv)
 
 
+@pytest.mark.e2e
 def test_a_pool_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: Any) -> None:
     @asynccontextmanager
     async def client() -> AsyncIterator[PrefectClient]:

@@ -24,6 +24,7 @@ async def _registered_twice(home: Path) -> dict[str, Any]:
         return (await client.read_block_document_by_name(name, kind)).data
 
 
+@pytest.mark.e2e
 def test_results_go_to_the_accounts_bucket_by_the_tasks_own_role(home: Path) -> None:
     known = asyncio.run(_registered_twice(home))
     assert (known["bucket_name"], known["bucket_folder"]) == (BUCKET, "results")

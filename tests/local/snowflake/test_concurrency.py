@@ -15,6 +15,8 @@ from snowflake.connector.errors import ProgrammingError
 
 from local.snowflake import session
 
+pytestmark = pytest.mark.e2e  # a server of its own, many clients and one that is killed
+
 Sql = Callable[[str], list[tuple[object, ...]]]
 Connect = Callable[..., SnowflakeConnection]
 
