@@ -15,7 +15,8 @@ GROUPS := $(if $(JAVA_OK),,--group java)
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml uv.lock
+SPARK_START := local/aws/class_archive.py local/aws/s3_on_disk.py local/aws/hadoop/S3OnDisk.scala
+$(STAMP): pyproject.toml uv.lock $(SPARK_START)
 	@test -x $(BIN)/python || (echo "making .venv" && python3 -m venv .venv)
 	@test -x $(BIN)/uv || (echo "installing uv $(UV_VERSION) in .venv" && $(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION))
 	@echo "installing locked dependencies in .venv (about a minute on a clean machine)"

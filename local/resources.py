@@ -119,7 +119,6 @@ class ResultStorage:
 
     name: str
     bucket: Bucket
-    folder: str
 
     @property
     def block(self) -> str:
@@ -196,7 +195,7 @@ FLOW_RUN_SETTINGS = (
     "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK",
 )
 TASK_CHANGES = TaskChanges(rule="highwater-ecs-task-changes", queue="highwater-ecs-events")
-RESULTS = ResultStorage("highwater-results", bucket=ARTIFACTS, folder="results")
+RESULTS = ResultStorage("highwater-results", bucket=ARTIFACTS)
 
 # What every Glue job imports: its code is these packages and its script.
 GLUE_PACKAGES = ("contracts", "jobs")

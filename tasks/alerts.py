@@ -36,11 +36,13 @@ def _topic_arn(name: str) -> str:
 def send(severity: Severity, message: str, run: dict[str, Any], channel: str = "data-pipelines") -> None:
     body = {"channel": channel, "severity": severity, "message": message, "run": run}
     subject = f"[{severity}] {run.get('flow', 'highwater')} {run.get('run_date', '')}".strip()[:_SUBJECT_MOST]
-    _publish(settings().alerts_topic, severity, subject, body)
-    if severity == "CRITICAL":
-        _publish(settings().critical_topic, severity, subject, _for_people(subject, message, run))
-    elif severity != "INFO":
-        _publish(settings().warnings_topic, severity, subject, _for_people(subject, message, run))
+    try:
+        if severity != "INFO":
+            known = settings()
+            topic = known.critical_topic if severity == "CRITICAL" else known.warnings_topic
+            _publish(topic, severity, subject, _for_people(subject, message, run))
+    finally:  # one topic's trouble is no reason to be silent on the other
+        _publish(settings().alerts_topic, severity, subject, body)
     _count(severity)
     log("alert sent", severity=severity, channel=channel, run=run.get("run_id"))
 

@@ -1,4 +1,4 @@
-"""`cdk deploy --all -c environment=prod` starts here; `python app.py prod` synthesizes into cdk.out.prod without it."""
+"""`cdk deploy --all -c environment=prod` starts here; `python app.py prod` synthesizes into cdk.out without it."""
 
 from __future__ import annotations
 
@@ -22,5 +22,7 @@ def chosen() -> str:
 
 if __name__ == "__main__":
     environment = ENVIRONMENTS[chosen()]
-    here = Path(__file__).parent / f"cdk.out.{environment.name}"
+    here = Path(__file__).parent / (
+        "cdk.out" if environment.name == "prod" else f"cdk.out.{environment.name}"
+    )
     account(environment, os.environ.get("CDK_OUTDIR", str(here))).app.synth()

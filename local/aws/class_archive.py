@@ -112,5 +112,9 @@ def _path() -> Path:
 
 
 if __name__ == "__main__":
-    made = make()
-    print(f"Spark's classes are in {made}" if made else "this JVM keeps no classes: jobs start as ever")
+    try:
+        made = make()
+    except (CannotRunError, subprocess.TimeoutExpired) as error:
+        print(f"no archive of Spark's classes was made, jobs start as ever: {error}")
+    else:
+        print(f"Spark's classes are in {made}" if made else "this JVM keeps no classes: jobs start as ever")

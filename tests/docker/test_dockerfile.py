@@ -98,7 +98,9 @@ def test_docker_is_asked_for_the_same_content_for_one_platform(tmp_path: Path) -
     """Called by a docker that writes down how: there is no daemon where the image is tested."""
     written = tmp_path / "called"
     docker = tmp_path / "docker"
-    docker.write_text(f'#!/bin/sh\necho "${{SOURCE_DATE_EPOCH:-none}} $*" >> {written}\n')
+    docker.write_text(
+        f'#!/bin/sh\necho "${{SOURCE_DATE_EPOCH:-none}} $*" >> {written}\ntest "$1 $2" != "buildx inspect"\n'
+    )
     docker.chmod(0o755)
     base = f"docker.io/library/python@sha256:{'0' * 64}"
     subprocess.run(
@@ -106,7 +108,8 @@ def test_docker_is_asked_for_the_same_content_for_one_platform(tmp_path: Path) -
         env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
         check=True,
     )
-    *_, build = written.read_text().splitlines()
+    *_, create, build = written.read_text().splitlines()
+    assert create == "none buildx create --name highwater --driver docker-container"
     epoch = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True)
     assert build.startswith(f"{epoch.stdout.strip()} buildx build --builder highwater --provenance=false ")
     assert " --output type=docker,rewrite-timestamp=true " in build

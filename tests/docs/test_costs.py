@@ -45,3 +45,5 @@ def test_what_is_counted_is_what_there_is() -> None:
     metrics = sum(str(alarm.get("Metrics", "")).count("MetricStat") or 1 for alarm in alarms)
     assert f"alarms, of {metrics} metrics in all" in PAGE
     assert len(kinds("network", "AWS::EC2::NatGateway")) == 2
+    secrets = [len(kinds(stack, "AWS::SecretsManager::Secret")) for stack in ("lake", "server")]
+    assert f"secrets, {secrets[0]} (private: {sum(secrets)})" in PAGE

@@ -125,6 +125,8 @@ def test_a_flow_run_finds_its_settings() -> None:
     for name, value in ours.items():
         assert value.removesuffix(UNIQUE) == Settings.model_fields[name].default, name
     assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block == result_storage.BLOCK
+    may_write = str(declared("access", "AWS::IAM::Policy"))
+    assert f"/{result_storage.FOLDER}/*" in may_write
 
 
 def test_flow_runs_are_the_same_tasks() -> None:
@@ -133,7 +135,8 @@ def test_flow_runs_are_the_same_tasks() -> None:
     there = tasks[here.family]
     (container,) = there["ContainerDefinitions"]
     assert (container["Name"], there["Cpu"], there["Memory"]) == (here.container, here.cpu, here.memory)
-    assert {v["Name"] for v in container["Environment"]} == {*resources.FLOW_RUN_SETTINGS, "AWS_REGION", KEY}
+    region = {"AWS_REGION", "AWS_DEFAULT_REGION"}  # boto3 reads the second alone
+    assert {v["Name"] for v in container["Environment"]} == {*resources.FLOW_RUN_SETTINGS, *region, KEY}
     assert here.log_group in names_of("orchestration", "AWS::Logs::LogGroup", "LogGroupName")
     assert here.image in names_of("orchestration", "AWS::ECR::Repository", "RepositoryName")
     assert names_of("orchestration", "AWS::ECS::Cluster", "ClusterName") == {resources.CLUSTER}

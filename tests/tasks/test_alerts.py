@@ -30,14 +30,14 @@ def test_message_is_json_with_channel_severity_message_and_run(
     alerts.send(
         "HIGH", "inventory is missing", {"flow": "cpg-daily", "run_id": "r1", "run_date": "2025-01-05"}
     )
-    assert json.loads(sent[0]["Message"]) == {
+    assert json.loads(sent[-1]["Message"]) == {
         "channel": "data-pipelines",
         "severity": "HIGH",
         "message": "inventory is missing",
         "run": {"flow": "cpg-daily", "run_id": "r1", "run_date": "2025-01-05"},
     }
-    assert sent[0]["Subject"] == "[HIGH] cpg-daily 2025-01-05"
-    assert sent[0]["TopicArn"].endswith(":highwater-alerts")
+    assert sent[-1]["Subject"] == "[HIGH] cpg-daily 2025-01-05"
+    assert sent[-1]["TopicArn"].endswith(":highwater-alerts")
 
 
 def test_an_event_is_told_once_and_again_only_if_telling_failed(
@@ -68,8 +68,8 @@ def test_people_get_what_they_should_look_at_as_slack_shows_it(
     monkeypatch.setattr(aws.sns(), "publish", lambda **message: sent.append(message))
     alerts.send(severity, "x" * 5_000, {"flow": "cpg-daily", "run_date": date(2025, 1, 5)})
     topics = [message["TopicArn"].rpartition("highwater-")[2] for message in sent]
-    assert topics == ["alerts", *people]
-    for message in sent[1:]:
+    assert topics == [*people, "alerts"]
+    for message in sent[:-1]:
         assert json.loads(message["Message"]) == {
             "version": "1.0",
             "source": "custom",
@@ -97,6 +97,23 @@ def test_each_alert_is_counted_and_told_even_where_it_cannot_be(
     monkeypatch.setattr(aws.cloudwatch(), "put_metric_data", unreachable)
     alerts.send("CRITICAL", "no permission", {})
     assert len(sent) == 2
+
+
+@pytest.mark.parametrize("broken", ["highwater-alerts", "highwater-warnings"])
+def test_one_topics_trouble_does_not_silence_the_other(
+    account: None, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    sent: list[str] = []
+
+    def publish(**message: Any) -> None:
+        if message["TopicArn"].endswith(broken):
+            raise EndpointConnectionError(endpoint_url="https://sns")
+        sent.append(message["TopicArn"])
+
+    monkeypatch.setattr(aws.sns(), "publish", publish)
+    with pytest.raises(TransientError, match=broken):
+        alerts.send("HIGH", "a source is missing", {})
+    assert len(sent) == 1
 
 
 def test_a_missing_topic_says_what_to_do(account: None) -> None:

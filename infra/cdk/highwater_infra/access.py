@@ -124,15 +124,21 @@ class Access(Stack):
             allowed_pattern=r"^$|^[\w.-]+/[\w.-]+$",
             description="owner/name whose workflows may deploy; empty: none may",
         )
-        named = CfnCondition(
+        known = CfnParameter(
             self,
-            "DeployedFromGitHub",
-            expression=Fn.condition_not(Fn.condition_equals(repository.value_as_string, "")),
+            "GitHubProviderArn",
+            default="",
+            description="the account's OIDC provider of GitHub, of which it can have one; empty: it is made",
         )
+        is_named = Fn.condition_not(Fn.condition_equals(repository.value_as_string, ""))
+        is_unknown = Fn.condition_equals(known.value_as_string, "")
+        named = CfnCondition(self, "DeployedFromGitHub", expression=is_named)
+        is_new = CfnCondition(self, "GitHubIsNew", expression=Fn.condition_and(is_named, is_unknown))
         provider = iam.CfnOIDCProvider(
             self, "GitHub", url=f"https://{_GITHUB}", client_id_list=["sts.amazonaws.com"]
         )
-        provider.cfn_options.condition = named
+        provider.cfn_options.condition = is_new
+        trusted = Fn.condition_if(is_new.logical_id, provider.attr_arn, known.value_as_string)
         role = iam.Role(
             self,
             names.DEPLOY,
@@ -140,7 +146,7 @@ class Access(Stack):
             description="Highwater: deployments from the main branch",
             max_session_duration=Duration.hours(1),
             assumed_by=iam.WebIdentityPrincipal(
-                provider.attr_arn,
+                trusted.to_string(),
                 conditions={
                     "StringEquals": {
                         f"{_GITHUB}:aud": "sts.amazonaws.com",

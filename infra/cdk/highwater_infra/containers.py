@@ -136,7 +136,7 @@ def container(
         command=list(command) if command else None,
         readonly_root_filesystem=True,
         logging=ecs.LogDrivers.aws_logs(stream_prefix=stream_prefix, log_group=log),
-        environment={"AWS_REGION": Aws.REGION, **environment},
+        environment={"AWS_REGION": Aws.REGION, "AWS_DEFAULT_REGION": Aws.REGION, **environment},
         secrets=dict(from_secrets),
         health_check=ecs.HealthCheck(
             command=list(health),

@@ -64,7 +64,7 @@ def snapshots(production: Path, private: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    wanted = snapshots(HOME / "cdk.out.prod", HOME / "cdk.out.private")
+    wanted = snapshots(HOME / "cdk.out", HOME / "cdk.out.private")
     SNAPSHOTS.mkdir(exist_ok=True)
     for stale in SNAPSHOTS.glob("*.yaml"):
         if stale.stem not in wanted:

@@ -188,3 +188,15 @@ def test_a_deployment_comes_from_the_production_environment_of_one_repository(pr
         "Fn::Join": ["", ["repo:", {"Ref": "GitHubRepository"}, ":environment:production"]]
     }
     assert prod[NAME].content["Parameters"]["GitHubRepository"]["Default"] == ""
+
+
+def test_a_provider_that_the_account_has_already_is_trusted_and_not_made_again(prod: Templates) -> None:
+    (made,) = prod[NAME].all("AWS::IAM::OIDCProvider")
+    assert made["Condition"] == "GitHubIsNew"
+    role = prod[NAME].one("AWS::IAM::Role", RoleName="highwater-deploy")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"]["Federated"]["Fn::If"] == [
+        "GitHubIsNew",
+        {"Fn::GetAtt": ["GitHub", "Arn"]},
+        {"Ref": "GitHubProviderArn"},
+    ]

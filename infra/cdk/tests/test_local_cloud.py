@@ -83,7 +83,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def outputs(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     _bootstrap(cloud)
     place = tmp_path_factory.mktemp("assembly")
-    assembly(HOME / "cdk.out.prod", place / "cdk.out")
+    assembly(HOME / "cdk.out", place / "cdk.out")
     command = [
         *("node_modules/.bin/cdk", "deploy", "--all", "--app", str(place / "cdk.out")),
         # moto computes no outputs for a change set.
@@ -186,7 +186,7 @@ def test_people_are_told_what_is_left_out() -> None:
 
 def test_the_code_of_jobs_is_all_that_is_shipped() -> None:
     """The archive has what the jobs import, and nothing else of the repository."""
-    (packages,) = [p for p in (HOME / "cdk.out.prod").glob("asset.*") if p.is_dir()]
+    (packages,) = [p for p in (HOME / "cdk.out").glob("asset.*") if p.is_dir()]
     shipped = {path.relative_to(packages) for path in packages.rglob("*") if path.is_file()}
     wanted = {
         path.relative_to(REPOSITORY)

@@ -33,7 +33,7 @@ def test_the_worker_is_asked_for_its_health(prod: Templates) -> None:
     assert container["HealthCheck"]["Command"] == ["CMD", "python", "-m", "deployments.health"]
 
 
-def test_the_worker_knows_the_bucket_of_results_and_may_not_touch_it(prod: Templates) -> None:
+def test_the_worker_knows_the_bucket_of_results(prod: Templates) -> None:
     """It makes the block that names it, on Prefect's server alone; tasks use it with their own role."""
     buckets = [
         {v["Name"]: v["Value"] for v in _task(prod, family)["ContainerDefinitions"][0]["Environment"]}[
