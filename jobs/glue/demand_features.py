@@ -38,6 +38,8 @@ LEAST_KNOWN_WEEKS = 4
 SILENT_WEEKS = 52
 """A series that sold nothing for so long is forecast as nothing."""
 RECENT_WEEKS = 26
+ROWS_A_REQUEST = 50_000
+"""Batch transform takes 100 MB at most; a row is about 1 KB before it is encoded."""
 _OUTCOME = ("price", "price_index", "stockout_days", "is_stockout", "contradicts", "is_cut", "is_normal")
 _PART = "part"
 
@@ -146,14 +148,15 @@ def _write(rows: DataFrame, storage: Storage, work: FeatureWork) -> None:
     for folder in storage.folders(staging):
         name = folder.rpartition("=")[2]
         storage.move_into(storage.parquet_files(folder), f"{work.output}/features", prefix=f"{name}-")
-    future = (
-        rows.sparkSession.read.parquet(f"{work.output}/features")
-        .where("is_future")
-        .repartition(1)
-        .sortWithinPartitions(*SERIES, "week")
-    )
-    future.write.mode("overwrite").parquet(f"{work.output}/future")
+    write_future(rows.sparkSession, work.output)
     storage.remove(f"{work.output}/staging")
+
+
+def write_future(spark: SparkSession, output: str) -> None:
+    """Each file is a request to the model, which looks at each row by itself."""
+    rows = spark.read.parquet(f"{output}/features").where("is_future")
+    ordered = rows.repartition(1).sortWithinPartitions(*SERIES, "week")
+    ordered.write.mode("overwrite").option("maxRecordsPerFile", ROWS_A_REQUEST).parquet(f"{output}/future")
 
 
 def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: FeatureWork) -> dict[str, Any]:

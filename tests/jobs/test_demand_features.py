@@ -203,3 +203,24 @@ def test_manifests_that_cannot_be_worked_on(changes: dict[str, Any], message: st
 def test_the_first_forecast_week_starts_on_or_after_as_of(as_of: date, first: date) -> None:
     work = demand_manifest.FeatureWork("r", as_of, 13, "s3://x", {"sales": ("a",)})
     assert demand_manifest.monday_of(work.first_forecast_week) == first
+
+
+def test_a_large_future_is_several_requests(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batch transform refuses a request of more than 100 MB."""
+    monkeypatch.setattr(demand_features, "ROWS_A_REQUEST", 10)
+    rows = spark.range(30).selectExpr(
+        "concat('SKU-', id % 5) AS sku_code",
+        "'N' AS region_code",
+        "date_add(DATE'2025-01-06', int(id DIV 5) * 7) AS week",
+        "id < 25 AS is_future",
+    )
+    rows.write.parquet(f"{tmp_path}/features")
+    demand_features.write_future(spark, str(tmp_path))
+    files = sorted((tmp_path / "future").glob("*.parquet"))
+    read = [pd.read_parquet(file) for file in files]
+    assert [len(frame) for frame in read] == [10, 10, 5]
+    together = pd.concat(read)
+    assert together["sku_code"].tolist() == [f"SKU-{n}" for n in range(5) for _ in range(5)]
+    assert together["is_future"].all()
