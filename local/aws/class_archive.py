@@ -61,6 +61,10 @@ def make() -> Path | None:
         _run_program(Path(scratch), pending)
         if not pending.exists():
             return None
+        for other in path.parent.glob(
+            "classes-*.jsa"
+        ):  # of an earlier Spark or Java; a hundred megabytes each
+            other.unlink()
         pending.replace(path)
     return path
 
@@ -97,11 +101,12 @@ def _run_program(scratch: Path, archive: Path) -> None:
 
 
 def _path() -> Path:
-    """Of this JVM and these jars: an archive serves no others."""
+    """Of this program, this JVM and these jars: an archive serves no others."""
     java = java_home()
     release = java / "release"
     jars = sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar"))
     about = [
+        PROGRAM,
         str(java),
         release.read_text() if release.exists() else "",
         *map(str, jars),
