@@ -9,6 +9,7 @@ from constructs import Construct
 
 from highwater_infra import names
 from highwater_infra.environments import Environment
+from highwater_infra.optional import is_given
 from highwater_infra.permissions import jobs, outside, people, tasks
 from highwater_infra.permissions.statement import Statement, role_arn
 
@@ -78,9 +79,7 @@ class Access(Stack):
             no_echo=True,
             description="STORAGE_AWS_EXTERNAL_ID of DESC INTEGRATION HIGHWATER_LAKE",
         )
-        known = CfnCondition(
-            self, "SnowflakeKnown", expression=Fn.condition_not(Fn.condition_equals(user.value_as_string, ""))
-        )
+        known = CfnCondition(self, "SnowflakeKnown", expression=is_given(user))
         # A trust policy must name somebody that exists. Glue's role may assume no role, so until then nobody can.
         nobody = role_arn(names.GLUE)
         trusted = Fn.condition_if(known.logical_id, user.value_as_string, nobody).to_string()
@@ -130,10 +129,11 @@ class Access(Stack):
             default="",
             description="the account's OIDC provider of GitHub, of which it can have one; empty: it is made",
         )
-        is_named = Fn.condition_not(Fn.condition_equals(repository.value_as_string, ""))
         is_unknown = Fn.condition_equals(known.value_as_string, "")
-        named = CfnCondition(self, "DeployedFromGitHub", expression=is_named)
-        is_new = CfnCondition(self, "GitHubIsNew", expression=Fn.condition_and(is_named, is_unknown))
+        named = CfnCondition(self, "DeployedFromGitHub", expression=is_given(repository))
+        is_new = CfnCondition(
+            self, "GitHubIsNew", expression=Fn.condition_and(is_given(repository), is_unknown)
+        )
         provider = iam.CfnOIDCProvider(
             self, "GitHub", url=f"https://{_GITHUB}", client_id_list=["sts.amazonaws.com"]
         )

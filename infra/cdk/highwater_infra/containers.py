@@ -14,6 +14,7 @@ from aws_cdk import aws_secretsmanager as secrets
 
 from highwater_infra import names
 from highwater_infra.environments import Environment
+from highwater_infra.optional import is_given
 
 _RETENTION = {
     30: logs.RetentionDays.ONE_MONTH,
@@ -39,11 +40,7 @@ class Release:
             allowed_pattern=r"^[\w.-]*$",
             description="tag of the image to run, a git SHA; empty until the first one was pushed",
         )
-        self._named = CfnCondition(
-            stack,
-            "ImageIsNamed",
-            expression=Fn.condition_not(Fn.condition_equals(self._tag.value_as_string, "")),
-        )
+        self._named = CfnCondition(stack, "ImageIsNamed", expression=is_given(self._tag))
         self.image = ecs.ContainerImage.from_registry(f"{images.repository_uri}:{self._tag.value_as_string}")
         self.version = self._tag.value_as_string
 

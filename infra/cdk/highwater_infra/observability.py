@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Fn, Stack
+from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_chatbot as chatbot
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -20,6 +20,7 @@ from highwater_infra.compute import JOBS, SLOW_MINUTES
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.metrics import Watch
+from highwater_infra.optional import is_given
 from highwater_infra.permissions.statement import role_arn
 
 # Services that say for which account they speak; EventBridge does not, CDK's target lets it in. Flow runs have a role.
@@ -108,11 +109,7 @@ class Observability(Stack):
         address = CfnParameter(
             self, "AlertEmail", default="", no_echo=True, description="who is told by mail; empty: nobody"
         )
-        given = CfnCondition(
-            self,
-            "MailIsWanted",
-            expression=Fn.condition_not(Fn.condition_equals(address.value_as_string, "")),
-        )
+        given = CfnCondition(self, "MailIsWanted", expression=is_given(address))
         for name in _FOR_PEOPLE:
             subscription = sns.CfnSubscription(
                 self,
@@ -132,11 +129,7 @@ class Observability(Stack):
             description="Slack workspace id known to Amazon Q; empty: none",
         )
         channel = CfnParameter(self, "SlackChannel", default="none", description="Slack channel id")
-        given = CfnCondition(
-            self,
-            "SlackIsWanted",
-            expression=Fn.condition_not(Fn.condition_equals(workspace.value_as_string, "")),
-        )
+        given = CfnCondition(self, "SlackIsWanted", expression=is_given(workspace))
         # It shows what it is sent: the guardrail denies whatever a person would ask it to do or to read.
         role = iam.Role(
             self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import CfnCondition, CfnOutput, CfnParameter, Duration, Fn, Stack
+from aws_cdk import CfnCondition, CfnOutput, CfnParameter, Duration, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as balancing
@@ -19,6 +19,7 @@ from highwater_infra.containers import PLATFORM, Release, container, log_group
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.network import Network
+from highwater_infra.optional import is_given
 from highwater_infra.orchestration import Orchestration
 from highwater_infra.server_database import made
 
@@ -122,11 +123,7 @@ class Server(Stack):
             allowed_pattern=r"^$|^(\d{1,3}\.){3}\d{1,3}/([89]|[12]\d|3[0-2])$",
             description="private network from which people open the server, 10.8.0.0/16; empty: nobody does",
         )
-        given = CfnCondition(
-            self,
-            "PeopleAreLetIn",
-            expression=Fn.condition_not(Fn.condition_equals(network.value_as_string, "")),
-        )
+        given = CfnCondition(self, "PeopleAreLetIn", expression=is_given(network))
         ingress = ec2.CfnSecurityGroupIngress(
             self,
             "People",
