@@ -99,8 +99,8 @@ def _plain(template: str) -> str:
 
 _VALUES: dict[tuple[str, str], str] = {
     ("integer", "text"): _plain(
-        "coalesce(try_cast({c} AS bigint), "
-        f"CASE WHEN {{c}} RLIKE '{WHOLE_PATTERN}' THEN try_cast(substring_index({{c}}, '.', 1) AS bigint) END)"
+        # Not try_cast: it throws for every value that it refuses, a "5.0" among them, and that costs ten times the rest.
+        f"CASE WHEN instr({{c}}, '.') = 0 OR {{c}} RLIKE '{WHOLE_PATTERN}' THEN CAST({{c}} AS bigint) END"
     ),
     ("integer", "whole"): "CAST({c} AS bigint)",
     ("integer", "decimal"): "CASE WHEN {c} % 1 = 0 THEN try_cast({c} AS bigint) END",

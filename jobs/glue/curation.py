@@ -72,11 +72,12 @@ class Curation:
         columns = curated_columns(self.spec, self.work.run_id)
         columns["kept_aside"] = f"CASE WHEN size(reasons) > 0 THEN {quarantine.ENVELOPE} ELSE kept_aside END"
         seen = Observation()
-        sorted_out = (
-            rows.selectExpr("*", f"{part} AS {PART}")
-            .observe(seen, *self._profile())
-            .selectExpr(*(f"{expression} AS {name(column)}" for column, expression in columns.items()), PART)
+        columns[PART] = part
+        sorted_out = rows.selectExpr(
+            *(f"{expression} AS {name(column)}" for column, expression in columns.items())
         )
+        # Watched where the rows are as they are written: in between, Spark would make a copy of each to look at it.
+        sorted_out = sorted_out.observe(seen, *self._profile())
         self._write(self._by_month(sorted_out), PART)
         if hashes is not None:
             hashes.unpersist()
