@@ -8,7 +8,9 @@ from contracts.spec import CODE_PATTERN
 
 
 class Inventory(Contract):
-    """Stock per SKU, region and day, from SAP. Stock may be negative while postings are under way."""
+    """Stock per SKU, region and day, from SAP. Stock may be negative while postings are under way.
+
+    Required is what the figures rest on: the key and the close of the day."""
 
     sku_code: Code = required("Article in stock, as in the SKU master.", str_matches=CODE_PATTERN)
     region_code: Code = required("Region whose stock it is.", str_matches=CODE_PATTERN)

@@ -8,7 +8,10 @@ from contracts.spec import CODE_PATTERN
 
 
 class Promotions(Contract):
-    """Promotions per SKU, region and week, past and planned. Every snapshot is the whole calendar."""
+    """Promotions per SKU, region and week, past and planned. Every snapshot is the whole calendar.
+
+    Required is the key: a line says by being there that something is promoted, unless is_promoted is false. Without a
+    discount or a spend it has no price of its own and no return on investment, and is a promotion all the same."""
 
     promo_id: Identifier = required("Promotion.", str_length=(1, 100))
     sku_code: Code = required("Article promoted, as in the SKU master.", str_matches=CODE_PATTERN)

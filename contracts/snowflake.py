@@ -1,24 +1,20 @@
-"""What a contract's columns are in Snowflake, for people; warehouse/load writes the staging tables and the MERGEs."""
+"""What a contract's columns are in Snowflake: in the staging tables, in the DW and on the contracts' pages."""
 
 from __future__ import annotations
 
+from contracts.spark_types import MONEY_PRECISION, MONEY_SCALE
 from contracts.spec import ColumnSpec
 
-_LONGEST_CODE = 50
-_LONGEST_TEXT = 500
 _TYPES = {
-    "integer": "NUMBER(38,0)",
-    "decimal": "NUMBER(18,4)",
-    "number": "FLOAT",
+    "integer": "BIGINT",
+    "decimal": f"NUMBER({MONEY_PRECISION}, {MONEY_SCALE})",
+    "number": "DOUBLE",
     "boolean": "BOOLEAN",
     "date": "DATE",
-    "timestamp": "TIMESTAMP_NTZ(6)",
+    "timestamp": "TIMESTAMP_NTZ",  # in UTC, as the session's time zone is
 }
 
 
 def snowflake_type(column: ColumnSpec) -> str:
-    """The column's type in Snowflake; texts are as long as the contract lets them be."""
-    if column.kind in _TYPES:
-        return _TYPES[column.kind]
-    longest = _LONGEST_CODE if column.kind == "code" else _LONGEST_TEXT
-    return f"VARCHAR({column.max_length or longest})"
+    """A text's length is the contract's to judge: a column as long as Snowflake lets it be costs nothing there."""
+    return _TYPES.get(column.kind, "VARCHAR")

@@ -1,4 +1,4 @@
-"""Where flow runs keep what their tasks return, so that a run that is taken up on another machine skips what is done.
+"""Where flow runs keep what they return, so that it can be read from any machine.
 
 The block is made before any flow runs: their task definition names it.
 """

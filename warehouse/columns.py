@@ -8,20 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contracts.catalog import DATASETS as CONTRACTS
-from contracts.spark_types import SPARK_TYPES
+from contracts.snowflake import snowflake_type
 
 Columns = Mapping[str, str]
-
-_TYPES = {
-    "string": "VARCHAR",
-    "bigint": "BIGINT",
-    "int": "INT",
-    "double": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP_NTZ",  # in UTC, as the session's time zone is
-    "decimal(18,4)": "NUMBER(18, 4)",
-}
 
 _KEYS = {"sku_key": "BIGINT", "geo_key": "BIGINT"}
 _DERIVED: Mapping[str, Columns] = {
@@ -59,7 +48,7 @@ DATASETS = tuple(CONTRACTS)
 
 
 def staged(dataset: str) -> Columns:
-    contract = {column.name: _TYPES[SPARK_TYPES[column.kind]] for column in CONTRACTS[dataset].columns}
+    contract = {column.name: snowflake_type(column) for column in CONTRACTS[dataset].columns}
     return {**contract, **_DERIVED[dataset], **_LINEAGE}
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import holidays
 
-FIRST_DAY = date(2015, 1, 1)
-LAST_DAY = date(2035, 12, 31)
+# From the first day that a contract lets through: a fact without a calendar drops out of marts.
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2099, 12, 31)
+HOLIDAY_YEARS = range(2015, 2036)  # beyond, the package knows few of the lunar ones
 MIGRATION = Path(__file__).parent / "migrations" / "R__dim_date.sql"
 
 
 def india_holidays() -> dict[date, str]:
-    calendar = holidays.country_holidays(
-        "IN", years=range(FIRST_DAY.year, LAST_DAY.year + 1), language="en_IN"
-    )
+    calendar = holidays.country_holidays("IN", years=HOLIDAY_YEARS, language="en_IN")
     return dict(sorted(calendar.items()))
 
 
@@ -30,7 +30,8 @@ def migration_text() -> str:
         f"        ('{day.isoformat()}', '{_quoted(name)}')" for day, name in india_holidays().items()
     )
     days = (LAST_DAY - FIRST_DAY).days + 1
-    return f"""-- Written by `python -m warehouse.dim_date`; do not edit. Holidays: India, by the `holidays` package.
+    known = f"India, {HOLIDAY_YEARS[0]} to {HOLIDAY_YEARS[-1]}"
+    return f"""-- Written by `python -m warehouse.dim_date`; do not edit. Holidays: {known}, by the `holidays` package.
 -- Fiscal years run April to March and are named by the year in which they end. Week days are 1 (Monday) to 7.
 INSERT OVERWRITE INTO DW.DIM_DATE (
     date_key, full_date, year, quarter, month, month_name, day_of_month, day_of_year, day_of_week, day_name,

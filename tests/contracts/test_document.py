@@ -23,7 +23,7 @@ def test_there_is_a_page_per_dataset_and_no_other(tmp_path: Path) -> None:
 def test_a_page_names_columns_rules_and_reasons() -> None:
     text = page(contract("promotions"))
     assert (
-        "| `promo_discount_pct` | no | number | double | FLOAT | >= 0; <= 1 "
+        "| `promo_discount_pct` | no | number | double | DOUBLE | >= 0; <= 1 "
         "| Discount as a share of one: 0.25 is a quarter off. |"
     ) in text
     assert "`week:missing`, `week:monday`, `week:type`." in text

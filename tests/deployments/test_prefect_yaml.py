@@ -86,7 +86,7 @@ def test_a_deployment_says_all_that_it_must(deployment: dict[str, Any]) -> None:
     assert len(deployment["description"]) > 40
     assert deployment["tags"]
     assert deployment["version"] == "{{ $HIGHWATER_CODE_VERSION }}"
-    assert deployment["concurrency_limit"]["limit"] >= 1
+    assert deployment["concurrency_limit"]["limit"] == 1, "two runs of a flow would work on the same tables"
     assert deployment["concurrency_limit"]["collision_strategy"] in ("ENQUEUE", "CANCEL_NEW")
     assert deployment["work_pool"]["work_queue_name"] in QUEUES
     for schedule in deployment.get("schedules", []):
@@ -98,6 +98,7 @@ def test_the_daily_run_is_at_two_at_night_where_the_business_is() -> None:
     (daily,) = (d for d in DEPLOYMENTS if d["name"] == "cpg-daily")
     (schedule,) = daily["schedules"]
     assert (schedule["cron"], schedule["timezone"]) == ("0 2 * * *", "Asia/Kolkata")
+    assert flow_of(daily).timeout_seconds == 4 * 60 * 60
 
 
 @every_deployment

@@ -76,6 +76,8 @@ def test_two_runs_at_once_are_one_after_the_other(one_day: World) -> None:
     assert states & {"AwaitingConcurrencySlot", "Scheduled", "Late", "Pending"}
     done = [finished(first), finished(second)]
     assert [run.state.is_completed() for run in done] == [True, True]  # type: ignore[union-attr]
+    early, late = sorted(done, key=lambda run: run.start_time)  # type: ignore[arg-type,return-value]
+    assert early.end_time <= late.start_time  # type: ignore[operator]
     assert {run.name for run in done} == {"cpg-daily 2025-01-06"}
     assert {"cpg", "daily"} <= set(done[0].tags)
     assert one_day.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 2

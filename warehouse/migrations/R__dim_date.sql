@@ -1,4 +1,4 @@
--- Written by `python -m warehouse.dim_date`; do not edit. Holidays: India, by the `holidays` package.
+-- Written by `python -m warehouse.dim_date`; do not edit. Holidays: India, 2015 to 2035, by the `holidays` package.
 -- Fiscal years run April to March and are named by the year in which they end. Week days are 1 (Monday) to 7.
 INSERT OVERWRITE INTO DW.DIM_DATE (
     date_key, full_date, year, quarter, month, month_name, day_of_month, day_of_year, day_of_week, day_name,
@@ -7,10 +7,10 @@ INSERT OVERWRITE INTO DW.DIM_DATE (
 )
 WITH numbers AS (
     SELECT ROW_NUMBER() OVER (ORDER BY SEQ4()) - 1 AS day_number
-    FROM TABLE(GENERATOR(ROWCOUNT => 7670))
+    FROM TABLE(GENERATOR(ROWCOUNT => 73049))
 ),
 days AS (
-    SELECT DATEADD(day, day_number, '2015-01-01'::DATE)::DATE AS full_date
+    SELECT DATEADD(day, day_number, '1900-01-01'::DATE)::DATE AS full_date
     FROM numbers
 ),
 holiday AS (
