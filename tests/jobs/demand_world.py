@@ -36,6 +36,7 @@ class World:
         self.promos: dict[tuple[str, str, int], tuple[float | None, str | None]] = {}
         self.price: dict[tuple[str, str, int], float] = {}
         self.stockouts: set[tuple[str, str, int]] = set()
+        self.undelivered: set[date] = set()
         for number, sku in enumerate(CATEGORY):
             for region in REGIONS:
                 start = 20 if sku == "A-3" else 0
@@ -44,7 +45,8 @@ class World:
                 ]
                 for week in range(number, WEEKS + HORIZON, 9):
                     self._promote(sku, region, week, (0.2, "price_off") if week % 2 else (None, "display"))
-                self.units[sku, region][40:43] = [0, 0, 0]  # a gap in the sales
+                self.units[sku, region][40:43] = [0, 0, 0]  # nobody sold anything: nothing was delivered
+        self.units["A-2", "S"][50:54] = [0, 0, 0, 0]  # the others sold
         for week in (30, 31):
             self.units["A-1", "N"][week] = 1
             self.stockouts.add(("A-1", "N", week))
@@ -71,15 +73,15 @@ class World:
         return files
 
     def _sales(self) -> pa.Table:
+        """Each day's file holds that day's orders."""
         rows = []
         for (sku, region), units in self.units.items():
             for week, sold in enumerate(units):
                 price = self.price.get((sku, region, week), PRICE)
                 for part, day in ((sold // 2, 0), (sold - sold // 2, 6)):  # Monday and Sunday of one week
-                    if part:
-                        rows.append(
-                            (sku, region, FIRST + timedelta(weeks=week, days=day), part, part * price)
-                        )
+                    ordered = FIRST + timedelta(weeks=week, days=day)
+                    if part and ordered not in self.undelivered:
+                        rows.append((sku, region, ordered, part, part * price))
         rows += [
             (sku, region, AS_OF + timedelta(days=n), 500, 100.0)
             for n in range(9)
@@ -93,6 +95,7 @@ class World:
                 "order_date": pa.array(columns[2], pa.date32()),
                 "quantity": pa.array(columns[3], pa.int64()),
                 "net_revenue": pa.array(columns[4]).cast(pa.decimal128(18, 4)),
+                "source_date": pa.array(columns[2], pa.date32()),
             }
         )
 
@@ -166,7 +169,8 @@ class Oracle:
             "price": self.world.price.get((*key, week), PRICE) if units else None,
             "promoted": promo is not None,
             "discount": promo[0] if promo else None,
-            "stockout": (*key, week) in self.world.stockouts,
+            "stockout": (*key, week) in self.world.stockouts
+            or not any(sold[week] for sold in self.world.units.values()),
         }
 
     def _judge_prices(self) -> None:

@@ -124,9 +124,43 @@ def test_the_calendar_of_a_series_has_every_week_and_sums_are_exact(built: Built
     assert built.figures["units_total"] == built.figures["units_read"] == history["units"].sum() == sold
 
 
+def test_a_week_whose_sunday_was_not_delivered_is_open(spark: SparkSession, tmp_path: Path) -> None:
+    """Also where later days are there already: they prove nothing of the Sunday."""
+    world = World()
+    world.undelivered = {AS_OF - timedelta(days=1)}
+    built = build(spark, tmp_path, world)
+    figures, history = built.figures, built.features[~built.features["is_future"]]
+    last = FIRST + timedelta(weeks=WEEKS - 2)
+    assert (figures["delivered_to"], figures["last_week"]) == (str(last + timedelta(days=7)), str(last))
+    assert history["week"].max() == pd.Timestamp(last)
+    of_monday = sum(units[-1] // 2 for units in world.units.values())
+    assert figures["units_open_week"] == of_monday > 0
+    assert figures["units_total"] == sum(sum(units[:-1]) for units in world.units.values())
+    assert figures["units_read"] == figures["units_total"] + of_monday
+    assert built.future["step"].tolist() == [2, 3, 4, 5] * 10
+    rows = built.future.set_index(["sku_code", "region_code", "step"])
+    assert rows.loc[("B-1", "S", 2)]["lag_1"] == world.units["B-1", "S"][-2]
+
+
+def test_a_week_without_any_sale_is_missing_and_not_zero(built: Built) -> None:
+    holes = [FIRST + timedelta(weeks=week) for week in (40, 41, 42)]
+    assert built.figures["weeks_without_sales"] == [str(week) for week in holes]
+    history = built.features[~built.features["is_future"]]
+    missing = history[history["week"].isin([pd.Timestamp(week) for week in holes])]
+    assert len(missing) == 3 * 9
+    assert missing["is_stockout"].all()
+    assert not missing["is_normal"].any()
+    zeros = history[(history["sku_code"] == "A-2") & (history["region_code"] == "S")].set_index("week")
+    sold_nothing = zeros.loc[str(FIRST + timedelta(weeks=50)) : str(FIRST + timedelta(weeks=53))]
+    assert sold_nothing["units"].tolist() == [0, 0, 0, 0]
+    assert not sold_nothing["is_stockout"].any()
+    assert sold_nothing["is_normal"].any()
+
+
 def test_figures_and_the_horizon(built: Built) -> None:
     figures, future = built.figures, built.future
-    assert (figures["weeks"], figures["series"]) == (WEEKS, 10)
+    assert (figures["weeks"], figures["calendar_weeks"], figures["series"]) == (WEEKS - 3, WEEKS, 10)
+    assert figures["delivered_to"] == str(AS_OF - timedelta(days=1))
     assert figures["rows_future"] == len(future) == 10 * HORIZON
     assert figures["rows_history"] == 6 * WEEKS + 2 * (WEEKS - 20) + WEEKS
     assert (figures["fallback_series"], figures["zero_series"]) == (1, 1)
@@ -168,9 +202,22 @@ def test_every_column_that_the_model_looks_at_is_made(built: Built) -> None:
 
 
 def test_too_little_history_says_how_much_there_is(spark: SparkSession, tmp_path: Path) -> None:
-    as_of = FIRST + timedelta(weeks=59)
-    with pytest.raises(DataError, match=rf"there are 59 weeks of sales before {as_of}; a forecast needs 60"):
+    """Three of the weeks until then are holes."""
+    as_of = FIRST + timedelta(weeks=62)
+    told = f"there are 59 weeks with sales before {as_of}, of 62 since the first; a forecast needs 60"
+    with pytest.raises(DataError, match=told):
         build(spark, tmp_path, World(), as_of=as_of.isoformat())
+
+
+def test_a_stray_order_of_years_ago_is_no_history(spark: SparkSession, tmp_path: Path) -> None:
+    world = World()
+    for key, units in world.units.items():
+        world.units[key] = [0] * (WEEKS - 12) + units[-12:]
+    world.units["B-1", "N"][0] = 4
+    with pytest.raises(
+        DataError, match=f"there are 13 weeks with sales before {AS_OF}, of 100 since the first"
+    ):
+        build(spark, tmp_path, world)
 
 
 @pytest.mark.parametrize(
