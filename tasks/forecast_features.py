@@ -182,6 +182,7 @@ def _tell(features: Features) -> None:
         rows_future=figures["rows_future"],
         without_history=figures["fallback_series"],
         zero=figures["zero_series"],
+        articles_without_series=figures["articles_without_series"],
         contradicting_flags=figures["contradicting_flags"],
         delivered_to=figures["delivered_to"],
         last_week=figures["last_week"],

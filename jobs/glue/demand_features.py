@@ -23,6 +23,7 @@ from jobs.glue.demand_state import with_contradictions, with_level, with_prices,
 from jobs.glue.demand_weeks import (
     SERIES,
     Span,
+    articles_without_series,
     calendar,
     observed,
     span,
@@ -71,7 +72,10 @@ def build(spark: SparkSession, storage: Storage, work: FeatureWork) -> dict[str,
     storage.remove(work.output)
     _write(feature_rows(spark, work, history, weekly, promotions), storage, work)
     rows = spark.read.parquet(f"{work.output}/features")
-    figures = _figures(rows, promotions, history, work)
+    figures = {
+        **_figures(rows, promotions, history, work),
+        "articles_without_series": articles_without_series(table(spark, work, "sku"), rows, work),
+    }
     spark.catalog.clearCache()
     print(json.dumps({"event": "demand features", "run": work.run_id, **figures}, sort_keys=True), flush=True)
     return figures

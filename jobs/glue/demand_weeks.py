@@ -34,7 +34,7 @@ _SCHEMAS = {
         "promo_id string, sku_code string, region_code string, week date, promo_type string, "
         "promo_discount_pct double, is_promoted boolean, planned_spend decimal(18,4), source_date date"
     ),
-    "sku": "sku_code string, category string, discontinue_date date",
+    "sku": "sku_code string, category string, discontinue_date date, is_active boolean",
 }
 
 
@@ -139,21 +139,20 @@ def stock_weeks(inventory: DataFrame, work: FeatureWork) -> DataFrame:
 def calendar(
     weekly: DataFrame, stock: DataFrame, promotions: DataFrame, sku: DataFrame, span: Span, work: FeatureWork
 ) -> DataFrame:
-    """Series are those that ever sold, those in stock lately and those that the horizon promotes."""
+    """Series are those that ever sold, be it in the open week, those in stock lately and those that the horizon promotes."""
     ahead = promotions.where(
         f"is_promoted AND week_no BETWEEN {work.first_forecast_week} AND {work.last_forecast_week}"
     )
     stocked = stock.groupBy(*SERIES).agg(F.min("week_no").alias("first_week"), F.max("week_no").alias("last"))
     stocked = stocked.where(f"last >= {span.origin - _INVENTORY_IS_CURRENT_WEEKS}").drop("last")
-    sold = weekly.where(f"week_no < {span.origin}")
     # greatest() would give a series that was never in stock the first week of all.
     first = (
         f"coalesce(first_sale, CASE WHEN first_stock IS NOT NULL THEN greatest(first_stock, {span.first}) END) "
         "AS first_week"
     )
     found = (
-        sold.groupBy(*SERIES)
-        .agg(F.min("week_no").alias("first_sale"))
+        weekly.groupBy(*SERIES)
+        .agg(F.expr(f"min(CASE WHEN week_no < {span.origin} THEN week_no END)").alias("first_sale"))
         .withColumn("first_week", F.lit(None).cast("int"))
         .unionByName(stocked, allowMissingColumns=True)
         .unionByName(ahead.select(*SERIES).distinct(), allowMissingColumns=True)
@@ -170,6 +169,12 @@ def calendar(
         .fillna({"category": NO_CATEGORY})
         .selectExpr("*", f"explode({weeks}) AS week_no")
     )
+
+
+def articles_without_series(sku: DataFrame, rows: DataFrame, work: FeatureWork) -> int:
+    """Articles of the SKU master that are still sold, and of which nothing says where: they are not forecast."""
+    is_sold = f"coalesce(is_active, true) AND coalesce(discontinue_date >= DATE'{work.as_of}', true)"
+    return sku.where(is_sold).join(rows.select("sku_code").distinct(), "sku_code", "left_anti").count()
 
 
 def observed(

@@ -37,6 +37,8 @@ class World:
         self.price: dict[tuple[str, str, int], float] = {}
         self.stockouts: set[tuple[str, str, int]] = set()
         self.undelivered: set[date] = set()
+        self.late_orders: list[tuple[Key, date, int]] = []
+        self.other_articles: list[tuple[str, bool | None, date | None]] = []
         for number, sku in enumerate(CATEGORY):
             for region in REGIONS:
                 start = 20 if sku == "A-3" else 0
@@ -64,7 +66,7 @@ class World:
             "sales": self._sales(),
             "promotions": self._promotions(),
             "inventory": self._inventory(),
-            "sku": _skus(),
+            "sku": self._skus(),
         }
         files = {}
         for name, table in tables.items():
@@ -87,6 +89,7 @@ class World:
             for n in range(9)
             for sku, region in self.units
         ]
+        rows += [(*key, day, sold, sold * PRICE) for key, day, sold in self.late_orders]
         columns = list(zip(*rows, strict=True))
         return pa.table(
             {
@@ -137,15 +140,16 @@ class World:
             {name: pa.array(column, kind) for name, column, kind in zip(names, columns, types, strict=True)}
         )
 
-
-def _skus() -> pa.Table:
-    return pa.table(
-        {
-            "sku_code": list(CATEGORY),
-            "category": list(CATEGORY.values()),
-            "discontinue_date": pa.array([None] * len(CATEGORY), pa.date32()),
-        }
-    )
+    def _skus(self) -> pa.Table:
+        """In the master's own words: whether an article is still sold, and until when."""
+        rows = [(sku, category, None, None) for sku, category in CATEGORY.items()]
+        rows += [(sku, "Tea", is_active, last_day) for sku, is_active, last_day in self.other_articles]
+        columns = zip(*rows, strict=True)
+        names = ("sku_code", "category", "is_active", "discontinue_date")
+        types = (pa.string(), pa.string(), pa.bool_(), pa.date32())
+        return pa.table(
+            {name: pa.array(column, kind) for name, column, kind in zip(names, columns, types, strict=True)}
+        )
 
 
 class Oracle:

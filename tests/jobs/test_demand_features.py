@@ -157,6 +157,35 @@ def test_a_week_without_any_sale_is_missing_and_not_zero(built: Built) -> None:
     assert sold_nothing["is_normal"].any()
 
 
+def test_a_series_of_the_open_week_is_forecast_and_articles_of_no_series_are_counted(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """As of a Thursday: sold from Monday on and never before, with neither stock nor promotion."""
+    as_of = AS_OF + timedelta(days=3)
+    world = World()
+    world.late_orders = [(("A-4", "N"), AS_OF + timedelta(days=1), 7)]
+    world.other_articles = [
+        ("A-4", True, None),
+        ("IDLE-1", True, None),
+        ("IDLE-2", None, as_of),
+        ("GONE-1", None, as_of - timedelta(days=1)),
+        ("GONE-2", False, None),
+    ]
+    built = build(spark, tmp_path, world, as_of=as_of.isoformat())
+    figures = built.figures
+    assert (figures["series"], figures["fallback_series"]) == (11, 2)
+    assert figures["articles_without_series"] == 2
+    assert figures["rows_future"] == len(built.future) == 11 * HORIZON
+    assert figures["units_open_week"] == 3 * 8 * 500 + 7
+    assert figures["units_read"] == figures["units_total"] + figures["units_open_week"]
+    new = built.future.set_index(["sku_code", "region_code"]).loc[("A-4", "N")]
+    assert set(new["model_type"]) == {"category_profile"}
+    assert (new["profile_units"] > 0).all()
+    assert set(new["category"]) == {"Tea"}
+    assert new["lag_1"].isna().all()
+    assert built.features[~built.features["is_future"]]["sku_code"].ne("A-4").all()
+
+
 def test_figures_and_the_horizon(built: Built) -> None:
     figures, future = built.figures, built.future
     assert (figures["weeks"], figures["calendar_weeks"], figures["series"]) == (WEEKS - 3, WEEKS, 10)
@@ -164,6 +193,7 @@ def test_figures_and_the_horizon(built: Built) -> None:
     assert figures["rows_future"] == len(future) == 10 * HORIZON
     assert figures["rows_history"] == 6 * WEEKS + 2 * (WEEKS - 20) + WEEKS
     assert (figures["fallback_series"], figures["zero_series"]) == (1, 1)
+    assert figures["articles_without_series"] == 0
     assert figures["contradicting_flags"] == int(built.features["contradicts"].fillna(False).sum()) > 5
     assert figures["calendar_reaches"] == str(AS_OF + timedelta(weeks=HORIZON - 1))
     assert figures["weeks_without_calendar"] == 0

@@ -33,6 +33,7 @@ SOUND: dict[str, Any] = {
     "units_read": 1000,
     "fallback_series": 0,
     "zero_series": 0,
+    "articles_without_series": 3,
     "contradicting_flags": 0,
     "delivered_to": "2026-11-20",
     "last_week": "2026-11-09",
@@ -122,11 +123,12 @@ def test_a_lost_unit_or_row_stops_the_forecast(
         checked(monkeypatch, **figures)
 
 
-def test_a_run_says_how_far_deliveries_reach_and_which_weeks_are_missing(
+def test_a_run_says_what_it_does_not_forecast_how_far_deliveries_reach_and_which_weeks_are_missing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "highwater")
     checked(monkeypatch)
+    assert "articles_without_series=3" in caplog.text
     assert "delivered_to=2026-11-20 last_week=2026-11-09" in caplog.text
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     checked(monkeypatch, weeks_without_sales=["2026-03-02", "2026-03-09"])
