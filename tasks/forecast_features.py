@@ -193,9 +193,10 @@ def _tell(features: Features) -> None:
             level=logging.WARNING,
             weeks=",".join(figures["weeks_without_sales"]),
         )
-    if figures.get("weeks_without_calendar"):
+    if figures["weeks_without_calendar"]:
         log(
             "the promotion calendar ends before the horizon: the weeks after it are forecast without promotion",
+            level=logging.WARNING,
             calendar_reaches=figures["calendar_reaches"],
             weeks=figures["weeks_without_calendar"],
         )

@@ -68,7 +68,7 @@ def build(spark: SparkSession, storage: Storage, work: FeatureWork) -> dict[str,
             f"there are {history.weeks} weeks with sales before {work.as_of}, of {history.calendar_weeks} since the first; "
             f"a forecast needs {work.minimum_weeks}. Backfill sales, or wait for them"
         )
-    promotions = promoted_weeks(table(spark, work, "promotions")).persist()
+    promotions = promoted_weeks(table(spark, work, "promotions"), work).persist()
     storage.remove(work.output)
     _write(feature_rows(spark, work, history, weekly, promotions), storage, work)
     rows = spark.read.parquet(f"{work.output}/features")

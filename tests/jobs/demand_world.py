@@ -38,6 +38,7 @@ class World:
         self.stockouts: set[tuple[str, str, int]] = set()
         self.undelivered: set[date] = set()
         self.late_orders: list[tuple[Key, date, int]] = []
+        self.later_calendars: list[date] = []
         self.other_articles: list[tuple[str, bool | None, date | None]] = []
         for number, sku in enumerate(CATEGORY):
             for region in REGIONS:
@@ -114,6 +115,11 @@ class World:
             ("H", "B-1", "N", ahead, "price_off", 0.5, False, None, calendar),
             ("N", "A-1", "NEW", ahead, "display", None, True, None, calendar),
             ("W", "A-2", "S", ahead - timedelta(weeks=1), "bundle", 0.4, True, None, older),
+        ]
+        rows += [
+            # calendars that have nothing but a line beyond the horizon
+            ("L", "B-1", "N", ahead + timedelta(weeks=1), "display", None, True, None, delivered)
+            for delivered in self.later_calendars
         ]
         names = ("promo_id", "sku_code", "region_code", "week", "promo_type", "promo_discount_pct", "is_promoted",
                  "planned_spend", "source_date")  # fmt: skip

@@ -81,13 +81,20 @@ def test_every_feature_is_what_its_definition_says(built: Built) -> None:
 def test_a_changed_future_changes_no_earlier_feature(
     built: Built, spark: SparkSession, tmp_path: Path
 ) -> None:
-    """Units, prices, stock and what they prove of the calendar's flags all change from week 70 on."""
+    """Units, prices, stock and what they prove of the calendar's flags all change from week 70 on.
+
+    Promotions from week 72 on: week 70 knows what is planned for the week after it.
+    """
     turn = 70
     other = World()
     for key, units in other.units.items():
         other.units[key] = units[:turn] + [3 * unit + 7 for unit in units[turn:]]
         for week in range(turn, WEEKS):
             other.price[(*key, week)] = 3.0 if week % 2 else 30.0
+    other.stockouts |= {("A-1", "N", week) for week in range(turn, WEEKS)}
+    other.promos = {cell: what for cell, what in other.promos.items() if cell[2] < turn + 2} | {
+        (*key, week): (0.5, "bundle") for key in other.units for week in range(turn + 2, WEEKS, 4)
+    }
     changed = build(spark, tmp_path, other)
     key = ["sku_code", "region_code", "week", "is_future"]
     last = pd.Timestamp(FIRST + timedelta(weeks=turn))
@@ -102,9 +109,36 @@ def test_a_changed_future_changes_no_earlier_feature(
     pd.testing.assert_frame_equal(
         known(built.features[before[0]], OUTCOMES), known(changed.features[before[1]], OUTCOMES)
     )
-    later = built.features["week"] > last
-    assert not known(built.features, ["units"]).equals(known(changed.features, ["units"]))
-    assert later.any()
+
+    def later(frame: pd.DataFrame, name: str) -> int:
+        rows = frame[(frame["week"] > last) & ~frame["is_future"]]
+        return int(rows[name].sum())
+
+    assert later(changed.features, "units") > 3 * later(built.features, "units")
+    assert later(built.features, "is_stockout") == 0
+    assert later(changed.features, "is_stockout") == WEEKS - turn - 1
+    assert later(changed.features, "is_promoted") == 8 * 7
+    assert later(built.features, "is_promoted") not in (0, 8 * 7)
+
+
+def test_what_later_calendars_withdraw_was_still_planned(
+    built: Built, spark: SparkSession, tmp_path: Path
+) -> None:
+    """The forecast of a past day: a calendar of that day, and one of the week after, have no line of its horizon."""
+    world = World()
+    world.later_calendars = [AS_OF, AS_OF + timedelta(weeks=1)]
+    plan = ["sku_code", "region_code", "week", columns.KIND, *columns.PLAN]
+    assert built.future["is_promoted"].sum() > 2
+    pd.testing.assert_frame_equal(build(spark, tmp_path, world).future[plan], built.future[plan])
+
+
+def test_a_calendar_that_ends_before_the_horizon_is_said_to(spark: SparkSession, tmp_path: Path) -> None:
+    longer = build(spark, tmp_path, World(), horizon_weeks=HORIZON + 3)
+    assert longer.figures["calendar_reaches"] == str(AS_OF + timedelta(weeks=HORIZON - 1))
+    assert longer.figures["weeks_without_calendar"] == 3
+    promoted = longer.future.groupby("step")["is_promoted"].sum()
+    assert promoted[HORIZON] > 0
+    assert promoted[promoted.index > HORIZON].tolist() == [0, 0, 0]
 
 
 def test_the_calendar_of_a_series_has_every_week_and_sums_are_exact(built: Built) -> None:

@@ -38,6 +38,8 @@ SOUND: dict[str, Any] = {
     "delivered_to": "2026-11-20",
     "last_week": "2026-11-09",
     "weeks_without_sales": [],
+    "weeks_without_calendar": 0,
+    "calendar_reaches": "2027-02-15",
 }
 
 
@@ -135,6 +137,16 @@ def test_a_run_says_what_it_does_not_forecast_how_far_deliveries_reach_and_which
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "missing deliveries" in warning.message
     assert warning.message.endswith("weeks=2026-03-02,2026-03-09")
+
+
+@pytest.mark.parametrize("reaches", ["2027-01-25", None])
+def test_a_run_says_that_its_calendar_is_short(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, reaches: str | None
+) -> None:
+    checked(monkeypatch, weeks_without_calendar=3, calendar_reaches=reaches)
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "the weeks after it are forecast without promotion" in warning.message
+    assert warning.message.endswith("calendar_reaches=2027-01-25 weeks=3" if reaches else "promotion weeks=3")
 
 
 def test_a_load_that_came_between_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
