@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
@@ -181,11 +182,21 @@ def _tell(features: Features) -> None:
         rows_future=figures["rows_future"],
         without_history=figures["fallback_series"],
         zero=figures["zero_series"],
+        articles_without_series=figures["articles_without_series"],
         contradicting_flags=figures["contradicting_flags"],
+        delivered_to=figures["delivered_to"],
+        last_week=figures["last_week"],
     )
-    if figures.get("weeks_without_calendar"):
+    if figures["weeks_without_sales"]:
+        log(
+            "weeks in which nothing at all was sold are taken for missing deliveries, not for zeros: backfill them",
+            level=logging.WARNING,
+            weeks=",".join(figures["weeks_without_sales"]),
+        )
+    if figures["weeks_without_calendar"]:
         log(
             "the promotion calendar ends before the horizon: the weeks after it are forecast without promotion",
+            level=logging.WARNING,
             calendar_reaches=figures["calendar_reaches"],
             weeks=figures["weeks_without_calendar"],
         )

@@ -23,6 +23,7 @@ from jobs.glue.demand_state import with_contradictions, with_level, with_prices,
 from jobs.glue.demand_weeks import (
     SERIES,
     Span,
+    articles_without_series,
     calendar,
     observed,
     span,
@@ -64,14 +65,17 @@ def build(spark: SparkSession, storage: Storage, work: FeatureWork) -> dict[str,
     history = span(sales, weekly, work)
     if history.weeks < work.minimum_weeks:
         raise DataError(
-            f"there are {history.weeks} weeks of sales before {work.as_of}; a forecast needs {work.minimum_weeks}. "
-            "Backfill earlier sales, or wait for them"
+            f"there are {history.weeks} weeks with sales before {work.as_of}, of {history.calendar_weeks} since the first; "
+            f"a forecast needs {work.minimum_weeks}. Backfill sales, or wait for them"
         )
-    promotions = promoted_weeks(table(spark, work, "promotions")).persist()
+    promotions = promoted_weeks(table(spark, work, "promotions"), work).persist()
     storage.remove(work.output)
     _write(feature_rows(spark, work, history, weekly, promotions), storage, work)
     rows = spark.read.parquet(f"{work.output}/features")
-    figures = _figures(rows, promotions, history, work)
+    figures = {
+        **_figures(rows, promotions, history, work),
+        "articles_without_series": articles_without_series(table(spark, work, "sku"), rows, work),
+    }
     spark.catalog.clearCache()
     print(json.dumps({"event": "demand features", "run": work.run_id, **figures}, sort_keys=True), flush=True)
     return figures
@@ -184,12 +188,7 @@ def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: Featur
     short = work.horizon_weeks if last is None else max(0, work.last_forecast_week - last)
     return {
         **counted.asDict(),
-        "units_read": history.units_read,
-        "units_open_week": history.units_read - history.units_history,
-        "units_after_as_of": history.units_after,
-        "weeks": history.weeks,
-        "first_week": monday_of(history.first).isoformat(),
-        "last_week": monday_of(history.origin - 1).isoformat(),
+        **history.figures(),
         "first_forecast_week": monday_of(work.first_forecast_week).isoformat(),
         "last_forecast_week": monday_of(work.last_forecast_week).isoformat(),
         "horizon_weeks": work.horizon_weeks,

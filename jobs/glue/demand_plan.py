@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from jobs.glue.demand_groups import season, with_category_season
-from jobs.glue.demand_manifest import EPOCH
+from jobs.glue.demand_manifest import EPOCH, FeatureWork
 from jobs.glue.demand_weeks import SERIES, week_no
 
 UNKNOWN_KIND = "(unnamed)"
@@ -15,13 +15,15 @@ DEEPEST_DISCOUNT = 0.95
 """A discount of one would be a price of nothing, whose logarithm nobody can use."""
 
 
-def promoted_weeks(promotions: DataFrame) -> DataFrame:
+def promoted_weeks(promotions: DataFrame, work: FeatureWork) -> DataFrame:
     """One row per (sku, region, week): of several promotions the deepest one names the kind.
 
     A line without the flag is on promotion: to be in the calendar says so. A line on hold is not, nor one that was
-    withdrawn: a calendar that came after the last one to show it, before its week, no longer has it.
+    withdrawn: a calendar that came after the last one to show it, before its week, no longer has it. What calendars
+    from `as_of` on withdraw was still planned then. A line that they show may have been in earlier ones too: its
+    `source_date` is the newest calendar's, so it stands.
     """
-    calendars = promotions.select("source_date").distinct()
+    calendars = promotions.where(f"source_date < DATE'{work.as_of}'").select("source_date").distinct()
     following = calendars.withColumn(
         "next_calendar", F.lead("source_date").over(Window.orderBy("source_date"))
     )

@@ -6,13 +6,16 @@ weeks all the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.glue import reading
-from jobs.glue.demand_manifest import EPOCH, FeatureWork
+from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of, week_number
 
 SERIES = ("sku_code", "region_code")
 CELL = (*SERIES, "week_no")
@@ -22,29 +25,65 @@ STOCKOUT_DAYS = 3
 _INVENTORY_IS_CURRENT_WEEKS = 8
 
 _SCHEMAS = {
-    "sales": "sku_code string, region_code string, order_date date, quantity bigint, net_revenue decimal(18,4)",
+    "sales": (
+        "sku_code string, region_code string, order_date date, quantity bigint, net_revenue decimal(18,4), "
+        "source_date date"
+    ),
     "inventory": "sku_code string, region_code string, snapshot_date date, closing_stock bigint",
     "promotions": (
         "promo_id string, sku_code string, region_code string, week date, promo_type string, "
         "promo_discount_pct double, is_promoted boolean, planned_spend decimal(18,4), source_date date"
     ),
-    "sku": "sku_code string, category string, discontinue_date date",
+    "sku": "sku_code string, category string, discontinue_date date, is_active boolean",
 }
 
 
 @dataclass(frozen=True)
 class Span:
-    """`origin` is the first week whose sales are not known in full; everything before it is history."""
+    """`origin` is the first week whose sales are not known in full; everything before it is history.
 
-    first: int
-    origin: int
+    `sold` are the weeks of the history in which anything was sold, in order.
+    """
+
+    sold: tuple[int, ...]
+    delivered_to: date | None
     units_read: int
     units_history: int
     units_after: int
 
     @property
+    def first(self) -> int:
+        return self.sold[0] if self.sold else 0
+
+    @property
+    def origin(self) -> int:
+        return self.sold[-1] + 1 if self.sold else 0
+
+    @property
     def weeks(self) -> int:
+        return len(self.sold)
+
+    @property
+    def calendar_weeks(self) -> int:
         return self.origin - self.first
+
+    @property
+    def holes(self) -> list[int]:
+        """Weeks in which nothing at all was sold: deliveries that are missing, not demand that was zero."""
+        return sorted({*range(self.first, self.origin)} - {*self.sold})
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "units_read": self.units_read,
+            "units_open_week": self.units_read - self.units_history,
+            "units_after_as_of": self.units_after,
+            "weeks": self.weeks,
+            "calendar_weeks": self.calendar_weeks,
+            "weeks_without_sales": [monday_of(week).isoformat() for week in self.holes],
+            "delivered_to": None if self.delivered_to is None else self.delivered_to.isoformat(),
+            "first_week": monday_of(self.first).isoformat(),
+            "last_week": monday_of(self.origin - 1).isoformat(),
+        }
 
 
 def table(spark: SparkSession, work: FeatureWork, name: str) -> DataFrame:
@@ -68,19 +107,25 @@ def weekly_sales(sales: DataFrame, work: FeatureWork) -> DataFrame:
 
 
 def span(sales: DataFrame, weekly: DataFrame, work: FeatureWork) -> Span:
-    """The last week with sales ends the history where deliveries stopped before `as_of`."""
-    this_week = week_no(f"DATE'{work.as_of}'")
-    closed = f"week_no < {this_week}"
-    found = weekly.agg(
-        F.min("week_no").alias("first"),
-        F.expr(f"max(CASE WHEN {closed} THEN week_no END)").alias("last"),
-        F.sum("sold").alias("read"),
-        F.expr(f"sum(CASE WHEN {closed} THEN sold ELSE 0 END)").alias("history"),
+    """A week has closed when the deliveries of its Sunday are in; the last such week with sales ends the history.
+
+    How far deliveries reach is judged by sales before `as_of`: that there are later ones proves nothing of its eve.
+    """
+    found = sales.agg(
+        F.expr(f"max(CASE WHEN order_date < DATE'{work.as_of}' THEN source_date END)").alias("delivered_to"),
+        F.expr(f"sum(CASE WHEN order_date >= DATE'{work.as_of}' THEN quantity END)").alias("after"),
     ).first()
-    after = sales.where(f"order_date >= DATE'{work.as_of}'").agg(F.sum("quantity").alias("after")).first()
-    if found is None or after is None or found["last"] is None:
-        return Span(0, 0, 0, 0, 0)
-    return Span(found["first"], found["last"] + 1, found["read"], found["history"], after["after"] or 0)
+    units = {
+        row["week_no"]: row["sold"]
+        for row in weekly.groupBy("week_no").agg(F.sum("sold").alias("sold")).collect()
+    }
+    if found is None or not units:
+        return Span((), None, 0, 0, 0)
+    delivered_to: date = found["delivered_to"]
+    open_week = week_number(min(work.as_of, delivered_to + timedelta(days=1)))
+    sold = tuple(sorted(week for week in units if week < open_week))
+    history = sum(units[week] for week in sold)
+    return Span(sold, delivered_to, sum(units.values()), history, found["after"] or 0)
 
 
 def stock_weeks(inventory: DataFrame, work: FeatureWork) -> DataFrame:
@@ -94,21 +139,20 @@ def stock_weeks(inventory: DataFrame, work: FeatureWork) -> DataFrame:
 def calendar(
     weekly: DataFrame, stock: DataFrame, promotions: DataFrame, sku: DataFrame, span: Span, work: FeatureWork
 ) -> DataFrame:
-    """Series are those that ever sold, those in stock lately and those that the horizon promotes."""
+    """Series are those that ever sold, be it in the open week, those in stock lately and those that the horizon promotes."""
     ahead = promotions.where(
         f"is_promoted AND week_no BETWEEN {work.first_forecast_week} AND {work.last_forecast_week}"
     )
     stocked = stock.groupBy(*SERIES).agg(F.min("week_no").alias("first_week"), F.max("week_no").alias("last"))
     stocked = stocked.where(f"last >= {span.origin - _INVENTORY_IS_CURRENT_WEEKS}").drop("last")
-    sold = weekly.where(f"week_no < {span.origin}")
     # greatest() would give a series that was never in stock the first week of all.
     first = (
         f"coalesce(first_sale, CASE WHEN first_stock IS NOT NULL THEN greatest(first_stock, {span.first}) END) "
         "AS first_week"
     )
     found = (
-        sold.groupBy(*SERIES)
-        .agg(F.min("week_no").alias("first_sale"))
+        weekly.groupBy(*SERIES)
+        .agg(F.expr(f"min(CASE WHEN week_no < {span.origin} THEN week_no END)").alias("first_sale"))
         .withColumn("first_week", F.lit(None).cast("int"))
         .unionByName(stocked, allowMissingColumns=True)
         .unionByName(ahead.select(*SERIES).distinct(), allowMissingColumns=True)
@@ -127,11 +171,21 @@ def calendar(
     )
 
 
+def articles_without_series(sku: DataFrame, rows: DataFrame, work: FeatureWork) -> int:
+    """Articles of the SKU master that are still sold, and of which nothing says where: they are not forecast."""
+    is_sold = f"coalesce(is_active, true) AND coalesce(discontinue_date >= DATE'{work.as_of}', true)"
+    return sku.where(is_sold).join(rows.select("sku_code").distinct(), "sku_code", "left_anti").count()
+
+
 def observed(
     grid: DataFrame, weekly: DataFrame, stock: DataFrame, promotions: DataFrame, span: Span
 ) -> DataFrame:
-    """Units, price, stock and plan of every cell. Of the origin week and later nothing but the plan is known."""
+    """Units, price, stock and plan of every cell. Of the origin week and later nothing but the plan is known.
+
+    A week in which nothing at all was sold says as little about demand as one without stock, and counts as one.
+    """
     known = f"week_no < {span.origin}"
+    out_of_stock = f"coalesce(stockout_days, 0) >= {STOCKOUT_DAYS} OR {_is_one_of(span.holes)}"
     return (
         grid.join(weekly.where(known), list(CELL), "left")
         .join(stock.where(known), list(CELL), "left")
@@ -144,7 +198,7 @@ def observed(
             f"CASE WHEN {known} THEN coalesce(sold, 0) END AS units",
             "CASE WHEN sold > 0 AND revenue > 0 THEN revenue / sold END AS price",
             f"CASE WHEN {known} THEN coalesce(stockout_days, 0) END AS stockout_days",
-            f"CASE WHEN {known} THEN coalesce(stockout_days, 0) >= {STOCKOUT_DAYS} END AS is_stockout",
+            f"CASE WHEN {known} THEN {out_of_stock} END AS is_stockout",
             "coalesce(is_promoted, false) AS is_promoted",
             "CASE WHEN is_promoted THEN discount END AS discount",
             "CASE WHEN is_promoted THEN promo_type END AS promo_type",
@@ -152,3 +206,8 @@ def observed(
             "CASE WHEN is_promoted THEN planned_spend END AS planned_spend",
         )
     )
+
+
+def _is_one_of(weeks: Iterable[int]) -> str:
+    listed = ", ".join(str(week) for week in weeks)
+    return f"week_no IN ({listed})" if listed else "false"

@@ -36,6 +36,10 @@ class World:
         self.promos: dict[tuple[str, str, int], tuple[float | None, str | None]] = {}
         self.price: dict[tuple[str, str, int], float] = {}
         self.stockouts: set[tuple[str, str, int]] = set()
+        self.undelivered: set[date] = set()
+        self.late_orders: list[tuple[Key, date, int]] = []
+        self.later_calendars: list[date] = []
+        self.other_articles: list[tuple[str, bool | None, date | None]] = []
         for number, sku in enumerate(CATEGORY):
             for region in REGIONS:
                 start = 20 if sku == "A-3" else 0
@@ -44,7 +48,8 @@ class World:
                 ]
                 for week in range(number, WEEKS + HORIZON, 9):
                     self._promote(sku, region, week, (0.2, "price_off") if week % 2 else (None, "display"))
-                self.units[sku, region][40:43] = [0, 0, 0]  # a gap in the sales
+                self.units[sku, region][40:43] = [0, 0, 0]  # nobody sold anything: nothing was delivered
+        self.units["A-2", "S"][50:54] = [0, 0, 0, 0]  # the others sold
         for week in (30, 31):
             self.units["A-1", "N"][week] = 1
             self.stockouts.add(("A-1", "N", week))
@@ -62,7 +67,7 @@ class World:
             "sales": self._sales(),
             "promotions": self._promotions(),
             "inventory": self._inventory(),
-            "sku": _skus(),
+            "sku": self._skus(),
         }
         files = {}
         for name, table in tables.items():
@@ -71,20 +76,21 @@ class World:
         return files
 
     def _sales(self) -> pa.Table:
+        """Each day's file holds that day's orders."""
         rows = []
         for (sku, region), units in self.units.items():
             for week, sold in enumerate(units):
                 price = self.price.get((sku, region, week), PRICE)
                 for part, day in ((sold // 2, 0), (sold - sold // 2, 6)):  # Monday and Sunday of one week
-                    if part:
-                        rows.append(
-                            (sku, region, FIRST + timedelta(weeks=week, days=day), part, part * price)
-                        )
+                    ordered = FIRST + timedelta(weeks=week, days=day)
+                    if part and ordered not in self.undelivered:
+                        rows.append((sku, region, ordered, part, part * price))
         rows += [
             (sku, region, AS_OF + timedelta(days=n), 500, 100.0)
             for n in range(9)
             for sku, region in self.units
         ]
+        rows += [(*key, day, sold, sold * PRICE) for key, day, sold in self.late_orders]
         columns = list(zip(*rows, strict=True))
         return pa.table(
             {
@@ -93,6 +99,7 @@ class World:
                 "order_date": pa.array(columns[2], pa.date32()),
                 "quantity": pa.array(columns[3], pa.int64()),
                 "net_revenue": pa.array(columns[4]).cast(pa.decimal128(18, 4)),
+                "source_date": pa.array(columns[2], pa.date32()),
             }
         )
 
@@ -108,6 +115,11 @@ class World:
             ("H", "B-1", "N", ahead, "price_off", 0.5, False, None, calendar),
             ("N", "A-1", "NEW", ahead, "display", None, True, None, calendar),
             ("W", "A-2", "S", ahead - timedelta(weeks=1), "bundle", 0.4, True, None, older),
+        ]
+        rows += [
+            # calendars that have nothing but a line beyond the horizon
+            ("L", "B-1", "N", ahead + timedelta(weeks=1), "display", None, True, None, delivered)
+            for delivered in self.later_calendars
         ]
         names = ("promo_id", "sku_code", "region_code", "week", "promo_type", "promo_discount_pct", "is_promoted",
                  "planned_spend", "source_date")  # fmt: skip
@@ -134,15 +146,16 @@ class World:
             {name: pa.array(column, kind) for name, column, kind in zip(names, columns, types, strict=True)}
         )
 
-
-def _skus() -> pa.Table:
-    return pa.table(
-        {
-            "sku_code": list(CATEGORY),
-            "category": list(CATEGORY.values()),
-            "discontinue_date": pa.array([None] * len(CATEGORY), pa.date32()),
-        }
-    )
+    def _skus(self) -> pa.Table:
+        """In the master's own words: whether an article is still sold, and until when."""
+        rows = [(sku, category, None, None) for sku, category in CATEGORY.items()]
+        rows += [(sku, "Tea", is_active, last_day) for sku, is_active, last_day in self.other_articles]
+        columns = zip(*rows, strict=True)
+        names = ("sku_code", "category", "is_active", "discontinue_date")
+        types = (pa.string(), pa.string(), pa.bool_(), pa.date32())
+        return pa.table(
+            {name: pa.array(column, kind) for name, column, kind in zip(names, columns, types, strict=True)}
+        )
 
 
 class Oracle:
@@ -166,7 +179,8 @@ class Oracle:
             "price": self.world.price.get((*key, week), PRICE) if units else None,
             "promoted": promo is not None,
             "discount": promo[0] if promo else None,
-            "stockout": (*key, week) in self.world.stockouts,
+            "stockout": (*key, week) in self.world.stockouts
+            or not any(sold[week] for sold in self.world.units.values()),
         }
 
     def _judge_prices(self) -> None:

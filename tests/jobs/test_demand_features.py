@@ -81,13 +81,20 @@ def test_every_feature_is_what_its_definition_says(built: Built) -> None:
 def test_a_changed_future_changes_no_earlier_feature(
     built: Built, spark: SparkSession, tmp_path: Path
 ) -> None:
-    """Units, prices, stock and what they prove of the calendar's flags all change from week 70 on."""
+    """Units, prices, stock and what they prove of the calendar's flags all change from week 70 on.
+
+    Promotions from week 72 on: week 70 knows what is planned for the week after it.
+    """
     turn = 70
     other = World()
     for key, units in other.units.items():
         other.units[key] = units[:turn] + [3 * unit + 7 for unit in units[turn:]]
         for week in range(turn, WEEKS):
             other.price[(*key, week)] = 3.0 if week % 2 else 30.0
+    other.stockouts |= {("A-1", "N", week) for week in range(turn, WEEKS)}
+    other.promos = {cell: what for cell, what in other.promos.items() if cell[2] < turn + 2} | {
+        (*key, week): (0.5, "bundle") for key in other.units for week in range(turn + 2, WEEKS, 4)
+    }
     changed = build(spark, tmp_path, other)
     key = ["sku_code", "region_code", "week", "is_future"]
     last = pd.Timestamp(FIRST + timedelta(weeks=turn))
@@ -102,9 +109,36 @@ def test_a_changed_future_changes_no_earlier_feature(
     pd.testing.assert_frame_equal(
         known(built.features[before[0]], OUTCOMES), known(changed.features[before[1]], OUTCOMES)
     )
-    later = built.features["week"] > last
-    assert not known(built.features, ["units"]).equals(known(changed.features, ["units"]))
-    assert later.any()
+
+    def later(frame: pd.DataFrame, name: str) -> int:
+        rows = frame[(frame["week"] > last) & ~frame["is_future"]]
+        return int(rows[name].sum())
+
+    assert later(changed.features, "units") > 3 * later(built.features, "units")
+    assert later(built.features, "is_stockout") == 0
+    assert later(changed.features, "is_stockout") == WEEKS - turn - 1
+    assert later(changed.features, "is_promoted") == 8 * 7
+    assert later(built.features, "is_promoted") not in (0, 8 * 7)
+
+
+def test_what_later_calendars_withdraw_was_still_planned(
+    built: Built, spark: SparkSession, tmp_path: Path
+) -> None:
+    """The forecast of a past day: a calendar of that day, and one of the week after, have no line of its horizon."""
+    world = World()
+    world.later_calendars = [AS_OF, AS_OF + timedelta(weeks=1)]
+    plan = ["sku_code", "region_code", "week", columns.KIND, *columns.PLAN]
+    assert built.future["is_promoted"].sum() > 2
+    pd.testing.assert_frame_equal(build(spark, tmp_path, world).future[plan], built.future[plan])
+
+
+def test_a_calendar_that_ends_before_the_horizon_is_said_to(spark: SparkSession, tmp_path: Path) -> None:
+    longer = build(spark, tmp_path, World(), horizon_weeks=HORIZON + 3)
+    assert longer.figures["calendar_reaches"] == str(AS_OF + timedelta(weeks=HORIZON - 1))
+    assert longer.figures["weeks_without_calendar"] == 3
+    promoted = longer.future.groupby("step")["is_promoted"].sum()
+    assert promoted[HORIZON] > 0
+    assert promoted[promoted.index > HORIZON].tolist() == [0, 0, 0]
 
 
 def test_the_calendar_of_a_series_has_every_week_and_sums_are_exact(built: Built) -> None:
@@ -124,12 +158,76 @@ def test_the_calendar_of_a_series_has_every_week_and_sums_are_exact(built: Built
     assert built.figures["units_total"] == built.figures["units_read"] == history["units"].sum() == sold
 
 
+def test_a_week_whose_sunday_was_not_delivered_is_open(spark: SparkSession, tmp_path: Path) -> None:
+    """Also where later days are there already: they prove nothing of the Sunday."""
+    world = World()
+    world.undelivered = {AS_OF - timedelta(days=1)}
+    built = build(spark, tmp_path, world)
+    figures, history = built.figures, built.features[~built.features["is_future"]]
+    last = FIRST + timedelta(weeks=WEEKS - 2)
+    assert (figures["delivered_to"], figures["last_week"]) == (str(last + timedelta(days=7)), str(last))
+    assert history["week"].max() == pd.Timestamp(last)
+    of_monday = sum(units[-1] // 2 for units in world.units.values())
+    assert figures["units_open_week"] == of_monday > 0
+    assert figures["units_total"] == sum(sum(units[:-1]) for units in world.units.values())
+    assert figures["units_read"] == figures["units_total"] + of_monday
+    assert built.future["step"].tolist() == [2, 3, 4, 5] * 10
+    rows = built.future.set_index(["sku_code", "region_code", "step"])
+    assert rows.loc[("B-1", "S", 2)]["lag_1"] == world.units["B-1", "S"][-2]
+
+
+def test_a_week_without_any_sale_is_missing_and_not_zero(built: Built) -> None:
+    holes = [FIRST + timedelta(weeks=week) for week in (40, 41, 42)]
+    assert built.figures["weeks_without_sales"] == [str(week) for week in holes]
+    history = built.features[~built.features["is_future"]]
+    missing = history[history["week"].isin([pd.Timestamp(week) for week in holes])]
+    assert len(missing) == 3 * 9
+    assert missing["is_stockout"].all()
+    assert not missing["is_normal"].any()
+    zeros = history[(history["sku_code"] == "A-2") & (history["region_code"] == "S")].set_index("week")
+    sold_nothing = zeros.loc[str(FIRST + timedelta(weeks=50)) : str(FIRST + timedelta(weeks=53))]
+    assert sold_nothing["units"].tolist() == [0, 0, 0, 0]
+    assert not sold_nothing["is_stockout"].any()
+    assert sold_nothing["is_normal"].any()
+
+
+def test_a_series_of_the_open_week_is_forecast_and_articles_of_no_series_are_counted(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """As of a Thursday: sold from Monday on and never before, with neither stock nor promotion."""
+    as_of = AS_OF + timedelta(days=3)
+    world = World()
+    world.late_orders = [(("A-4", "N"), AS_OF + timedelta(days=1), 7)]
+    world.other_articles = [
+        ("A-4", True, None),
+        ("IDLE-1", True, None),
+        ("IDLE-2", None, as_of),
+        ("GONE-1", None, as_of - timedelta(days=1)),
+        ("GONE-2", False, None),
+    ]
+    built = build(spark, tmp_path, world, as_of=as_of.isoformat())
+    figures = built.figures
+    assert (figures["series"], figures["fallback_series"]) == (11, 2)
+    assert figures["articles_without_series"] == 2
+    assert figures["rows_future"] == len(built.future) == 11 * HORIZON
+    assert figures["units_open_week"] == 3 * 8 * 500 + 7
+    assert figures["units_read"] == figures["units_total"] + figures["units_open_week"]
+    new = built.future.set_index(["sku_code", "region_code"]).loc[("A-4", "N")]
+    assert set(new["model_type"]) == {"category_profile"}
+    assert (new["profile_units"] > 0).all()
+    assert set(new["category"]) == {"Tea"}
+    assert new["lag_1"].isna().all()
+    assert built.features[~built.features["is_future"]]["sku_code"].ne("A-4").all()
+
+
 def test_figures_and_the_horizon(built: Built) -> None:
     figures, future = built.figures, built.future
-    assert (figures["weeks"], figures["series"]) == (WEEKS, 10)
+    assert (figures["weeks"], figures["calendar_weeks"], figures["series"]) == (WEEKS - 3, WEEKS, 10)
+    assert figures["delivered_to"] == str(AS_OF - timedelta(days=1))
     assert figures["rows_future"] == len(future) == 10 * HORIZON
     assert figures["rows_history"] == 6 * WEEKS + 2 * (WEEKS - 20) + WEEKS
     assert (figures["fallback_series"], figures["zero_series"]) == (1, 1)
+    assert figures["articles_without_series"] == 0
     assert figures["contradicting_flags"] == int(built.features["contradicts"].fillna(False).sum()) > 5
     assert figures["calendar_reaches"] == str(AS_OF + timedelta(weeks=HORIZON - 1))
     assert figures["weeks_without_calendar"] == 0
@@ -168,9 +266,22 @@ def test_every_column_that_the_model_looks_at_is_made(built: Built) -> None:
 
 
 def test_too_little_history_says_how_much_there_is(spark: SparkSession, tmp_path: Path) -> None:
-    as_of = FIRST + timedelta(weeks=59)
-    with pytest.raises(DataError, match=rf"there are 59 weeks of sales before {as_of}; a forecast needs 60"):
+    """Three of the weeks until then are holes."""
+    as_of = FIRST + timedelta(weeks=62)
+    told = f"there are 59 weeks with sales before {as_of}, of 62 since the first; a forecast needs 60"
+    with pytest.raises(DataError, match=told):
         build(spark, tmp_path, World(), as_of=as_of.isoformat())
+
+
+def test_a_stray_order_of_years_ago_is_no_history(spark: SparkSession, tmp_path: Path) -> None:
+    world = World()
+    for key, units in world.units.items():
+        world.units[key] = [0] * (WEEKS - 12) + units[-12:]
+    world.units["B-1", "N"][0] = 4
+    with pytest.raises(
+        DataError, match=f"there are 13 weeks with sales before {AS_OF}, of 100 since the first"
+    ):
+        build(spark, tmp_path, world)
 
 
 @pytest.mark.parametrize(

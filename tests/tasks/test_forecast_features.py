@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,13 @@ SOUND: dict[str, Any] = {
     "units_read": 1000,
     "fallback_series": 0,
     "zero_series": 0,
+    "articles_without_series": 3,
     "contradicting_flags": 0,
+    "delivered_to": "2026-11-20",
+    "last_week": "2026-11-09",
+    "weeks_without_sales": [],
+    "weeks_without_calendar": 0,
+    "calendar_reaches": "2027-02-15",
 }
 
 
@@ -116,6 +123,30 @@ def test_a_lost_unit_or_row_stops_the_forecast(
 ) -> None:
     with pytest.raises(BusinessError, match=told):
         checked(monkeypatch, **figures)
+
+
+def test_a_run_says_what_it_does_not_forecast_how_far_deliveries_reach_and_which_weeks_are_missing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "highwater")
+    checked(monkeypatch)
+    assert "articles_without_series=3" in caplog.text
+    assert "delivered_to=2026-11-20 last_week=2026-11-09" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    checked(monkeypatch, weeks_without_sales=["2026-03-02", "2026-03-09"])
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "missing deliveries" in warning.message
+    assert warning.message.endswith("weeks=2026-03-02,2026-03-09")
+
+
+@pytest.mark.parametrize("reaches", ["2027-01-25", None])
+def test_a_run_says_that_its_calendar_is_short(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, reaches: str | None
+) -> None:
+    checked(monkeypatch, weeks_without_calendar=3, calendar_reaches=reaches)
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "the weeks after it are forecast without promotion" in warning.message
+    assert warning.message.endswith("calendar_reaches=2027-01-25 weeks=3" if reaches else "promotion weeks=3")
 
 
 def test_a_load_that_came_between_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:

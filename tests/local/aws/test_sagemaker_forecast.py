@@ -62,6 +62,7 @@ def curated() -> dict[str, pa.Table]:
             "order_date": monday(week) + timedelta(days=2),
             "quantity": units(sku, region, week),
             "net_revenue": Decimal(units(sku, region, week) * price(sku, week)),
+            "source_date": monday(week) + timedelta(days=6),
         }
         for sku, region, week in cells(-WEEKS, 0)
     ]
@@ -92,6 +93,7 @@ def curated() -> dict[str, pa.Table]:
                     ("order_date", pa.date32()),
                     ("quantity", pa.int64()),
                     ("net_revenue", money),
+                    ("source_date", pa.date32()),
                 ]
             )
         ),
