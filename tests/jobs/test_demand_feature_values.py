@@ -1,0 +1,91 @@
+"""Every column that the model looks at has the value of its definition, in history and in the horizon."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import demand_columns as columns
+from tests.jobs.demand_value_oracle import BusyWorld, ValueOracle, monday
+from tests.jobs.demand_world import HORIZON, WEEKS, Oracle, World
+from tests.jobs.test_demand_features import Built, build
+
+pytestmark = pytest.mark.spark
+
+LOOKED_AT = {*columns.STATE, *columns.PLAN, columns.KIND}
+DOCS = Path(__file__).parents[2] / "docs" / "forecast.md"
+
+
+@pytest.fixture(scope="module")
+def busy(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(spark, tmp_path_factory.mktemp("busy"), BusyWorld())
+
+
+@pytest.fixture(scope="module")
+def oracle() -> ValueOracle:
+    return ValueOracle(BusyWorld())
+
+
+def differences(row: Any, expected: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    found = {name: None if pd.isna(row[name]) else row[name] for name in expected}
+    return {
+        name: (found[name], value)
+        for name, value in expected.items()
+        if (found[name] != value if isinstance(value, str) else found[name] != pytest.approx(value, abs=1e-9))
+    }
+
+
+def test_every_column_is_what_its_definition_says(busy: Built, oracle: ValueOracle) -> None:
+    rows = (
+        busy.features[~busy.features["is_future"]].set_index(["sku_code", "region_code", "week"]).sort_index()
+    )
+    wrong, compared = {}, 0
+    for key, cells in oracle.cells.items():
+        of_series = rows.loc[key].to_dict("index")
+        for week in cells:
+            expected = oracle.state(key, week) | oracle.plan(key, week)
+            compared += len(expected)
+            if found := differences(of_series[pd.Timestamp(monday(week))], expected):
+                wrong[*key, week] = found
+    assert not wrong, (len(wrong), next(iter(wrong.items())))
+    assert compared > 20_000
+
+
+def test_the_horizon_has_the_state_of_the_origin_and_the_plan_of_its_weeks(
+    busy: Built, oracle: ValueOracle
+) -> None:
+    rows = busy.future.set_index(["sku_code", "region_code", "week"]).sort_index()
+    for key in oracle.cells:
+        of_series = rows.loc[key].to_dict("index")
+        for week in range(WEEKS, WEEKS + HORIZON):
+            expected = oracle.state(key, WEEKS) | oracle.plan(key, week)
+            assert not differences(of_series[pd.Timestamp(monday(week))], expected), (key, week)
+
+
+def test_every_value_occurs(oracle: ValueOracle) -> None:
+    """A column that is the same everywhere would be right whatever its window."""
+    cells = [(key, week) for key in oracle.cells for week in oracle.cells[key]]
+    table = pd.DataFrame([oracle.state(*cell) | oracle.plan(*cell) for cell in cells])
+    assert (table.nunique() >= 2).all(), table.nunique()
+    assert table["weeks_into_promotion"].max() >= 3
+    assert table["promos"].max() == 2
+    assert table["discount"].max() == 0.95
+    assert {"(unnamed)", "price_off", "display"} <= set(table["promo_type"])
+    assert sum(oracle.cells[key][week]["contradicts"] for key, week in cells) > 5
+
+
+def test_no_column_goes_untested(oracle: ValueOracle) -> None:
+    key = ("A-1", "N")
+    here = {*oracle.state(key, WEEKS), *oracle.plan(key, WEEKS)}
+    assert {*Oracle(World()).expected(key, WEEKS - 1), *here} >= LOOKED_AT
+
+
+def test_every_column_has_its_definition_in_the_docs() -> None:
+    defined = {re.sub(r"^(lag|mean)_\d+$", r"\1_n", name) for name in LOOKED_AT}
+    table = DOCS.read_text().partition("### Every column")[2].partition("\n## ")[0]
+    assert defined <= set(re.findall(r"`(\w+)`", table))
