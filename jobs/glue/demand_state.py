@@ -21,6 +21,8 @@ FOLLOWED = 0.3
 MOSTLY = 0.6
 """Prices follow promotions where at least this share of them show in the price; elsewhere a price proves nothing."""
 FEW_NORMAL_WEEKS = 3
+WEEKS_IN_STOCK = "weeks_in_stock"
+"""Nothing that the model looks at: it says whether a series that never sold could have."""
 
 
 def with_prices(cells: DataFrame) -> DataFrame:
@@ -111,6 +113,7 @@ def with_state(cells: DataFrame) -> DataFrame:
         "own_promotions": F.count("lift").over(past(near, 104)),
         "depth_past": F.avg(F.when(F.col("lift").isNotNull(), F.col("discount"))).over(past(near, 104)),
         "weeks_known": F.count("units").over(past(near)),
+        WEEKS_IN_STOCK: F.sum(F.expr("int(units IS NOT NULL AND NOT is_stockout)")).over(past(near)),
         "weeks_since_sale": F.col("week_no") - last_sale,
     }
     return with_group_state(cells.withColumns(state))

@@ -69,6 +69,7 @@ class BusyWorld(World):
             self.units[key] = units
             self._plan(key, start, draw)
             self._sell(key, draw)
+        self.lines["Z-20", "N", WEEKS + 1] = [Line("P", "price_off", 0.25, None)]
 
     def _plan(self, key: Key, start: int, draw: np.random.Generator) -> None:
         week = start + 2 + int(draw.integers(6))

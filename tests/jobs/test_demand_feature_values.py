@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs import demand_columns as columns
-from tests.jobs.demand_value_oracle import BusyWorld, ValueOracle, monday
+from tests.jobs.demand_value_oracle import NEVER_SOLD, OUT_OF_STOCK, BusyWorld, ValueOracle, monday
 from tests.jobs.demand_world import HORIZON, WEEKS, Oracle, World
 from tests.jobs.test_demand_features import Built, build
 
@@ -89,3 +89,20 @@ def test_every_column_has_its_definition_in_the_docs() -> None:
     defined = {re.sub(r"^(lag|mean)_\d+$", r"\1_n", name) for name in LOOKED_AT}
     table = DOCS.read_text().partition("### Every column")[2].partition("\n## ")[0]
     assert defined <= set(re.findall(r"`(\w+)`", table))
+
+
+def test_what_was_in_stock_for_four_weeks_and_never_sold_is_forecast_as_nothing(busy: Built) -> None:
+    """Whatever is planned: Z-20 is promoted within the horizon. What was never in stock could not have sold."""
+    future = busy.future[busy.future["sku_code"].isin([*NEVER_SOLD, OUT_OF_STOCK])]
+    types = future.groupby("sku_code")["model_type"].unique().map(list).to_dict()
+    assert types == {
+        "Z-2": ["category_profile"],
+        "Z-4": ["zero"],
+        "Z-20": ["zero"],
+        "Z-60": ["zero"],
+        OUT_OF_STOCK: ["category_profile"],
+    }
+    assert future["is_promoted"].sum() == 1
+    known = future.groupby("sku_code")["weeks_known"].first().to_dict()
+    assert known == {**NEVER_SOLD, OUT_OF_STOCK: 20}
+    assert (busy.figures["zero_series"], busy.figures["fallback_series"]) == (4, 2)
