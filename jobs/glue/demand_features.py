@@ -46,6 +46,7 @@ SILENT_WEEKS = 52
 RECENT_WEEKS = 26
 ROWS_A_REQUEST = 50_000
 """Batch transform takes 100 MB at most; a row is about 1 KB before it is encoded."""
+MOST_SERIES_NAMED = 10
 _OUTCOME = ("price", "price_index", "stockout_days", "is_stockout", "contradicts", "is_cut", "is_normal")
 _PART = "part"
 _STATE = (*STATE, WEEKS_IN_STOCK)
@@ -205,7 +206,14 @@ def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: Featur
         "horizon_weeks": work.horizon_weeks,
         "calendar_reaches": None if last is None else monday_of(last).isoformat(),
         "weeks_without_calendar": min(short, work.horizon_weeks),
+        "contradicting_series": _contradicting_series(rows),
     }
+
+
+def _contradicting_series(rows: DataFrame) -> list[dict[str, Any]]:
+    """Where to look first for the error in the calendar."""
+    most = rows.where("contradicts AND NOT is_future").groupBy(*SERIES).agg(F.count(F.lit(1)).alias("weeks"))
+    return [row.asDict() for row in most.orderBy(F.desc("weeks"), *SERIES).limit(MOST_SERIES_NAMED).collect()]
 
 
 if __name__ == "__main__":

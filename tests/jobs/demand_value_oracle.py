@@ -202,6 +202,10 @@ class ValueOracle(Oracle):
         others = self._others(key, week)
         return fmean(self._is_planned(k, week) for k in others) if others else 0.0
 
+    def _share_that_ran(self, key: Key, week: int) -> float:
+        others = self._others(key, week)
+        return fmean(self.cells[k][week]["ran"] for k in others) if others else 0.0
+
     def state(self, key: Key, week: int) -> dict[str, float | None]:
         cells = self.cells[key]
         beside, of_sku = self._beside(key), [k for k in self.cells if k[0] == key[0]]
@@ -218,8 +222,8 @@ class ValueOracle(Oracle):
             "normal_8": _mean(self._past(key, week, 8, lambda c: c["units"] if c["normal"] else None)),
             "normal_weeks_13": sum(self._past(key, week, 13, lambda c: int(c["normal"]))),
             "zero_share_52": _mean(self._past(key, week, 52, lambda c: int(c["units"] == 0))),
-            "promoted_share_52": _mean(self._past(key, week, 52, lambda c: int(c["promoted"]))),
-            "competing_share_13": _mean([self._competing_share(key, w) for w in before]),
+            "promoted_share_52": _mean(self._past(key, week, 52, lambda c: int(c["ran"]))),
+            "competing_share_13": _mean([self._share_that_ran(key, w) for w in before]),
             "season_13": _mean([self._own_season(key, w) for w in before]),
             "category_season_13": _mean([self._category_season(key, w) for w in before]),
             "sku_promotions": sum(len(self._past(k, week, 104, lambda c: c["lift"])) for k in of_sku),
@@ -254,7 +258,7 @@ class ValueOracle(Oracle):
             "iso_week": (FIRST + timedelta(weeks=week)).isocalendar().week,
             "year_ago_units": year_ago["units"] if year_ago else None,
             "year_ago_level": _mean(self._units([key], week - 53, week - 51)),
-            "year_ago_promoted": float(year_ago["promoted"]) if year_ago else None,
+            "year_ago_promoted": float(year_ago["ran"]) if year_ago else None,
             "own_season": self._own_season(key, week),
             "category_season": self._category_season(key, week),
         }  # fmt: skip

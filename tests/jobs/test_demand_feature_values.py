@@ -106,3 +106,28 @@ def test_what_was_in_stock_for_four_weeks_and_never_sold_is_forecast_as_nothing(
     known = future.groupby("sku_code")["weeks_known"].first().to_dict()
     assert known == {**NEVER_SOLD, OUT_OF_STOCK: 20}
     assert (busy.figures["zero_series"], busy.figures["fallback_series"]) == (4, 2)
+
+
+def test_a_week_that_contradicts_its_flag_is_looked_back_at_as_not_promoted(busy: Built) -> None:
+    """Its own row and its neighbours keep the plan: a forecast that was made before it had no more."""
+    history = busy.features[~busy.features["is_future"]].set_index(["sku_code", "region_code", "week"])
+    contradicting = history.index[history["contradicts"]]
+    assert history.loc[contradicting, "is_promoted"].all()
+    looked_back_at = 0
+    for sku, region, week in contradicting:
+        after = history.index.intersection([(sku, region, week + pd.Timedelta(weeks=1))])
+        assert (history.loc[after, "promoted_before"] == 1).all()
+        year_after = history.index.intersection([(sku, region, week + pd.Timedelta(weeks=52))])
+        assert (history.loc[year_after, "year_ago_promoted"] == 0).all()
+        looked_back_at += len(year_after)
+    assert looked_back_at > 3
+
+
+def test_the_series_that_contradict_most_are_named(busy: Built, oracle: ValueOracle) -> None:
+    weeks = {key: sum(cell["contradicts"] for cell in cells.values()) for key, cells in oracle.cells.items()}
+    named = sorted((-found, *key) for key, found in weeks.items() if found)
+    assert busy.figures["contradicting_series"] == [
+        {"sku_code": sku, "region_code": region, "weeks": -found} for found, sku, region in named
+    ]
+    assert len(named) > 3
+    assert sum(weeks.values()) == busy.figures["contradicting_flags"]
