@@ -19,7 +19,13 @@ from jobs.demand_columns import KIND, MODEL, PLAN, PROFILE, STATE, ZERO
 from jobs.glue import demand_manifest, session
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of
 from jobs.glue.demand_plan import promoted_weeks, with_plan, with_year_ago
-from jobs.glue.demand_state import with_contradictions, with_level, with_prices, with_state
+from jobs.glue.demand_state import (
+    WEEKS_IN_STOCK,
+    with_contradictions,
+    with_level,
+    with_prices,
+    with_state,
+)
 from jobs.glue.demand_weeks import (
     SERIES,
     Span,
@@ -35,14 +41,24 @@ from jobs.glue.errors import DataError
 from jobs.glue.storage import Storage
 
 LEAST_KNOWN_WEEKS = 4
-"""A series that is younger is forecast from its category's profile."""
+"""A series that is younger is forecast from its category's profile; one that sold nothing in so many, as nothing."""
 SILENT_WEEKS = 52
 """A series that sold nothing for so long is forecast as nothing."""
 RECENT_WEEKS = 26
 ROWS_A_REQUEST = 50_000
 """Batch transform takes 100 MB at most; a row is about 1 KB before it is encoded."""
+MOST_SERIES_NAMED = 10
 _OUTCOME = ("price", "price_index", "stockout_days", "is_stockout", "contradicts", "is_cut", "is_normal")
 _PART = "part"
+_STATE = (*STATE, WEEKS_IN_STOCK)
+_NEVER_SOLD = "weeks_since_sale IS NULL"
+_MODEL_TYPE = (
+    f"CASE WHEN week > discontinue_date AND is_future THEN '{ZERO}' "
+    f"WHEN weeks_known >= {SILENT_WEEKS} AND coalesce(mean_{SILENT_WEEKS}, 0) = 0 THEN '{ZERO}' "
+    f"WHEN {_NEVER_SOLD} AND {WEEKS_IN_STOCK} >= {LEAST_KNOWN_WEEKS} THEN '{ZERO}' "
+    f"WHEN {_NEVER_SOLD} OR weeks_known < {LEAST_KNOWN_WEEKS} OR base_units IS NULL THEN '{PROFILE}' "
+    f"ELSE '{MODEL}' END"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,27 +108,22 @@ def feature_rows(
     cells = _settled(with_state(cells), work, "state")
     recent = _recent_weeks(cells, history)
     past = cells.where(f"week_no < {history.origin}").selectExpr(
-        *_columns(STATE), "cast(null AS array<bigint>) AS recent_units", "1 AS step", "false AS is_future"
+        *_columns(_STATE), "cast(null AS array<bigint>) AS recent_units", "1 AS step", "false AS is_future"
     )
     origin = (
-        cells.where(f"week_no = {history.origin}").select(*SERIES, *STATE).join(recent, list(SERIES), "left")
+        cells.where(f"week_no = {history.origin}").select(*SERIES, *_STATE).join(recent, list(SERIES), "left")
     )
-    ahead = cells.where(f"week_no >= {work.first_forecast_week}").drop(*STATE).join(origin, list(SERIES))
+    ahead = cells.where(f"week_no >= {work.first_forecast_week}").drop(*_STATE).join(origin, list(SERIES))
     future = ahead.selectExpr(
-        *_columns(STATE), "recent_units", f"week_no - {history.origin} + 1 AS step", "true AS is_future"
+        *_columns(_STATE), "recent_units", f"week_no - {history.origin} + 1 AS step", "true AS is_future"
     )
-    model_type = (
-        f"CASE WHEN week > discontinue_date AND is_future THEN '{ZERO}' "
-        f"WHEN weeks_known >= {SILENT_WEEKS} AND coalesce(mean_{SILENT_WEEKS}, 0) = 0 THEN '{ZERO}' "
-        f"WHEN coalesce(weeks_known, 0) < {LEAST_KNOWN_WEEKS} OR base_units IS NULL THEN '{PROFILE}' "
-        f"ELSE '{MODEL}' END"
-    )
-    return past.unionByName(future).selectExpr(
+    rows = past.unionByName(future).selectExpr(
         "*",
-        f"{model_type} AS model_type",
+        f"{_MODEL_TYPE} AS model_type",
         f"DATE'{work.as_of}' AS as_of",
         f"'{_quoted(work.run_id)}' AS run_id",
     )
+    return rows.drop(WEEKS_IN_STOCK)
 
 
 def _settled(cells: DataFrame, work: FeatureWork, name: str) -> DataFrame:
@@ -194,7 +205,14 @@ def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: Featur
         "horizon_weeks": work.horizon_weeks,
         "calendar_reaches": None if last is None else monday_of(last).isoformat(),
         "weeks_without_calendar": min(short, work.horizon_weeks),
+        "contradicting_series": _contradicting_series(rows),
     }
+
+
+def _contradicting_series(rows: DataFrame) -> list[dict[str, Any]]:
+    """Where to look first for the error in the calendar."""
+    most = rows.where("contradicts AND NOT is_future").groupBy(*SERIES).agg(F.count(F.lit(1)).alias("weeks"))
+    return [row.asDict() for row in most.orderBy(F.desc("weeks"), *SERIES).limit(MOST_SERIES_NAMED).collect()]
 
 
 if __name__ == "__main__":

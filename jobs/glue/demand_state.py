@@ -21,6 +21,8 @@ FOLLOWED = 0.3
 MOSTLY = 0.6
 """Prices follow promotions where at least this share of them show in the price; elsewhere a price proves nothing."""
 FEW_NORMAL_WEEKS = 3
+WEEKS_IN_STOCK = "weeks_in_stock"
+"""Nothing that the model looks at: it says whether a series that never sold could have."""
 
 
 def with_prices(cells: DataFrame) -> DataFrame:
@@ -81,11 +83,28 @@ def with_level(cells: DataFrame) -> DataFrame:
     return cells.withColumn("lift", F.when(F.expr("ran AND NOT coalesce(is_stockout, false)"), lift))
 
 
+def _with_what_ran(cells: DataFrame) -> DataFrame:
+    """What is looked back at is what took place: a promotion that its price contradicts is none any more.
+
+    Of the weeks beside and around a target the plan stays: its origin may be earlier, when no price had contradicted it.
+    """
+    beside = Window.partitionBy("category", "region_code", "week_no")
+    ran, others = F.col("ran").cast("int"), F.count(F.lit(1)).over(beside) - 1
+    contradicted = F.max(F.col("contradicts").cast("int")).over(of_series().rangeBetween(-52, -52))
+    return cells.withColumns(
+        {
+            "share_that_ran": F.when(others > 0, (F.sum(ran).over(beside) - ran) / others).otherwise(0.0),
+            "year_ago_promoted": F.when(contradicted == 1, 0).otherwise(F.col("year_ago_promoted")),
+        }
+    )
+
+
 def with_state(cells: DataFrame) -> DataFrame:
+    cells = _with_what_ran(cells)
     near = of_series()
     normal = F.when(F.col("is_normal"), F.col("units"))
     is_known = F.col("units").isNotNull()
-    flag = {name: F.when(is_known, F.col(name).cast("int")) for name in ("is_promoted", "is_stockout")}
+    flag = {name: F.when(is_known, F.col(name).cast("int")) for name in ("ran", "is_stockout")}
     is_zero = F.when(is_known, (F.col("units") == 0).cast("int"))
     ran_price = F.when(F.col("ran"), F.col("price_index"))
     last_sale = F.max(F.when(F.col("units") > 0, F.col("week_no"))).over(past(near))
@@ -101,16 +120,17 @@ def with_state(cells: DataFrame) -> DataFrame:
         "std_13": F.stddev_pop("units").over(past(near, 13)),
         "zero_share_13": F.avg(is_zero).over(past(near, 13)),
         "zero_share_52": F.avg(is_zero).over(past(near, 52)),
-        "promoted_share_13": F.avg(flag["is_promoted"]).over(past(near, 13)),
-        "promoted_share_52": F.avg(flag["is_promoted"]).over(past(near, 52)),
+        "promoted_share_13": F.avg(flag["ran"]).over(past(near, 13)),
+        "promoted_share_52": F.avg(flag["ran"]).over(past(near, 52)),
         "stockout_share_8": F.avg(flag["is_stockout"]).over(past(near, 8)),
-        "competing_share_13": F.avg(F.when(is_known, F.col("competing_share"))).over(past(near, 13)),
+        "competing_share_13": F.avg(F.when(is_known, F.col("share_that_ran"))).over(past(near, 13)),
         "season_13": F.avg("own_season").over(past(near, 13)),
         "category_season_13": F.avg("category_season").over(past(near, 13)),
         "own_lift": F.avg("lift").over(past(near, 104)),
         "own_promotions": F.count("lift").over(past(near, 104)),
         "depth_past": F.avg(F.when(F.col("lift").isNotNull(), F.col("discount"))).over(past(near, 104)),
         "weeks_known": F.count("units").over(past(near)),
+        WEEKS_IN_STOCK: F.sum(F.expr("int(units IS NOT NULL AND NOT is_stockout)")).over(past(near)),
         "weeks_since_sale": F.col("week_no") - last_sale,
     }
     return with_group_state(cells.withColumns(state))

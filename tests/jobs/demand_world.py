@@ -264,7 +264,7 @@ class Oracle:
             "std_13": pstdev(of(units, 13, 1)) if of(units, 13, 1) else None,
             "zero_share_13": mean(of(lambda c: int(c["units"] == 0), 13, 1)),
             "normal_4": mean(of(lambda c: c["units"] if c["normal"] else None, 4, 1)),
-            "promoted_share_13": mean(of(lambda c: int(c["promoted"]), 13, 1)),
+            "promoted_share_13": mean(of(lambda c: int(c["ran"]), 13, 1)),
             "stockout_share_8": mean(of(lambda c: int(c["stockout"]), 8, 1)),
             "own_lift": mean(of(lambda c: c["lift"], 104, 1)),
             "own_promotions": len(of(lambda c: c["lift"], 104, 1)),
