@@ -48,6 +48,7 @@ class ModelVersion:
     metadata: Mapping[str, str]
     model_data: str
     image: str
+    evaluation: str
 
     @property
     def name(self) -> str:
@@ -73,6 +74,13 @@ def newest(status: Status | None = None, horizon_weeks: int | None = None) -> Mo
 
 def version(number: int) -> ModelVersion | None:
     return next((v for v in _versions() if v.number == number), None)
+
+
+def as_far_ahead(model: ModelVersion) -> tuple[str, ...]:
+    """The model and every other that planners may use and that looks as many weeks ahead, by name."""
+    horizon = model.metadata.get(HORIZON_WEEKS)
+    others = (v for v in _versions() if v.status != "Rejected" and v.metadata.get(HORIZON_WEEKS) == horizon)
+    return (model.name, *(v.name for v in others if v.number != model.number))
 
 
 def register(
@@ -138,4 +146,5 @@ def _describe(arn: str) -> ModelVersion:
         metadata=dict(package.get("CustomerMetadataProperties") or {}),
         model_data=container["ModelDataUrl"],
         image=container["Image"],
+        evaluation=package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"],
     )

@@ -37,7 +37,7 @@ def test_a_day_after_tomorrow_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def model(status: str) -> ModelVersion:
-    return ModelVersion("arn", 3, status, {}, "s3://a/m.tar.gz", "image")
+    return ModelVersion("arn", 3, status, {}, "s3://a/m.tar.gz", "image", "s3://a/e.json")
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ from tasks.model_registry import ModelVersion
 AS_OF = date(2026, 11, 21)  # a Saturday: the first week is that of the 23rd
 FIRST = date(2026, 11, 23)
 ANSWERS = "s3://highwater-lake/ml/predictions/raw/abc-1"
-MODEL = ModelVersion("arn", 3, "Approved", {"code_version": "c0de"}, "s3://a/model.tar.gz", "image")
+MODEL = ModelVersion(
+    "arn", 3, "Approved", {"code_version": "c0de"}, "s3://a/model.tar.gz", "image", "s3://a/e.json"
+)
 
 
 def features(rows: int = 4) -> Features:

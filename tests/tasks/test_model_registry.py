@@ -37,7 +37,8 @@ def test_a_version_carries_what_it_was_made_of(group: None) -> None:
     assert made.figure("wmape") == 0.123
     assert made.figure("unknown") is None
     package = aws.sagemaker().describe_model_package(ModelPackageName=made.arn)
-    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("evaluation.json")
+    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] == made.evaluation
+    assert made.evaluation == "s3://highwater-lake/evaluation.json"
 
 
 def test_the_same_work_is_registered_once(group: None) -> None:
@@ -65,6 +66,16 @@ def test_a_model_is_held_against_one_that_looks_as_far_ahead(group: None) -> Non
     register("c" * 24, horizon_weeks="13")
     assert model_registry.newest("Approved", 13) == far
     assert model_registry.newest("Approved", 26) is None
+
+
+def test_errors_are_measured_over_all_that_look_as_far_ahead_and_may_be_used(group: None) -> None:
+    register("a" * 24, horizon_weeks="13")
+    register("b" * 24, "Rejected", horizon_weeks="13")
+    register("c" * 24, "Approved", horizon_weeks="3")
+    used = register("d" * 24, "Approved", horizon_weeks="13")
+    refused = register("e" * 24, "Rejected", horizon_weeks="3")
+    assert model_registry.as_far_ahead(used) == ("v4", "v1")
+    assert model_registry.as_far_ahead(refused) == ("v5", "v3")
 
 
 @pytest.mark.parametrize("status", ["Approved", "Rejected"])
