@@ -76,6 +76,11 @@ def version(number: int) -> ModelVersion | None:
     return next((v for v in _versions() if v.number == number), None)
 
 
+def current(model: ModelVersion) -> ModelVersion:
+    """As the registry has it now: somebody may have decided on it meanwhile."""
+    return _describe(model.arn)
+
+
 def as_far_ahead(model: ModelVersion) -> tuple[str, ...]:
     """The model and every other that planners may use and that looks as many weeks ahead, by name."""
     horizon = model.metadata.get(HORIZON_WEEKS)

@@ -80,8 +80,10 @@ def test_errors_are_measured_over_all_that_look_as_far_ahead_and_may_be_used(gro
 
 @pytest.mark.parametrize("status", ["Approved", "Rejected"])
 def test_a_decision_changes_the_status(group: None, status: str) -> None:
-    decided = model_registry.decide(register("a" * 24), status, "looked at the plot")  # type: ignore[arg-type]
+    pending = register("a" * 24)
+    decided = model_registry.decide(pending, status, "looked at the plot")  # type: ignore[arg-type]
     assert decided.status == status
+    assert model_registry.current(pending) == decided
     assert (model_registry.newest("Approved") is not None) == (status == "Approved")
 
 
