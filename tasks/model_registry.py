@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "application/x-parquet"
 Status = Literal["PendingManualApproval", "Approved", "Rejected"]
+AS_OF = "as_of"
 HORIZON_WEEKS = "horizon_weeks"
 _WORK = "work"
 
@@ -60,16 +61,17 @@ class ModelVersion:
 
 
 def newest(status: Status | None = None, horizon_weeks: int | None = None) -> ModelVersion | None:
-    """The newest version, or the newest of a status, or of those that look so far ahead."""
+    """The version made as of the last day, and of one day the last; of all, of a status, of those that look so far ahead.
+
+    A past day that is run again today makes the highest number, and is no newer than it was.
+    """
     wanted = None if horizon_weeks is None else str(horizon_weeks)
-    return next(
-        (
-            v
-            for v in _versions()
-            if status in (None, v.status) and wanted in (None, v.metadata.get(HORIZON_WEEKS))
-        ),
-        None,
+    found = (
+        v
+        for v in _versions()
+        if status in (None, v.status) and wanted in (None, v.metadata.get(HORIZON_WEEKS))
     )
+    return max(found, key=lambda v: (v.metadata.get(AS_OF, ""), v.number), default=None)
 
 
 def version(number: int) -> ModelVersion | None:
@@ -105,7 +107,7 @@ def register(
     with aws_failures(f"registering a model in {group}"):
         created = aws.sagemaker().create_model_package(
             ModelPackageGroupName=group,
-            ModelPackageDescription=f"Weekly demand per SKU and region, as of {metadata.get('as_of', 'unknown')}",
+            ModelPackageDescription=f"Weekly demand per SKU and region, as of {metadata.get(AS_OF, 'unknown')}",
             InferenceSpecification=inference,
             ModelMetrics={
                 "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": evaluation}}
@@ -131,7 +133,7 @@ def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: st
 
 
 def _versions() -> Iterator[ModelVersion]:
-    """Newest first."""
+    """The last made first."""
     group = settings().model_group
     with aws_failures(f"listing the models of {group}"):
         pages = aws.sagemaker().get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)

@@ -60,6 +60,16 @@ def test_the_approved_model_is_the_newest_that_is_approved(group: None) -> None:
     assert model_registry.version(9) is None
 
 
+def test_an_old_day_that_is_run_again_makes_no_newer_model(group: None) -> None:
+    monday = register("a" * 24, "Approved", as_of="2026-11-23", horizon_weeks="13")
+    register("b" * 24, "Approved", as_of="2026-11-08", horizon_weeks="13")
+    register("c" * 24, as_of="2026-11-15")
+    assert model_registry.newest() == monday
+    assert model_registry.newest("Approved", 13) == monday
+    again = register("d" * 24, "Approved", as_of="2026-11-23")
+    assert model_registry.newest("Approved") == again
+
+
 def test_a_model_is_held_against_one_that_looks_as_far_ahead(group: None) -> None:
     far = register("a" * 24, "Approved", horizon_weeks="13")
     register("b" * 24, "Approved", horizon_weeks="3")
