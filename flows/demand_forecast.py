@@ -195,7 +195,7 @@ def register_model(
     figures = {**asdict(evaluation.model), "relative_wmape": evaluation.relative_wmape}
     naive = {f"{name}_wmape": scores.wmape for name, scores in evaluation.naive.items()}
     metadata = {
-        "as_of": run.label,
+        model_registry.AS_OF: run.label,
         model_registry.HORIZON_WEEKS: str(features.inputs.horizon_weeks),
         "run_id": run.run_id,
         "code_version": trained.code_version,

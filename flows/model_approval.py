@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Literal
+from uuid import UUID
 
 from prefect import pause_flow_run, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
+from prefect.states import Running
 from pydantic import Field
 
 from flows.run import Run
@@ -16,6 +19,10 @@ from tasks.errors import RETRY, BusinessError
 from tasks.model_registry import ModelVersion, Registration
 
 _SECONDS_AN_HOUR = 3600
+_STATUS: dict[Literal["approve", "reject"], Literal["Approved", "Rejected"]] = {
+    "approve": "Approved",
+    "reject": "Rejected",
+}
 
 
 class Approval(RunInput):
@@ -46,13 +53,41 @@ def asked(run: Run, model: ModelVersion, registration: Registration) -> ModelVer
             timeout=int(registration.wait_hours * _SECONDS_AN_HOUR),
         )
     except FlowPauseTimeout as error:
+        known = look_up(model)
+        if known.status == "PendingManualApproval":
+            raise BusinessError(
+                f"nobody decided on model {model.name} within {registration.wait_hours:g} hours; its predictions were "
+                "not published. Approve it in the registry and run the same day again."
+            ) from error
+        go_on(run)
+        return known
+    return agreed(look_up(model), answer)
+
+
+def agreed(model: ModelVersion, answer: Approval) -> ModelVersion:
+    """The page does not overrule who has decided in the registry while the run waited."""
+    if model.status == "PendingManualApproval":
+        return decide(model, answer.decision, answer.why)
+    if model.status != _STATUS[answer.decision]:
         raise BusinessError(
-            f"nobody decided on model {model.name} within {registration.wait_hours:g} hours; its predictions were "
-            "not published. Approve it in the registry and run the same day again."
-        ) from error
-    return decide(model, answer.decision, answer.why)
+            f"model {model.name} is {model.status} in the registry since this run began to wait, and its page was told to "
+            f"{answer.decision} it; its predictions were not published. Agree on one, set it in the registry, and run the "
+            "same day again."
+        )
+    return model
+
+
+def go_on(run: Run) -> None:
+    """The server calls a run whose pause ran out Failed, and lets nobody resume it."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(run.run_id), Running(), force=True)
+
+
+@task(name="look up the decision", cache_policy=NO_CACHE, **RETRY)
+def look_up(model: ModelVersion) -> ModelVersion:
+    return model_registry.current(model)
 
 
 @task(name="decide", cache_policy=NO_CACHE, **RETRY)
 def decide(model: ModelVersion, decision: Literal["approve", "reject"], why: str) -> ModelVersion:
-    return model_registry.decide(model, "Approved" if decision == "approve" else "Rejected", why)
+    return model_registry.decide(model, _STATUS[decision], why)

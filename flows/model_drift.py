@@ -1,7 +1,7 @@
 """The weekly look at the model in use: have its inputs or its errors moved away from what it was trained on?
 
 features (as of today, the forecast's own step) ─► PSI per feature ─┬► MONITORING.MODEL_DRIFT, CloudWatch ─► alert
-closed weeks' errors (accuracy mart) ─────────────► WMAPE ratio ────┘
+closed weeks' errors (all versions published) ────► WMAPE ratio ────┘
 """
 
 from __future__ import annotations
@@ -76,11 +76,14 @@ def model_in_use() -> ModelVersion:
 
 @task(name="compare", cache_policy=NO_CACHE, **RETRY)
 def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
-    trained = drift.at_training(model)
+    trained, expected = drift.at_training(model), drift.errors_at_training(model)
+    versions = model_registry.as_far_ahead(model)
     records = drift.compare_features(trained, run.first, limits, model, run.run_id)
     with run.session("compare errors") as connection:
         forecast_accuracy.refresh(connection)
-        records.append(drift.compare_errors(connection, run.first, limits, model, run.run_id))
+        records.append(
+            drift.compare_errors(connection, run.first, limits, model, versions, expected, run.run_id)
+        )
         monitoring.record_drift(connection, records)
     drift.emit(records)
     artifacts.drift_table(records, run.first)

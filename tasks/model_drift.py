@@ -25,7 +25,7 @@ from tasks.forecast_features import NAMESPACE, TABLE
 from tasks.model_registry import ModelVersion
 from tasks.monitoring import DriftRecord
 from tasks.snowflake import execute
-from warehouse.statement import Statement
+from warehouse.load import predictions as statements
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
@@ -55,7 +55,7 @@ class Limits(BaseModel):
     error_ratio_max: float = Field(
         default=1.25,
         gt=0,
-        description="largest WMAPE of the closed weeks as a multiple of the backtest's",
+        description="largest WMAPE of the closed weeks as a multiple of the backtest's at the same lead times",
     )
 
 
@@ -90,6 +90,12 @@ def chance(bins: int, rows: int) -> float:
     return (freedom + 3 * math.sqrt(2 * freedom)) / rows
 
 
+def closed_weeks(as_of: date, weeks: int) -> tuple[date, date]:
+    """From the first one's Monday to the Monday after the last; the week of `as_of` itself is open."""
+    until = as_of - timedelta(days=as_of.weekday())
+    return until - timedelta(weeks=weeks), until
+
+
 def at_training(model: ModelVersion) -> dict[str, Distribution]:
     """The distributions in metadata.json of the model's archive."""
     bucket, key = aws.split(model.model_data)
@@ -116,11 +122,11 @@ def compare_features(
     table = lake.load(NAMESPACE, TABLE)
     if table is None:
         raise DataError("there are no features in ml.demand_features: run the forecast first.")
-    since = as_of - timedelta(weeks=limits.weeks)
+    since, until = closed_weeks(as_of, limits.weeks)
     known = {field.name for field in table.schema().fields}
     names = [name for name in COMPARED if name in trained and name in known]
     batches = table.scan(
-        row_filter=f"as_of = '{as_of}' and is_future = false and week >= '{since}'",
+        row_filter=f"as_of = '{as_of}' and is_future = false and week >= '{since}' and week < '{until}'",
         selected_fields=tuple(names),
     ).to_arrow_batch_reader()
     counts = {name: [0] * (len(trained[name].shares) + 1) for name in names}
@@ -150,19 +156,33 @@ def _feature(
     return DriftRecord(run_id, as_of, model.name, PSI, name, value, limit, value > limit, rows)
 
 
+def errors_at_training(model: ModelVersion) -> dict[int, float]:
+    """WMAPE by lead time in the model's backtest; a lead time at which nothing was sold has none."""
+    try:
+        with aws_failures(f"reading {model.evaluation}"):
+            described = aws.read_json(model.evaluation)["by_lead_time"]
+        return {int(lead): float(s["wmape"]) for lead, s in described.items() if s["wmape"] is not None}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SystemFault(
+            f"{model.evaluation} has no errors by lead time: {error!r}. Train a new model."
+        ) from error
+
+
 def compare_errors(
-    connection: SnowflakeConnection, as_of: date, limits: Limits, model: ModelVersion, run_id: str
+    connection: SnowflakeConnection,
+    as_of: date,
+    limits: Limits,
+    model: ModelVersion,
+    versions: Sequence[str],
+    expected: Mapping[int, float],
+    run_id: str,
 ) -> DriftRecord:
-    """None of the weeks may have closed yet, or nothing was sold in them: then there is no ratio, and no drift."""
-    asked = Statement(
-        f"summing the errors of model {model.name}",
-        "SELECT COUNT(*), SUM(absolute_error), SUM(actual_units) FROM MARTS.FORECAST_ACCURACY_MART"
-        " WHERE model_version = %s AND forecast_week >= %s AND forecast_week < %s",
-        (model.name, as_of - timedelta(weeks=limits.weeks), as_of),
-    )
-    rows, error, units = execute(connection, asked)
-    backtest = model.figure("wmape")
-    ratio = float(error) / float(units) / backtest if units and backtest else None
+    """What was published of the closed weeks, whichever of the versions it came from: the model in use is often so new
+    that no week of its own has closed. None at all may have, or nothing was sold in them: then there is no ratio.
+    """
+    since, until = closed_weeks(as_of, limits.weeks)
+    rows, error, usual = execute(connection, statements.sum_errors(versions, since, until, expected))
+    ratio = float(error) / float(usual) if usual else None
     drifted = ratio is not None and ratio > limits.error_ratio_max
     limit = limits.error_ratio_max
     return DriftRecord(run_id, as_of, model.name, ERRORS, "", ratio, limit, drifted, int(rows))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "application/x-parquet"
 Status = Literal["PendingManualApproval", "Approved", "Rejected"]
+AS_OF = "as_of"
 HORIZON_WEEKS = "horizon_weeks"
 _WORK = "work"
 
@@ -48,6 +49,7 @@ class ModelVersion:
     metadata: Mapping[str, str]
     model_data: str
     image: str
+    evaluation: str
 
     @property
     def name(self) -> str:
@@ -59,20 +61,33 @@ class ModelVersion:
 
 
 def newest(status: Status | None = None, horizon_weeks: int | None = None) -> ModelVersion | None:
-    """The newest version, or the newest of a status, or of those that look so far ahead."""
+    """The version made as of the last day, and of one day the last; of all, of a status, of those that look so far ahead.
+
+    A past day that is run again today makes the highest number, and is no newer than it was.
+    """
     wanted = None if horizon_weeks is None else str(horizon_weeks)
-    return next(
-        (
-            v
-            for v in _versions()
-            if status in (None, v.status) and wanted in (None, v.metadata.get(HORIZON_WEEKS))
-        ),
-        None,
+    found = (
+        v
+        for v in _versions()
+        if status in (None, v.status) and wanted in (None, v.metadata.get(HORIZON_WEEKS))
     )
+    return max(found, key=lambda v: (v.metadata.get(AS_OF, ""), v.number), default=None)
 
 
 def version(number: int) -> ModelVersion | None:
     return next((v for v in _versions() if v.number == number), None)
+
+
+def current(model: ModelVersion) -> ModelVersion:
+    """As the registry has it now: somebody may have decided on it meanwhile."""
+    return _describe(model.arn)
+
+
+def as_far_ahead(model: ModelVersion) -> tuple[str, ...]:
+    """The model and every other that planners may use and that looks as many weeks ahead, by name."""
+    horizon = model.metadata.get(HORIZON_WEEKS)
+    others = (v for v in _versions() if v.status != "Rejected" and v.metadata.get(HORIZON_WEEKS) == horizon)
+    return (model.name, *(v.name for v in others if v.number != model.number))
 
 
 def register(
@@ -92,7 +107,7 @@ def register(
     with aws_failures(f"registering a model in {group}"):
         created = aws.sagemaker().create_model_package(
             ModelPackageGroupName=group,
-            ModelPackageDescription=f"Weekly demand per SKU and region, as of {metadata.get('as_of', 'unknown')}",
+            ModelPackageDescription=f"Weekly demand per SKU and region, as of {metadata.get(AS_OF, 'unknown')}",
             InferenceSpecification=inference,
             ModelMetrics={
                 "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": evaluation}}
@@ -118,7 +133,7 @@ def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: st
 
 
 def _versions() -> Iterator[ModelVersion]:
-    """Newest first."""
+    """The last made first."""
     group = settings().model_group
     with aws_failures(f"listing the models of {group}"):
         pages = aws.sagemaker().get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
@@ -138,4 +153,5 @@ def _describe(arn: str) -> ModelVersion:
         metadata=dict(package.get("CustomerMetadataProperties") or {}),
         model_data=container["ModelDataUrl"],
         image=container["Image"],
+        evaluation=package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"],
     )

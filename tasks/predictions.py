@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -43,34 +43,44 @@ class Predictions:
 
 
 def accept(features: Features, model: ModelVersion, answers: str, run_id: str) -> Predictions:
-    """Write what may be published, one file at a time. Nothing is loaded unless every row of every file is sound."""
+    """Write what may be published. Nothing is written unless every row of every file is sound and none is missing.
+
+    One file at a time is held, so each is read twice: to be judged, and once all of them are, to be written.
+    """
+    addresses = _answers(answers)
+    kinds, units = _judged(features, model, answers, addresses)
     target = answers.replace("/raw/", "/data/", 1)
-    files: list[str] = []
+    files = tuple(f"{target}/part-{number:05d}.parquet" for number in range(len(addresses)))
+    for file, address in zip(files, addresses, strict=True):
+        _write(file, _with_origin(_read(address), features, model, run_id))
+    return Predictions(model.name, files, kinds.total(), units, dict(kinds))
+
+
+def _judged(
+    features: Features, model: ModelVersion, answers: str, addresses: Iterable[str]
+) -> tuple[Counter[str], float]:
+    """Rows by model type, and units. A broken file does not end it, so that people see all that is broken at once."""
     found: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     units = 0.0
-    for number, answer in enumerate(_answers(answers)):
-        table = _read(answer)
-        found.update(contract.breaches(table))
-        found.update(_outside(table, features))
-        if found:
-            continue  # the rest is judged as well, so that people see all of it at once
-        kinds.update(table.column("model_type").to_pylist())
-        units += pc.sum(table.column("predicted_units")).as_py() or 0.0
-        files.append(f"{target}/part-{number:05d}.parquet")
-        _write(files[-1], _with_origin(table, features, model, run_id))
+    for address in addresses:
+        table = _read(address)
+        broken = Counter(contract.breaches(table)) + Counter(_outside(table, features))
+        found.update(broken)
+        if not broken:
+            kinds.update(table.column("model_type").to_pylist())
+            units += pc.sum(table.column("predicted_units")).as_py() or 0.0
     if found:
         told = ", ".join(f"{rule}: {rows}" for rule, rows in sorted(found.items()))
         raise DataError(
             f"predictions of model {model.name} break their contract ({told}); none was published. Look at {answers}."
         )
-    accepted = Predictions(model.name, tuple(files), sum(kinds.values()), units, dict(kinds))
-    if accepted.rows != features.rows_future:
+    if kinds.total() != features.rows_future:
         raise DataError(
-            f"model {model.name} was asked for {features.rows_future} rows and answered {accepted.rows}; none was "
+            f"model {model.name} was asked for {features.rows_future} rows and answered {kinds.total()}; none was "
             f"published. Look at {answers}."
         )
-    return accepted
+    return kinds, units
 
 
 def load(connection: SnowflakeConnection, predictions: Predictions) -> int:
@@ -91,12 +101,12 @@ def load(connection: SnowflakeConnection, predictions: Predictions) -> int:
     return int(loaded)
 
 
-def _answers(folder: str) -> Iterator[str]:
+def _answers(folder: str) -> list[str]:
     bucket, prefix = aws.split(f"{folder}/")
     with aws_failures(f"listing {folder}"):
         pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
-    return (f"s3://{bucket}/{key}" for key in keys if key.endswith(_ANSWER))
+    return [f"s3://{bucket}/{key}" for key in keys if key.endswith(_ANSWER)]
 
 
 def _read(address: str) -> pa.Table:

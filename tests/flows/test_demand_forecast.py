@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -37,13 +38,14 @@ def test_a_day_after_tomorrow_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def model(status: str) -> ModelVersion:
-    return ModelVersion("arn", 3, status, {}, "s3://a/m.tar.gz", "image")
+    return ModelVersion("arn", 3, status, {}, "s3://a/m.tar.gz", "image", "s3://a/e.json")
 
 
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Answers what the test says; None: never."""
-    says: dict[str, Any] = {"decision": None, "asked": 0, "timeout": None}
+    """Answers what the test says; None: never. `registry` is what somebody made of the model there meanwhile."""
+    says: dict[str, Any] = {"decision": None, "asked": 0, "timeout": None, "went_on": 0, "decided": 0}
+    says["registry"] = "PendingManualApproval"
 
     def pause(*, wait_for_input: Any, timeout: int) -> Approval:
         says["asked"] += 1
@@ -54,10 +56,13 @@ def person(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def decide(found: ModelVersion, decision: str, why: str) -> ModelVersion:
         says["why"] = why
+        says["decided"] += 1
         return model("Approved" if decision == "approve" else "Rejected")
 
     monkeypatch.setattr(model_approval, "pause_flow_run", pause)
     monkeypatch.setattr(model_approval, "decide", decide)
+    monkeypatch.setattr(model_approval, "look_up", lambda found: replace(found, status=says["registry"]))
+    monkeypatch.setattr(model_approval, "go_on", lambda _: says.update(went_on=1))
     monkeypatch.setattr(model_approval.alerts, "send", lambda *_: None)
     return says
 
@@ -82,6 +87,36 @@ def test_a_rejected_models_predictions_are_not_published(person: dict[str, Any])
 def test_nobody_answers(person: dict[str, Any]) -> None:
     with pytest.raises(BusinessError, match="nobody decided on model v3 within 2 hours"):
         wait()
+    assert person["went_on"] == 0
+
+
+@pytest.mark.parametrize("decision", [None, "approve"])
+def test_an_approval_in_the_registry_during_the_pause_counts(
+    person: dict[str, Any], decision: str | None
+) -> None:
+    person.update(decision=decision, registry="Approved")
+    assert wait().status == "Approved"
+    assert (person["decided"], person["went_on"]) == (0, decision is None)
+
+
+@pytest.mark.parametrize("decision", [None, "reject"])
+def test_a_rejection_in_the_registry_during_the_pause_counts(
+    person: dict[str, Any], decision: str | None
+) -> None:
+    person.update(decision=decision, registry="Rejected")
+    with pytest.raises(BusinessError, match="model v3 was rejected"):
+        wait()
+    assert person["decided"] == 0
+
+
+@pytest.mark.parametrize(("decision", "registry"), [("approve", "Rejected"), ("reject", "Approved")])
+def test_two_people_who_disagree_publish_nothing_and_overwrite_nothing(
+    person: dict[str, Any], decision: str, registry: str
+) -> None:
+    person.update(decision=decision, registry=registry)
+    with pytest.raises(BusinessError, match=f"v3 is {registry} in the registry .* told to {decision} it"):
+        wait()
+    assert person["decided"] == 0
 
 
 def test_who_has_decided_in_the_registry_is_not_asked_again(person: dict[str, Any]) -> None:

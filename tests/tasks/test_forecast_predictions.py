@@ -19,7 +19,9 @@ from tasks.model_registry import ModelVersion
 AS_OF = date(2026, 11, 21)  # a Saturday: the first week is that of the 23rd
 FIRST = date(2026, 11, 23)
 ANSWERS = "s3://highwater-lake/ml/predictions/raw/abc-1"
-MODEL = ModelVersion("arn", 3, "Approved", {"code_version": "c0de"}, "s3://a/model.tar.gz", "image")
+MODEL = ModelVersion(
+    "arn", 3, "Approved", {"code_version": "c0de"}, "s3://a/model.tar.gz", "image", "s3://a/e.json"
+)
 
 
 def features(rows: int = 4) -> Features:
@@ -93,9 +95,12 @@ def test_sound_answers_are_written_with_their_origin(account: None) -> None:
         ({"forecast_week": [FIRST - timedelta(weeks=1), FIRST]}, "forecast_week:horizon: 1"),
     ],
 )
-def test_one_broken_row_stops_every_file(account: None, columns: dict[str, list[Any]], told: str) -> None:
-    answer("A", **columns)
-    answer("B")
+@pytest.mark.parametrize("broken", ["A", "B"])
+def test_one_broken_row_stops_every_file(
+    account: None, columns: dict[str, list[Any]], told: str, broken: str
+) -> None:
+    for name in ("A", "B"):
+        answer(name, **(columns if name == broken else {}))
     with pytest.raises(DataError, match="none was published") as refusal:
         accept()
     assert told in str(refusal.value)
@@ -108,9 +113,21 @@ def test_rows_that_are_missing_or_too_many_are_noticed(account: None) -> None:
         accept()
     with pytest.raises(DataError, match="asked for 1 rows and answered 2"):
         accept(rows=1)
+    assert written() == []
+
+
+def test_every_broken_file_is_told_of_at_once(account: None) -> None:
+    answer("A", lower=[-1.0, -1.0])
+    answer("B")
+    answer("C", lower=[-1.0, 0.0], upper=[math.inf, 30.0])
+    with pytest.raises(DataError, match=r"lower:in_range: 3, upper:in_range: 1"):
+        accept(rows=6)
+    assert written() == []
 
 
 def test_an_answer_that_is_no_parquet_names_its_file(account: None) -> None:
-    put("A.parquet.out", b"Internal Server Error")
-    with pytest.raises(DataError, match=r"A\.parquet\.out is not the Parquet file"):
+    answer("A")
+    put("B.parquet.out", b"Internal Server Error")
+    with pytest.raises(DataError, match=r"B\.parquet\.out is not the Parquet file"):
         accept()
+    assert written() == []

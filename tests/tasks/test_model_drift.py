@@ -7,22 +7,30 @@ import json
 import math
 import random
 import tarfile
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import aws, model_drift
+from tasks import aws, forecast_features, model_drift
 from tasks.errors import SystemFault
-from tasks.model_drift import Distribution, Limits, at_training, psi
+from tasks.forecast_features import Features, Inputs
+from tasks.model_drift import Distribution, Limits, at_training, closed_weeks, errors_at_training, psi
 from tasks.model_registry import ModelVersion
 from tasks.monitoring import DriftRecord
 
 MODEL = ModelVersion(
-    "arn", 2, "Approved", {"wmape": "0.2"}, "s3://highwater-lake/models/model.tar.gz", "image"
+    "arn",
+    2,
+    "Approved",
+    {"horizon_weeks": "3"},
+    "s3://highwater-lake/models/model.tar.gz",
+    "image",
+    "s3://highwater-lake/evaluation.json",
 )
 DAY = date(2026, 11, 23)
 SHARES = st.lists(st.floats(0.01, 1), min_size=4, max_size=4).map(lambda x: [v / sum(x) for v in x])
@@ -112,19 +120,51 @@ def test_cloudwatch_gets_three_figures(account: None) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("row", "ratio", "drifted"),
-    [
-        ((40, 24.0, 100.0), 1.2, False),
-        ((40, 26.0, 100.0), 1.3, True),
-        ((0, None, None), None, False),
-        ((3, 5.0, 0.0), None, False),
-    ],
-)
-def test_errors_are_held_against_the_backtest(
-    monkeypatch: pytest.MonkeyPatch, row: tuple[Any, ...], ratio: float | None, drifted: bool
-) -> None:
-    monkeypatch.setattr(model_drift, "execute", lambda *_: row)
-    found = model_drift.compare_errors(None, DAY, Limits(), MODEL, "r")  # type: ignore[arg-type]
-    assert found.value == (None if ratio is None else pytest.approx(ratio))
-    assert (found.drifted, found.rows_compared) == (drifted, row[0])
+def evaluated(content: Any) -> None:
+    aws.s3().put_object(Bucket="highwater-lake", Key="evaluation.json", Body=json.dumps(content).encode())
+
+
+def test_the_errors_to_expect_are_those_of_the_models_own_backtest(account: None) -> None:
+    evaluated({"by_lead_time": {"1": {"wmape": 0.2}, "2": {"wmape": None}, "13": {"wmape": 0.4}}})
+    assert errors_at_training(MODEL) == {1: 0.2, 13: 0.4}
+
+
+@pytest.mark.parametrize("content", [{}, [], {"by_lead_time": []}, {"by_lead_time": {"1": {}}}])
+def test_a_backtest_without_errors_by_lead_time_is_a_fault(account: None, content: Any) -> None:
+    evaluated(content)
+    with pytest.raises(SystemFault, match=r"evaluation\.json has no errors by lead time"):
+        errors_at_training(MODEL)
+
+
+@pytest.mark.parametrize("day", range(7))
+def test_on_every_weekday_as_many_closed_weeks_are_compared_as_were_asked_for(day: int) -> None:
+    as_of = DAY + timedelta(days=day)
+    assert closed_weeks(as_of, 1) == (DAY - timedelta(weeks=1), DAY)
+    assert closed_weeks(as_of, 8) == (DAY - timedelta(weeks=8), DAY)
+
+
+def test_the_features_of_those_weeks_are_counted(empty_lake: None) -> None:
+    """As of the Sunday: of a series with a row in each of twelve weeks, the open one last."""
+    as_of = DAY + timedelta(days=6)
+    weeks = [DAY - timedelta(weeks=back) for back in range(11, -1, -1)]
+    future = [DAY + timedelta(weeks=1)]
+    columns = {
+        "sku_code": ["S1"] * 13,
+        "week": pa.array(weeks + future, pa.date32()),
+        "as_of": pa.array([as_of] * 13, pa.date32()),
+        "is_future": [False] * 12 + [True],
+        "lag_1": [float(number) for number in range(13)],
+    }
+    body = io.BytesIO()
+    pq.write_table(pa.table(columns), body)
+    aws.glue().create_database(DatabaseInput={"Name": "ml"})
+    aws.s3().put_object(Bucket="highwater-lake", Key="ml/w1/features/part.parquet", Body=body.getvalue())
+    made = Features(Inputs(as_of, 1, {}, 0), "s3://highwater-lake/ml/w1", {}, None)
+    forecast_features.publish(made, "r")
+    trained = {"lag_1": Distribution((5.0, 10.0), (0.4, 0.5, 0.1), 0.0)}
+    eight, one = (
+        model_drift.compare_features(trained, as_of, Limits(weeks=weeks), MODEL, "r")[0] for weeks in (8, 1)
+    )
+    assert (eight.rows_compared, one.rows_compared) == (8, 1)  # lags 3 to 10, and the last of them
+    assert eight.value == pytest.approx(psi([0.4, 0.5, 0.1, 0], [0.25, 0.625, 0.125, 0]))
+    assert one.value == pytest.approx(psi([0.4, 0.5, 0.1, 0], [0, 0, 1, 0]))

@@ -37,7 +37,8 @@ def test_a_version_carries_what_it_was_made_of(group: None) -> None:
     assert made.figure("wmape") == 0.123
     assert made.figure("unknown") is None
     package = aws.sagemaker().describe_model_package(ModelPackageName=made.arn)
-    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("evaluation.json")
+    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] == made.evaluation
+    assert made.evaluation == "s3://highwater-lake/evaluation.json"
 
 
 def test_the_same_work_is_registered_once(group: None) -> None:
@@ -59,6 +60,16 @@ def test_the_approved_model_is_the_newest_that_is_approved(group: None) -> None:
     assert model_registry.version(9) is None
 
 
+def test_an_old_day_that_is_run_again_makes_no_newer_model(group: None) -> None:
+    monday = register("a" * 24, "Approved", as_of="2026-11-23", horizon_weeks="13")
+    register("b" * 24, "Approved", as_of="2026-11-08", horizon_weeks="13")
+    register("c" * 24, as_of="2026-11-15")
+    assert model_registry.newest() == monday
+    assert model_registry.newest("Approved", 13) == monday
+    again = register("d" * 24, "Approved", as_of="2026-11-23")
+    assert model_registry.newest("Approved") == again
+
+
 def test_a_model_is_held_against_one_that_looks_as_far_ahead(group: None) -> None:
     far = register("a" * 24, "Approved", horizon_weeks="13")
     register("b" * 24, "Approved", horizon_weeks="3")
@@ -67,10 +78,22 @@ def test_a_model_is_held_against_one_that_looks_as_far_ahead(group: None) -> Non
     assert model_registry.newest("Approved", 26) is None
 
 
+def test_errors_are_measured_over_all_that_look_as_far_ahead_and_may_be_used(group: None) -> None:
+    register("a" * 24, horizon_weeks="13")
+    register("b" * 24, "Rejected", horizon_weeks="13")
+    register("c" * 24, "Approved", horizon_weeks="3")
+    used = register("d" * 24, "Approved", horizon_weeks="13")
+    refused = register("e" * 24, "Rejected", horizon_weeks="3")
+    assert model_registry.as_far_ahead(used) == ("v4", "v1")
+    assert model_registry.as_far_ahead(refused) == ("v5", "v3")
+
+
 @pytest.mark.parametrize("status", ["Approved", "Rejected"])
 def test_a_decision_changes_the_status(group: None, status: str) -> None:
-    decided = model_registry.decide(register("a" * 24), status, "looked at the plot")  # type: ignore[arg-type]
+    pending = register("a" * 24)
+    decided = model_registry.decide(pending, status, "looked at the plot")  # type: ignore[arg-type]
     assert decided.status == status
+    assert model_registry.current(pending) == decided
     assert (model_registry.newest("Approved") is not None) == (status == "Approved")
 
 

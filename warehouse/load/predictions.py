@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 from warehouse.columns import Columns
 from warehouse.load.staging import stage
+from warehouse.records import bound_rows
 from warehouse.statement import Statement
 
 TABLE = "ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS"
@@ -105,4 +108,29 @@ USING (
 ON {" AND ".join(f"tgt.{name} = src.{name}" for name in KEY)}
 WHEN MATCHED AND (tgt.actual_units IS DISTINCT FROM src.actual_units OR tgt.ape IS DISTINCT FROM src.ape)
     THEN UPDATE SET actual_units = src.actual_units, ape = src.ape""",
+    )
+
+
+def sum_errors(versions: Sequence[str], since: date, until: date, usual: Mapping[int, float]) -> Statement:
+    """Rows, their error, and the error that is usual for what was sold at their lead times (its WMAPE by lead time).
+
+    One row per series and week: the last forecast that was made before the week, whichever version it came from.
+    """
+    leads = json.dumps([{"lead_weeks": lead, "wmape": wmape} for lead, wmape in usual.items()])
+    return Statement(
+        f"summing the errors of the weeks from {since} to {until}",
+        f"""SELECT COUNT(*), SUM(latest.absolute_error), SUM(latest.actual_units * usual.wmape)
+FROM (
+    SELECT lead_weeks, absolute_error, actual_units
+    FROM MARTS.FORECAST_ACCURACY_MART
+    WHERE model_version IN ({", ".join(["%s"] * len(versions))}) AND forecast_week >= %s AND forecast_week < %s
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY sku_code, region_code, forecast_week
+        ORDER BY as_of DESC, SUBSTR(model_version, 2)::BIGINT DESC
+    ) = 1
+) latest
+JOIN (
+    {bound_rows({"lead_weeks": "BIGINT", "wmape": "DOUBLE"})}
+) usual ON usual.lead_weeks = latest.lead_weeks""",
+        (*versions, since, until, leads),
     )
