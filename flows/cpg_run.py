@@ -34,7 +34,7 @@ from tasks.errors import RETRY, BusinessError, Outrun
 from tasks.events import log
 from tasks.landing import Slice
 from tasks.monitoring import JUDGED, PUBLISHED, REJECTED, UNCHANGED, DatasetRecord, QualityRecord
-from tasks.quality import Quality
+from tasks.quality import Finding, Quality
 from tasks.settings import settings
 
 _CURATED_ANEW_MOST = 2
@@ -77,9 +77,7 @@ def put_aside(curated: Curated, run_id: str) -> None:
 def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
     """Judge every dataset, put the verdict and what became of each row on record, tell CloudWatch, then say no if a
     figure failed. A run that is refused, or dies before it has published, has its reconciliation all the same."""
-    findings = [
-        f for c in curated for f in (*quality.audit(c, limits.of(c.dataset)), quality.contract_kept(c))
-    ]
+    findings = [f for c in curated for f in _judged(c, limits)]
     status = JUDGED if all(f.passed for f in findings) else REJECTED
     artifacts.quality_table(findings, run.last)
     artifacts.reconciliation_table(curated, run.label, status)
@@ -96,6 +94,11 @@ def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
         )
     quality.emit(findings)
     quality.require(findings, run.run_id)
+
+
+def _judged(curated: Curated, limits: Quality) -> list[Finding]:
+    figures = quality.audit(curated, limits.of(curated.dataset))
+    return [*figures, *quality.uncast(curated), quality.contract_kept(curated)]
 
 
 @task(name="publish", cache_policy=NO_CACHE, task_run_name="publish {curated.dataset}", **RETRY)

@@ -70,6 +70,8 @@ def reconciliation_table(curated: Iterable[Curated], days: str, status: str | No
                 "quarantined": c.total.rows_quarantined,
                 "balances": "yes" if c.total.balances() else "NO",
                 "input": "unchanged since its last publication" if c.unchanged else "new",
+                "kept aside": ", ".join(c.slice.extra_columns),
+                "missing": ", ".join(c.slice.missing_columns),
             }
             for c in curated
         ],

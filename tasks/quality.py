@@ -117,6 +117,16 @@ def _judge(dataset: str, day: date, counts: Counts, delivered: int, limits: Limi
     ]
 
 
+def uncast(curated: Curated) -> list[Finding]:
+    """Values of optional columns that became null because they do not cast: no reason to refuse, but to be told of."""
+    rows = curated.total.rows_raw
+    return [
+        Finding(curated.dataset, max(curated.by_date), f"uncast_rate.{column}", values / rows, 1.0, True)
+        for column, values in sorted(curated.uncast.items())
+        if values
+    ]
+
+
 def contract_kept(curated: Curated) -> Finding:
     """What is about to be published, held against its contract without the job's word for it: no required column of any
     file has a null, and every column of the contract is there. The files' own statistics tell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,7 +15,7 @@ from tasks import artifacts
 from tasks.curation import Counts, Curated
 from tasks.errors import BusinessError, SystemFault
 from tasks.landing import InputFile, Slice
-from tasks.monitoring import DatasetRecord
+from tasks.monitoring import DatasetRecord, QualityRecord
 from tasks.quality import Finding, Limits, Quality
 from tests.tasks.conftest import DAY
 
@@ -39,14 +40,20 @@ class Record:
     def __init__(self) -> None:
         self.rows: dict[tuple[Any, ...], DatasetRecord] = {}
         self.tables: list[dict[str, Any]] = []
+        self.figures: list[QualityRecord] = []
+        self.sent: list[Finding] = []
         self.cloudwatch: Exception | None = None
 
     def keep(self, _: Any, records: list[DatasetRecord]) -> None:
         self.rows |= {(r.run_id, r.run_date, r.dataset): r for r in records}
 
-    def emit(self, _: list[Finding]) -> None:
+    def keep_figures(self, _: Any, records: list[QualityRecord]) -> None:
+        self.figures += records
+
+    def emit(self, findings: list[Finding]) -> None:
         if self.cloudwatch:
             raise self.cloudwatch
+        self.sent += findings
 
     def told(self) -> dict[str, tuple[Any, ...]]:
         return {
@@ -63,7 +70,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Record:
     record = Record()
     monkeypatch.setattr(Run, "session", lambda *_: nullcontext())
     monkeypatch.setattr(cpg_run.monitoring, "record_datasets", record.keep)
-    monkeypatch.setattr(cpg_run.monitoring, "record_quality", lambda *_: None)
+    monkeypatch.setattr(cpg_run.monitoring, "record_quality", record.keep_figures)
     monkeypatch.setattr(cpg_run.quality, "emit", record.emit)
     monkeypatch.setattr(artifacts, "create_table_artifact", lambda **table: record.tables.append(table))
     return record
@@ -100,6 +107,16 @@ def test_a_run_that_dies_after_its_audit_leaves_its_rows_judged(kept: Record) ->
     assert kept.told() == {"sales": (100, 90, 4, 6, "judged"), "sku": (2, 2, 0, 0, "judged")}
     assert not any(row.ended_at for row in kept.rows.values())
     assert len(kept.reconciliations()) == 1
+
+
+def test_values_that_did_not_cast_are_told_wherever_figures_are(kept: Record) -> None:
+    uncast = [replace(BOTH[0], uncast={"trade_discount": 25})]
+    cpg_run.audit.fn(the_run(), uncast, Quality(sales=OPEN))
+    told = ("sales", DAY, "uncast_rate.trade_discount", 0.25, 1.0, True)
+    assert told in [(f.dataset, f.run_date, f.metric, f.value, f.threshold, f.passed) for f in kept.figures]
+    assert told in [(f.dataset, f.run_date, f.metric, f.value, f.threshold, f.passed) for f in kept.sent]
+    (table,) = [table for table in kept.tables if table["key"] == "data-quality"]
+    assert {"figure": "uncast_rate.trade_discount", "value": 0.25}.items() <= table["table"][-1].items()
 
 
 @pytest.mark.parametrize("refused_first", [True, False])

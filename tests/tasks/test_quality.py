@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -86,6 +87,15 @@ def test_refusal_lists_every_figure_with_its_limit() -> None:
     assert "duplicate_rate" not in str(refusal.value)
 
 
+def test_optional_values_that_do_not_cast_are_told_and_refuse_nothing() -> None:
+    judged = replace(curated(GOOD), uncast={"gross_revenue": 100, "changed_at": 25, "promo_id": 0})
+    assert [str(f) for f in quality.uncast(judged)] == [
+        "sales 2025-01-05 uncast_rate.changed_at = 0.25 (limit 1) ok",
+        "sales 2025-01-05 uncast_rate.gross_revenue = 1 (limit 1) ok",
+    ]
+    assert quality.uncast(curated(Counts(0, 0, 0, 0, 0))) == []
+
+
 def test_limits_default_to_the_contracts() -> None:
     limits = Quality()
     assert limits.of("sales").row_count_min == 1000
@@ -105,6 +115,25 @@ def test_figures_reach_cloudwatch_by_dataset(account: None) -> None:
         "reconciled",
     }
     assert all(m["Dimensions"] == [{"Name": "Dataset", "Value": "sales"}] for m in listed)
+
+
+def test_each_figure_is_sent_with_its_value_and_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, Any]] = []
+
+    class CloudWatch:
+        def put_metric_data(self, *, Namespace: str, MetricData: list[Any]) -> None:
+            assert Namespace == "Highwater/DataQuality"
+            sent.extend(MetricData)
+
+    monkeypatch.setattr(quality.aws, "cloudwatch", CloudWatch)
+    quality.emit(quality.audit(curated(GOOD), LIMITS))
+    assert [(datum["MetricName"], datum["Value"], datum["Unit"]) for datum in sent] == [
+        ("row_count", 100, "Count"),
+        ("null_rate.order_id", 0.05, "None"),
+        ("duplicate_rate", 0.01, "None"),
+        ("rejected_rate", 0.05, "None"),
+        ("reconciled", 1.0, "None"),
+    ]
 
 
 @pytest.mark.parametrize(("net", "valid"), [([1.0, 2.0], 1.0), ([1.0, None], 0.0)])
