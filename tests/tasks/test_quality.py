@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts.catalog import contract
 from tasks import aws, quality
 from tasks.curation import Counts, Curated
 from tasks.errors import BusinessError
@@ -136,22 +136,105 @@ def test_each_figure_is_sent_with_its_value_and_unit(monkeypatch: pytest.MonkeyP
     ]
 
 
-@pytest.mark.parametrize(("net", "valid"), [([1.0, 2.0], 1.0), ([1.0, None], 0.0)])
-def test_a_null_in_a_required_column_is_no_contract_kept(
-    account: None, net: list[float], valid: float
+ROWS = {
+    "order_id": ["O1", "O2", "O3"],
+    "sku_code": ["SKU-1"] * 3,
+    "customer_id": ["C1"] * 3,
+    "region_code": ["NORTH"] * 3,
+    "quantity": [1, 5, 2],
+    "net_revenue": [Decimal("0.0001"), Decimal(20), Decimal(3)],
+    "order_date": [DAY, DAY, date(2025, 1, 4)],
+    "channel": ["ecommerce", "modern_trade", "general_trade"],
+    "gross_revenue": [None, Decimal(-1), None],
+    "trade_discount": [None] * 3,
+    "cost_of_goods": [Decimal(1)] * 3,
+    "is_promo_sale": [True, None, False],
+    "promo_id": ["P1", None, "P2"],
+    "changed_at": [datetime(2025, 1, 5, tzinfo=UTC)] * 3,
+    "source_date": [DAY] * 3,
+}
+MONEY = pa.decimal128(18, 4)
+TYPES = dict.fromkeys(("net_revenue", "gross_revenue", "trade_discount", "cost_of_goods"), MONEY)
+
+
+def written(folder: str = "published", name: str = "a", **columns: list[Any] | None) -> None:
+    """A file of the job's output, with some columns as given (None: left out)."""
+    found = {name: values for name, values in (ROWS | columns).items() if values is not None}
+    rows = pa.table({name: pa.array(values, TYPES.get(name)) for name, values in found.items()})
+    buffer = io.BytesIO()
+    pq.write_table(rows, buffer, row_group_size=2, store_decimal_as_integer=True)  # as Spark does
+    key = f"out/{folder}/{name}.parquet"
+    aws.s3().put_object(Bucket="highwater-lake", Key=key, Body=buffer.getvalue())
+
+
+def kept(rows: int = 3, survivors: int = 0, quarantined: int = 0) -> quality.Finding:
+    told = replace(
+        curated(replace(GOOD, rows_quarantined=quarantined)),
+        output="s3://highwater-lake/out",
+        rows_written=rows,
+        rows_survivors=survivors,
+    )
+    return quality.contract_kept(told)
+
+
+def test_files_that_keep_their_contract(account: None) -> None:
+    written()
+    written(name="b")
+    written("survivors", quantity=[-1, 0, 1])  # of an older contract: it was published once
+    written("quarantined/day=2025-01-05", net_revenue=None)
+    aws.s3().put_object(Bucket="highwater-lake", Key="out/survivors/_SUCCESS", Body=b"")
+    found = kept(rows=6, survivors=3, quarantined=3)
+    assert (found.metric, found.value, found.passed, found.detail) == ("contract_valid", 1.0, True, "")
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ({"net_revenue": [Decimal(1), None, Decimal(2)]}, "net_revenue has 1 nulls"),
+        ({"promo_id": None}, "promo_id is missing"),
+        ({"quantity": [1, 2, 0]}, "quantity holds 0, against the rule 'range'"),
+        (
+            {"net_revenue": [Decimal("-0.5"), Decimal(1), Decimal(1)]},
+            "net_revenue holds -0.5000, against the rule 'range'",
+        ),
+        ({"quantity": ["1", "1", "1"]}, "quantity holds 1, against the rule 'range'"),
+        (
+            {"order_date": [DAY, date(2025, 1, 6), DAY]},
+            "order_date holds 2025-01-06, against the rule 'future'",
+        ),
+        ({"channel": ["ecommerce", "web", "ecommerce"]}, "channel holds web, against the rule 'allowed'"),
+    ],
+)
+def test_what_breaks_the_contract_is_said_with_its_file(
+    account: None, columns: dict[str, Any], complaint: str
 ) -> None:
-    names = [column.name for column in contract("sales").columns]
-    columns = {name: ["x", "y"] for name in names} | {"net_revenue": net}
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer)
-    aws.s3().put_object(Bucket="highwater-lake", Key="out/published/a.parquet", Body=buffer.getvalue())
-    judged = replace(curated(GOOD), output="s3://highwater-lake/out")
-    found = quality.contract_kept(judged)
-    assert (found.metric, found.value, found.passed) == ("contract_valid", valid, bool(valid))
+    written(name="good")
+    written(name="bad", **columns)
+    found = kept(rows=6)
+    assert (found.value, found.passed) == (0.0, False)
+    assert f"s3://highwater-lake/out/published/bad.parquet: {complaint}" in found.detail
+    assert "good.parquet" not in found.detail
+    assert str(found).startswith("sales 2025-01-05 contract_valid = 0 (limit 1) FAILED: s3://")
 
 
-def test_a_column_that_the_job_lost_is_no_contract_kept(account: None) -> None:
-    buffer = io.BytesIO()
-    pq.write_table(pa.table({column.name: ["x"] for column in contract("sales").required}), buffer)
-    aws.s3().put_object(Bucket="highwater-lake", Key="out/published/a.parquet", Body=buffer.getvalue())
-    assert not quality.contract_kept(replace(curated(GOOD), output="s3://highwater-lake/out")).passed
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("published", {"rows": 4}),
+        ("published", {"rows": 2}),
+        ("survivors", {"survivors": 1}),
+        ("quarantined", {"quarantined": 7}),
+    ],
+)
+def test_rows_that_the_files_do_not_hold(account: None, folder: str, told: dict[str, int]) -> None:
+    written()
+    held = 3 if folder == "published" else 0
+    (wanted,) = told.values()
+    assert kept(**told).detail == (
+        f"s3://highwater-lake/out/{folder}/ holds {held} rows, the job's figures say {wanted}"
+    )
+
+
+def test_an_unchanged_slice_has_nothing_to_look_at(account: None) -> None:
+    same = replace(curated(GOOD), output="", unchanged=True, rows_written=94, rows_survivors=7)
+    assert quality.contract_kept(same).passed
