@@ -6,7 +6,7 @@ Each raw date is judged by itself, so that a backfill and a daily run say the sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from contracts.catalog import contract
 from contracts.spec import Rule, Spec
@@ -63,6 +63,16 @@ class Quality(BaseModel):
     market: Limits = _limits("market", "limits for market share weeks")
     promotions: Limits = _limits("promotions", "limits for the promotion calendar")
     masters: Limits = _limits("sku", "limits for SKU, geography and customer masters")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_the_contracts(cls, given: Any) -> Any:
+        """Some of a source's limits are enough: the others are its contract's."""
+        if not isinstance(given, Mapping):
+            return given
+        known = cls.model_fields.keys() & given.keys()
+        partly = {name: given[name] for name in known if isinstance(given[name], Mapping)}
+        return {**given, **{name: getattr(cls(), name).model_dump() | dict(partly[name]) for name in partly}}
 
     def of(self, dataset: str) -> Limits:
         limits: Limits = getattr(self, dataset) if dataset in type(self).model_fields else self.masters

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from tasks import aws, quality
 from tasks.curation import Counts, Curated
@@ -102,6 +103,19 @@ def test_limits_default_to_the_contracts() -> None:
     assert limits.of("inventory").row_count_min == 1
     assert limits.of("geography") == limits.masters
     assert limits.of("sales").rejected_rate_max == 0.05
+
+
+def test_a_limit_that_is_given_is_laid_over_the_contracts() -> None:
+    given = Quality.model_validate({"sales": {"row_count_min": 900}, "masters": {"rejected_rate_max": 0.5}})
+    assert given.sales == Limits(
+        row_count_min=900, null_rate_max=0.05, duplicate_rate_max=0.01, rejected_rate_max=0.05
+    )
+    assert given.masters == Quality().masters.model_copy(update={"rejected_rate_max": 0.5})
+    assert given.inventory == Quality().inventory
+    assert Quality.model_validate(given.model_dump()) == given
+    assert Quality(sales=LIMITS).sales == LIMITS
+    with pytest.raises(ValidationError, match=r"sales\.null_rate_max\n.*less than or equal to 1"):
+        Quality.model_validate({"sales": {"null_rate_max": 2}})
 
 
 def test_figures_reach_cloudwatch_by_dataset(account: None) -> None:
