@@ -22,7 +22,7 @@ from tasks import artifacts
 from tasks.curation import Curated
 from tasks.errors import DataError, HighwaterError
 from tasks.quality import Quality
-from tasks.sources import ALL_SOURCES, Source, datasets_of
+from tasks.sources import ALL_SOURCES, Sources, datasets_of
 
 _HOURS = 3600
 
@@ -51,7 +51,7 @@ def refuse_backwards(first: date, last: date) -> None:
 def cpg_backfill(
     start_date: date,
     end_date: date,
-    sources: list[Source] = list(ALL_SOURCES),  # noqa: B006 - Prefect shows it in the form, nobody changes it
+    sources: Sources = list(ALL_SOURCES),  # noqa: B006 - Prefect shows it in the form, nobody changes it
     quality: Quality = Quality(),  # noqa: B008
     chunk_days: PositiveInt = 366,
 ) -> dict[str, Any] | State[Any]:

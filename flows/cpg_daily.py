@@ -22,7 +22,7 @@ from flows.run import Run, guarded
 from tasks.errors import DataError, HighwaterError
 from tasks.quality import Quality
 from tasks.settings import settings
-from tasks.sources import ALL_SOURCES, Source, datasets_of
+from tasks.sources import ALL_SOURCES, Source, Sources, datasets_of
 
 _HOURS = 3600
 _SUNDAY = 7
@@ -66,7 +66,7 @@ def _run_name() -> str:
 )
 def cpg_daily(
     run_date: date | None = None,
-    sources: list[Source] = list(ALL_SOURCES),  # noqa: B006 - Prefect shows it in the form, nobody changes it
+    sources: Sources = list(ALL_SOURCES),  # noqa: B006 - Prefect shows it in the form, nobody changes it
     quality: Quality = Quality(),  # noqa: B008
     forecast: WhenToForecast = "on_mondays",
 ) -> dict[str, Any] | State[Any]:

@@ -33,8 +33,8 @@ from tasks.curation import Curated
 from tasks.errors import RETRY, BusinessError, Outrun
 from tasks.events import log
 from tasks.landing import Slice
-from tasks.monitoring import DatasetRecord, QualityRecord
-from tasks.quality import Quality
+from tasks.monitoring import JUDGED, PUBLISHED, REJECTED, UNCHANGED, DatasetRecord, QualityRecord
+from tasks.quality import Finding, Quality
 from tasks.settings import settings
 
 _CURATED_ANEW_MOST = 2
@@ -75,12 +75,14 @@ def put_aside(curated: Curated, run_id: str) -> None:
 
 @task(name="audit", cache_policy=NO_CACHE, **RETRY)
 def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
-    """Judge every dataset, tell CloudWatch, the warehouse and the run's page, then say no if one failed."""
-    findings = [
-        f for c in curated for f in (*quality.audit(c, limits.of(c.dataset)), quality.contract_kept(c))
-    ]
-    quality.emit(findings)
+    """Judge every dataset, put the verdict and what became of each row on record, tell CloudWatch, then say no if a
+    figure failed. A run that is refused, or dies before it has published, has its reconciliation all the same."""
+    findings = [f for c in curated for f in _judged(c, limits)]
+    status = JUDGED if all(f.passed for f in findings) else REJECTED
+    artifacts.quality_table(findings, run.last)
+    artifacts.reconciliation_table(curated, run.label, status)
     with run.session("audit") as connection:
+        monitoring.record_datasets(connection, dataset_records(run, curated, status))
         monitoring.record_quality(
             connection,
             [
@@ -90,8 +92,13 @@ def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
                 for f in findings
             ],
         )
-    artifacts.quality_table(findings, run.last)
+    quality.emit(findings)
     quality.require(findings, run.run_id)
+
+
+def _judged(curated: Curated, limits: Quality) -> list[Finding]:
+    figures = quality.audit(curated, limits.of(curated.dataset))
+    return [*figures, *quality.uncast(curated), quality.contract_kept(curated)]
 
 
 @task(name="publish", cache_policy=NO_CACHE, task_run_name="publish {curated.dataset}", **RETRY)
@@ -123,8 +130,14 @@ def reconcile(run: Run, curated: list[Curated]) -> None:
                 f"{c.dataset}: the files hold {c.slice.rows} rows, the job accounts for {c.total}. Figures: "
                 f"{c.figures_address}"
             )
-    now = datetime.now(UTC)
-    records = [
+    with run.session("reconcile") as connection:
+        monitoring.record_datasets(connection, dataset_records(run, curated))
+
+
+def dataset_records(run: Run, curated: list[Curated], status: str | None = None) -> list[DatasetRecord]:
+    """A row for each dataset and raw date; without a status, that of rows which everybody can see."""
+    ended_at = None if status == JUDGED else datetime.now(UTC)
+    return [
         DatasetRecord(
             run_id=run.run_id,
             flow=run.flow,
@@ -134,15 +147,13 @@ def reconcile(run: Run, curated: list[Curated]) -> None:
             rows_published=counts.rows_published,
             rows_superseded=counts.rows_superseded,
             rows_quarantined=counts.rows_quarantined,
-            status="unchanged" if c.unchanged else "published",
+            status=status or (UNCHANGED if c.unchanged else PUBLISHED),
             started_at=run.started_at,
-            ended_at=now,
+            ended_at=ended_at,
         )
         for c in curated
         for day, counts in c.by_date.items()
     ]
-    with run.session("reconcile") as connection:
-        monitoring.record_datasets(connection, records)
 
 
 @task(name="release orphaned jobs", cache_policy=NO_CACHE, **RETRY)
@@ -238,7 +249,7 @@ def process(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
 @task(name="finish", cache_policy=NO_CACHE, **RETRY)
 def finish(run: Run, curated: list[Curated], headlines: dict[str, Any]) -> None:
     """The run is on record as completed, and people are told: the last thing that it does."""
-    artifacts.reconciliation_table(curated, run.last)
+    artifacts.reconciliation_table(curated, run.label)
     artifacts.headlines_table(headlines, run.last)
     record(run, "COMPLETED", summary(run, curated), _row_sums(curated), _jobs(curated))
     alerts.send("INFO", summary(run, curated), run.facts())

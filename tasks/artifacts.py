@@ -21,11 +21,15 @@ from tasks.curation import Curated
 from tasks.errors import aws_failures
 from tasks.events import log
 from tasks.model_gate import Evaluation, Verdict
-from tasks.monitoring import DriftRecord
+from tasks.monitoring import JUDGED, REJECTED, DriftRecord
 from tasks.quality import Finding
 
 _ROWS_MOST = 500
 _PLOT_BYTES_MOST = 1_000_000
+_NOT_VISIBLE = {
+    JUDGED: " (judged: the audit has passed, the publication follows)",
+    REJECTED: " (rejected: the audit has failed, nothing was published; the figures say what would have been)",
+}
 
 
 def quality_table(findings: Iterable[Finding], run_date: date) -> None:
@@ -53,10 +57,10 @@ def quality_table(findings: Iterable[Finding], run_date: date) -> None:
     )
 
 
-def reconciliation_table(curated: Iterable[Curated], run_date: date) -> None:
+def reconciliation_table(curated: Iterable[Curated], days: str, status: str | None = None) -> None:
     create_table_artifact(
         key="reconciliation",
-        description=f"{run_date}: raw = published + superseded + quarantined",
+        description=f"{days}: raw = published + superseded + quarantined{_NOT_VISIBLE.get(status or '', '')}",
         table=[
             {
                 "dataset": c.dataset,
@@ -66,6 +70,8 @@ def reconciliation_table(curated: Iterable[Curated], run_date: date) -> None:
                 "quarantined": c.total.rows_quarantined,
                 "balances": "yes" if c.total.balances() else "NO",
                 "input": "unchanged since its last publication" if c.unchanged else "new",
+                "kept aside": ", ".join(c.slice.extra_columns),
+                "missing": ", ".join(c.slice.missing_columns),
             }
             for c in curated
         ],

@@ -63,6 +63,10 @@ class Curated:
     job_run_id: str | None
     figures_address: str
     unchanged: bool = False
+    rows_written: int = 0
+    """Rows that the job says are in its output as new ones; others are published already as they are."""
+    rows_survivors: int = 0
+    """Published rows that it wrote again, because the files that held them are dropped."""
 
     @property
     def dataset(self) -> str:
@@ -199,6 +203,8 @@ def _curated(
         job_run_id=job_run_id,
         figures_address=figures_address,
         unchanged=unchanged,
+        rows_written=figures["rows_written"],
+        rows_survivors=figures["rows_survivors"],
     )
 
 

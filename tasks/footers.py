@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +29,18 @@ class Footer:
     schema: pa.Schema
     nulls: dict[str, int]
     """Nulls per column, where the file's statistics say so."""
+    metadata: pq.FileMetaData
+
+    def extremes(self, column: str) -> tuple[Any, Any] | None:
+        """The least and the greatest value of a column; None where it has none or the statistics do not say them."""
+        least, greatest = [], []
+        for statistics, rows in _statistics(self.metadata, column):
+            if statistics is not None and statistics.has_min_max:
+                least.append(statistics.min)
+                greatest.append(statistics.max)
+            elif statistics is None or statistics.null_count != rows:
+                return None
+        return (min(least), max(greatest)) if least else None
 
 
 def read_footer(address: str, size: int) -> Footer:
@@ -43,7 +57,7 @@ def read_footer(address: str, size: int) -> Footer:
         metadata = pq.read_metadata(io.BytesIO(footer))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{address} has an unreadable Parquet footer: {error}") from error
-    return Footer(metadata.num_rows, metadata.schema.to_arrow_schema(), _nulls(metadata))
+    return Footer(metadata.num_rows, metadata.schema.to_arrow_schema(), _nulls(metadata), metadata)
 
 
 class FooterOf(InputFile):
@@ -88,3 +102,13 @@ def _nulls(metadata: pq.FileMetaData) -> dict[str, int]:
                 name = column.path_in_schema
                 nulls[name] = nulls.get(name, 0) + column.statistics.null_count
     return nulls
+
+
+def _statistics(metadata: pq.FileMetaData, column: str) -> Iterator[tuple[pq.Statistics | None, int]]:
+    """A column's statistics in each row group, with the group's rows."""
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for position in range(metadata.num_columns):
+            chunk = group.column(position)
+            if chunk.path_in_schema == column:
+                yield chunk.statistics, group.num_rows

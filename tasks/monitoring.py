@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 RECORDS = "runs/records"
+PUBLISHED, UNCHANGED, JUDGED, REJECTED = "published", "unchanged", "judged", "rejected"
 # Flattening copies the whole array beside each of its rows, so its cost grows with the square of their number.
 _MOST_BY_VALUE = 200
 
@@ -48,6 +49,13 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class DatasetRecord:
+    """What became of a dataset's rows of one raw date: raw = published + superseded + quarantined, however the run ends.
+
+    The status says whether `rows_published` can be seen: `published` and `unchanged` (by an earlier run, from the same
+    files) can. `judged` passed the audit and waits for its publication; where the run died, it still does. Of a `rejected`
+    run nothing of any dataset was published: the figure is what would have been.
+    """
+
     run_id: str
     flow: str
     run_date: date | None

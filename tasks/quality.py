@@ -6,25 +6,30 @@ Each raw date is judged by itself, so that a backfill and a daily run say the sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from contracts.catalog import contract
+from contracts.spec import Rule, Spec
 from tasks import aws, objects
 from tasks.curation import Counts, Curated
 from tasks.errors import BusinessError, aws_failures
-from tasks.footers import read_footer
+from tasks.footers import Footer, read_footer
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 NAMESPACE = "Highwater/DataQuality"
 _METRICS_PER_CALL = 500
+_FOOTERS_AT_ONCE = 16
+_COMPLAINTS_MOST = 5
 
 
 class Limits(BaseModel):
@@ -59,6 +64,16 @@ class Quality(BaseModel):
     promotions: Limits = _limits("promotions", "limits for the promotion calendar")
     masters: Limits = _limits("sku", "limits for SKU, geography and customer masters")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _over_the_contracts(cls, given: Any) -> Any:
+        """Some of a source's limits are enough: the others are its contract's."""
+        if not isinstance(given, Mapping):
+            return given
+        known = cls.model_fields.keys() & given.keys()
+        partly = {name: given[name] for name in known if isinstance(given[name], Mapping)}
+        return {**given, **{name: getattr(cls(), name).model_dump() | dict(partly[name]) for name in partly}}
+
     def of(self, dataset: str) -> Limits:
         limits: Limits = getattr(self, dataset) if dataset in type(self).model_fields else self.masters
         return limits
@@ -74,10 +89,12 @@ class Finding:
     value: float
     threshold: float
     passed: bool
+    detail: str = ""
 
     def __str__(self) -> str:
         verdict = "ok" if self.passed else "FAILED"
-        return f"{self.dataset} {self.run_date} {self.metric} = {self.value:.6g} (limit {self.threshold:g}) {verdict}"
+        figure = f"{self.dataset} {self.run_date} {self.metric} = {self.value:.6g} (limit {self.threshold:g}) {verdict}"
+        return f"{figure}: {self.detail}" if self.detail else figure
 
 
 def audit(curated: Curated, limits: Limits) -> list[Finding]:
@@ -117,18 +134,89 @@ def _judge(dataset: str, day: date, counts: Counts, delivered: int, limits: Limi
     ]
 
 
+def uncast(curated: Curated) -> list[Finding]:
+    """Values of optional columns that became null because they do not cast: no reason to refuse, but to be told of."""
+    rows = curated.total.rows_raw
+    return [
+        Finding(curated.dataset, max(curated.by_date), f"uncast_rate.{column}", values / rows, 1.0, True)
+        for column, values in sorted(curated.uncast.items())
+        if values
+    ]
+
+
 def contract_kept(curated: Curated) -> Finding:
-    """What is about to be published, held against its contract without the job's word for it: no required column of any
-    file has a null, and every column of the contract is there. The files' own statistics tell."""
-    spec = contract(curated.dataset)
-    broken = 0
-    for file in objects.listed(f"{curated.output}/published/") if curated.output else ():
-        footer = read_footer(file.address, file.size)
-        broken += len(set(spec.names) - set(footer.schema.names))
-        broken += sum(footer.nulls.get(column.name, footer.rows) > 0 for column in spec.required)
+    """What is about to be published, held against its contract and the job's figures without the job's word for it.
+
+    The files' own statistics tell: every column is there, no required one has a null, no file's least or greatest value
+    breaks a rule of its column, and published, survivors and quarantined hold as many rows as the job says. Where the slice
+    is unchanged the job wrote nothing: what is published was held against its contract when it was.
+    """
+    complaints = list(_complaints(curated)) if curated.output else []
     return Finding(
-        curated.dataset, max(curated.by_date), "contract_valid", float(broken == 0), 1.0, broken == 0
+        curated.dataset,
+        max(curated.by_date),
+        "contract_valid",
+        float(not complaints),
+        1.0,
+        not complaints,
+        "; ".join(complaints[:_COMPLAINTS_MOST]),
     )
+
+
+def _complaints(curated: Curated) -> Iterator[str]:
+    spec = contract(curated.dataset)
+    told = {
+        "published": curated.rows_written,
+        "survivors": curated.rows_survivors,
+        "quarantined": curated.total.rows_quarantined,
+    }
+    for folder, wanted in told.items():
+        rows = 0
+        for address, footer in _footers(f"{curated.output}/{folder}/"):
+            rows += footer.rows
+            if folder == "published":
+                yield from (f"{address}: {complaint}" for complaint in _broken(spec, footer))
+        if rows != wanted:
+            yield f"{curated.output}/{folder}/ holds {rows} rows, the job's figures say {wanted}"
+
+
+def _footers(folder: str) -> Iterator[tuple[str, Footer]]:
+    files = [file for file in objects.listed(folder) if file.key.endswith(".parquet")]
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
+        footers = pool.map(lambda file: read_footer(file.address, file.size), files)
+        yield from zip((file.address for file in files), footers, strict=True)
+
+
+def _broken(spec: Spec, footer: Footer) -> Iterator[str]:
+    for column in spec.columns:
+        if column.name not in footer.schema.names:
+            yield f"{column.name} is missing"
+            continue
+        if column.required and (nulls := footer.nulls.get(column.name, footer.rows)):
+            yield f"{column.name} has {nulls} nulls"
+        values = footer.extremes(column.name) or ()
+        for rule in column.rules:
+            limits = footer.extremes(rule.limit) if rule.limit else None
+            for value in values:
+                if not _keeps(rule, value, limits[1] if limits else None):
+                    yield f"{column.name} holds {value}, against the rule {rule.name!r}"
+
+
+def _keeps(rule: Rule, value: Any, limit: Any) -> bool:
+    """Lengths and patterns are left to the job: a file may say the least and greatest of long texts in part."""
+    match rule.name:
+        case "allowed":
+            return value in rule.allowed
+        case "future":
+            return limit is None or value <= limit
+        case "range":
+            return isinstance(value, (int, float, Decimal)) and _in_range(rule, value)
+    return True
+
+
+def _in_range(rule: Rule, value: float | Decimal) -> bool:
+    above = rule.minimum is None or (value > rule.minimum if rule.exclusive else value >= rule.minimum)
+    return above and (rule.maximum is None or value <= rule.maximum)
 
 
 def require(findings: Iterable[Finding], run_id: str) -> None:

@@ -9,12 +9,23 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field
 
 from contracts.catalog import contract
 
 Source = Literal["sales", "inventory", "market", "promotions", "masters"]
 ALL_SOURCES: tuple[Source, ...] = get_args(Source)
+
+
+def _refuse_none(sources: Any) -> Any:
+    if sources == []:
+        raise ValueError(f"a run of no source would do nothing: name some of {', '.join(ALL_SOURCES)}")
+    return sources
+
+
+Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_refuse_none)]
 
 SNAPSHOT_MAX_AGE = timedelta(days=7)
 

@@ -150,7 +150,7 @@ class World:
         return sorted(rows, key=lambda row: (row["raw_date"], row["row_id"]))
 
     def runs(self) -> list[dict[str, Any]]:
-        return self.sql("SELECT * FROM MONITORING.RUN_DATASETS ORDER BY ended_at, dataset")
+        return self.sql("SELECT * FROM MONITORING.RUN_DATASETS ORDER BY ended_at NULLS FIRST, dataset")
 
     def last_run(self, dataset: str = "sales") -> tuple[int, int, int, int, str]:
         """rows raw, published, superseded, quarantined, and the status."""

@@ -126,3 +126,32 @@ def test_an_unknown_source_is_refused_by_name() -> None:
         ParameterTypeError, match=r"sources\.0: Input should be 'sales', 'inventory', 'market'"
     ):
         cpg_daily.validate_parameters({"sources": ["weather"]})
+
+
+@pytest.mark.parametrize(
+    ("flow", "days"),
+    [(cpg_daily, {}), (cpg_backfill, {"start_date": "2025-01-05", "end_date": "2025-01-06"})],
+)
+def test_a_run_of_no_source_is_refused(flow: Any, days: dict[str, str]) -> None:
+    with pytest.raises(
+        ParameterTypeError, match=r"sources: .* a run of no source would do nothing: name some of sales, inv"
+    ):
+        flow.validate_parameters({**days, "sources": []})
+    assert flow.validate_parameters({**days, "sources": ["sales"]})["sources"] == ["sales"]
+    assert properties(flow)["sources"]["minItems"] == 1
+
+
+def test_the_form_shows_each_limit_with_its_default() -> None:
+    form = parameter_schema(cpg_daily).model_dump()
+    assert form["properties"]["quality"]["default"]["sales"] == {
+        "row_count_min": 1000,
+        "null_rate_max": 0.05,
+        "duplicate_rate_max": 0.01,
+        "rejected_rate_max": 0.05,
+    }
+    assert form["definitions"]["Limits"]["properties"]["row_count_min"]["description"]
+
+
+def test_some_of_a_sources_limits_are_enough() -> None:
+    given = cpg_daily.validate_parameters({"quality": {"sales": {"row_count_min": 900}}})["quality"]
+    assert (given.sales.row_count_min, given.sales.null_rate_max) == (900, 0.05)

@@ -1,11 +1,27 @@
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from tasks import artifacts
 from tasks.artifacts import readable
+from tasks.curation import Counts, Curated
+from tasks.landing import Slice
+from tasks.monitoring import JUDGED
+from tasks.quality import Finding
+
+DAY = date(2025, 1, 5)
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr(artifacts, "create_table_artifact", lambda **table: shown.append(table))
+    return shown
 
 
 @pytest.mark.parametrize(
@@ -20,3 +36,74 @@ from tasks.artifacts import readable
 )
 def test_a_figure_is_shown_as_a_person_writes_it(value: object, shown: str) -> None:
     assert readable(value) == shown
+
+
+def test_failed_figures_come_first_with_their_values(tables: list[dict[str, Any]]) -> None:
+    artifacts.quality_table(
+        [
+            Finding("sku", DAY, "row_count", 12.0, 1.0, True),
+            Finding("sales", DAY + timedelta(days=1), "rejected_rate", 0.0400004, 0.05, True),
+            Finding("sales", DAY, "rejected_rate", 0.12345678, 0.05, False),
+        ],
+        DAY,
+    )
+    (table,) = tables
+    assert table["key"] == "data-quality"
+    assert table["description"] == "Audit of 2025-01-05: 1 of 3 figures past their limit"
+    names = ("dataset", "raw date", "figure", "value", "limit", "verdict")
+    assert [tuple(row[name] for name in names) for row in table["table"]] == [
+        ("sales", "2025-01-05", "rejected_rate", 0.123457, 0.05, "FAILED"),
+        ("sales", "2025-01-06", "rejected_rate", 0.04, 0.05, "ok"),
+        ("sku", "2025-01-05", "row_count", 12.0, 1.0, "ok"),
+    ]
+
+
+def test_of_many_figures_the_first_are_shown_and_the_rest_is_said_to_be(tables: list[dict[str, Any]]) -> None:
+    fine = [Finding("sales", DAY, f"m{n:03}", float(n), 1000.0, True) for n in range(500)]
+    artifacts.quality_table(fine, DAY)
+    artifacts.quality_table([*fine, Finding("sku", DAY, "row_count", 0.0, 1.0, False)], DAY)
+    whole, cut = tables
+    assert whole["description"] == "Audit of 2025-01-05: 0 of 500 figures past their limit"
+    assert [row["value"] for row in whole["table"]] == list(range(500))
+    assert cut["description"] == (
+        "Audit of 2025-01-05: 1 of 501 figures past their limit (first 500 shown; all are in MONITORING.DQ_RESULTS)"
+    )
+    assert [row["figure"] for row in cut["table"]] == ["row_count", *(f"m{n:03}" for n in range(499))]
+
+
+def test_a_datasets_rows_are_reconciled_with_the_drift_of_its_columns(tables: list[dict[str, Any]]) -> None:
+    counts = Counts(rows_raw=100, rows_published=90, rows_superseded=4, rows_quarantined=6, repeats=1)
+    drifted = Slice("sales", (), extra_columns=("loyalty", "till"), missing_columns=("promo_id",))
+    sales = Curated(drifted, "w", None, "", counts, {DAY: counts}, {}, {}, (), "jr", "s3://f")
+    lost = replace(counts, rows_superseded=3)
+    sku = replace(sales, slice=Slice("sku", ()), total=lost, unchanged=True)
+    artifacts.reconciliation_table([sales, sku], "2025-01-05")
+    artifacts.reconciliation_table([sales], "2025-01-05", JUDGED)
+    done, waiting = tables
+    assert done["key"] == "reconciliation"
+    assert done["description"] == "2025-01-05: raw = published + superseded + quarantined"
+    assert waiting["description"].endswith("(judged: the audit has passed, the publication follows)")
+    assert done["table"] == [
+        {
+            "dataset": "sales",
+            "raw": 100,
+            "published": 90,
+            "superseded": 4,
+            "quarantined": 6,
+            "balances": "yes",
+            "input": "new",
+            "kept aside": "loyalty, till",
+            "missing": "promo_id",
+        },
+        {
+            "dataset": "sku",
+            "raw": 100,
+            "published": 90,
+            "superseded": 3,
+            "quarantined": 6,
+            "balances": "NO",
+            "input": "unchanged since its last publication",
+            "kept aside": "",
+            "missing": "",
+        },
+    ]

@@ -35,6 +35,8 @@ def publish(slice_: Slice) -> None:
         "datasets": {
             "sales": {
                 **FIGURES,
+                "rows_written": 1,
+                "rows_survivors": 0,
                 "by_date": {str(DAY): FIGURES},
                 "reasons": {},
                 "uncast": {},

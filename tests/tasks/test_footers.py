@@ -63,6 +63,21 @@ def test_small_files(rows: int) -> None:
     assert read(parquet(rows)).rows == rows
 
 
+def test_least_and_greatest_over_all_row_groups() -> None:
+    buffer = io.BytesIO()
+    table = pa.table(
+        {
+            "number": [3, 1, None, None, 9, 4],
+            "nothing": pa.array([None] * 6, pa.int64()),
+            "unsaid": [1, 2, 3, 4, 5, 6],
+        }
+    )
+    pq.write_table(table, buffer, row_group_size=2, write_statistics=["number", "nothing"])
+    footer = read(buffer.getvalue())
+    assert footer.extremes("number") == (1, 9)
+    assert [footer.extremes(column) for column in ("nothing", "unsaid", "no such column")] == [None] * 3
+
+
 def test_empty_file_is_named() -> None:
     with pytest.raises(DataError, match=r"s3://lake/raw/x\.parquet is empty \(0 bytes\)"):
         read(b"")

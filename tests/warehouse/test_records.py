@@ -85,6 +85,18 @@ def test_datasets_and_quality_are_not_doubled(warehouse: Warehouse) -> None:
     ]
 
 
+def test_a_run_that_is_tried_again_completes_its_rows(warehouse: Warehouse) -> None:
+    read = "SELECT dataset, rows_published, status, ended_at::VARCHAR FROM MONITORING.RUN_DATASETS"
+    for status, ended, shown in (
+        ("rejected", START, "2025-01-05 20:30:00"),
+        ("judged", None, None),
+        ("published", START, "2025-01-05 20:30:00"),
+    ):
+        judged = DatasetRecord("r1", "cpg_daily", DAY, "sales", 10, 7, 3, 0, status, START, ended)
+        monitoring.record_datasets(warehouse.connection, [judged])
+        assert warehouse.rows(read) == [("sales", 7, status, shown)]
+
+
 @pytest.fixture
 def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bucket that the stand-in's stage stands for."""

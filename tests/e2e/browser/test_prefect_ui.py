@@ -23,6 +23,7 @@ from prefect.client.schemas.filters import (
     DeploymentFilterId,
 )
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import ArtifactSort
 
 from local import resources
 from local.sample import BucketSink, write
@@ -123,9 +124,10 @@ def test_a_manual_run_is_started_through_the_form_and_completes(
 def artifacts_of(run: FlowRun) -> dict[str, UUID]:
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(
-            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id])),
+            sort=ArtifactSort.CREATED_DESC,
         )
-    return {artifact.key: artifact.id for artifact in found if artifact.key}
+    return {artifact.key: artifact.id for artifact in reversed(found) if artifact.key}
 
 
 def by_hand() -> dict[UUID, FlowRun]:
