@@ -81,6 +81,13 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Approved:
+    """The model now approved. None: its registration does not say."""
+
+    relative_wmape: float | None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One rule of the gate. A figure that is not known passes no rule."""
 
@@ -93,7 +100,7 @@ class Verdict:
         return f"{self.figure} = {_told(self.value)} (limit {_told(self.limit)}) {'ok' if self.passed else 'FAILED'}"
 
 
-def judge(gate: Gate, evaluation: Evaluation, approved_relative_wmape: float | None) -> list[Verdict]:
+def judge(gate: Gate, evaluation: Evaluation, approved: Approved | None) -> list[Verdict]:
     """Every rule, also after one has failed: people want all figures. None: no model is approved yet."""
     verdicts = [_at_most("MAPE", evaluation.model.mape, gate.mape_max)] if gate.mape_max is not None else []
     for name in NAIVE_METHODS:
@@ -101,8 +108,9 @@ def judge(gate: Gate, evaluation: Evaluation, approved_relative_wmape: float | N
         skill = None if ratio is None else 1 - ratio
         passed = skill is not None and (skill >= gate.skill_min or math.isclose(skill, gate.skill_min))
         verdicts.append(Verdict(f"skill over {name}", skill, gate.skill_min, passed))
-    if approved_relative_wmape is not None:
-        limit = approved_relative_wmape * (1 + gate.worse_max)
+    if approved is not None:
+        known = _finite(approved.relative_wmape)
+        limit = None if known is None else known * (1 + gate.worse_max)
         verdicts.append(_at_most("WMAPE as a share of naive", evaluation.relative_wmape, limit))
     return verdicts
 
@@ -117,7 +125,7 @@ def require(verdicts: Iterable[Verdict], forecast: str) -> None:
         f"the model of forecast {forecast} did not pass the gate; it was not registered and none of its predictions were "
         f"published, the last forecasts stay:\n{lines}\n"
         "Look at the run's plot and at evaluation.json by category and region. Where no method reaches gate.mape_max on "
-        "this data, set it to none."
+        "this data, set it to none. An approved model without its figure (limit unknown) has to be rejected in the registry."
     )
 
 
@@ -132,8 +140,10 @@ def read_evaluation(address: str) -> Evaluation:
         raise SystemFault(f"{address} is not the evaluation that the gate reads: {error!r}") from error
 
 
-def _at_most(figure: str, value: float | None, limit: float) -> Verdict:
-    return Verdict(figure, value, limit, value is not None and (value <= limit or math.isclose(value, limit)))
+def _at_most(figure: str, value: float | None, limit: float | None) -> Verdict:
+    if value is None or limit is None:
+        return Verdict(figure, value, limit, passed=False)
+    return Verdict(figure, value, limit, value <= limit or math.isclose(value, limit))
 
 
 def _ratio(value: float | None, of: float | None) -> float | None:

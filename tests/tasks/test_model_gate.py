@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks import aws
 from tasks.errors import BusinessError, SystemFault
-from tasks.model_gate import Evaluation, Gate, judge, read_evaluation, require
+from tasks.model_gate import Approved, Evaluation, Gate, judge, read_evaluation, require
 
 LIMITS = Gate()
 ANY_MAPE = Gate(mape_max=None)
@@ -35,7 +35,8 @@ def evaluation(
 
 
 def failed(gate: Gate, figures: Evaluation, approved: float | None = None) -> list[str]:
-    return [verdict.figure for verdict in judge(gate, figures, approved) if not verdict.passed]
+    now = None if approved is None else Approved(approved)
+    return [verdict.figure for verdict in judge(gate, figures, now) if not verdict.passed]
 
 
 MAPE, SEASONAL, MEAN4, APPROVED = (
@@ -113,8 +114,16 @@ def test_the_refusal_tells_every_figure_and_what_to_do() -> None:
     assert "set it to none" in text
 
 
+@pytest.mark.parametrize("unknown", [None, math.nan])
+def test_an_approved_model_without_its_figure_passes_no_rule(unknown: float | None) -> None:
+    with pytest.raises(BusinessError) as refusal:
+        require(judge(LIMITS, evaluation(), Approved(unknown)), "2026-11-23")
+    assert "- WMAPE as a share of naive = 0.5000 (limit unknown) FAILED" in str(refusal.value)
+    assert "has to be rejected in the registry" in str(refusal.value)
+
+
 def test_a_pass_is_silent() -> None:
-    require(judge(LIMITS, evaluation(), 0.5), "2026-11-23")
+    require(judge(LIMITS, evaluation(), Approved(0.5)), "2026-11-23")
 
 
 def test_the_form_refuses_limits_without_meaning() -> None:
