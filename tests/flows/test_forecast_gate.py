@@ -26,6 +26,8 @@ REPORT: dict[str, Any] = {
     "seasonal_naive": {"wmape": 0.2},
     "mean4": {"wmape": 0.25},
     "rows": 100,
+    "year_ago_known": 1.0,
+    "where_year_ago_known": {"model": {"wmape": 0.1}, "seasonal_naive": {"wmape": 0.2}},
 }
 EVALUATED = Evaluated("evaluate-1", "s3://highwater-lake/evaluation")
 
