@@ -43,7 +43,7 @@ def refuse_backwards(first: date, last: date) -> None:
     name="cpg-backfill",
     flow_run_name="cpg-backfill {start_date}..{end_date}",
     timeout_seconds=24 * _HOURS,
-    persist_result=True,  # a retry on another machine skips what is done
+    persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
     on_failure=[tell_of_refusal],

@@ -59,7 +59,7 @@ def _run_name() -> str:
     name="cpg-daily",
     flow_run_name=_run_name,
     timeout_seconds=4 * _HOURS,
-    persist_result=True,  # a retry on another machine skips what is done
+    persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
     on_failure=[tell_of_refusal],

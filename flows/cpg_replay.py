@@ -45,7 +45,7 @@ def settle(curated: Curated, run_id: str) -> None:
     name="cpg-replay",
     flow_run_name="cpg-replay {dataset} {start_date}..{end_date}",
     timeout_seconds=4 * 3600,
-    persist_result=True,  # a retry on another machine skips what is done
+    persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
     on_failure=[tell_of_refusal],

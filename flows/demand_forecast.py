@@ -35,13 +35,14 @@ from tasks import (
 from tasks.errors import RETRY, BusinessError, DataError, HighwaterError
 from tasks.forecast_features import Features, Inputs
 from tasks.forecast_jobs import Evaluated, Trained
-from tasks.model_gate import Evaluation, Gate
+from tasks.model_gate import Approved, Evaluation, Gate
 from tasks.model_registry import ModelVersion, Registration
 from tasks.monitoring import DatasetRecord
 from tasks.predictions import Predictions
 from tasks.settings import settings
 
 _HOURS = 3600
+RELATIVE_WMAPE = "relative_wmape"
 # Prefect makes a model of the parameters, and pydantic remarks that models have a class method of this name.
 warnings.filterwarnings("ignore", message='Field name "register" in "Demand_Forecast')
 Horizon = Annotated[int, Field(ge=7, le=182, description="days to forecast, in whole weeks: 90 are 13 weeks")]
@@ -73,7 +74,7 @@ def _run_name() -> str:
     name="demand-forecast",
     flow_run_name=_run_name,
     timeout_seconds=80 * _HOURS,  # a person may take three days; every job has a shorter limit of its own
-    persist_result=True,  # a retry on another machine skips what is done
+    persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
     on_failure=[tell_of_refusal],
@@ -176,7 +177,8 @@ def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Eva
     """
     evaluation = model_gate.read_evaluation(evaluated.report)
     now = model_registry.newest("Approved", horizon_weeks)
-    verdicts = model_gate.judge(gate, evaluation, now.figure("relative_wmape") if now else None)
+    approved = Approved(now.figure(RELATIVE_WMAPE)) if now else None
+    verdicts = model_gate.judge(gate, evaluation, approved)
     artifacts.gate_table(verdicts, evaluation, run.first, now.name if now else None)
     artifacts.forecast_plot(evaluated.plot, run.first)
     model_gate.require(verdicts, run.label)
@@ -192,7 +194,7 @@ def register_model(
     evaluation: Evaluation,
     registration: Registration,
 ) -> ModelVersion:
-    figures = {**asdict(evaluation.model), "relative_wmape": evaluation.relative_wmape}
+    figures = {**asdict(evaluation.model), RELATIVE_WMAPE: evaluation.relative_wmape}
     naive = {f"{name}_wmape": scores.wmape for name, scores in evaluation.naive.items()}
     metadata = {
         model_registry.AS_OF: run.label,

@@ -92,13 +92,14 @@ def gate_table(
     verdicts: Iterable[Verdict], evaluation: Evaluation, as_of: date, approved: str | None
 ) -> None:
     verdicts = list(verdicts)
-    failed = sum(not verdict.passed for verdict in verdicts)
+    judged = [verdict for verdict in verdicts if not verdict.not_judged]
+    failed = sum(not verdict.passed for verdict in judged)
     rules = [
         {
             "figure": verdict.figure,
             "value": _rounded(verdict.value),
             "limit": _rounded(verdict.limit),
-            "verdict": "ok" if verdict.passed else "FAILED",
+            "verdict": verdict.outcome,
         }
         for verdict in verdicts
     ]
@@ -115,7 +116,7 @@ def gate_table(
     ]
     create_table_artifact(
         key="model-gate",
-        description=f"Gate of the model as of {as_of}: {failed} of {len(verdicts)} rules missed; backtest of "
+        description=f"Gate of the model as of {as_of}: {failed} of {len(judged)} rules missed; backtest of "
         f"{evaluation.rows} rows; compared with {approved or 'no approved model: there is none yet'}",
         table=rules + figures,
     )

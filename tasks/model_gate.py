@@ -2,6 +2,9 @@
 
 WMAPE of different weeks cannot be compared: some weeks are harder for every method. Against the approved model it is
 therefore taken as a share of the better naive method's WMAPE on the same rows.
+
+Seasonal naive forecasts nothing where the week a year ago is not known, and is easily beaten there: the model's skill over
+it is judged on the other rows alone.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from tasks.errors import BusinessError, SystemFault, aws_failures
 
 NAIVE_METHODS = ("seasonal_naive", "mean4")
 FIGURES = ("wmape", "mape", "bias", "coverage80", "pinball")
-_MODEL = "model"
+_MODEL, _SEASONAL = "model", "seasonal_naive"
+_LEAST_YEAR_AGO = 0.5
+"""With the year before known for a smaller share of the rows, the rest says too little of the method."""
 
 
 class Gate(BaseModel):
@@ -34,7 +39,8 @@ class Gate(BaseModel):
         default=0.05,
         ge=0,
         lt=1,
-        description="how much smaller than each naive method's the WMAPE must be (0.05 is 5% smaller)",
+        description="how much smaller than each naive method's the WMAPE must be (0.05 is 5% smaller); seasonal naive's is "
+        "taken where the week a year ago is known, and not judged where that is fewer than half of the rows",
     )
     worse_max: float = Field(
         default=0.02,
@@ -60,10 +66,26 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class YearAgo:
+    """The rows whose week a year ago is known: their share, and both methods on them."""
+
+    share: float
+    model: Scores
+    seasonal_naive: Scores
+
+    @classmethod
+    def read(cls, evaluation: Mapping[str, Any]) -> YearAgo:
+        known = evaluation["where_year_ago_known"]
+        share = float(evaluation["year_ago_known"])
+        return cls(share, Scores.read(known[_MODEL]), Scores.read(known[_SEASONAL]))
+
+
+@dataclass(frozen=True)
 class Evaluation:
     model: Scores
     naive: Mapping[str, Scores]
     rows: int
+    year_ago: YearAgo
 
     @classmethod
     def read(cls, evaluation: Mapping[str, Any]) -> Evaluation:
@@ -71,7 +93,16 @@ class Evaluation:
             Scores.read(evaluation[_MODEL]),
             {name: Scores.read(evaluation[name]) for name in NAIVE_METHODS},
             int(evaluation["rows"]),
+            YearAgo.read(evaluation),
         )
+
+    def skill(self, naive: str) -> float | None:
+        """How much smaller than the naive method's the WMAPE is, as a share, on rows of which both know something."""
+        model, other = self.model, self.naive[naive]
+        if naive == _SEASONAL:
+            model, other = self.year_ago.model, self.year_ago.seasonal_naive
+        ratio = _ratio(model.wmape, other.wmape)
+        return None if ratio is None else 1 - ratio
 
     @property
     def relative_wmape(self) -> float | None:
@@ -81,30 +112,51 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Approved:
+    """The model now approved. None: its registration does not say."""
+
+    relative_wmape: float | None
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """One rule of the gate. A figure that is not known passes no rule."""
+    """One rule of the gate. A figure that is not known passes no rule; one that is not judged fails none and is not ok."""
 
     figure: str
     value: float | None
     limit: float | None
     passed: bool
+    not_judged: str = ""
+
+    @property
+    def outcome(self) -> str:
+        if self.not_judged:
+            return f"not judged: {self.not_judged}"
+        return "ok" if self.passed else "FAILED"
 
     def __str__(self) -> str:
-        return f"{self.figure} = {_told(self.value)} (limit {_told(self.limit)}) {'ok' if self.passed else 'FAILED'}"
+        return f"{self.figure} = {_told(self.value)} (limit {_told(self.limit)}) {self.outcome}"
 
 
-def judge(gate: Gate, evaluation: Evaluation, approved_relative_wmape: float | None) -> list[Verdict]:
+def judge(gate: Gate, evaluation: Evaluation, approved: Approved | None) -> list[Verdict]:
     """Every rule, also after one has failed: people want all figures. None: no model is approved yet."""
     verdicts = [_at_most("MAPE", evaluation.model.mape, gate.mape_max)] if gate.mape_max is not None else []
-    for name in NAIVE_METHODS:
-        ratio = _ratio(evaluation.model.wmape, evaluation.naive[name].wmape)
-        skill = None if ratio is None else 1 - ratio
-        passed = skill is not None and (skill >= gate.skill_min or math.isclose(skill, gate.skill_min))
-        verdicts.append(Verdict(f"skill over {name}", skill, gate.skill_min, passed))
-    if approved_relative_wmape is not None:
-        limit = approved_relative_wmape * (1 + gate.worse_max)
+    verdicts.extend(_skill(gate, evaluation, name) for name in NAIVE_METHODS)
+    if approved is not None:
+        known = _finite(approved.relative_wmape)
+        limit = None if known is None else known * (1 + gate.worse_max)
         verdicts.append(_at_most("WMAPE as a share of naive", evaluation.relative_wmape, limit))
     return verdicts
+
+
+def _skill(gate: Gate, evaluation: Evaluation, naive: str) -> Verdict:
+    figure, skill = f"skill over {naive}", evaluation.skill(naive)
+    share = evaluation.year_ago.share
+    if naive == _SEASONAL and share < _LEAST_YEAR_AGO:
+        known = f"the year before is known for {share:.0%} of the rows"
+        return Verdict(figure, skill, gate.skill_min, passed=True, not_judged=known)
+    passed = skill is not None and (skill >= gate.skill_min or math.isclose(skill, gate.skill_min))
+    return Verdict(figure, skill, gate.skill_min, passed)
 
 
 def require(verdicts: Iterable[Verdict], forecast: str) -> None:
@@ -117,7 +169,7 @@ def require(verdicts: Iterable[Verdict], forecast: str) -> None:
         f"the model of forecast {forecast} did not pass the gate; it was not registered and none of its predictions were "
         f"published, the last forecasts stay:\n{lines}\n"
         "Look at the run's plot and at evaluation.json by category and region. Where no method reaches gate.mape_max on "
-        "this data, set it to none."
+        "this data, set it to none. An approved model without its figure (limit unknown) has to be rejected in the registry."
     )
 
 
@@ -132,8 +184,10 @@ def read_evaluation(address: str) -> Evaluation:
         raise SystemFault(f"{address} is not the evaluation that the gate reads: {error!r}") from error
 
 
-def _at_most(figure: str, value: float | None, limit: float) -> Verdict:
-    return Verdict(figure, value, limit, value is not None and (value <= limit or math.isclose(value, limit)))
+def _at_most(figure: str, value: float | None, limit: float | None) -> Verdict:
+    if value is None or limit is None:
+        return Verdict(figure, value, limit, passed=False)
+    return Verdict(figure, value, limit, value <= limit or math.isclose(value, limit))
 
 
 def _ratio(value: float | None, of: float | None) -> float | None:

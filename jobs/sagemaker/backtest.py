@@ -64,10 +64,15 @@ def _or_zero(values: Any) -> Any:
 
 
 def evaluation(rows: pd.DataFrame) -> dict[str, Any]:
+    known = rows[rows["year_ago_known"]]
     return {
         "model": scores(rows),
         **{name: point_scores(rows, name) for name in NAIVE},
         "year_ago_known": rounded(float(rows["year_ago_known"].mean())),
+        "where_year_ago_known": {
+            "model": point_scores(known),
+            "seasonal_naive": point_scores(known, "seasonal_naive"),
+        },
         "rows": len(rows),
         "series": len(rows[["sku_code", "region_code"]].drop_duplicates()),
         "origins": [str(day)[:10] for day in sorted(rows["origin"].unique())],

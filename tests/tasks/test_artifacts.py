@@ -11,6 +11,7 @@ from tasks import artifacts
 from tasks.artifacts import readable
 from tasks.curation import Counts, Curated
 from tasks.landing import Slice
+from tasks.model_gate import Evaluation, Verdict
 from tasks.monitoring import JUDGED
 from tasks.quality import Finding
 
@@ -106,4 +107,21 @@ def test_a_datasets_rows_are_reconciled_with_the_drift_of_its_columns(tables: li
             "kept aside": "",
             "missing": "",
         },
+    ]
+
+
+def test_a_rule_that_is_not_judged_is_not_counted_as_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: dict[str, Any] = {}
+    monkeypatch.setattr(artifacts, "create_table_artifact", lambda **given: shown.update(given))
+    scores: dict[str, Any] = {name: {"wmape": 0.1} for name in ("model", "seasonal_naive", "mean4")}
+    known = {"rows": 9, "year_ago_known": 0.2, "where_year_ago_known": scores}
+    verdicts = [
+        Verdict("MAPE", 0.3, 0.15, False),
+        Verdict("skill over seasonal_naive", 0.9, 0.05, True, "the year before is known for 20% of the rows"),
+    ]
+    artifacts.gate_table(verdicts, Evaluation.read({**scores, **known}), date(2026, 11, 23), None)
+    assert "1 of 1 rules missed" in shown["description"]
+    assert [row["verdict"] for row in shown["table"][:2]] == [
+        "FAILED",
+        "not judged: the year before is known for 20% of the rows",
     ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks import aws
 from tasks.errors import BusinessError, SystemFault
-from tasks.model_gate import Evaluation, Gate, judge, read_evaluation, require
+from tasks.model_gate import Approved, Evaluation, Gate, judge, read_evaluation, require
 
 LIMITS = Gate()
 ANY_MAPE = Gate(mape_max=None)
@@ -23,19 +23,29 @@ def evaluation(
     mape: float | None = 0.12,
     seasonal: float | None = 0.20,
     mean4: float | None = 0.25,
+    share: float = 1.0,
+    known: tuple[float | None, float | None] | None = None,
 ) -> Evaluation:
+    """`known`: the model's and seasonal naive's WMAPE on the rows whose week a year ago is known."""
+    of_known = known or (wmape, seasonal)
     return Evaluation.read(
         {
             "model": {"wmape": wmape, "mape": mape, "bias": 0.01, "coverage80": 0.8, "pinball": 2.5},
             "seasonal_naive": {"wmape": seasonal},
             "mean4": {"wmape": mean4},
             "rows": 100,
+            "year_ago_known": share,
+            "where_year_ago_known": {
+                "model": {"wmape": of_known[0]},
+                "seasonal_naive": {"wmape": of_known[1]},
+            },
         }
     )
 
 
 def failed(gate: Gate, figures: Evaluation, approved: float | None = None) -> list[str]:
-    return [verdict.figure for verdict in judge(gate, figures, approved) if not verdict.passed]
+    now = None if approved is None else Approved(approved)
+    return [verdict.figure for verdict in judge(gate, figures, now) if not verdict.passed]
 
 
 MAPE, SEASONAL, MEAN4, APPROVED = (
@@ -71,6 +81,14 @@ MAPE, SEASONAL, MEAN4, APPROVED = (
         (LIMITS, evaluation(wmape=None), None, [SEASONAL, MEAN4]),
         (LIMITS, evaluation(wmape=math.inf), None, [SEASONAL, MEAN4]),
         (LIMITS, evaluation(seasonal=None), None, [SEASONAL]),
+        # Seasonal naive on the rows that it knows something of, not on those where it says nothing
+        (LIMITS, evaluation(seasonal=0.80, share=0.72, known=(0.20, 0.20)), None, [SEASONAL]),
+        (LIMITS, evaluation(seasonal=0.80, share=0.5, known=(0.191, 0.20)), None, [SEASONAL]),
+        (LIMITS, evaluation(seasonal=0.80, share=0.72, known=(0.19, 0.20)), None, []),
+        (LIMITS, evaluation(seasonal=0.10, share=0.72, known=(0.10, 0.20)), None, []),
+        (LIMITS, evaluation(seasonal=0.80, share=0.49, known=(0.30, 0.20)), None, []),
+        (LIMITS, evaluation(seasonal=1.00, share=0.0, known=(None, None)), None, []),
+        (LIMITS, evaluation(wmape=0.3, share=0.49, known=(0.10, 0.20)), None, [MEAN4]),
         # A perfect naive method cannot be beaten
         (LIMITS, evaluation(wmape=0.1, seasonal=0.0), None, [SEASONAL]),
         (LIMITS, evaluation(wmape=0.0, seasonal=0.0), None, [SEASONAL]),
@@ -113,8 +131,32 @@ def test_the_refusal_tells_every_figure_and_what_to_do() -> None:
     assert "set it to none" in text
 
 
+@pytest.mark.parametrize("unknown", [None, math.nan])
+def test_an_approved_model_without_its_figure_passes_no_rule(unknown: float | None) -> None:
+    with pytest.raises(BusinessError) as refusal:
+        require(judge(LIMITS, evaluation(), Approved(unknown)), "2026-11-23")
+    assert "- WMAPE as a share of naive = 0.5000 (limit unknown) FAILED" in str(refusal.value)
+    assert "has to be rejected in the registry" in str(refusal.value)
+
+
+def test_what_is_not_judged_does_not_count_as_kept() -> None:
+    verdicts = judge(LIMITS, evaluation(share=0.23, known=(0.3, 0.2)), None)
+    assert [verdict.outcome for verdict in verdicts] == [
+        "ok",
+        "not judged: the year before is known for 23% of the rows",
+        "ok",
+    ]
+    assert str(verdicts[1]).startswith("skill over seasonal_naive = -0.5000 (limit 0.0500) not judged: ")
+    require(verdicts, "2026-11-23")
+
+
+def test_a_share_of_naive_is_of_all_rows() -> None:
+    """Known or not: the approved model's was taken so, and the better method of all rows is the one to beat."""
+    assert evaluation(seasonal=0.80, share=0.72, known=(0.01, 0.02)).relative_wmape == pytest.approx(0.4)
+
+
 def test_a_pass_is_silent() -> None:
-    require(judge(LIMITS, evaluation(), 0.5), "2026-11-23")
+    require(judge(LIMITS, evaluation(), Approved(0.5)), "2026-11-23")
 
 
 def test_the_form_refuses_limits_without_meaning() -> None:
@@ -130,8 +172,10 @@ def put(content: Any) -> str:
 
 def test_the_evaluation_is_read_from_the_lake(account: None) -> None:
     naive = {"wmape": 0.4, "mape": None}
-    address = put({"model": {"wmape": 0.3}, "seasonal_naive": naive, "mean4": {"wmape": 0.6}, "rows": 7})
-    read = read_evaluation(address)
+    known = {"model": {"wmape": 0.2}, "seasonal_naive": {"wmape": 0.25}}
+    scores = {"model": {"wmape": 0.3}, "seasonal_naive": naive, "mean4": {"wmape": 0.6}, "rows": 7}
+    read = read_evaluation(put({**scores, "year_ago_known": 0.9, "where_year_ago_known": known}))
+    assert read.skill("seasonal_naive") == pytest.approx(0.2)
     assert (read.model.wmape, read.rows, read.relative_wmape) == (0.3, 7, pytest.approx(0.75))
 
 

@@ -143,6 +143,25 @@ def test_how_many_weeks_have_a_year_ago_is_said(tested: pd.DataFrame, features: 
     rows = backtest(young, Settings(HORIZON, rounds=2), origins(young, HORIZON, 1))
     figures = evaluation(rows)
     assert (figures["year_ago_known"], figures["seasonal_naive"]["wmape"]) == (0.0, 1.0)
+    unknown = {"wmape": None, "mape": None, "bias": None}
+    assert figures["where_year_ago_known"] == {"model": unknown, "seasonal_naive": unknown}
+
+
+def test_the_year_before_is_judged_where_it_is_known_and_the_model_on_the_same_rows(
+    tested: pd.DataFrame,
+) -> None:
+    """Of 20 units each: two rows with a year ago, off by 5 and by 1; two without, which the naive method leaves at 0."""
+    rows = tested.head(4).assign(
+        actual_units=20.0,
+        predicted_units=[21.0, 22.0, 40.0, 40.0],
+        seasonal_naive=[25.0, 19.0, 0.0, 0.0],
+        year_ago_known=[True, True, False, False],
+    )
+    figures = evaluation(rows)
+    assert figures["year_ago_known"] == 0.5
+    assert figures["where_year_ago_known"]["model"]["wmape"] == 0.075
+    assert figures["where_year_ago_known"]["seasonal_naive"]["wmape"] == 0.15
+    assert (figures["model"]["wmape"], figures["seasonal_naive"]["wmape"]) == (0.5375, 0.575)
 
 
 def test_no_pair_learns_from_the_test_weeks(features: pd.DataFrame) -> None:

@@ -1,0 +1,104 @@
+"""The gate and the registration as the flow asks for them, on moto's registry."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from contracts import predictions as contract
+from flows import demand_forecast as flow
+from flows.run import Run
+from tasks import aws, model_registry
+from tasks.errors import BusinessError
+from tasks.forecast_features import Features, Inputs
+from tasks.forecast_jobs import Evaluated, Trained
+from tasks.model_gate import Evaluation, Gate
+from tasks.model_registry import ModelVersion, Registration
+from tasks.settings import settings
+
+DAY = date(2026, 11, 23)
+RUN = Run("demand-forecast", DAY, DAY, run_id="run-1")
+REPORT: dict[str, Any] = {
+    "model": {"wmape": 0.1, "mape": 0.12, "bias": 0.01, "coverage80": 0.8, "pinball": 0.04},
+    "seasonal_naive": {"wmape": 0.2},
+    "mean4": {"wmape": 0.25},
+    "rows": 100,
+    "year_ago_known": 1.0,
+    "where_year_ago_known": {"model": {"wmape": 0.1}, "seasonal_naive": {"wmape": 0.2}},
+}
+EVALUATED = Evaluated("evaluate-1", "s3://highwater-lake/evaluation")
+
+
+@pytest.fixture(autouse=True)
+def evaluated(account: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.sagemaker().create_model_package_group(ModelPackageGroupName=settings().model_group)
+    aws.s3().put_object(
+        Bucket="highwater-lake", Key="evaluation/evaluation.json", Body=json.dumps(REPORT).encode()
+    )
+    monkeypatch.setattr(flow.artifacts, "gate_table", lambda *_: None)
+    monkeypatch.setattr(flow.artifacts, "forecast_plot", lambda *_: None)
+
+
+def approved(horizon: str = "13", **figures: str) -> ModelVersion:
+    metadata = {"as_of": "2026-11-16", "horizon_weeks": horizon, **figures}
+    return model_registry.register(
+        "a" * 24, "s3://a/m.tar.gz", "image", EVALUATED.report, metadata, "Approved"
+    )
+
+
+def judged() -> Evaluation:
+    return flow.judge.fn(RUN, Gate(), EVALUATED, 13)
+
+
+def test_a_much_better_approved_model_of_the_same_horizon_keeps_a_worse_one_out() -> None:
+    approved(relative_wmape="0.3")
+    with pytest.raises(BusinessError, match=r"share of naive = 0\.5000 \(limit 0\.3060\) FAILED"):
+        judged()
+
+
+def test_of_another_horizon_or_no_better_it_keeps_nothing_out() -> None:
+    approved("3", relative_wmape="0.3")
+    assert judged().relative_wmape == pytest.approx(0.5)
+
+
+def test_as_good_as_the_approved_one_is_good_enough() -> None:
+    approved(relative_wmape="0.5")
+    assert judged().relative_wmape == pytest.approx(0.5)
+
+
+def test_an_approved_model_that_does_not_say_how_good_it_was_stops_the_gate() -> None:
+    approved()
+    with pytest.raises(BusinessError, match=r"share of naive = 0\.5000 \(limit unknown\) FAILED"):
+        judged()
+
+
+def test_a_model_is_registered_with_all_that_it_came_from() -> None:
+    inputs = Inputs(DAY, 13, {"sales": 7, "inventory": None}, 1000)
+    features = Features(inputs, "s3://highwater-lake/ml/f", {}, None)
+    trained = Trained("train-1", "s3://a/m.tar.gz", "c0dec0dec0de")
+    made = flow.register_model.fn(RUN, features, trained, EVALUATED, Evaluation.read(REPORT), Registration())
+    assert made.status == "PendingManualApproval"
+    assert dict(made.metadata) == {
+        "work": f"{inputs.key}c0dec0de",
+        "as_of": "2026-11-23",
+        "horizon_weeks": "13",
+        "run_id": "run-1",
+        "code_version": "c0dec0dec0de",
+        "release": settings().code_version,
+        "contract_version": contract.VERSION,
+        "image": settings().xgboost_image,
+        "training_job": "train-1",
+        "wmape": "0.1",
+        "mape": "0.12",
+        "bias": "0.01",
+        "coverage80": "0.8",
+        "pinball": "0.04",
+        "relative_wmape": "0.5",
+        "seasonal_naive_wmape": "0.2",
+        "mean4_wmape": "0.25",
+        "snapshot.sales": "7",
+        "snapshot.inventory": "None",
+    }
