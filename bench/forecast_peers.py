@@ -65,7 +65,7 @@ def mean4(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def autoets(table: pd.DataFrame) -> pd.DataFrame:
-    """One year is too short for a yearly season to be fitted: AutoETS with its season where there are two."""
+    """Without a season, however long the history: AutoETS leaves out one of more than 24 periods, and a year has 52."""
     history = table.loc[~table["is_future"], ["unique_id", "ds", "y"]]
     horizon = int(table[table["is_future"]].groupby("unique_id").size().max())
     engine = StatsForecast(models=[AutoETS(season_length=1)], freq="W-MON", n_jobs=1)

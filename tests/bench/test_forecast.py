@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
+from statsforecast.models import AutoETS
 
 from bench.forecast import _mondays, compare
 from bench.forecast_peers import PEERS, peers_table
@@ -84,6 +85,7 @@ def test_figures_are_those_of_the_files(spark: SparkSession, tmp_path: Path) -> 
         np.abs(out["predicted_units"] - actual).sum() / sum(actual), abs=1e-6
     )
     assert found["ours"]["wmape"] < found["mean4"]["wmape"]
+    assert found["ours"]["features_seconds"] == found["mean4"]["features_seconds"] > 0.5
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +118,16 @@ def test_the_price_ahead_is_the_usual_one_less_the_planned_discount(table: pd.Da
     ahead = table[table["is_future"]]
     np.testing.assert_allclose(ahead["price"], 10.0 * (1 - ahead["discount"]))
     assert ahead["discount"].max() == 0.25
+
+
+@pytest.mark.parametrize(("season", "fitted"), [(52, "N"), (13, "A")])
+def test_autoets_fits_no_season_of_a_year(season: int, fitted: str) -> None:
+    """Were that to change, the peer ought to be given its season where there are two years."""
+    weeks = np.arange(110)
+    noise = np.random.default_rng(3).normal(0, 1, len(weeks))
+    units = 50 + 30 * np.sin(2 * np.pi * weeks / season) + noise
+    found = AutoETS(season_length=season).fit(units).model_["components"]
+    assert found[2] == fitted
 
 
 def test_an_origin_is_a_monday() -> None:
