@@ -37,7 +37,7 @@ class Curation:
         self.work = work
         self.spec: Spec = work.spec
         self.staging = f"{work.output}/staging"
-        self.history = reading.history_frame(spark, work, versions.PRIOR_FILE)
+        self.history = reading.history_frame(spark, work)
 
     def run(self) -> dict[str, Any]:
         self.storage.remove(self.work.output)
@@ -70,7 +70,10 @@ class Curation:
         rows = versions.is_contested(rows, hashes, self.spec, CONTESTED)
         part = f"CASE WHEN size(reasons) > 0 THEN '{QUARANTINED}' WHEN {CONTESTED} THEN '{CONTESTED}' ELSE '{PUBLISHED}' END"
         columns = curated_columns(self.spec, self.work.run_id)
-        columns["kept_aside"] = f"CASE WHEN size(reasons) > 0 THEN {quarantine.ENVELOPE} ELSE kept_aside END"
+        kept_aside = versions.marked(self.spec) if self.work.is_replay else "kept_aside"
+        columns["kept_aside"] = (
+            f"CASE WHEN size(reasons) > 0 THEN {quarantine.ENVELOPE} ELSE {kept_aside} END"
+        )
         seen = Observation()
         columns[PART] = part
         sorted_out = rows.selectExpr(

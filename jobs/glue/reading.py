@@ -10,10 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from contracts.spark_sql import spark_schema, stages
+from contracts.spark_sql import content_sha256, spark_schema, stages
 from contracts.spark_types import SPARK_TYPES
 from contracts.spark_values import literal, name
 from contracts.spec import Spec
+from jobs.glue import versions
 from jobs.glue.manifest import Input, Work
 from jobs.glue.storage import Storage
 
@@ -106,8 +107,12 @@ def _replayed(spark: SparkSession, spec: Spec, files: list[Input]) -> DataFrame:
     return staged(rows, spec, columns)
 
 
-def history_frame(spark: SparkSession, work: Work, file_column: str) -> DataFrame | None:
-    """Published rows as far as versions are told by: key, version, content, file."""
+def history_frame(spark: SparkSession, work: Work) -> DataFrame | None:
+    """Published rows as far as versions are told by: key, version, content, digest, file.
+
+    Whole rows are read for a replay alone. Its rows are no redelivery, so that every published row's digest counts; for
+    other runs only that of rows which a replay published, and those carry it.
+    """
     if not work.history:
         return None
     spec = work.spec
@@ -116,5 +121,11 @@ def history_frame(spark: SparkSession, work: Work, file_column: str) -> DataFram
     if spec.version_column:
         narrow[spec.version_column] = kinds[spec.version_column]
     narrow |= {"source_date": "date", "content_hash": "bigint"}
-    schema = ", ".join(f"{name(column)} {type_name}" for column, type_name in narrow.items())
-    return scan(spark, work.history, schema).select("*", F.col("_metadata.file_path").alias(file_column))
+    digested = kinds if work.is_replay else {"kept_aside": "string"}
+    digest = content_sha256(spec) if work.is_replay else versions.MARKED_DIGEST
+    schema = ", ".join(f"{name(column)} {type_name}" for column, type_name in (narrow | digested).items())
+    return scan(spark, work.history, schema).select(
+        *map(name, narrow),
+        F.expr(digest).alias(versions.DIGEST),
+        F.col("_metadata.file_path").alias(versions.PRIOR_FILE),
+    )

@@ -23,8 +23,9 @@ PUBLISHED, UNCHANGED, SUPERSEDED, REPEATED, REPLACED, STANDING = (
 )
 OUTCOME = "outcome"
 PRIOR_FILE = "__prior_file"
+DIGEST = "__digest"
+MARKED_DIGEST = "get_json_object(kept_aside, '$.replayed')"
 _KEY_HASH = "__key_hash"
-_DIGEST = "__digest"
 
 
 def key_hash(spec: Spec) -> Column:
@@ -53,14 +54,21 @@ def is_contested(rows: DataFrame, hashes: DataFrame | None, spec: Spec, flag: st
     )
 
 
+def marked(spec: Spec) -> str:
+    """What is kept aside of a row that a replay publishes, and its digest: the next run of its raw date has to know that
+    it is no redelivery of what that run finds in the raw file."""
+    others = "coalesce(concat('\",', substring(kept_aside, 2)), '\"}')"
+    return f"""concat('{{"replayed":"', {content_sha256(spec)}, {others})"""
+
+
 def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFrame:
     """The rows, and the history's rows of the same keys, each with its outcome.
 
-    `rows` are valid curated rows. Of equal versions the slice's wins over the history's, because that is a redelivery
-    of the same prefix; within the slice the greater digest wins, so that neither files nor their order matter.
+    `rows` are valid curated rows. Of equal versions the greater digest wins, so that neither files nor runs nor their
+    order matter. A row of the history without a digest loses to the slice's: that is a redelivery of its prefix.
     """
     frame = rows.withColumn(PRIOR_FILE, F.lit(None).cast("string")).withColumn(
-        _DIGEST, F.expr(content_sha256(spec))
+        DIGEST, F.expr(content_sha256(spec))
     )
     if history is not None:
         hashes = rows.select(key_hash(spec).alias(_KEY_HASH))
@@ -71,8 +79,8 @@ def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFr
     best_first = of_key.orderBy(
         F.expr(changed_at).desc_nulls_last(),
         F.col("source_date").desc(),
+        F.col(DIGEST).desc_nulls_last(),
         F.col(PRIOR_FILE).asc_nulls_first(),
-        F.col(_DIGEST).desc(),
     )
     is_prior = F.col(PRIOR_FILE).isNotNull()
     version = F.expr(f"struct({changed_at} AS changed_at, source_date, content_hash)")
@@ -97,5 +105,5 @@ def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFr
         .otherwise(SUPERSEDED)
     )
     return frame.withColumn(OUTCOME, outcome).drop(
-        _DIGEST, "__version", "__rank", "__above", "__best", "__best_known"
+        DIGEST, "__version", "__rank", "__above", "__best", "__best_known"
     )

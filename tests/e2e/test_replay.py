@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, timedelta
 
 from flows.cpg_replay import cpg_replay
@@ -56,6 +57,47 @@ def test_a_mended_row_is_published_with_its_own_raw_date(world: World) -> None:
         assert repeat().is_completed()  # type: ignore[attr-defined]
         assert world.state() == before
         assert [row["order_id"] for row in world.quarantine()] == ["O3"]
+
+
+def test_a_mended_row_that_ties_stands_or_falls_once_and_for_all(world: World) -> None:
+    """A line and its broken double of the same version: which content stands is settled by its digest, either way."""
+    orders = [f"TIE-{n}" for n in range(6)]
+    delivered = [sale(order, DAY, 10, quantity=1) for order in orders]
+    deliver("sales", DAY, [*delivered, *({**row, "quantity": "2 pcs"} for row in delivered)])
+    assert world.daily(DAY).is_completed()
+    assert world.last_run() == (12, 6, 0, 6, "published")
+    corrections = "".join(f"{row['row_id']},2\n" for row in world.quarantine())
+    put("mended/ties.csv", f"row_id,quantity\n{corrections}".encode())
+    mended = "s3://highwater-lake/mended/ties.csv"
+    stands = {order: max((1, 2), key=lambda quantity: digest(order, quantity)) for order in orders}
+    of_mended = sum(quantity == 2 for quantity in stands.values())
+    assert 0 < of_mended < len(orders)
+
+    assert replay(mended).is_completed()  # type: ignore[attr-defined]
+
+    def facts() -> dict[str, int]:
+        rows = world.sql("SELECT order_id, quantity FROM DW.FACT_SALES")
+        return {row["ORDER_ID"]: int(row["QUANTITY"]) for row in rows}
+
+    assert facts() == stands
+    assert world.quarantine() == []
+    assert world.last_run() == (6, of_mended, 6 - of_mended, 0, "published")
+    before = world.state()
+    # A file more, so that the date is really computed again and not recognised.
+    deliver("sales", DAY, [delivered[0]], name="part-1.parquet")
+    for repeat in (lambda: world.daily(DAY), lambda: replay(mended), lambda: world.daily(DAY)):
+        assert repeat().is_completed()  # type: ignore[attr-defined]
+        assert facts() == stands
+        assert world.state() == before
+        assert world.quarantine() == []
+
+
+def digest(order: str, quantity: int) -> str:
+    """Of the normalised line as `sale` makes it: texts with their length, the date in days, changed_at in microseconds."""
+    day = (DAY - date(1970, 1, 1)).days
+    changed_at = (day * 24 + 8) * 3_600_000_000
+    line = f"{len(order)}:{order}|SKU-1|2:C1|NORTH|{quantity}|10.0000|{day}|12:modern_trade||||||{changed_at}"
+    return hashlib.sha256(line.encode()).hexdigest()
 
 
 def test_replay_of_nothing_and_of_unknown_rows_is_refused(world: World) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from contracts.spec import document
 from jobs.glue import curate, manifest, session
 
 Row = dict[str, Any]
+WRITTEN = {"published": "rows_written", "survivors": "rows_survivors", "quarantined": "rows_quarantined"}
+"""Where the rows are that a figure counts: after every run of these tests the files are asked."""
 
 
 @dataclass
@@ -31,6 +34,9 @@ class Outcome:
 
     def files(self, folder: str) -> list[str]:
         return sorted(f"file://{path}" for path in (self.output / folder).rglob("*.parquet"))
+
+    def rows_in_footers(self, folder: str) -> int:
+        return sum(pq.read_metadata(path).num_rows for path in (self.output / folder).rglob("*.parquet"))
 
     def rows(self, folder: str) -> list[Row]:
         paths = sorted((self.output / folder).rglob("*.parquet"))
@@ -79,10 +85,14 @@ class Lake:
         parsed = manifest.parse(json.dumps({"run_id": run_id, "datasets": works}), "manifest.json")
         session.configure(self.spark)
         figures = curate.curate(self.spark, parsed)["datasets"]
-        return [
+        outcomes = [
             Outcome(figures[w["contract"]["dataset"]], Path(w["output"].removeprefix("file://")))
             for w in works
         ]
+        for outcome in outcomes:
+            for folder, figure in WRITTEN.items():
+                assert outcome.rows_in_footers(folder) == outcome.figures[figure], folder
+        return outcomes
 
 
 @pytest.fixture
@@ -103,6 +113,29 @@ def _line(order: str = "SO-1", sku: str = "SKU-1", **values: Any) -> Row:
         "changed_at": None,
         **values,
     }
+
+
+@pytest.fixture
+def digest() -> Any:
+    """The SHA-256 of a line's normalised content, without the code under test: the contract's columns in their order, a
+    null as nothing, identifiers with their length."""
+
+    def of(row: Row) -> str:
+        fields = [
+            *(f"{len(row['order_id'])}:{row['order_id']}", row["sku_code"]),
+            *(f"{len(row['customer_id'])}:{row['customer_id']}", row["region_code"]),
+            *(str(int(row["quantity"])), f"{row['net_revenue']:.4f}"),
+            str((date.fromisoformat(row["order_date"]) - date(1970, 1, 1)).days),
+            *(f"{len(row['channel'])}:{row['channel']}", "", "", "", "", ""),
+            str(_micros(row["changed_at"])) if row["changed_at"] else "",
+        ]
+        return hashlib.sha256("|".join(fields).encode()).hexdigest()
+
+    return of
+
+
+def _micros(instant: str) -> int:
+    return int(datetime.fromisoformat(instant).replace(tzinfo=UTC).timestamp()) * 1_000_000
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
@@ -104,6 +105,87 @@ def test_a_replay_takes_mended_rows_through_and_knows_the_others_again(lake: Any
     same = [column for column in before if column not in ("run_id",)]
     assert [again[column] for column in same] == [before[column] for column in same]
     assert before["extra_values"] == '{"note":"kept"}'
+
+
+def test_a_mended_row_that_ties_stands_by_its_digest_whatever_runs_next(
+    lake: Any, line: Any, digest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = [f"SO-{n}" for n in range(6)]
+    sound = {order: line(order, quantity="1", changed_at=EARLY, note="n") for order in orders}
+    mended = {order: {**sound[order], "quantity": "2"} for order in orders}
+    raw = lake.deliver(JAN_5, [*sound.values(), *({**row, "quantity": "2 pcs"} for row in mended.values())])
+    standing = {order: max(sound[order], mended[order], key=digest) for order in orders}
+    stands = {(order, int(row["quantity"])) for order, row in standing.items()}
+    of_mended = {order for order, quantity in stands if quantity == 2}
+    assert 0 < len(of_mended) < len(orders)  # both directions
+    (day,) = lake.curate(lake.work("sales", [raw]))
+    entry = with_quantity(lake, day, "2")
+
+    (replayed,) = lake.curate(lake.work("sales", [entry], day.files("published")), run_id="run-2")
+
+    assert replayed.published("order_id", "quantity") == {(order, 2) for order in of_mended}
+    assert {row["order_id"] for row in replayed.rows("survivors")} == set(orders) - of_mended
+    assert fates(replayed) == (6, len(of_mended), 6 - len(of_mended), 0)
+    for row in replayed.rows("published"):
+        kept = json.loads(row["kept_aside"])
+        assert kept["replayed"] == digest(mended[row["order_id"]])
+        assert json.loads(kept["extra"]["extra_values"]) == {"note": "n"}
+    live = replayed.files("published") + replayed.files("survivors")
+    for again, expected in [(raw, (12, 6 - len(of_mended), len(of_mended), 6)), (entry, fates(replayed))]:
+        (repeated,) = lake.curate(lake.work("sales", [again], live), run_id="run-3")
+        assert fates(repeated) == expected
+        assert repeated.figures["repeats"] == 0
+        assert repeated.figures["rows_written"] == 0
+        assert repeated.figures["touched_files"] == []
+
+    # The one that stands goes on doing so where its file is written anew for another row's sake.
+    corrected = line("SO-0", quantity=7, changed_at=LATE)
+    (later,) = lake.curate(lake.work("sales", [lake.deliver(JAN_6, [corrected])], live), run_id="run-4")
+    assert later.figures["touched_files"] == replayed.files("published")
+    untouched = [path for path in live if path not in later.figures["touched_files"]]
+    live = later.files("published") + later.files("survivors") + untouched
+    monkeypatch.setattr(curation, "FEW_ROWS", 0)  # with contested keys found first too
+    (repeated,) = lake.curate(lake.work("sales", [raw], live), run_id="run-5")
+    assert fates(repeated) == (12, 5 - len(of_mended - {"SO-0"}), 1 + len(of_mended - {"SO-0"}), 6)
+    assert repeated.figures["rows_written"] == 0
+
+
+def test_a_redelivery_wins_over_what_was_delivered_and_by_its_digest_over_what_was_mended(
+    lake: Any, line: Any, digest: Any
+) -> None:
+    orders = [f"SO-{n}" for n in range(6)]
+    refused = [line(order, quantity="2 pcs") for order in orders]
+    (day,) = lake.curate(
+        lake.work("sales", [lake.deliver(JAN_5, [*refused, line("delivered", quantity="2")])])
+    )
+    entry = with_quantity(lake, day, "2")
+    (replayed,) = lake.curate(lake.work("sales", [entry], day.files("published")), run_id="run-2")
+    assert fates(replayed) == (6, 6, 0, 0)
+    live = day.files("published") + replayed.files("published")
+    redelivered = [line(order, quantity=3) for order in (*orders, "delivered")]
+    greater = {order for order in orders if digest(line(order, quantity=3)) > digest(line(order))}
+    assert 0 < len(greater) < len(orders)
+
+    (again,) = lake.curate(lake.work("sales", [lake.deliver(JAN_5, redelivered)], live), run_id="run-3")
+
+    assert again.published("order_id", "quantity") == {(order, 3) for order in (*greater, "delivered")}
+    assert {row["order_id"] for row in again.rows("survivors")} == set(orders) - greater
+    assert fates(again) == (7, 1 + len(greater), 6 - len(greater), 0)
+
+
+def with_quantity(lake: Any, outcome: Any, quantity: str) -> Any:
+    """What a run of JAN_5 refused, every row mended, as an input of a replay."""
+    (path,) = outcome.files("quarantined")
+    rows = pq.ParquetFile(path.removeprefix("file://")).read()
+    mended = rows.set_column(
+        rows.column_names.index("quantity"), "quantity", pa.array([quantity] * rows.num_rows)
+    )
+    return {**lake.deliver(JAN_5, mended), "replay": True}
+
+
+def fates(outcome: Any) -> tuple[int, ...]:
+    counted = ("rows_raw", "rows_published", "rows_superseded", "rows_quarantined")
+    return tuple(outcome.figures[name] for name in counted)
 
 
 def test_a_day_whose_files_have_no_row_is_judged_with_the_others(lake: Any, line: Any) -> None:

@@ -72,6 +72,23 @@ def test_files_and_order_do_not_matter(
     assert {n: one.figures[n] for n in counts} == {n: other.figures[n] for n in counts}
 
 
+def test_of_equal_versions_the_greater_digest_stands(lake: Any, line: Any, digest: Any) -> None:
+    tied = [
+        line(f"SO-{order}", quantity=quantity, changed_at=[None, "2025-01-05 09:00:00"][order % 2])
+        for order in range(12)
+        for quantity in (1, 2, 3)
+    ]
+
+    (sales,) = lake.curate(
+        lake.work("sales", [lake.deliver(DAYS[0], tied[::2]), lake.deliver(DAYS[0], tied[1::2])])
+    )
+
+    standing = {row["order_id"]: row for row in sorted(tied, key=digest)}
+    assert {row["quantity"] for row in standing.values()} == {1, 2, 3}  # no size, no place wins always
+    assert sales.published("order_id", "quantity") == {(o, row["quantity"]) for o, row in standing.items()}
+    assert (sales.figures["rows_published"], sales.figures["rows_superseded"]) == (12, 24)
+
+
 INSTANTS = {
     "2025-01-05 09:00:00": datetime(2025, 1, 5, 9, tzinfo=UTC),
     "2025-01-05T09:00:00Z": datetime(2025, 1, 5, 9, tzinfo=UTC),
