@@ -6,20 +6,23 @@ a backfill that fails in its third chunk leaves two that stand, and can be run a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import PositiveInt
 
 from flows.cpg_daily import refuse_future
-from flows.cpg_run import finish, marts, preflight, process
+from flows.cpg_run import STEPS, Done, Step, finish, marts, preflight, process
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
 from tasks import artifacts
-from tasks.curation import Curated
+from tasks.curation import Outcome, outcomes
 from tasks.errors import DataError, HighwaterError
 from tasks.quality import Quality
 from tasks.sources import ALL_SOURCES, Sources, datasets_of
@@ -75,15 +78,38 @@ def cpg_backfill(
 
 
 def _in_chunks(run: Run, datasets: list[str], quality: Quality, days: int) -> dict[str, Any]:
-    curated: list[Curated] = []
-    total = (run.last - run.first).days + 1
-    progress = artifacts.progress_started("backfill-progress", f"{run.label}: {total} days")
+    """Of a chunk that is on record nothing but sums is kept: the worker's memory is small, a backfill may be of years."""
+    progress = artifacts.progress_started(
+        "backfill-progress", f"{run.label}: {_days(run.first, run.last)} days"
+    )
     # Everything is checked before the first chunk is touched: a gap in the third year is known at once.
-    landed = [preflight(datasets, first, last) for first, last in chunks(run.first, run.last, days)]
-    for (_, last), slices in zip(chunks(run.first, run.last, days), landed, strict=True):
-        curated += process(run, slices, quality)
-        done = (last - run.first).days + 1
-        artifacts.progress_moved(progress, 100.0 * done / total, f"{done} of {total} days, up to {last}")
+    parts = list(chunks(run.first, run.last, days))
+    landed = deque(preflight(datasets, first, last) for first, last in parts)
+    sums: list[Outcome] = []
+    for first, last in parts:
+        chunk = replace(run, chunk=f"{first}..{last}" if first != last else f"{first}")
+        done = _progress_of(chunk, first, last, progress)
+        sums = outcomes(process(chunk, landed.popleft(), quality, done), sums)
     headlines = marts(run)
-    finish(run, curated, headlines)
+    finish(run, sums, headlines)
     return headlines
+
+
+def _days(first: date, last: date) -> int:
+    return (last - first).days + 1
+
+
+def _progress_of(run: Run, first: date, last: date, artifact: UUID) -> Done:
+    """Moved by each step of the chunk: the range may well be of one."""
+    total, before, here = _days(run.first, run.last), (first - run.first).days, _days(first, last)
+
+    def done(step: Step) -> None:
+        share = (STEPS.index(step) + 1) / len(STEPS)
+        complete = before + here * (share == 1)
+        artifacts.progress_moved(
+            artifact,
+            100.0 * (before + here * share) / total,
+            f"{complete} of {total} days; {run.days} {step}",
+        )
+
+    return done

@@ -19,6 +19,7 @@ from flows.cpg_run import finish, marts, preflight, process
 from flows.demand_forecast import demand_forecast
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
+from tasks.curation import outcomes
 from tasks.errors import DataError, HighwaterError
 from tasks.quality import Quality
 from tasks.settings import settings
@@ -89,7 +90,7 @@ def cpg_daily(
             slices = preflight(datasets_of(sources), day, day)
             curated = process(run, slices, quality)
             headlines = marts(run)
-            finish(run, curated, headlines)
+            finish(run, outcomes(curated), headlines)
         if is_forecast_due(forecast, day, sources):
             forecasting = demand_forecast(as_of=day + timedelta(days=1), return_state=True)
             headlines["forecast"] = forecasting.name

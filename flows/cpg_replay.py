@@ -18,7 +18,7 @@ from flows.cpg_run import finish, marts, process
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
 from tasks import quarantine, replay
-from tasks.curation import Curated
+from tasks.curation import Curated, outcomes
 from tasks.errors import RETRY, HighwaterError
 from tasks.landing import Slice
 from tasks.quality import Limits, Quality
@@ -71,7 +71,7 @@ def cpg_replay(
             headlines = marts(run)
             for c in curated:  # last: a row leaves quarantine when it is wherever it should be
                 settle(c, run.run_id)
-            finish(run, curated, headlines)
+            finish(run, outcomes(curated), headlines)
             return headlines
     except HighwaterError as error:
         return ended_badly(error)

@@ -6,8 +6,9 @@ and repeated; where a step's effect is already there, it says so and does nothin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -29,7 +30,7 @@ from tasks import (
     quarantine,
     warehouse,
 )
-from tasks.curation import Curated
+from tasks.curation import Curated, Outcome, outcomes
 from tasks.errors import RETRY, BusinessError, Outrun
 from tasks.events import log
 from tasks.landing import Slice
@@ -39,6 +40,9 @@ from tasks.settings import settings
 
 _CURATED_ANEW_MOST = 2
 ONE_JOB_ROWS = 100_000
+Step = Literal["curated", "audited", "published", "loaded"]
+STEPS: tuple[Step, ...] = get_args(Step)
+Done = Callable[[Step], None]
 
 
 # What a step does depends on the lake and the warehouse, not on its arguments alone, so Prefect must not skip it by them.
@@ -79,8 +83,8 @@ def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
     figure failed. A run that is refused, or dies before it has published, has its reconciliation all the same."""
     findings = [f for c in curated for f in _judged(c, limits)]
     status = JUDGED if all(f.passed for f in findings) else REJECTED
-    artifacts.quality_table(findings, run.last)
-    artifacts.reconciliation_table(curated, run.label, status)
+    artifacts.quality_table(findings, run.days)
+    artifacts.reconciliation_table(outcomes(curated), run.days, status)
     with run.session("audit") as connection:
         monitoring.record_datasets(connection, dataset_records(run, curated, status))
         monitoring.record_quality(
@@ -205,13 +209,19 @@ def curate_all(slices: list[Slice], run: Run) -> list[Curated]:
     return [done[s.dataset] for s in slices]
 
 
-def judged(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
+def _unheard(_: Step) -> None:
+    """A day's steps are on the run's page; who wants to hear of them gives a function of his own."""
+
+
+def judged(run: Run, slices: list[Slice], limits: Quality, done: Done = _unheard) -> list[Curated]:
     """Curated and audited; the broken rows are findable whatever the audit said."""
     curated = curate_all(slices, run)
+    done("curated")
     release_orphans(run.run_id, [])  # leases may have run out meanwhile
     for future in [put_aside.submit(c, run.run_id) for c in curated]:
         future.result()
     audit(run, curated, limits)
+    done("audited")
     return curated
 
 
@@ -237,38 +247,37 @@ def publish_all(run: Run, curated: list[Curated], limits: Quality) -> list[Curat
     return [done[c.dataset] for c in curated]
 
 
-def process(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
+def process(run: Run, slices: list[Slice], limits: Quality, done: Done = _unheard) -> list[Curated]:
     """From landed files to loaded facts."""
-    curated = publish_all(run, judged(run, slices, limits), limits)
+    curated = publish_all(run, judged(run, slices, limits, done), limits)
+    done("published")
     for dataset in warehouse.in_load_order(c.dataset for c in curated):
         load.with_options(task_run_name=f"load {dataset}")(run, dataset)
     reconcile(run, curated)
+    done("loaded")
     return curated
 
 
 @task(name="finish", cache_policy=NO_CACHE, **RETRY)
-def finish(run: Run, curated: list[Curated], headlines: dict[str, Any]) -> None:
+def finish(run: Run, outcomes: list[Outcome], headlines: dict[str, Any]) -> None:
     """The run is on record as completed, and people are told: the last thing that it does."""
-    artifacts.reconciliation_table(curated, run.label)
+    artifacts.reconciliation_table(outcomes, run.label)
     artifacts.headlines_table(headlines, run.last)
-    record(run, "COMPLETED", summary(run, curated), _row_sums(curated), _jobs(curated))
-    alerts.send("INFO", summary(run, curated), run.facts())
+    jobs = {job for outcome in outcomes for job in outcome.jobs}
+    record(run, "COMPLETED", summary(run, outcomes), _row_sums(outcomes), jobs)
+    alerts.send("INFO", summary(run, outcomes), run.facts())
 
 
-def _row_sums(curated: list[Curated]) -> dict[str, int]:
+def _row_sums(outcomes: list[Outcome]) -> dict[str, int]:
     names = ("rows_raw", "rows_published", "rows_superseded", "rows_quarantined")
-    return {name: sum(getattr(c.total, name) for c in curated) for name in names}
+    return {name: sum(getattr(outcome, name) for outcome in outcomes) for name in names}
 
 
-def _jobs(curated: list[Curated]) -> set[str]:
-    return {c.job_run_id for c in curated if c.job_run_id}
-
-
-def summary(run: Run, curated: list[Curated]) -> str:
+def summary(run: Run, outcomes: list[Outcome]) -> str:
     rows = [
-        f"{c.dataset}: {c.total.rows_raw} raw = {c.total.rows_published} published + "
-        f"{c.total.rows_superseded} superseded + {c.total.rows_quarantined} quarantined"
-        + (" (unchanged)" if c.unchanged else "")
-        for c in curated
+        f"{o.dataset}: {o.rows_raw} raw = {o.rows_published} published + "
+        f"{o.rows_superseded} superseded + {o.rows_quarantined} quarantined"
+        + (" (unchanged)" if o.unchanged else "")
+        for o in outcomes
     ]
     return f"{run.flow} {run.label} is done. " + "; ".join(rows)

@@ -35,10 +35,16 @@ class Run:
     parameters: dict[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=lambda: str(runtime.flow_run.id or uuid4()))
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    chunk: str = ""
+    """The days that are processed just now, where they are not all of the run's."""
 
     @property
     def label(self) -> str:
         return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+
+    @property
+    def days(self) -> str:
+        return self.chunk or self.label
 
     @property
     def owner(self) -> str:

@@ -17,7 +17,7 @@ from prefect.artifacts import (
 )
 
 from tasks import aws
-from tasks.curation import Curated
+from tasks.curation import Outcome
 from tasks.errors import aws_failures
 from tasks.events import log
 from tasks.model_gate import Evaluation, Verdict
@@ -32,12 +32,12 @@ _NOT_VISIBLE = {
 }
 
 
-def quality_table(findings: Iterable[Finding], run_date: date) -> None:
+def quality_table(findings: Iterable[Finding], days: str) -> None:
     """Failed figures first; a backfill of years would not fit, so the rest is cut and said to be."""
     ordered = sorted(findings, key=lambda f: (f.passed, f.dataset, f.run_date, f.metric))
     create_table_artifact(
         key="data-quality",
-        description=f"Audit of {run_date}: {sum(not f.passed for f in ordered)} of {len(ordered)} figures past their limit"
+        description=f"Audit of {days}: {sum(not f.passed for f in ordered)} of {len(ordered)} figures past their limit"
         + (
             f" (first {_ROWS_MOST} shown; all are in MONITORING.DQ_RESULTS)"
             if len(ordered) > _ROWS_MOST
@@ -57,23 +57,23 @@ def quality_table(findings: Iterable[Finding], run_date: date) -> None:
     )
 
 
-def reconciliation_table(curated: Iterable[Curated], days: str, status: str | None = None) -> None:
+def reconciliation_table(outcomes: Iterable[Outcome], days: str, status: str | None = None) -> None:
     create_table_artifact(
         key="reconciliation",
         description=f"{days}: raw = published + superseded + quarantined{_NOT_VISIBLE.get(status or '', '')}",
         table=[
             {
-                "dataset": c.dataset,
-                "raw": c.total.rows_raw,
-                "published": c.total.rows_published,
-                "superseded": c.total.rows_superseded,
-                "quarantined": c.total.rows_quarantined,
-                "balances": "yes" if c.total.balances() else "NO",
-                "input": "unchanged since its last publication" if c.unchanged else "new",
-                "kept aside": ", ".join(c.slice.extra_columns),
-                "missing": ", ".join(c.slice.missing_columns),
+                "dataset": o.dataset,
+                "raw": o.rows_raw,
+                "published": o.rows_published,
+                "superseded": o.rows_superseded,
+                "quarantined": o.rows_quarantined,
+                "balances": "yes" if o.balances() else "NO",
+                "input": "unchanged since its last publication" if o.unchanged else "new",
+                "kept aside": ", ".join(sorted(o.extra_columns)),
+                "missing": ", ".join(sorted(o.missing_columns)),
             }
-            for c in curated
+            for o in outcomes
         ],
     )
 

@@ -73,6 +73,60 @@ class Curated:
         return self.slice.dataset
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a dataset's rows, in sums alone: nothing else of a chunk is kept while a backfill goes on."""
+
+    dataset: str
+    rows_raw: int
+    rows_published: int
+    rows_superseded: int
+    rows_quarantined: int
+    unchanged: bool
+    extra_columns: frozenset[str]
+    missing_columns: frozenset[str]
+    jobs: frozenset[str]
+
+    @classmethod
+    def of(cls, curated: Curated) -> Outcome:
+        return cls(
+            dataset=curated.dataset,
+            rows_raw=curated.total.rows_raw,
+            rows_published=curated.total.rows_published,
+            rows_superseded=curated.total.rows_superseded,
+            rows_quarantined=curated.total.rows_quarantined,
+            unchanged=curated.unchanged,
+            extra_columns=frozenset(curated.slice.extra_columns),
+            missing_columns=frozenset(curated.slice.missing_columns),
+            jobs=frozenset({curated.job_run_id} if curated.job_run_id else ()),
+        )
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(
+            dataset=self.dataset,
+            rows_raw=self.rows_raw + other.rows_raw,
+            rows_published=self.rows_published + other.rows_published,
+            rows_superseded=self.rows_superseded + other.rows_superseded,
+            rows_quarantined=self.rows_quarantined + other.rows_quarantined,
+            unchanged=self.unchanged and other.unchanged,
+            extra_columns=self.extra_columns | other.extra_columns,
+            missing_columns=self.missing_columns | other.missing_columns,
+            jobs=self.jobs | other.jobs,
+        )
+
+    def balances(self) -> bool:
+        return self.rows_raw == self.rows_published + self.rows_superseded + self.rows_quarantined
+
+
+def outcomes(curated: Iterable[Curated], before: Iterable[Outcome] = ()) -> list[Outcome]:
+    """One for each dataset, with what earlier chunks did to it."""
+    found = {outcome.dataset: outcome for outcome in before}
+    for outcome in map(Outcome.of, curated):
+        earlier = found.get(outcome.dataset)
+        found[outcome.dataset] = earlier + outcome if earlier else outcome
+    return list(found.values())
+
+
 def location(namespace: str, dataset: str) -> str:
     return f"s3://{settings().lake_bucket}/{namespace}/{dataset}"
 

@@ -85,38 +85,54 @@ def _listed(bucket: str, delivery: Delivery, first: date, last: date) -> Iterato
         day = delivery.date_of(found.key)
         if day is not None and day > last:
             return
-        parts = found.key.split("/")
-        is_hidden = any(part.startswith(("_", ".")) for part in parts)  # a writer's temporary folders too
-        if day is not None and parts[-1].endswith(".parquet") and not is_hidden:
+        is_hidden = any(
+            part.startswith(("_", ".")) for part in found.key.split("/")
+        )  # a writer's temporary folders too
+        is_folder = found.size == 0 and found.key.endswith(("/", "_$folder$"))
+        if day is not None and not (is_hidden or is_folder):
             yield LandedFile(found.key, found.size, found.etag, day)
 
 
 def find(bucket: str, datasets: Iterable[str], first: date, last: date) -> dict[str, list[LandedFile]]:
-    """The files that daily runs of first..last would read; DataError names every prefix that has nothing."""
+    """The files that daily runs of first..last would read; DataError names every prefix that has nothing, those of
+    consecutive days in one line."""
     found: dict[str, list[LandedFile]] = {}
-    missing: list[str] = []
+    absent: set[str] = set()
+    shown: list[str] = []
     for dataset in datasets:
         delivery = DELIVERIES[dataset]
         landed = list(_listed(bucket, delivery, delivery.earliest(first), last))
         dates = {file.raw_date for file in landed}
         wanted: set[date] = set()
+        gaps: list[date] = []
         for offset in range((last - first).days + 1):
             day = first + timedelta(days=offset)
             needed = delivery.needed(day, dates)
             if needed is None:
-                missing.append(delivery.missing(bucket, day))
+                gaps.append(day)
             else:
                 wanted.add(needed)
+        absent.update(delivery.missing(bucket, day) for day in gaps)
+        shown += [f"- {delivery.missing(bucket, *stretch)}" for stretch in _stretches(gaps)]
         found[dataset] = [file for file in landed if file.raw_date in wanted]
-    if missing:
-        addresses = list(dict.fromkeys(missing))
-        shown = "\n".join(f"- {address}" for address in addresses[:50])
-        more = f"\n- and {len(addresses) - 50} more" if len(addresses) > 50 else ""
+    if absent:
+        lines = "\n".join(shown)
         raise DataError(
-            f"{len(addresses)} source(s) have not landed for {first}..{last}:\n{shown}{more}\n"
+            f"{len(absent)} source(s) have not landed for {first}..{last}:\n{lines}\n"
             "Nothing was touched. Run the date again when they are there."
         )
     return found
+
+
+def _stretches(days: list[date]) -> list[tuple[date, date]]:
+    """The first and the last of each stretch of consecutive days."""
+    stretches: list[tuple[date, date]] = []
+    for day in days:
+        if stretches and day - stretches[-1][1] == timedelta(days=1):
+            stretches[-1] = (stretches[-1][0], day)
+        else:
+            stretches.append((day, day))
+    return stretches
 
 
 def inspect(bucket: str, dataset: str, files: list[LandedFile]) -> Slice:
@@ -133,6 +149,11 @@ def inspect(bucket: str, dataset: str, files: list[LandedFile]) -> Slice:
 
 def _inspect_file(bucket: str, dataset: str, file: LandedFile) -> tuple[InputFile, drift.Drift]:
     path = f"s3://{bucket}/{file.key}"
+    if not path.endswith(".parquet"):
+        raise DataError(
+            f"{path} is no .parquet file, and nothing else is read. Ask the source to deliver it as Parquet under such a "
+            "name; if it is none, remove it or let its name start with _. Then run the date again; nothing was written."
+        )
     footer = read_footer(path, file.size)
     try:
         columns = drift.delivered_columns(footer.schema, path)

@@ -86,13 +86,19 @@ class Delivery:
         wanted = day if self.cadence == "day" else last_ended_week(day)
         return wanted if wanted in set(landed) else None
 
-    def missing(self, bucket: str, day: date) -> str:
-        """The address that a person should look at when the delivery is not there."""
+    def missing(self, bucket: str, first: date, last: date | None = None) -> str:
+        """The address that a person should look at when the deliveries of a day, or of several in a row, are not there."""
+        last = last or first
+        root = f"s3://{bucket}/{self.root}"
         if self.cadence == "snapshot":
-            oldest = day - SNAPSHOT_MAX_AGE
-            return f"s3://{bucket}/{self.root} (no snapshot dated {oldest} to {day})"
-        wanted = day if self.cadence == "day" else last_ended_week(day)
-        return f"s3://{bucket}/{self.address(wanted)}"
+            return f"{root} (no snapshot dated {first - SNAPSHOT_MAX_AGE} to {last})"
+        if self.cadence == "week":
+            first, last = last_ended_week(first), last_ended_week(last)
+        if first == last:
+            return f"s3://{bucket}/{self.address(first)}"
+        if self.cadence == "week":
+            return f"{root}week={iso_week(first)}..{iso_week(last)}"
+        return f"{root} {first}..{last}"
 
 
 DELIVERIES: dict[str, Delivery] = {

@@ -9,7 +9,7 @@ import pytest
 
 from tasks import artifacts
 from tasks.artifacts import readable
-from tasks.curation import Counts, Curated
+from tasks.curation import Counts, Curated, outcomes
 from tasks.landing import Slice
 from tasks.model_gate import Evaluation, Verdict
 from tasks.monitoring import JUDGED
@@ -46,11 +46,11 @@ def test_failed_figures_come_first_with_their_values(tables: list[dict[str, Any]
             Finding("sales", DAY + timedelta(days=1), "rejected_rate", 0.0400004, 0.05, True),
             Finding("sales", DAY, "rejected_rate", 0.12345678, 0.05, False),
         ],
-        DAY,
+        "2025-01-05..2025-01-06",
     )
     (table,) = tables
     assert table["key"] == "data-quality"
-    assert table["description"] == "Audit of 2025-01-05: 1 of 3 figures past their limit"
+    assert table["description"] == "Audit of 2025-01-05..2025-01-06: 1 of 3 figures past their limit"
     names = ("dataset", "raw date", "figure", "value", "limit", "verdict")
     assert [tuple(row[name] for name in names) for row in table["table"]] == [
         ("sales", "2025-01-05", "rejected_rate", 0.123457, 0.05, "FAILED"),
@@ -61,8 +61,8 @@ def test_failed_figures_come_first_with_their_values(tables: list[dict[str, Any]
 
 def test_of_many_figures_the_first_are_shown_and_the_rest_is_said_to_be(tables: list[dict[str, Any]]) -> None:
     fine = [Finding("sales", DAY, f"m{n:03}", float(n), 1000.0, True) for n in range(500)]
-    artifacts.quality_table(fine, DAY)
-    artifacts.quality_table([*fine, Finding("sku", DAY, "row_count", 0.0, 1.0, False)], DAY)
+    artifacts.quality_table(fine, str(DAY))
+    artifacts.quality_table([*fine, Finding("sku", DAY, "row_count", 0.0, 1.0, False)], str(DAY))
     whole, cut = tables
     assert whole["description"] == "Audit of 2025-01-05: 0 of 500 figures past their limit"
     assert [row["value"] for row in whole["table"]] == list(range(500))
@@ -78,8 +78,8 @@ def test_a_datasets_rows_are_reconciled_with_the_drift_of_its_columns(tables: li
     sales = Curated(drifted, "w", None, "", counts, {DAY: counts}, {}, {}, (), "jr", "s3://f")
     lost = replace(counts, rows_superseded=3)
     sku = replace(sales, slice=Slice("sku", ()), total=lost, unchanged=True)
-    artifacts.reconciliation_table([sales, sku], "2025-01-05")
-    artifacts.reconciliation_table([sales], "2025-01-05", JUDGED)
+    artifacts.reconciliation_table(outcomes([sales, sku]), "2025-01-05")
+    artifacts.reconciliation_table(outcomes([sales]), "2025-01-05", JUDGED)
     done, waiting = tables
     assert done["key"] == "reconciliation"
     assert done["description"] == "2025-01-05: raw = published + superseded + quarantined"

@@ -64,9 +64,30 @@ def test_all_files_of_the_day_and_of_no_other(account: None) -> None:
 
 def test_markers_and_hidden_files_are_no_deliveries(account: None) -> None:
     put(sales_key(DAY), SALES)
-    for name in ("_SUCCESS", "_tmp.parquet", ".part.parquet.crc", ".hidden.parquet", "readme.txt"):
+    for name in ("_SUCCESS", "_tmp.parquet", ".part.parquet.crc", ".hidden.parquet", "_temporary/a.csv"):
         put(sales_key(DAY, name), body=b"x")
+    for name in ("", "sub/", "sub_$folder$"):
+        put(sales_key(DAY, name), body=b"")
     assert find_sales() == [sales_key(DAY)]
+
+
+@pytest.mark.parametrize("name", ["part-1.csv", "part-1", "part-1.parquet.gz", "readme.txt", "PART.PARQUET"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_file_of_another_name_is_refused_by_it(account: None, name: str, alone: bool) -> None:
+    if not alone:
+        put(sales_key(DAY), SALES)
+    put(sales_key(DAY, name), SALES)
+    with pytest.raises(
+        DataError,
+        match=rf"s3://highwater-lake/raw/.*/day=06/{name} is no \.parquet file.* deliver it as Parquet",
+    ):
+        inspect_sales()
+
+
+def test_an_empty_file_of_another_name_is_refused_too(account: None) -> None:
+    put(sales_key(DAY, "part-1.csv"), body=b"")
+    with pytest.raises(DataError, match=r"part-1\.csv is no \.parquet file"):
+        inspect_sales()
 
 
 def test_every_missing_source_is_named_at_once(account: None) -> None:
@@ -95,10 +116,29 @@ def test_market_weeks_of_a_range_over_the_turn_of_the_year(account: None) -> Non
     assert [file.raw_date for file in found] == [date(2024, 12, 22), date(2024, 12, 29), date(2025, 1, 5)]
 
 
-def test_a_gap_in_a_range_is_named_day_by_day(account: None) -> None:
+def test_gaps_in_a_long_range_are_each_named_in_short(account: None) -> None:
+    last = DAY + timedelta(days=150)
+    for offset in (0, 60, 62):
+        put(sales_key(DAY + timedelta(days=offset)), SALES)
+    put("raw/nielsen/market_share/week=2025-W01/part-0.parquet", SALES)
+    with pytest.raises(DataError) as failure:
+        landing.find(BUCKET, ["sales", "market", "sku"], DAY, last)
+    assert str(failure.value).splitlines()[1:-1] == [
+        "- s3://highwater-lake/raw/sap/sales_orders/ 2025-01-07..2025-03-06",
+        "- s3://highwater-lake/raw/sap/sales_orders/year=2025/month=03/day=08/",
+        "- s3://highwater-lake/raw/sap/sales_orders/ 2025-03-10..2025-06-05",
+        "- s3://highwater-lake/raw/nielsen/market_share/week=2025-W02..2025-W22",
+        "- s3://highwater-lake/raw/sap/masters/sku/ (no snapshot dated 2024-12-30 to 2025-06-05)",
+    ]
+
+
+def test_a_gap_in_a_range_is_named(account: None) -> None:
     put(sales_key(DAY), SALES)
-    with pytest.raises(DataError, match=r"2 source\(s\) have not landed for 2025-01-06..2025-01-08"):
+    with pytest.raises(
+        DataError, match=r"2 source\(s\) have not landed for 2025-01-06..2025-01-08"
+    ) as failure:
         find_sales(DAY, DAY + timedelta(days=2))
+    assert "- s3://highwater-lake/raw/sap/sales_orders/ 2025-01-07..2025-01-08\n" in str(failure.value)
 
 
 def test_rows_columns_and_drift_are_reported(account: None) -> None:

@@ -77,6 +77,22 @@ def test_missing_delivery_is_named_by_its_address() -> None:
     assert "no snapshot dated 2024-12-30 to 2025-01-06" in DELIVERIES["customer"].missing("lake", day)
 
 
+def test_missing_deliveries_of_several_days_are_named_in_one() -> None:
+    first, last = date(2024, 12, 28), date(2025, 1, 13)
+    assert DELIVERIES["sales"].missing("lake", first, last) == (
+        "s3://lake/raw/sap/sales_orders/ 2024-12-28..2025-01-13"
+    )
+    assert DELIVERIES["market"].missing("lake", first, last) == (
+        "s3://lake/raw/nielsen/market_share/week=2024-W51..2025-W02"
+    )
+    assert DELIVERIES["market"].missing("lake", last, last + timedelta(days=6)) == (
+        "s3://lake/raw/nielsen/market_share/week=2025-W02/"
+    )
+    assert DELIVERIES["sku"].missing("lake", first, last) == (
+        "s3://lake/raw/sap/masters/sku/ (no snapshot dated 2024-12-21 to 2025-01-13)"
+    )
+
+
 def test_masters_are_three_datasets() -> None:
     assert datasets_of(["masters"]) == ["sku", "geography", "customer"]
     assert datasets_of(["market", "sales"]) == ["sales", "market"]
