@@ -58,12 +58,12 @@ def with_plan(cells: DataFrame) -> DataFrame:
     promoted = F.col("is_promoted").cast("int")
     own = F.coalesce("discount", F.lit(0.0))
     others = F.count(F.lit(1)).over(beside) - 1
-    last_break = F.max(F.when(~F.col("is_promoted"), F.col("week_no"))).over(
-        near.rangeBetween(Window.unboundedPreceding, 0)
-    )
+    so_far = near.rangeBetween(Window.unboundedPreceding, 0)
+    last_break = F.max(F.when(~F.col("is_promoted"), F.col("week_no"))).over(so_far)
+    before_the_series = F.min("week_no").over(so_far) - 1
     share = F.when(others > 0, (F.sum(promoted).over(beside) - promoted) / others).otherwise(0.0)
     depth = F.when(others > 0, (F.sum(own).over(beside) - own) / others).otherwise(0.0)
-    run = F.col("week_no") - F.coalesce(last_break, F.col("week_no") - 1)
+    run = F.col("week_no") - F.coalesce(last_break, before_the_series)
     found: dict[str, Column] = {
         "promoted_before": F.coalesce(F.max(promoted).over(before), F.lit(0)),
         "promoted_after": F.coalesce(F.max(promoted).over(after), F.lit(0)),

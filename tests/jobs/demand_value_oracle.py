@@ -78,6 +78,8 @@ class BusyWorld(World):
             for ahead in range(min(1 + int(draw.integers(3)), WEEKS + HORIZON - week)):
                 self.lines[(*key, week + ahead)] = self._lines(shape, draw)
             week += 4 + int(draw.integers(7))
+        if key == LATE:  # a new article is promoted from its first week on
+            self.lines |= {(*key, start + ahead): [Line("P", "price_off", 0.2, None)] for ahead in range(3)}
         self.lines[(*key, WEEKS - 1)] = self.lines[(*key, WEEKS)] = [Line("P", "price_off", 0.25, None)]
 
     def _lines(self, shape: int, draw: np.random.Generator) -> list[Line]:
