@@ -153,5 +153,5 @@ def _describe(arn: str) -> ModelVersion:
         metadata=dict(package.get("CustomerMetadataProperties") or {}),
         model_data=container["ModelDataUrl"],
         image=container["Image"],
-        evaluation=package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"],
+        evaluation=package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", ""),
     )
