@@ -153,5 +153,8 @@ def _describe(arn: str) -> ModelVersion:
         metadata=dict(package.get("CustomerMetadataProperties") or {}),
         model_data=container["ModelDataUrl"],
         image=container["Image"],
-        evaluation=package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", ""),
+        evaluation=package.get("ModelMetrics", {})
+        .get("ModelQuality", {})
+        .get("Statistics", {})
+        .get("S3Uri", ""),
     )
