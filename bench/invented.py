@@ -1,7 +1,7 @@
 """python -m bench.invented --kind heavy --dir D: two years of invented sales as the files that bench.forecast takes.
 
 Three worlds that differ in what is hard about them. heavy: a fifth of the weeks is promoted, deep, at a price that shows it;
-flagged: promotions are in the calendar alone, the price says nothing; intermittent: more than half of the weeks sell nothing.
+flagged: promotions are in the calendar alone, the price is silent; intermittent: more than half of the weeks sell nothing.
 """
 
 from __future__ import annotations
