@@ -13,8 +13,10 @@ from pathlib import Path
 
 import holidays
 
+from contracts import written
+
 # From the first day that a contract lets through: a fact without a calendar drops out of marts.
-FIRST_DAY = date(1900, 1, 1)
+FIRST_DAY = date.fromisoformat(written.FIRST_DAY)
 LAST_DAY = date(2099, 12, 31)
 HOLIDAY_YEARS = range(2015, 2036)  # beyond, the package knows few of the lunar ones
 MIGRATION = Path(__file__).parent / "migrations" / "R__dim_date.sql"
