@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.snowflake import values
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.session import Account, Session
 
@@ -27,6 +28,9 @@ log = logging.getLogger("local.snowflake")
 LOOPBACK = "127.0.0.1"
 DUCKDB_MEMORY = "2GB"
 SECONDS_BETWEEN_LOOKS_AT_CLIENTS = 1.0
+
+fakesnow.server.to_sf = values.as_snowflake
+fakesnow.server.from_binding = values.bound
 
 
 def serve(port: int, state: Path, aws_endpoint: str) -> None:
