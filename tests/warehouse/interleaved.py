@@ -50,17 +50,21 @@ def kill_after(connection: SnowflakeConnection, statements: int) -> None:
     around_statements(connection, around)
 
 
-def send_twice(connection: SnowflakeConnection) -> None:
-    """As a connector does that got no answer to its first try."""
+def send_twice(connection: SnowflakeConnection, beginning: str) -> None:
+    """The first statement that begins so, as a connector does that got no answer to its first try."""
+    is_done = False
 
-    def around(_: str, send: Callable[[], Any]) -> Any:
-        send()
+    def around(sql: str, send: Callable[[], Any]) -> Any:
+        nonlocal is_done
+        if sql.startswith(beginning) and not is_done:
+            is_done = True
+            send()
         return send()
 
     around_statements(connection, around)
 
 
-def lose_the_answer(connection: SnowflakeConnection, text: str) -> None:
+def lose_the_answer(connection: SnowflakeConnection, beginning: str) -> None:
     """The statement is executed; its answer and every later statement of the session find no network."""
     is_lost = False
 
@@ -68,7 +72,7 @@ def lose_the_answer(connection: SnowflakeConnection, text: str) -> None:
         nonlocal is_lost
         if not is_lost:
             answer = send()
-            if text not in sql:
+            if not sql.startswith(beginning):
                 return answer
             is_lost = True
         raise OperationalError(msg="the connection was reset", errno=250003)
@@ -91,7 +95,10 @@ class Held:
 
         around_statements(connection, around)
         self.outcome = in_background(run)
+        self.outcome.add_done_callback(lambda _: self._is_there.set())
         assert self._is_there.wait(_SECONDS), f"never came to {text!r}"
+        if self.outcome.done():
+            raise AssertionError(f"never came to {text!r}") from self.outcome.exception()
 
     def let_go(self) -> Any:
         """What it returns in the end, or raises."""
