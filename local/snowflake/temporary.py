@@ -81,7 +81,9 @@ def _rename(table: exp.Table, name: str) -> None:
         table.set("alias", exp.TableAlias(this=exp.to_identifier(_folded(table.this), quoted=True)))
     table.set("this", exp.to_identifier(name, quoted=True))
     in_copy = isinstance(table.parent, exp.Copy) or isinstance(table.parent and table.parent.parent, exp.Copy)
-    table.set(
-        "db", exp.to_identifier("main") if in_copy else None
-    )  # fakesnow's COPY takes no name without a schema
+    in_create = isinstance(table.parent, exp.Create) or isinstance(
+        table.parent and table.parent.parent, exp.Create
+    )
+    # fakesnow's COPY and CREATE TABLE take no name without a schema where the session has none
+    table.set("db", exp.to_identifier("main") if in_copy or in_create else None)
     table.set("catalog", exp.to_identifier("temp") if in_copy else None)
