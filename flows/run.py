@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ class Run:
             "url": runtime.flow_run.ui_url,
         }
 
-    def session(self, step: str) -> SnowflakeConnection:
+    def session(self, step: str) -> AbstractContextManager[SnowflakeConnection]:
         """Snowflake, with a query tag that says who asks and what for."""
         return connect(flow=self.flow, run_id=self.run_id, step=step)
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -77,6 +77,8 @@ class Published:
     files: tuple[str, ...]
     raw_dates: tuple[date, ...]
     notes: dict[str, str]
+    rows: int
+    """That the files hold, by the table's manifests."""
 
 
 @cache
@@ -178,13 +180,11 @@ def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
         for snapshot in lineage[ids.index(loaded) + 1 :]:
             yield _published(snapshot, _added_files(table, snapshot))
     elif lineage:
-        everything = tuple(sorted(file.file_path for file in live_files(table)))
+        everything = live_files(table)
         dates = tuple(sorted({d for snapshot in lineage for d in _raw_dates(_summary(snapshot))}))
         latest = _published(lineage[-1], everything)
         sightings = ",".join(filter(None, (_summary(s).get("sightings", "") for s in lineage)))
-        yield Published(
-            latest.snapshot_id, latest.sequence, everything, dates, {**latest.notes, "sightings": sightings}
-        )
+        yield replace(latest, raw_dates=dates, notes={**latest.notes, "sightings": sightings})
 
 
 def _say_what_expired(table: Table, oldest: Snapshot, loaded: int | None) -> None:
@@ -197,27 +197,35 @@ def _say_what_expired(table: Table, oldest: Snapshot, loaded: int | None) -> Non
     raise SystemFault(
         f"{name}: snapshot {loaded}, the last that the warehouse holds, and those after it were expired before they were "
         f"loaded; {kept}. Their rows are in the table, but which days they processed is not known. "
-        f"Delete the rows of {table.name()[-1]} from MONITORING.LOADS, so that the next load takes the whole table; then "
-        f"{backfill}. Keep snapshots for longer than the warehouse is ever behind."
+        f"Delete the row of {table.name()[-1]} from MONITORING.LOAD_HEADS, so that the next load takes the whole table; "
+        f"then {backfill}. Keep snapshots for longer than the warehouse is ever behind."
     )
 
 
-def _published(snapshot: Snapshot, files: tuple[str, ...]) -> Published:
+def _published(snapshot: Snapshot, files: Iterable[DataFile]) -> Published:
     notes = _summary(snapshot)
-    return Published(snapshot.snapshot_id, snapshot.sequence_number or 0, files, _raw_dates(notes), notes)
+    rows = {file.file_path: file.record_count for file in files}
+    return Published(
+        snapshot.snapshot_id,
+        snapshot.sequence_number or 0,
+        tuple(sorted(rows)),
+        _raw_dates(notes),
+        notes,
+        sum(rows.values()),
+    )
 
 
-def _added_files(table: Table, snapshot: Snapshot) -> tuple[str, ...]:
+def _added_files(table: Table, snapshot: Snapshot) -> list[DataFile]:
     """The files with rows that are new in the snapshot; survivors of a rewrite were there before."""
     with _told(f"reading the log of {'.'.join(table.name())}"):
         added = [
-            entry.data_file.file_path
+            entry.data_file
             for manifest in snapshot.manifests(table.io)
             if manifest.added_snapshot_id == snapshot.snapshot_id
             for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
             if entry.status == ManifestEntryStatus.ADDED and entry.snapshot_id == snapshot.snapshot_id
         ]
-    return tuple(sorted(path for path in added if PUBLISHED_FOLDER in path))
+    return [file for file in added if PUBLISHED_FOLDER in file.file_path]
 
 
 def publish(namespace: str, dataset: str, location: str, commit: Commit, base: int | None) -> Table | None:

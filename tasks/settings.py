@@ -23,6 +23,18 @@ class Settings(BaseSettings):
     snowflake_secret: str = Field(
         default="highwater/snowflake", description="Secrets Manager name of the key pair"
     )
+    statement_seconds_quick: int = Field(
+        default=600, ge=360, description="limit of a Snowflake statement on a few rows: heads, records, BEGIN"
+    )
+    statement_seconds_lock: int = Field(
+        default=1800, ge=1, description="how long a load waits for the write lock of the warehouse"
+    )
+    statement_seconds_load: int = Field(
+        default=3600, ge=360, description="limit of a Snowflake statement that copies, merges or recomputes"
+    )
+    statement_seconds_mart: int = Field(
+        default=7200, ge=360, description="limit of a Snowflake statement that rebuilds a mart"
+    )
     ledger_table: str = Field(default="highwater-ledger", description="DynamoDB table of external jobs")
     lease_seconds: float = Field(
         default=60,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -42,17 +41,22 @@ def test_a_version_that_takes_the_line_back_and_a_later_one_that_brings_it_back(
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("last", ["taken back", "brought back"])
-def test_every_order_of_the_versions_ends_alike(warehouse: Warehouse, last: str) -> None:
-    versions = [version(5, 1), version(6, 2, is_deleted=True), version(7, 3)]
-    if last == "taken back":
-        versions.append(version(8, 3, is_deleted=True))
-    expected = {"O1": 3} if last == "brought back" else {}
-    for order in list(permutations(versions))[:: 1 if last == "brought back" else 5]:
-        warehouse.clear()
-        for row in order:
-            warehouse.load("sales", [row])
-        assert orders(warehouse) == expected, [row["source_date"] for row in order]
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [([2, 1, 3], {"O1": 3}), ([3, 2, 1], {"O1": 3}), ([4, 3, 1, 2], {}), ([2, 4, 3], {})],
+)
+def test_other_orders_of_the_versions_end_alike(
+    warehouse: Warehouse, order: list[int], expected: dict[str, int]
+) -> None:
+    versions = {
+        1: version(5, 1),
+        2: version(6, 2, is_deleted=True),
+        3: version(7, 3),
+        4: version(8, 3, is_deleted=True),
+    }
+    for number in order:
+        warehouse.load("sales", [versions[number]])
+    assert orders(warehouse) == expected
 
 
 def test_what_rests_on_the_line_is_worked_out_anew(warehouse: Warehouse) -> None:
