@@ -28,6 +28,7 @@ from tasks import (
     publication,
     quality,
     quarantine,
+    truncation,
     warehouse,
 )
 from tasks.curation import Curated, Outcome, outcomes
@@ -63,6 +64,12 @@ def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
             missing_columns=",".join(slice_.missing_columns) or None,
         )
     return slices
+
+
+@task(name="compare with the snapshots before", cache_policy=NO_CACHE, **RETRY)
+def require_whole(slices: list[Slice]) -> None:
+    """A master or a calendar that was cut off on its way is refused before anything is touched."""
+    truncation.require_whole(slices)
 
 
 @task(name="curate", cache_policy=NO_CACHE, **RETRY)

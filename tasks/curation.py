@@ -14,10 +14,10 @@ from typing import Any
 
 from pyiceberg.table import Table
 
-from contracts.catalog import contract
 from contracts.spec import document
 from tasks import external_jobs, glue, lake, landing, objects
 from tasks.landing import Slice
+from tasks.rules import rules_of
 from tasks.settings import settings
 
 
@@ -31,6 +31,8 @@ class Counts:
     rows_quarantined: int
     repeats: int
     nulls: dict[str, int] = field(default_factory=dict)
+    outdone: int = 0
+    """Superseded by another row of the same raw date that is not the same row."""
 
     @classmethod
     def read(cls, figures: dict[str, Any]) -> Counts:
@@ -41,6 +43,7 @@ class Counts:
             rows_quarantined=figures["rows_quarantined"],
             repeats=figures["repeats"],
             nulls=dict(figures.get("nulls", {})),
+            outdone=figures.get("outdone", 0),
         )
 
     def balances(self) -> bool:
@@ -197,7 +200,7 @@ class Plan:
             "run_id": run_id,
             "datasets": [
                 {
-                    "contract": document(contract(s.dataset)),
+                    "contract": document(rules_of(s.dataset)),
                     "output": self.output(s.dataset, attempt),
                     "inputs": [file.for_manifest() for file in s.inputs],
                     "history": sorted(f.file_path for f in lake.live_files(self.tables[s.dataset])),

@@ -159,6 +159,11 @@ def last_notes(table: Table | None) -> dict[str, str]:
     return _summary(snapshot) if snapshot else {}
 
 
+def notes_of(table: Table | None) -> list[dict[str, str]]:
+    """What each publication says about itself, oldest first."""
+    return [_summary(snapshot) for snapshot in _lineage(table)] if table else []
+
+
 def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
     """The publications that came after a snapshot, oldest first.
 

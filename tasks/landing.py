@@ -16,9 +16,11 @@ from typing import Any
 
 from contracts import drift
 from contracts.catalog import contract
+from contracts.spec import document
 from tasks import objects
 from tasks.errors import DataError
 from tasks.footers import read_footer
+from tasks.rules import rules_of
 from tasks.sources import DELIVERIES, Delivery
 
 
@@ -74,8 +76,8 @@ class Slice:
 
     def fingerprint(self) -> str:
         """Changes when any file, its content or the contract changes, and with nothing else."""
-        spec = contract(self.dataset)
-        parts = [self.dataset, spec.version, *(f"{f.path} {f.etag} {f.rows}" for f in self.inputs)]
+        rules = json.dumps(document(rules_of(self.dataset)), sort_keys=True)
+        parts = [self.dataset, rules, *(f"{f.path} {f.etag} {f.rows}" for f in self.inputs)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

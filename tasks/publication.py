@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contracts.catalog import contract
-from tasks import lake
+from tasks import lake, truncation
 from tasks.curation import Curated, location, output_files
 from tasks.events import log
 from tasks.lake import Commit
 from tasks.settings import settings
+from tasks.sources import DELIVERIES
 
 
 def publish(curated: Curated, run_id: str) -> int | None:
@@ -27,6 +28,8 @@ def publish(curated: Curated, run_id: str) -> int | None:
         "code": settings().code_version,
         "figures": curated.figures_address,
     }
+    if DELIVERIES[curated.dataset].cadence == "snapshot" and not curated.slice.is_replay:
+        notes[truncation.NOTE] = truncation.note(curated.slice)
     if curated.dataset == "promotions":
         notes["sightings"] = ",".join(output_files(curated, "quarantined"))
     commit = Commit(

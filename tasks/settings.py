@@ -10,6 +10,8 @@ from functools import cache
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.written import ORDER_YEARS
+
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HIGHWATER_")
@@ -75,6 +77,12 @@ class Settings(BaseSettings):
         default=60,
         ge=0,
         description="how long a crashed run waits until it is taken up again, doubled the second time",
+    )
+    order_years_max: int = Field(
+        default=ORDER_YEARS,
+        ge=1,
+        le=100,
+        description="an order dated more years than this before its raw date goes to quarantine",
     )
     time_zone: str = Field(default="Asia/Kolkata", description="zone in which a business day begins and ends")
 

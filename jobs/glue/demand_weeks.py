@@ -14,6 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from contracts.spec import RETRACTED
 from jobs.glue import reading
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of, week_number
 
@@ -27,7 +28,7 @@ _INVENTORY_IS_CURRENT_WEEKS = 8
 _SCHEMAS = {
     "sales": (
         "sku_code string, region_code string, order_date date, quantity bigint, net_revenue decimal(18,4), "
-        "source_date date"
+        "source_date date, is_deleted boolean"
     ),
     "inventory": "sku_code string, region_code string, snapshot_date date, closing_stock bigint",
     "promotions": (
@@ -90,7 +91,8 @@ def table(spark: SparkSession, work: FeatureWork, name: str) -> DataFrame:
     files = work.files(name)
     if not files:
         return spark.createDataFrame([], _SCHEMAS[name])
-    return reading.scan(spark, files, _SCHEMAS[name])
+    rows = reading.scan(spark, files, _SCHEMAS[name])
+    return rows.where(f"NOT coalesce({RETRACTED}, false)") if RETRACTED in rows.columns else rows
 
 
 def week_no(column: str) -> str:

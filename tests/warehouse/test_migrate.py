@@ -42,6 +42,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0006__monitoring.sql",
         "V0007__forecast.sql",
         "V0008__load_heads.sql",
+        "V0009__taken_back.sql",
         "R__dim_date.sql",
     ]
 
