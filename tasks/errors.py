@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as AwsConnectionError
+from botocore.exceptions import ConnectionError as NeverConnected
 from prefect.tasks import exponential_backoff
 
 Severity = Literal["INFO", "WARNING", "HIGH", "CRITICAL"]
@@ -25,6 +25,10 @@ class HighwaterError(Exception):
 
 class TransientError(HighwaterError):
     """It may work in a moment: throttling, a dropped connection, a commit lost to a concurrent one."""
+
+
+class Uncertain(TransientError):
+    """It may have been done: the answer was lost, or the service broke off. Look before you ask again."""
 
 
 class Outrun(TransientError):
@@ -65,6 +69,8 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 
+# The service failed while it worked on the request: what it had done by then is not known.
+_BROKEN_OFF = frozenset({500, 502, 503, 504})
 
 # What to do about an answer that does not pass by itself. Whoever can say more adds it to what was being done.
 _ADVICE = {
@@ -79,6 +85,7 @@ _ADVICE = {
     "EntityNotFoundException": "Deploy what is missing, or correct its name in the HIGHWATER_ settings.",
     "ResourceNotFoundException": "Deploy what is missing, or correct its name in the HIGHWATER_ settings.",
 }
+_PASSES = "It may pass by itself: if it lasts, run again later."
 _MEND = "Mend what the message names, then run again."
 
 
@@ -87,14 +94,21 @@ def from_aws(error: Exception, doing: str) -> HighwaterError:
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "Unknown")
         message = f"{doing}: {code}: {error.response.get('Error', {}).get('Message', '')}"
+        if is_broken_off(error):
+            return Uncertain(f"{message}. {_PASSES}")
         if code in _TRANSIENT_CODES:
-            return TransientError(f"{message}. It may pass by itself: if it lasts, run again later.")
+            return TransientError(f"{message}. {_PASSES}")
         return SystemFault(f"{message.removesuffix('.')}. {_ADVICE.get(code, _MEND)}")
-    if isinstance(error, (AwsConnectionError, HTTPClientError)):
-        return TransientError(f"{doing}: {error}. Check the way from this worker to AWS if it lasts.")
+    if isinstance(error, (NeverConnected, HTTPClientError)):
+        kind = TransientError if isinstance(error, NeverConnected) else Uncertain
+        return kind(f"{doing}: {error}. Check the way from this worker to AWS if it lasts.")
     if isinstance(error, BotoCoreError):
         return SystemFault(f"{doing}: {error}. Check the AWS settings of this worker (region, credentials).")
     raise error
+
+
+def is_broken_off(error: ClientError) -> bool:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _BROKEN_OFF
 
 
 @contextmanager
