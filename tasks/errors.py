@@ -6,14 +6,19 @@ transient failures are retried, the others never; each kind has its alert severi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NeverConnected
 from prefect.tasks import exponential_backoff
 
+from tasks.events import log
+
+Made = TypeVar("Made")
 Severity = Literal["INFO", "WARNING", "HIGH", "CRITICAL"]
 
 
@@ -130,9 +135,25 @@ def retry_transient(_task: Any, _run: Any, state: Any) -> bool:
     return is_transient(error) and not isinstance(error, Outrun)
 
 
+RETRIES = 3
+_JITTER = 0.5
 RETRY: dict[str, Any] = {
-    "retries": 3,
+    "retries": RETRIES,
     "retry_delay_seconds": exponential_backoff(backoff_factor=2),
-    "retry_jitter_factor": 0.5,
+    "retry_jitter_factor": _JITTER,
     "retry_condition_fn": retry_transient,
 }
+
+
+def retried(action: Callable[..., Made], *arguments: Any) -> Made:
+    """For calls outside of any task: tried again as a task would be."""
+    for attempt in range(1, RETRIES + 1):
+        try:
+            return action(*arguments)
+        except Outrun:
+            raise
+        except TransientError as error:
+            seconds = 2**attempt * random.uniform(1, 1 + _JITTER)
+            log("failed, trying again", what=action.__name__, seconds=round(seconds, 1), error=error)
+            time.sleep(seconds)
+    return action(*arguments)
