@@ -6,7 +6,6 @@ a backfill that fails in its third chunk leaves two that stand, and can be run a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -92,14 +91,17 @@ def _in_chunks(
     progress = artifacts.progress_started(
         "backfill-progress", f"{run.label}: {_days(run.first, run.last)} days"
     )
-    # Everything is checked before the first chunk is touched: a gap in the third year is known at once.
     parts = list(chunks(run.first, run.last, days))
-    landed = deque(preflight(datasets, first, last) for first, last in parts)
+    if len(parts) > 1:
+        # Everything is checked before the first chunk is touched: a gap in the third year is known at once.
+        for first, last in parts:
+            preflight(datasets, first, last)
     sums: list[Outcome] = []
     for first, last in parts:
         chunk = replace(run, chunk=f"{first}..{last}" if first != last else f"{first}")
         done = _progress_of(chunk, first, last, progress)
-        slices = landed.popleft()
+        # Listed again: hours may have passed, in which files landed and other runs took them in.
+        slices = preflight(datasets, first, last)
         if not accept_truncated:
             require_whole(slices)
         sums = outcomes(process(chunk, slices, quality, done), sums)

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from contracts import predictions
-from tasks import aws, external_jobs, glue, lake, landing, warehouse
+from tasks import external_jobs, glue, lake, landing, objects, warehouse
 from tasks.errors import BusinessError, DataError, TransientError
 from tasks.events import log
 from tasks.lake import Commit
@@ -96,8 +96,11 @@ def pin(
 
 
 def build(inputs: Inputs, run_id: str, owner: str) -> Features:
-    def address(attempt: int, name: str) -> str:
-        return f"runs/features-{inputs.key}-{attempt}/{name}"
+    def folder(attempt: int) -> str:
+        return f"runs/features-{inputs.key}-{attempt}"
+
+    def figures_folder(attempt: int) -> str:
+        return f"s3://{settings().lake_bucket}/{folder(attempt)}"
 
     def output(attempt: int) -> str:
         return f"s3://{settings().lake_bucket}/{NAMESPACE}/{TABLE}/data/{inputs.key}-{attempt}"
@@ -116,13 +119,13 @@ def build(inputs: Inputs, run_id: str, owner: str) -> Features:
             },
         }
         return {
-            "--manifest": landing.write_manifest(bucket, address(attempt, "manifest.json"), manifest),
-            "--figures": f"s3://{bucket}/{address(attempt, 'figures.json')}",
+            "--manifest": landing.write_manifest(bucket, f"{folder(attempt)}/manifest.json", manifest),
+            "--figures": figures_folder(attempt),
         }
 
     entry = external_jobs.run(glue.KIND, settings().features_job, f"features/{inputs.key}", request, owner)
-    figures = aws.read_json(f"s3://{settings().lake_bucket}/{address(entry.attempt, 'figures.json')}")
-    return Features(inputs, output(entry.attempt), figures, entry.external_id)
+    figures = objects.read_json(f"{glue.written_by(entry, figures_folder(entry.attempt))}/figures.json")
+    return Features(inputs, glue.written_by(entry, output(entry.attempt)), figures, entry.external_id)
 
 
 def check(connection: SnowflakeConnection, features: Features) -> None:

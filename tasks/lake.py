@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, parquet_file_to_data_file
 from pyiceberg.manifest import DataFile, ManifestEntryStatus
@@ -32,6 +31,7 @@ from tasks import aws, objects
 from tasks.errors import Outrun, SystemFault, TransientError, aws_failures
 from tasks.events import log
 from tasks.footers import FooterOf
+from tasks.lake_catalog import LakeCatalog
 
 CURATED, QUARANTINE = "curated", "quarantine"
 _LOST_RACE = (CommitFailedException, ValidationException)
@@ -82,10 +82,10 @@ class Published:
 
 
 @cache
-def catalog() -> GlueCatalog:
+def catalog() -> LakeCatalog:
     # pyiceberg's own S3 client does not honour AWS_ENDPOINT_URL; boto3 does, so it is asked where S3 is.
     s3 = aws.s3()
-    return GlueCatalog(
+    return LakeCatalog(
         "highwater",
         client=aws.glue(),
         **{"s3.endpoint": s3.meta.endpoint_url, "s3.region": s3.meta.region_name},
@@ -240,7 +240,7 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
                 return None
             table = _create(namespace, dataset, location, commit.added[0])
         _complete(table)
-        if any(_summary(snapshot).get("work") == commit.work for snapshot in _lineage(table)):
+        if _is_in(table, commit):
             log("already published", table=f"{namespace}.{dataset}", work=commit.work)
             return table
         if snapshot_id(table) != base:
@@ -249,8 +249,14 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
         try:
             _commit(table, commit, [file for file in live_files(table) if file.file_path in removed])
         except _LOST_RACE as error:
+            if _is_in(table.refresh(), commit):  # an earlier attempt of this work, which landed late
+                return table
             raise _outrun(table, commit, base, str(error)) from error
         return table
+
+
+def _is_in(table: Table, commit: Commit) -> bool:
+    return any(_summary(snapshot).get("work") == commit.work for snapshot in _lineage(table))
 
 
 def _outrun(table: Table, commit: Commit, base: int | None, how: str) -> Outrun:
@@ -269,7 +275,7 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
     with _told(f"changing {namespace}.{dataset}"):
         table = load(namespace, dataset)
         live = live_files(table)
-        commit = change([file.file_path for file in live])
+        commit = _without_what_stays(change([file.file_path for file in live]))
         if not (commit.added or commit.removed):
             return table
         table = table or _create(namespace, dataset, location, commit.added[0])
@@ -277,6 +283,16 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
         removed = set(commit.removed)
         _commit(table, commit, [file for file in live if file.file_path in removed])
         return table
+
+
+def _without_what_stays(commit: Commit) -> Commit:
+    """A change that is repeated, because its answer was lost, finds its own files there: they are not changed."""
+    stays = set(commit.added) & set(commit.removed)
+    return replace(
+        commit,
+        added=tuple(path for path in commit.added if path not in stays),
+        removed=tuple(path for path in commit.removed if path not in stays),
+    )
 
 
 @contextmanager

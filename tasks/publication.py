@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.catalog import contract
-from tasks import lake, truncation
+from tasks import lake, landing, truncation
 from tasks.curation import Curated, location, output_files
 from tasks.events import log
 from tasks.lake import Commit
@@ -12,7 +12,12 @@ from tasks.sources import DELIVERIES
 
 
 def publish(curated: Curated, run_id: str) -> int | None:
-    """One atomic commit; returns the table's snapshot id. A slice that changes nothing commits nothing."""
+    """One atomic commit; returns the table's snapshot id. A slice that changes nothing commits nothing.
+
+    Raises Outrun when other files are there by now, or another run published: what was computed may then miss rows.
+    """
+    if not curated.unchanged:
+        landing.require_unchanged(settings().lake_bucket, curated.slice)
     table = lake.load(lake.CURATED, curated.dataset)
     processed = lake.processed_raw_dates(table)
     added = output_files(curated, "published") + output_files(curated, "survivors") if curated.output else ()

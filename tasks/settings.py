@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         ge=1,
         description="how long a run that stopped answering keeps its jobs; it renews four times in this time",
     )
+    slot_wait_hours: float = Field(
+        default=2,
+        ge=0,
+        description="how long a run waits for Glue or SageMaker to have room for its job",
+    )
     alerts_topic: str = Field(default="highwater-alerts", description="SNS topic of every event")
     warnings_topic: str = Field(
         default="highwater-warnings", description="SNS topic of what people look at within the day"

@@ -1,4 +1,5 @@
 """The Glue job highwater-demand-features: demand_features.py --manifest s3://... --figures s3://...
+--JOB_RUN_ID jr_...
 
 From curated tables to one row per (sku, region, week): what was known before the week, what is planned for it, and, where
 the week is over, the units sold. The horizon's rows are the same with the state of the origin, so that a model needs no
@@ -7,16 +8,16 @@ other file to forecast from.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.demand_columns import KIND, MODEL, PLAN, PROFILE, STATE, ZERO
-from jobs.glue import demand_manifest, session
+from jobs.glue import demand_manifest, request, session
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of
 from jobs.glue.demand_plan import promoted_weeks, with_plan, with_year_ago
 from jobs.glue.demand_state import (
@@ -64,14 +65,12 @@ _MODEL_TYPE = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="demand_features", allow_abbrev=False)
-    parser.add_argument("--manifest", required=True)
-    parser.add_argument("--figures", required=True)
-    given, _ = parser.parse_known_args(arguments)
+    asked = request.parse("demand_features", arguments)
     spark = session.open_session("highwater-demand-features")
     storage = Storage(spark)
-    work = demand_manifest.parse(storage.read_text(given.manifest), given.manifest)
-    storage.write_text(given.figures, json.dumps(build(spark, storage, work), sort_keys=True))
+    work = demand_manifest.parse(storage.read_text(asked.manifest), asked.manifest)
+    work = replace(work, output=asked.own(work.output))
+    storage.write_text(asked.figures, json.dumps(build(spark, storage, work), sort_keys=True))
     spark.stop()
 
 

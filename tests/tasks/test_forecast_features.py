@@ -82,7 +82,7 @@ def test_the_job_is_told_how_many_weeks_there_must_be(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         forecast_features.landing, "write_manifest", lambda _bucket, _key, manifest: written.update(manifest)
     )
-    monkeypatch.setattr(forecast_features.aws, "read_json", lambda _: SOUND)
+    monkeypatch.setattr(forecast_features.objects, "read_json", lambda _: SOUND)
     build(Inputs(AS_OF, 13, {"sales": 7}, 1000, minimum_weeks=48), "r", "o")
     assert demand_manifest.parse(json.dumps(written), "test").minimum_weeks == 48
     assert (forecast_features.MINIMUM_WEEKS, INPUTS.minimum_weeks) == (demand_manifest.MINIMUM_WEEKS, 60)
