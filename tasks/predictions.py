@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -83,9 +83,9 @@ def _judged(
     return kinds, units
 
 
-def load(connection: SnowflakeConnection, predictions: Predictions) -> int:
+def load(connection: SnowflakeConnection, predictions: Predictions, load_date: date) -> int:
     """Stage, compare, merge. A repeat changes nothing. Returns the rows that the warehouse has of this version."""
-    *staging, merge = statements.load_statements(predictions.key, predictions.files)
+    *staging, merge = statements.load_statements(predictions.key, predictions.files, load_date)
     for statement in staging:
         execute(connection, statement)
     rows, keys = execute(connection, statements.count_staged(predictions.key))

@@ -41,6 +41,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0005__marts.sql",
         "V0006__monitoring.sql",
         "V0007__forecast.sql",
+        "V0010__figures_of_marts.sql",
         "R__dim_date.sql",
     ]
 

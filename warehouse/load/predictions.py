@@ -36,9 +36,9 @@ def staging_table(work: str) -> str:
     return f"ML_OUTPUTS.PREDICTIONS_STAGE_{work.upper()}"
 
 
-def load_statements(work: str, files: Sequence[str]) -> list[Statement]:
+def load_statements(work: str, files: Sequence[str], load_date: date) -> list[Statement]:
     staging = staging_table(work)
-    return [*stage(staging, STAGED, files), Statement("merge predictions", merge_text(staging))]
+    return [*stage(staging, STAGED, files), Statement("merge predictions", merge_text(staging), (load_date,))]
 
 
 def count_staged(work: str) -> Statement:
@@ -61,7 +61,10 @@ def clear_staging(work: str) -> Statement:
 
 
 def merge_text(staging: str) -> str:
-    """A repeat changes nothing; the actuals and the day of the first load stay."""
+    """A repeat changes nothing; the actuals and the day of the first load stay.
+
+    That day is bound: Snowflake's CURRENT_DATE is that of the session, whose clock is UTC, and at night a day behind.
+    """
     columns = list(STAGED)
     changed = [name for name in columns if name not in (*KEY, "run_id")]
     differs = " OR ".join(f"tgt.{name} IS DISTINCT FROM src.{name}" for name in changed)
@@ -76,7 +79,7 @@ ON {on}
 WHEN MATCHED AND ({differs}) THEN UPDATE SET
     {sets}
 WHEN NOT MATCHED THEN INSERT ({", ".join(columns)}, load_date)
-VALUES ({", ".join(f"src.{name}" for name in columns)}, CURRENT_DATE())"""
+VALUES ({", ".join(f"src.{name}" for name in columns)}, %s::DATE)"""
 
 
 def has_predictions() -> Statement:
