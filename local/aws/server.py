@@ -140,7 +140,15 @@ class LocalAws:
         ecs_tasks.install(
             self._overrides,
             self.runner,
-            EcsSettings(self.state, REPOSITORY, self._logs, self.environment, self._client("logs")),
+            EcsSettings(
+                state=self.state,
+                image=REPOSITORY,
+                log_directory=self._logs,
+                aws_environment=self.environment,
+                logs=self._client("logs"),
+                secrets_manager=self._client("secretsmanager"),
+                parameters=self._client("ssm"),
+            ),
         )
         refusals.install(self._overrides)
 
