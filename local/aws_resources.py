@@ -44,7 +44,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
     for database in resources.GLUE_DATABASES:
         _create_glue_database(glue, database)
     for job in resources.GLUE_JOBS:
-        _create_glue_job(glue, job)
+        create_glue_job(glue, job)
     _put_secret(aws.client("secretsmanager", endpoint_url=url), snowflake_secret)
     _create_tables(aws, url)
     _create_topics(aws, url)
@@ -103,7 +103,7 @@ def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) ->
         return
 
 
-def _create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
+def create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
     try:
         glue.create_job(
             Name=job.name,
