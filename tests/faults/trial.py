@@ -11,6 +11,7 @@ from local.faults.recording import Recording
 from local.faults.way import FaultyWay
 from local.settings import LocalSettings
 from tests.faults.runs import Run, Runs, Spec
+from tests.faults.scenarios import Pair
 from tests.faults.state import CloudState, Saved, differences
 from tests.faults.zygote import COMPLETED
 
@@ -73,15 +74,13 @@ class Laboratory:
         logs = (f"{first.log} ({code})", f"{again.log} ({end})")
         return Result(name, found, logs, time.monotonic() - began)
 
-    def two_runs(
-        self, start: Saved, held: Spec, fault: Fault, other: Spec, last: Spec, serial: list[Outcome]
-    ) -> Result:
-        """A is held at a call, B goes to its end, A goes on. Then a last run: equal to A before B, or B before A."""
+    def two_runs(self, start: Saved, pair: Pair, fault: Fault, serial: list[Outcome]) -> Result:
+        """Equal to A before B, or to B before A."""
         began = time.monotonic()
         self.state.put_back(start)
-        name = f"{held.flow} {fault}, {other.flow} meanwhile"
+        name = f"{pair.name}: {fault}"
         with FaultyWay(self.settings, fault) as way:
-            first = self.runs.start(held, {**self.environment, **way.environment})
+            first = self.runs.start(pair.held, {**self.environment, **way.environment})
             way.goes(first.pid)
             ended = self._until_reached(way, first)
             if ended is not None:
@@ -92,11 +91,13 @@ class Laboratory:
                     time.monotonic() - began,
                     reached=False,
                 )
-            second = self.runs.start(other, self.environment)
+            if pair.meanwhile:
+                pair.meanwhile()
+            second = self.runs.start(pair.other, self.environment)
             code = second.wait()
             way.plan.release()
             end = first.wait()
-        third = self.runs.start(last, self.environment)
+        third = self.runs.start(pair.last, self.environment)
         found = [] if (closing := third.wait()) == COMPLETED else [f"the last run ended with {closing}"]
         outcome = self.state.outcome()
         against = [differences(expected, outcome) for expected in serial]
