@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from local.cloud import Cloud
 from local.settings import LocalSettings
 from tests.e2e.world import World
-from tests.faults.matrix import ONE_FAULT, TWO_RUNS, Plan, found, plans, sampled
+from tests.faults.matrix import ONE_FAULT, TWO_RUNS, Plan, crossings, found, plans, sampled
 from tests.faults.prepared import Prepared, prepare, serial_outcomes
 from tests.faults.runs import Runs
 from tests.faults.scenarios import PAIRS, SCENARIOS, Pair
@@ -40,6 +40,9 @@ class Campaign:
     @property
     def is_green(self) -> bool:
         return all(result.is_green for matrix in self.matrices for _, result in matrix.results)
+
+    def close(self) -> None:
+        self._lab.state.forget_saved()
 
     def run(self, only: Collection[str] | None, sample: int | None, seconds: float | None) -> None:
         if seconds is not None:
@@ -83,11 +86,13 @@ class Campaign:
         serial: list[Outcome] = serial_outcomes(self._lab, pair, start)
         calls = prepared.calls_from(pair.start)
         every = plans(pair.name, calls, TWO_RUNS, prepared.noise)
+        if pair.crossing:
+            every += crossings(pair.name, calls, prepared.noise)
         matrix = Matrix(f"{pair.name}, two runs", len(calls), len(every), time.monotonic() - began)
         self._try(
             matrix,
             _with_found(every, sample, self.seed, pair.name),
-            lambda plan: self._lab.two_runs(start, pair, plan.fault, serial),
+            lambda plan: self._lab.two_runs(start, pair, plan.fault, plan.crossing, serial),
         )
 
     def _try(self, matrix: Matrix, chosen: list[Plan], trial: Callable[[Plan], Result]) -> None:
@@ -105,5 +110,5 @@ class Campaign:
 def _with_found(every: list[Plan], sample: int | None, seed: str, name: str) -> list[Plan]:
     """Those that found a bug first, then the sample."""
     always = [plan for plan in found() if plan.scenario == name]
-    known = {(plan.scenario, plan.fault) for plan in always}
-    return always + [p for p in sampled(every, sample, seed) if (p.scenario, p.fault) not in known]
+    known = {str(plan) for plan in always}
+    return always + [plan for plan in sampled(every, sample, seed) if str(plan) not in known]

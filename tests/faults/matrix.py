@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,31 @@ class Plan:
 
     scenario: str
     fault: Fault
+    crossing: Fault | None = None
+    """Of two runs, where the other one is stopped as well before the first goes on."""
     bug: str = ""
     """What it once found, where it is in the list of those that are always tried."""
 
     def __str__(self) -> str:
-        return f"{self.scenario}: {self.fault}"
+        return f"{self.scenario}: {self.fault}" + (f", the other {self.crossing}" if self.crossing else "")
 
     def as_json(self) -> dict[str, Any]:
-        return {"scenario": self.scenario, "kind": self.fault.kind, **asdict(self.fault.at), "bug": self.bug}
+        crossing = {"crossing": _written(self.crossing)} if self.crossing else {}
+        return {"scenario": self.scenario, "fault": _written(self.fault), **crossing, "bug": self.bug}
 
     @classmethod
-    def of(cls, text: dict[str, Any]) -> Plan:
-        at = Address(*(text[name] for name in ("service", "action", "key")), nth=text.get("nth", 1))
-        return cls(text["scenario"], Fault(text["kind"], at), text.get("bug", ""))
+    def of(cls, text: Mapping[str, Any]) -> Plan:
+        crossing = _read(text["crossing"]) if "crossing" in text else None
+        return cls(text["scenario"], _read(text["fault"]), crossing, text.get("bug", ""))
+
+
+def _written(fault: Fault) -> dict[str, Any]:
+    return {"kind": fault.kind, **asdict(fault.at)}
+
+
+def _read(text: Mapping[str, Any]) -> Fault:
+    at = Address(text["service"], text["action"], text["key"], text.get("nth", 1))
+    return Fault(text["kind"], at)
 
 
 def plans(
@@ -44,6 +56,12 @@ def plans(
 ) -> list[Plan]:
     """Not at calls that only some recordings have: such a fault may come or not."""
     return [Plan(scenario, Fault(kind, call)) for call in calls if call not in noise for kind in kinds]
+
+
+def crossings(scenario: str, calls: Sequence[Address], noise: Collection[Address]) -> list[Plan]:
+    """Both runs stopped on their way, at every pair of calls: the first before its call, the other after its own."""
+    usable = [call for call in calls if call not in noise]
+    return [Plan(scenario, Fault("hold", a), Fault("pause", b)) for a in usable for b in usable]
 
 
 def sampled(every: Sequence[Plan], size: int | None, seed: str) -> list[Plan]:

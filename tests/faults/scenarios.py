@@ -107,13 +107,15 @@ class Pair:
     last: Spec
     meanwhile: Callable[[], None] | None = None
     """What is delivered when A is held, before B begins."""
+    crossing: bool = False
+    """Whether B is stopped on its way as well, at every call of its own."""
 
 
 _SAME = daily(NEXT, SALES)
 PAIRS = {
     pair.name: pair
     for pair in (
-        Pair("load+load", DAILY.name, "published", _SAME, _SAME, _SAME),
+        Pair("load+load", DAILY.name, "published", _SAME, _SAME, _SAME, crossing=True),
         Pair("daily+daily", DAILY.name, "job_done", _SAME, _SAME, _SAME),
         Pair("daily+redelivery", DAILY.name, "job_done", _SAME, _SAME, _SAME, _redelivered),
         Pair("daily+backfill", DAILY.name, "job_done", _SAME, backfill(MONDAY, NEXT), _SAME),

@@ -159,6 +159,9 @@ class CloudState:
             self._query(f"CREATE TABLE {copy} AS SELECT * FROM HIGHWATER.{table}")
         return counts
 
+    def forget_saved(self) -> None:
+        self._query(f"DROP SCHEMA IF EXISTS HIGHWATER.{_SAVED} CASCADE")
+
     def _put_back_warehouse(self, saved: Saved) -> None:
         now = self._counts(self.warehouse_tables())
         for table in now.keys() - saved.warehouse.keys():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from local.faults.call import Address
 from local.faults.plan import Fault
 from tests.faults import report
 from tests.faults.campaign import Matrix
-from tests.faults.matrix import ONE_FAULT, Plan, found, plans, sampled
+from tests.faults.matrix import ONE_FAULT, Plan, crossings, found, plans, sampled
 from tests.faults.scenarios import PAIRS, SCENARIOS
 from tests.faults.state import differences
 from tests.faults.trial import Result
@@ -35,8 +36,18 @@ def test_a_sample_is_of_the_commit_and_of_the_size_that_was_asked() -> None:
 
 
 def test_a_plan_survives_being_written_down() -> None:
-    plan = Plan("daily", Fault("lose", Address("glue", "UpdateTable", "curated.sales", 2)), "a lost commit")
+    plan = Plan(
+        "daily", Fault("lose", Address("glue", "UpdateTable", "curated.sales", 2)), bug="a lost commit"
+    )
     assert Plan.of(plan.as_json()) == plan
+    crossed = Plan("load+load", Fault("hold", CALLS[0]), Fault("pause", CALLS[1]), "an empty stage")
+    assert Plan.of(json.loads(json.dumps(crossed.as_json()))) == crossed
+
+
+def test_every_pair_of_calls_of_two_runs() -> None:
+    every = crossings("load+load", CALLS, noise={CALLS[0]})
+    assert len(every) == 81
+    assert {(plan.fault.kind, plan.crossing.kind) for plan in every if plan.crossing} == {("hold", "pause")}
 
 
 def test_what_is_always_tried_names_scenarios_that_exist() -> None:

@@ -40,8 +40,7 @@ class Laboratory:
 
     def undisturbed(self, spec: Spec) -> tuple[Recording, str]:
         with FaultyWay(self.settings) as way:
-            run = self.runs.start(spec, {**self.environment, **way.environment})
-            way.goes(run.pid)
+            run = self._started(spec, way)
             code = run.wait()
         if code != COMPLETED:
             raise AssertionError(f"an undisturbed {spec} ended with {code}; its log: {run.log}")
@@ -50,9 +49,7 @@ class Laboratory:
     def killed(self, spec: Spec, fault: Fault) -> Recording:
         """A run that dies where it is wanted to, for the state that it leaves."""
         with FaultyWay(self.settings, fault) as way:
-            run = self.runs.start(spec, {**self.environment, **way.environment})
-            way.goes(run.pid)
-            run.wait()
+            self._started(spec, way).wait()
             way.plan.require_reached()
         return way.recording
 
@@ -60,8 +57,7 @@ class Laboratory:
         began = time.monotonic()
         self.state.put_back(start)
         with FaultyWay(self.settings, fault) as way:
-            first = self.runs.start(spec, {**self.environment, **way.environment})
-            way.goes(first.pid)
+            first = self._started(spec, way)
             code = first.wait()
         name = f"{spec.flow}: {fault}"
         try:
@@ -74,41 +70,49 @@ class Laboratory:
         logs = (f"{first.log} ({code})", f"{again.log} ({end})")
         return Result(name, found, logs, time.monotonic() - began)
 
-    def two_runs(self, start: Saved, pair: Pair, fault: Fault, serial: list[Outcome]) -> Result:
-        """Equal to A before B, or to B before A."""
+    def two_runs(
+        self, start: Saved, pair: Pair, fault: Fault, crossing: Fault | None, serial: list[Outcome]
+    ) -> Result:
+        """A is stopped at its call, B goes to its end or to a call of its own; A goes on to its end, then B.
+
+        Then a last run: the outcome is that of A before B or of B before A.
+        """
         began = time.monotonic()
         self.state.put_back(start)
-        name = f"{pair.name}: {fault}"
-        with FaultyWay(self.settings, fault) as way:
-            first = self.runs.start(pair.held, {**self.environment, **way.environment})
-            way.goes(first.pid)
-            ended = self._until_reached(way, first)
-            if ended is not None:
-                return Result(
-                    name,
-                    [f"{fault} was not reached"],
-                    (str(first.log),),
-                    time.monotonic() - began,
-                    reached=False,
-                )
+        name = f"{pair.name}: {fault}" + (f", the other {crossing}" if crossing else "")
+        with FaultyWay(self.settings, fault) as way, FaultyWay(self.settings, crossing) as other_way:
+            first = self._started(pair.held, way)
+            is_reached = _stops(way, first)
             if pair.meanwhile:
                 pair.meanwhile()
-            second = self.runs.start(pair.other, self.environment)
-            code = second.wait()
-            way.plan.release()
-            end = first.wait()
-        third = self.runs.start(pair.last, self.environment)
-        found = [] if (closing := third.wait()) == COMPLETED else [f"the last run ended with {closing}"]
+            second = self._started(pair.other, other_way)
+            is_reached = is_reached and (crossing is None or _stops(other_way, second))
+            codes = []
+            order = [(other_way, second), (way, first)]
+            for waiting, run in reversed(order) if crossing else order:
+                waiting.plan.release()
+                codes.append(f"{run.log} ({run.wait()})")
+        if not is_reached:
+            return Result(
+                name, [f"{name} was not reached"], tuple(codes), time.monotonic() - began, reached=False
+            )
+        last = self.runs.start(pair.last, self.environment)
+        found = [] if (end := last.wait()) == COMPLETED else [f"the last run ended with {end}"]
         outcome = self.state.outcome()
         against = [differences(expected, outcome) for expected in serial]
         if all(against):
             found += min(against, key=len)
-        logs = (f"{first.log} ({end})", f"{second.log} ({code})", f"{third.log} ({closing})")
-        return Result(name, found, logs, time.monotonic() - began)
+        return Result(name, found, (*codes, f"{last.log} ({end})"), time.monotonic() - began)
 
-    @staticmethod
-    def _until_reached(way: FaultyWay, run: Run) -> int | None:
-        while not way.plan.reached.wait(0.2):
-            if (code := run.ended()) is not None:
-                return code
-        return None
+    def _started(self, spec: Spec, way: FaultyWay) -> Run:
+        run = self.runs.start(spec, {**self.environment, **way.environment})
+        way.goes(run.pid)
+        return run
+
+
+def _stops(way: FaultyWay, run: Run) -> bool:
+    """Whether the run comes to the call at which it is to be stopped; waited for until it does or ends."""
+    while not way.plan.reached.wait(0.1):
+        if run.ended() is not None:
+            return False
+    return True
