@@ -83,7 +83,9 @@ class Campaign:
         began = time.monotonic()
         prepared = self._prepared_for(pair.scenario, empty)
         start = prepared.state_named(pair.start)
-        serial: list[Outcome] = serial_outcomes(self._lab, pair, start)
+        serial: list[Outcome] = (
+            [prepared.expected] if pair.repeats_itself else serial_outcomes(self._lab, pair, start)
+        )
         calls = prepared.calls_from(pair.start)
         every = plans(pair.name, calls, TWO_RUNS, prepared.noise)
         if pair.crossing:

@@ -110,6 +110,11 @@ class Pair:
     crossing: bool = False
     """Whether B is stopped on its way as well, at every call of its own."""
 
+    @property
+    def repeats_itself(self) -> bool:
+        """All three runs are the scenario's: in whatever order, they end as it does."""
+        return self.meanwhile is None and self.held == self.other == self.last
+
 
 _SAME = daily(NEXT, SALES)
 PAIRS = {

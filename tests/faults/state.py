@@ -184,8 +184,7 @@ class CloudState:
         }
         for namespace in (lake.CURATED, lake.QUARANTINE, "ml"):
             for _, name in lake.catalog().list_tables(namespace):
-                table = lake.load(namespace, name)
-                rows[f"{namespace}.{name}"] = comparable(table.scan().to_arrow().to_pylist() if table else [])
+                rows[f"{namespace}.{name}"] = _lake_rows(namespace, name)
         return {
             **rows,
             "tables": tables,
@@ -214,6 +213,15 @@ class CloudState:
             for run in self._glue.get_job_runs(JobName=job.name)["JobRuns"]
             if run["JobRunState"] in ("STARTING", "RUNNING", "STOPPING")
         ]
+
+
+def _lake_rows(namespace: str, name: str) -> list[str]:
+    """A table whose files are gone is the worst of outcomes, not a failure of the comparison."""
+    table = lake.load(namespace, name)
+    try:
+        return comparable(table.scan().to_arrow().to_pylist()) if table else []
+    except FileNotFoundError as error:
+        return [f"cannot be read: {error}"]
 
 
 def _is_result(table: str) -> bool:
