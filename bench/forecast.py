@@ -90,13 +90,21 @@ def curated(spark: SparkSession, files: dict[str, Path], folder: Path) -> dict[s
         _tell(
             f"{dataset}: {figures['rows_raw']} rows, {figures['rows_quarantined']} break the contract {figures['reasons']}"
         )
+    published = {dataset: sorted((folder / dataset / "published").glob("*.parquet")) for dataset in files}
+    published["sales"] = [_delivered_when_sold(path) for path in published["sales"]]
     return {
-        dataset: {
-            "snapshot_id": 0,
-            "files": [f"file://{p}" for p in sorted((folder / dataset / "published").glob("*.parquet"))],
-        }
-        for dataset in files
+        dataset: {"snapshot_id": 0, "files": [f"file://{path}" for path in paths]}
+        for dataset, paths in published.items()
     }
+
+
+def _delivered_when_sold(path: Path) -> Path:
+    """One file holds all years: taken at its date of delivery, nothing of it was known at any origin."""
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("source_date")
+    known = path.with_name(f"known-{path.name}")  # Spark keeps checksums beside what it wrote
+    pq.write_table(table.set_column(place, "source_date", table["order_date"]), known)
+    return known
 
 
 def features_at(

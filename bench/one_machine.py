@@ -32,7 +32,9 @@ def _typed(source: str, raw_date: str) -> str:
             {money}, try_cast(order_date AS DATE) AS order_date,
             replace(replace(lower({_text("channel")}), ' ', '_'), '-', '_') AS channel,
             is_promo_sale, {_text("promo_id")} AS promo_id,
-            try_cast(changed_at || 'Z' AS TIMESTAMPTZ) AS changed_at, DATE '{raw_date}' AS source_date,
+            CASE WHEN try_cast(changed_at || 'Z' AS TIMESTAMPTZ) < (DATE '{raw_date}' + 2)::TIMESTAMPTZ
+                THEN try_cast(changed_at || 'Z' AS TIMESTAMPTZ) END AS changed_at,
+            NULL::BOOLEAN AS is_deleted, DATE '{raw_date}' AS source_date,
             raw
         FROM '{source}/*.parquet' AS raw
     """
@@ -57,12 +59,13 @@ def _reasons() -> str:
         *(f"CASE WHEN {column} <= 0 THEN '{column}:range' END" for column in ("net_revenue", "quantity")),
         *(f"CASE WHEN length({column}) > 100 THEN '{column}:length' END" for column in REQUIRED_TEXTS),
         "CASE WHEN order_date > source_date THEN 'order_date:future' END",
+        "CASE WHEN order_date < source_date - INTERVAL 10 YEAR THEN 'order_date:too_old' END",
     ]
     return f"list_sort(list_filter([{', '.join(missing + broken)}], lambda reason: reason IS NOT NULL))"
 
 
 def _digest() -> str:
-    """The bytes that contracts.spark_sql.content_sha256 digests."""
+    """What contracts.spark_sql.standing says: how much a row says, then the digest of its content."""
 
     def sized(column: str) -> str:
         return f"length({column}) || ':' || {column}"
@@ -74,7 +77,9 @@ def _digest() -> str:
         "epoch_us(changed_at)::VARCHAR",
     ]  # fmt: skip
     present = ", ".join(f"coalesce({field}, '')" for field in fields)
-    return f"sha256(concat_ws('|', {present}))"
+    optional = (*MONEY, "is_promo_sale", "promo_id", "changed_at")
+    filled = " + ".join(f"({column} IS NOT NULL)::INT" for column in optional)
+    return f"lpad(({filled})::VARCHAR, 3, '0') || ':' || sha256(concat_ws('|', {present}))"
 
 
 def _surrogate(column: str) -> str:

@@ -1,8 +1,12 @@
 """What a file may deliver: Spark's type names, sorted into the families that a cast rule can tell apart.
 
-Some names are ours, for Parquet types that Spark 3.5 does not read as what they are: timestamp_nanos (read as
-bigint, with spark.sql.legacy.parquet.nanosAsLong), void (a column of nulls only), time and unknown (none of them is
-read at all), and float16, whose mere presence in a file makes Spark's Parquet reader fail on the whole file.
+An instant (Spark's timestamp, Parquet's "adjusted to UTC") is another family than a timestamp without a zone: only the
+latter says by itself which day it is of.
+
+Some names are ours, for Parquet types that Spark 3.5 does not read as what they are: timestamp_nanos and
+timestamp_nanos_utc (read as bigint, with spark.sql.legacy.parquet.nanosAsLong), void (a column of nulls only), time and
+unknown (none of them is read at all), and float16, whose mere presence in a file makes Spark's Parquet reader fail on
+the whole file.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import re
 from collections.abc import Mapping
 
 TIMESTAMP_NANOS = "timestamp_nanos"
+TIMESTAMP_NANOS_UTC = "timestamp_nanos_utc"
 VOID = "void"
 TIME = "time"
 UNKNOWN = "unknown"
@@ -26,16 +31,17 @@ _FAMILIES = {
     "double": "floating",
     "boolean": "boolean",
     "date": "date",
-    "timestamp": "timestamp",
+    "timestamp": "instant",
     "timestamp_ntz": "timestamp",
     TIMESTAMP_NANOS: "nanos",
+    TIMESTAMP_NANOS_UTC: "instant_nanos",
     VOID: "void",
     TIME: "time",
     "binary": "binary",
 }
 _QUOTED = re.compile("`[^`]*`")
 _PARAMETRISED = {"decimal": "decimal", "array": "nested", "struct": "nested", "map": "nested"}
-_NOT_READ = re.compile(rf"\b({VOID}|{TIME}|{UNKNOWN}|{FLOAT16})\b|.<.*\b{TIMESTAMP_NANOS}\b")
+_NOT_READ = re.compile(rf"\b({VOID}|{TIME}|{UNKNOWN}|{FLOAT16})\b|.<.*\b{TIMESTAMP_NANOS}(_utc)?\b")
 
 
 def family(type_name: str) -> str:
@@ -47,7 +53,7 @@ def family(type_name: str) -> str:
 def readable(delivered: Mapping[str, str]) -> dict[str, str]:
     """The columns that Spark can read, with the type to read them as."""
     return {
-        name: "bigint" if type_name == TIMESTAMP_NANOS else type_name
+        name: "bigint" if type_name in (TIMESTAMP_NANOS, TIMESTAMP_NANOS_UTC) else type_name
         for name, type_name in delivered.items()
         if not _NOT_READ.search(_QUOTED.sub("", type_name))
     }

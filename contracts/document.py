@@ -32,7 +32,8 @@ def page(spec: Spec) -> str:
 | key | {_names(spec.key)} |
 | version of a row | {version}; the newest wins |
 | audit | at least {limits.row_count_min} rows; nulls in a required column <= {limits.null_rate_max:g}; \
-repeated rows <= {limits.duplicate_rate_max:g}; rejected rows <= {limits.rejected_rate_max:g} |
+repeated rows <= {limits.duplicate_rate_max:g}; rejected rows <= {limits.rejected_rate_max:g}; \
+rows superseded by another of the same raw date <= {limits.superseded_rate_max:g} |
 {provided}
 A row whose required column is null, does not cast or breaks a rule goes to quarantine with the reasons below.
 An optional column may be missing from a file; a value in it that does not fit becomes null, the row stays, and the
@@ -82,6 +83,10 @@ def _told(rule: Rule) -> str:
             return f"`{rule.pattern}`"
         case "monday":
             return "a Monday"
+        case "too_old":
+            return f"at most {rule.years} years before {rule.limit}"
+        case _ if rule.days is not None:
+            return f"not after the end of {rule.limit} + {rule.days} day"
         case _:
             return f"not after {rule.limit}"
 

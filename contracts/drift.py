@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contracts.delivered import FLOAT16, TIME, TIMESTAMP_NANOS, UNKNOWN, VOID, family
+from contracts.delivered import FLOAT16, TIME, TIMESTAMP_NANOS, TIMESTAMP_NANOS_UTC, UNKNOWN, VOID, family
 from contracts.spark_values import CASTABLE
 from contracts.spec import Spec
 
@@ -77,7 +77,7 @@ def spark_type(arrow: pyarrow.DataType) -> str:
         return spark_type(arrow.value_type)
     if is_.is_timestamp(arrow):
         if arrow.unit == "ns":
-            return TIMESTAMP_NANOS
+            return TIMESTAMP_NANOS_UTC if arrow.tz else TIMESTAMP_NANOS
         return "timestamp" if arrow.tz else "timestamp_ntz"
     if is_.is_decimal(arrow):
         return f"decimal({arrow.precision},{arrow.scale})"

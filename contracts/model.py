@@ -13,9 +13,10 @@ import pandera.pandas as pa
 
 from contracts import checks as checks  # registers our own checks with pandera
 from contracts.kinds import _Kind
-from contracts.spec import ColumnSpec, ContractError, Rule, Spec, Thresholds
+from contracts.spec import RETRACTED, ColumnSpec, ContractError, Rule, Spec, Thresholds
 
 FACTS = "contract"
+LATER = "later"
 
 
 class Contract(pa.DataFrameModel):
@@ -37,6 +38,11 @@ def optional(description: str, **checks: Any) -> Any:
     return pa.Field(nullable=True, description=description, **checks)
 
 
+def later(description: str, **checks: Any) -> Any:
+    """An optional column that came after the contract's first version."""
+    return pa.Field(nullable=True, description=description, metadata={LATER: True}, **checks)
+
+
 def facts(
     dataset: str,
     *,
@@ -45,6 +51,7 @@ def facts(
     version: str = "1.0.0",
     version_column: str | None = None,
     provided: tuple[str, ...] = (),
+    is_whole: bool = False,
     thresholds: Thresholds | None = None,
 ) -> dict[str, Any]:
     """What a model says about the dataset as a whole, for its Config.metadata."""
@@ -56,6 +63,7 @@ def facts(
             "version": version,
             "version_column": version_column,
             "provided": provided,
+            "is_whole": is_whole,
             "thresholds": thresholds or Thresholds(),
         }
     }
@@ -83,6 +91,10 @@ def rule_of(check: Any) -> Rule:
             return Rule("monday")
         case "not_after":
             return Rule("future", limit=facts["limit"])
+        case "not_days_after":
+            return Rule("future", limit=facts["limit"], days=facts["days"])
+        case "not_years_before":
+            return Rule("too_old", limit=facts["limit"], years=facts["years"])
     raise ContractError(
         f"check {check.name!r} with {dict(facts)} has no Spark counterpart: "
         "use another check, or teach contracts.model.rule_of and contracts.spark_sql about it"
@@ -120,7 +132,10 @@ def _column(column: Any, row_rules: list[Rule]) -> ColumnSpec:
     if not column.description:
         raise ContractError(f"column {column.name!r} has no description")
     rules = tuple(rule_of(check) for check in column.checks) + tuple(row_rules)
-    return ColumnSpec(column.name, column.dtype.name, not column.nullable, column.description, rules)
+    is_later = bool((column.metadata or {}).get(LATER))
+    return ColumnSpec(
+        column.name, column.dtype.name, not column.nullable, column.description, rules, is_later
+    )
 
 
 def _confirm_key(spec: Spec) -> None:
@@ -129,3 +144,7 @@ def _confirm_key(spec: Spec) -> None:
         raise ContractError(f"{spec.dataset}: key columns {missing} are not required columns")
     if spec.version_column is not None:
         spec.column(spec.version_column)
+    if spec.is_whole and not spec.retracts:
+        raise ContractError(
+            f"{spec.dataset}: rows of a whole delivery can be taken back, which needs {RETRACTED}"
+        )

@@ -15,6 +15,7 @@ from contracts.spark_values import instant_of_nanos, literal, name, trimmed, val
 from contracts.spec import ColumnSpec, Rule, Spec
 
 SOURCE_COLUMNS = ("source_date", "source_file")
+FILLED_DIGITS = 3
 _BYTES_OF_A_CHARACTER = 4  # at most, in UTF-8
 
 
@@ -35,19 +36,43 @@ def stages(spec: Spec, delivered: Mapping[str, str]) -> list[list[str]]:
 
 def content_hash(spec: Spec) -> str:
     """Tells whether two versions of a row say the same, for a tenth of a digest's price. Spark's hash passes over a
-    null without a trace, so that which columns are null is hashed too."""
+    null without a trace, so that which columns are null is hashed too; not of later columns, so that a row which lacks
+    them keeps its hash."""
     values = ", ".join(name(column.name) for column in spec.columns)
     nulls = " + ".join(
-        f"shiftleft(int({name(column.name)} IS NULL), {bit})" for bit, column in enumerate(spec.optional)
+        f"shiftleft(int({name(column.name)} IS NULL), {bit})"
+        for bit, column in enumerate(column for column in spec.optional if not column.is_later)
     )
     return f"xxhash64({values}, {nulls or 0})"
 
 
 def content_sha256(spec: Spec) -> str:
-    """A digest of the normalised row, to settle which of two versions stands. A null is the empty string, which no
-    normalised value is; texts that may hold the separator carry their length."""
-    fields = ", ".join(f"coalesce({_canonical(column)}, '')" for column in spec.columns)
+    """A digest of the normalised row. A null is the empty string, which no normalised value is, and in a later column
+    nothing at all; texts that may hold the separator carry their length."""
+    fields = ", ".join(
+        _canonical(column) if column.is_later else f"coalesce({_canonical(column)}, '')"
+        for column in spec.columns
+    )
     return f"sha2(concat_ws('|', {fields}), 256)"
+
+
+def standing(spec: Spec) -> str:
+    """Which of two rows of the same version stands: the one with the greater text.
+
+    First the one that says more, so that a file which lacks the optional columns does not wipe out its twin's values;
+    then the greater digest, so that neither files nor runs nor their order matter. This is the only place that says so.
+    """
+    filled = " + ".join(f"int({name(column.name)} IS NOT NULL)" for column in spec.optional) or "0"
+    return f"concat(lpad({filled}, {FILLED_DIGITS}, '0'), ':', {content_sha256(spec)})"
+
+
+def kept(column: ColumnSpec) -> str:
+    """An optional value that breaks a rule is null; a required one stays, for the reasons to name it."""
+    at = name(column.name)
+    if column.required or not column.rules:
+        return at
+    breaks = " OR ".join(broken(rule, at) for rule in column.rules)
+    return f"CASE WHEN {breaks} THEN NULL ELSE {at} END"
 
 
 def broken(rule: Rule, column: str) -> str:
@@ -63,8 +88,12 @@ def broken(rule: Rule, column: str) -> str:
             return f"NOT {column} RLIKE {literal(rule.pattern)}"
         case "monday":
             return f"weekday({column}) <> 0"
-        case "future" if rule.limit is not None:
+        case "future" if rule.limit and rule.days is not None:
+            return f"{column} >= CAST(date_add({name(rule.limit)}, {rule.days + 1}) AS timestamp)"
+        case "future" if rule.limit:
             return f"{column} > {name(rule.limit)}"
+        case "too_old" if rule.limit and rule.years is not None:
+            return f"{column} < add_months({name(rule.limit)}, {-12 * rule.years})"
     raise ValueError(f"rule {rule} cannot be written as Spark SQL")
 
 
@@ -144,8 +173,10 @@ class _Frame:
         return [*values, *self.raws, *present, *self.carried]
 
     def judged(self) -> list[str]:
-        """Optional values that break a rule become null; required ones stay, for the reasons to name them."""
-        values = [self._kept(column) for column in self.spec.columns]
+        values = [
+            f"{kept(column)} AS {name(column.name)}" if column.name in self.families else name(column.name)
+            for column in self.spec.columns
+        ]
         return [*values, *self.raws, *(_present(column) for column in self._as_text()), *self.carried]
 
     def explained(self) -> list[str]:
@@ -170,13 +201,6 @@ class _Frame:
         if at is None:
             return f"CAST(NULL AS {SPARK_TYPES[column.kind]})"
         return value(column.kind, at, _text(column.name) if at == "text" else _raw(column.name))
-
-    def _kept(self, column: ColumnSpec) -> str:
-        at = name(column.name)
-        if column.required or not column.rules or column.name not in self.families:
-            return at
-        breaks = " OR ".join(broken(rule, at) for rule in column.rules)
-        return f"CASE WHEN {breaks} THEN NULL ELSE {at} END AS {at}"
 
     def _present(self, column: str) -> str:
         return _present(column) if self.families[column] == "text" else f"{_raw(column)} IS NOT NULL"
@@ -220,7 +244,7 @@ class _Frame:
                 return f"to_json({_raw(column)})"
             case "binary":
                 return f"base64({_raw(column)})"
-            case "nanos":
+            case "nanos" | "instant_nanos":
                 return f"CAST({instant_of_nanos(_raw(column))} AS string)"
             case _:
                 return f"CAST({_raw(column)} AS string)"

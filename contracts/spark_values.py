@@ -20,6 +20,7 @@ from contracts.written import (
     WHOLE_PATTERN,
 )
 
+NANOS = {"nanos": "timestamp", "instant_nanos": "instant"}
 WHOLE_LIMIT = "9223372036854775807D"
 TEXT_DECIMAL = "decimal(38,6)"
 
@@ -50,8 +51,8 @@ def value(kind: str, family: str, column: str) -> str:
         return f"CAST(NULL AS {SPARK_TYPES[kind]})"
     if kind in TEXT_KINDS:
         return _spelled(kind, column if family == "text" else _written(family, column))
-    if family == "nanos":
-        family, column = "timestamp", instant_of_nanos(column)
+    if family in NANOS:
+        family, column = NANOS[family], instant_of_nanos(column)
     return _VALUES[kind, family].format(c=column)
 
 
@@ -131,19 +132,28 @@ _VALUES: dict[tuple[str, str], str] = {
     ("date", "text"): _plain(f"CASE WHEN {{c}} RLIKE '{DATE_PATTERN}' THEN try_cast({{c}} AS date) END"),
     ("date", "date"): f"CASE WHEN {{c}} {_BETWEEN_DAYS} THEN {{c}} END",
     ("date", "timestamp"): f"CASE WHEN CAST({{c}} AS date) {_BETWEEN_DAYS} THEN CAST({{c}} AS date) END",
+    # An instant is of one day in India and of another in London: only midnight UTC is a way to write a day.
+    ("date", "instant"): (
+        f"CASE WHEN {{c}} = date_trunc('DAY', {{c}}) AND CAST({{c}} AS date) {_BETWEEN_DAYS} "
+        "THEN CAST({c} AS date) END"
+    ),
     ("timestamp", "text"): _plain(
         f"CASE WHEN {{c}} RLIKE '{INSTANT_PATTERN}' AND try_cast({{c}} AS timestamp) {_BETWEEN_INSTANTS} "
         "THEN try_cast({c} AS timestamp) END"
     ),
     ("timestamp", "date"): f"CASE WHEN {{c}} {_BETWEEN_DAYS} THEN CAST({{c}} AS timestamp) END",
-    ("timestamp", "timestamp"): (
-        f"CASE WHEN CAST({{c}} AS timestamp) {_BETWEEN_INSTANTS} THEN CAST({{c}} AS timestamp) END"
-    ),
+    **{
+        (
+            "timestamp",
+            at,
+        ): f"CASE WHEN CAST({{c}} AS timestamp) {_BETWEEN_INSTANTS} THEN CAST({{c}} AS timestamp) END"
+        for at in ("timestamp", "instant")
+    },
 }
 
 CASTABLE: frozenset[tuple[str, str]] = (
     frozenset(_VALUES)
     | {(kind, family) for kind in TEXT_KINDS for family in ("text", "whole", "decimal", "floating")}
-    | {(kind, "nanos") for kind in ("date", "timestamp")}
+    | {(kind, nanos) for kind in ("date", "timestamp") for nanos in NANOS}
     | {(kind, "void") for kind in SPARK_TYPES}
 )

@@ -6,10 +6,11 @@ A Spark job starts twice as fast for it, and is told by its manifest, as a docum
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+RETRACTED = "is_deleted"
 CODE_PATTERN = "^[A-Z0-9][A-Z0-9_-]{0,49}$"
 
 
@@ -28,6 +29,11 @@ class Rule:
     exclusive: bool = False
     pattern: str | None = None
     limit: str | None = None
+    """The column that holds the date which the value is held against."""
+    days: int | None = None
+    """So many whole days after the limit's are allowed too."""
+    years: int | None = None
+    """At most so many years before the limit."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class ColumnSpec:
     required: bool
     description: str
     rules: tuple[Rule, ...] = ()
+    is_later: bool = False
+    """Came after the contract's first version: where it is null, the row's hashes and ids are what they were before."""
 
     @property
     def max_length(self) -> int | None:
@@ -54,6 +62,7 @@ class Thresholds:
     null_rate_max: float = 0.05
     duplicate_rate_max: float = 0.01
     rejected_rate_max: float = 0.05
+    superseded_rate_max: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,8 @@ class Spec:
     thresholds: Thresholds
     prefix: str
     provided: tuple[str, ...] = ()
+    is_whole: bool = False
+    """The files of a raw date are all there is of it: rows that an earlier delivery had and they lack are taken back."""
 
     @cached_property
     def required(self) -> tuple[ColumnSpec, ...]:
@@ -83,6 +94,11 @@ class Spec:
         return {column.name: column for column in self.columns}
 
     @property
+    def retracts(self) -> bool:
+        """Whether a version of a row may take the row back."""
+        return RETRACTED in self._by_name
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._by_name)
 
@@ -93,6 +109,20 @@ class Spec:
             raise ContractError(
                 f"{self.dataset} has no column {name!r}; it has {', '.join(self.names)}"
             ) from None
+
+
+def with_years(spec: Spec, years: int) -> Spec:
+    """The contract with another limit of how old a date may be."""
+    columns = tuple(
+        replace(
+            column,
+            rules=tuple(
+                replace(rule, years=years) if rule.name == "too_old" else rule for rule in column.rules
+            ),
+        )
+        for column in spec.columns
+    )
+    return replace(spec, columns=columns)
 
 
 def document(spec: Spec) -> dict[str, Any]:

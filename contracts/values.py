@@ -136,8 +136,17 @@ def _day(raw: object) -> dt.date | None:
         except ValueError:
             return None
     if isinstance(raw, dt.datetime):
-        raw = _in_utc(raw).date()
+        raw = _day_of(raw)
     return raw if isinstance(raw, dt.date) and raw >= _FIRST else None
+
+
+def _day_of(moment: dt.datetime) -> dt.date | None:
+    """Without a zone a moment says its day by itself; an instant is of one day here and of another there, unless it is
+    midnight UTC, which is how some tools write a day."""
+    if moment.tzinfo is None:
+        return moment.date()
+    moment = _in_utc(moment)
+    return moment.date() if moment.time() == dt.time() else None
 
 
 def _instant(raw: object) -> dt.datetime | None:

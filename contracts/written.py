@@ -6,6 +6,9 @@ import unicodedata
 
 # Dates before 1900 are typing errors, and Spark refuses to write some of them to Parquet.
 FIRST_DAY, LAST_DAY = "1900-01-01", "9999-12-31"
+# How far from its file's raw date an order may be dated, and a version: what is beyond is a typing error or a default.
+ORDER_YEARS = 10
+CLOCK_DAYS = 1
 # A double beyond this stands for several whole numbers: as an id it names nothing.
 EXACT_DOUBLES = 2**53
 

@@ -6,7 +6,6 @@ a backfill that fails in its third chunk leaves two that stand, and can be run a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -18,7 +17,7 @@ from prefect.client.schemas.objects import State
 from pydantic import PositiveInt
 
 from flows.cpg_daily import refuse_future
-from flows.cpg_run import STEPS, Done, Step, finish, marts, preflight, process
+from flows.cpg_run import STEPS, Done, Step, finish, marts, preflight, process, require_whole
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
 from tasks import artifacts
@@ -57,6 +56,7 @@ def cpg_backfill(
     sources: Sources = list(ALL_SOURCES),  # noqa: B006 - Prefect shows it in the form, nobody changes it
     quality: Quality = Quality(),  # noqa: B008
     chunk_days: PositiveInt = 366,
+    accept_truncated: bool = False,
 ) -> dict[str, Any] | State[Any]:
     """Process every day of a range as its daily run would have.
 
@@ -66,30 +66,45 @@ def cpg_backfill(
         sources: Which sources to process. A missing delivery on any day fails the run before anything is touched.
         quality: The audit's limits, applied to each day by itself.
         chunk_days: Days that are processed and published together. Fewer days need less of Spark at once.
+        accept_truncated: Take in a master or a promotion calendar of less than half the rows of the one before, or
+            without a column that it had. Off, such a delivery fails the run before its days are touched.
     """
     try:
-        run = Run("cpg-backfill", start_date, end_date, {"sources": sources, "quality": quality.model_dump()})
+        run = Run(
+            "cpg-backfill",
+            start_date,
+            end_date,
+            {"sources": sources, "quality": quality.model_dump(), "accept_truncated": accept_truncated},
+        )
         with guarded(run):
             refuse_backwards(start_date, end_date)
             refuse_future(end_date)
-            return _in_chunks(run, datasets_of(sources), quality, chunk_days)
+            return _in_chunks(run, datasets_of(sources), quality, chunk_days, accept_truncated)
     except HighwaterError as error:
         return ended_badly(error)
 
 
-def _in_chunks(run: Run, datasets: list[str], quality: Quality, days: int) -> dict[str, Any]:
+def _in_chunks(
+    run: Run, datasets: list[str], quality: Quality, days: int, accept_truncated: bool
+) -> dict[str, Any]:
     """Of a chunk that is on record nothing but sums is kept: the worker's memory is small, a backfill may be of years."""
     progress = artifacts.progress_started(
         "backfill-progress", f"{run.label}: {_days(run.first, run.last)} days"
     )
-    # Everything is checked before the first chunk is touched: a gap in the third year is known at once.
     parts = list(chunks(run.first, run.last, days))
-    landed = deque(preflight(datasets, first, last) for first, last in parts)
+    if len(parts) > 1:
+        # Everything is checked before the first chunk is touched: a gap in the third year is known at once.
+        for first, last in parts:
+            preflight(datasets, first, last)
     sums: list[Outcome] = []
     for first, last in parts:
         chunk = replace(run, chunk=f"{first}..{last}" if first != last else f"{first}")
         done = _progress_of(chunk, first, last, progress)
-        sums = outcomes(process(chunk, landed.popleft(), quality, done), sums)
+        # Listed again: hours may have passed, in which files landed and other runs took them in.
+        slices = preflight(datasets, first, last)
+        if not accept_truncated:
+            require_whole(slices)
+        sums = outcomes(process(chunk, slices, quality, done), sums)
     headlines = marts(run)
     finish(run, sums, headlines)
     return headlines

@@ -15,7 +15,7 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
 from flows.business_day import business_today, scheduled_today
-from flows.cpg_run import finish, marts, preflight, process
+from flows.cpg_run import finish, marts, preflight, process, require_whole
 from flows.demand_forecast import demand_forecast
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
@@ -70,6 +70,7 @@ def cpg_daily(
     sources: Sources = list(ALL_SOURCES),  # noqa: B006 - Prefect shows it in the form, nobody changes it
     quality: Quality = Quality(),  # noqa: B008
     forecast: WhenToForecast = "on_mondays",
+    accept_truncated: bool = False,
 ) -> dict[str, Any] | State[Any]:
     """Clean, audit, publish and load one day of CPG data, and bring the marts up to date.
 
@@ -81,13 +82,26 @@ def cpg_daily(
         quality: The audit's limits. One figure past its limit, and nothing of the run is published.
         forecast: Whether the demand forecast follows. On Mondays: when the day processed is a Sunday, so that its week
             is complete. A forecast that its gate refuses fails by itself; the day stays done.
+        accept_truncated: Take in a master or a promotion calendar of less than half the rows of the one before, or
+            without a column that it had. Off, such a delivery fails the run before anything is touched.
     """
     try:
         day = run_date_or_yesterday(run_date)
-        run = Run("cpg-daily", day, day, {"sources": sources, "quality": quality.model_dump()})
+        run = Run(
+            "cpg-daily",
+            day,
+            day,
+            {
+                "sources": sources,
+                "quality": quality.model_dump(),
+                "accept_truncated": accept_truncated,
+            },
+        )
         with guarded(run):
             refuse_future(day)
             slices = preflight(datasets_of(sources), day, day)
+            if not accept_truncated:
+                require_whole(slices)
             curated = process(run, slices, quality)
             headlines = marts(run)
             finish(run, outcomes(curated), headlines)

@@ -25,7 +25,9 @@ from tasks.quality import Limits, Quality
 from tasks.replay import Dataset
 
 # The rows of a quarantine are few and mostly broken by nature: the limits of a day's delivery say nothing about them.
-_ANYTHING = Limits(row_count_min=0, null_rate_max=1, duplicate_rate_max=1, rejected_rate_max=1)
+_ANYTHING = Limits(
+    row_count_min=0, null_rate_max=1, duplicate_rate_max=1, rejected_rate_max=1, superseded_rate_max=1
+)
 _NO_LIMITS = Quality(
     sales=_ANYTHING, inventory=_ANYTHING, market=_ANYTHING, promotions=_ANYTHING, masters=_ANYTHING
 )

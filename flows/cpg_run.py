@@ -28,6 +28,7 @@ from tasks import (
     publication,
     quality,
     quarantine,
+    truncation,
     warehouse,
 )
 from tasks.curation import Curated, Outcome, outcomes
@@ -63,6 +64,18 @@ def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
             missing_columns=",".join(slice_.missing_columns) or None,
         )
     return slices
+
+
+@task(name="compare with the snapshots before", cache_policy=NO_CACHE, **RETRY)
+def require_whole(slices: list[Slice]) -> None:
+    """A master or a calendar that was cut off on its way is refused before anything is touched."""
+    truncation.require_whole(slices)
+
+
+@task(name="list again", cache_policy=NO_CACHE, task_run_name="list again {slice_.dataset}", **RETRY)
+def list_again(slice_: Slice) -> Slice:
+    """Whoever was outrun reads what is there now: the run that was faster may have seen more files."""
+    return landing.again(settings().lake_bucket, slice_)
 
 
 @task(name="curate", cache_policy=NO_CACHE, **RETRY)
@@ -215,14 +228,40 @@ def _unheard(_: Step) -> None:
 
 def judged(run: Run, slices: list[Slice], limits: Quality, done: Done = _unheard) -> list[Curated]:
     """Curated and audited; the broken rows are findable whatever the audit said."""
-    curated = curate_all(slices, run)
+    curated = curate_and_put_aside(run, slices)
     done("curated")
-    release_orphans(run.run_id, [])  # leases may have run out meanwhile
-    for future in [put_aside.submit(c, run.run_id) for c in curated]:
-        future.result()
     audit(run, curated, limits)
     done("audited")
     return curated
+
+
+def curate_and_put_aside(run: Run, slices: list[Slice]) -> list[Curated]:
+    """What the job refused is in quarantine. A dataset whose files changed meanwhile is listed and curated anew."""
+    done: dict[str, Curated] = {}
+    waiting = slices
+    for left in reversed(range(_CURATED_ANEW_MOST + 1)):
+        fresh = curate_all(waiting, run)
+        done |= {c.dataset: c for c in fresh}
+        release_orphans(run.run_id, [])  # leases may have run out meanwhile
+        outrun = _outrun(run, {c.dataset: put_aside.submit(c, run.run_id) for c in fresh}, left)
+        if not outrun:
+            break
+        waiting = [list_again(done[dataset].slice) for dataset in outrun]
+    return [done[s.dataset] for s in slices]
+
+
+def _outrun(run: Run, futures: dict[str, PrefectFuture[Any]], left: int) -> list[str]:
+    """The datasets whose step came too late; raises when none is left of the times that it may be tried."""
+    outrun = []
+    for dataset, future in futures.items():
+        try:
+            future.result()
+        except Outrun as error:
+            if not left:
+                raise
+            log("outrun, curating it anew", dataset=dataset, run=run.run_id, error=error)
+            outrun.append(dataset)
+    return outrun
 
 
 def publish_all(run: Run, curated: list[Curated], limits: Quality) -> list[Curated]:
@@ -230,19 +269,10 @@ def publish_all(run: Run, curated: list[Curated], limits: Quality) -> list[Curat
     done = {c.dataset: c for c in curated}
     waiting = curated
     for left in reversed(range(_CURATED_ANEW_MOST + 1)):
-        futures = {c.dataset: publish.submit(c, run.run_id) for c in waiting}
-        outrun = []
-        for dataset, future in futures.items():
-            try:
-                future.result()
-            except Outrun as error:
-                if not left:
-                    raise
-                log("outrun, curating it anew", dataset=dataset, run=run.run_id, error=error)
-                outrun.append(dataset)
+        outrun = _outrun(run, {c.dataset: publish.submit(c, run.run_id) for c in waiting}, left)
         if not outrun:
             break
-        waiting = judged(run, [done[dataset].slice for dataset in outrun], limits)
+        waiting = judged(run, [list_again(done[dataset].slice) for dataset in outrun], limits)
         done |= {c.dataset: c for c in waiting}
     return [done[c.dataset] for c in curated]
 

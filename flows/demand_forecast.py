@@ -173,13 +173,13 @@ def evaluate(features: Features, owner: str) -> Evaluated:
 def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Evaluation:
     """The figures and the plot are on the run's page before the gate says no.
 
-    A model is only held against one that looks as far ahead: further away every method errs more.
+    A model is only compared with those that look as far ahead: further away every method errs more.
     """
     evaluation = model_gate.read_evaluation(evaluated.report)
-    now = model_registry.newest("Approved", horizon_weeks)
-    approved = Approved(now.figure(RELATIVE_WMAPE)) if now else None
+    others = model_registry.last(gate.compared_with, "Approved", horizon_weeks)
+    approved = Approved.best(model.figure(RELATIVE_WMAPE) for model in others)
     verdicts = model_gate.judge(gate, evaluation, approved)
-    artifacts.gate_table(verdicts, evaluation, run.first, now.name if now else None)
+    artifacts.gate_table(verdicts, evaluation, run.first, [model.name for model in others])
     artifacts.forecast_plot(evaluated.plot, run.first)
     model_gate.require(verdicts, run.label)
     return evaluation

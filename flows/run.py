@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from prefect import runtime
 
 from tasks import alerts, external_jobs, ledger, monitoring, run_lease
-from tasks.errors import HighwaterError, Severity
+from tasks.errors import HighwaterError, Severity, retried
 from tasks.events import log
 from tasks.ledger import Entry
 from tasks.monitoring import RunRecord
@@ -59,7 +59,7 @@ class Run:
             "url": runtime.flow_run.ui_url,
         }
 
-    def session(self, step: str) -> SnowflakeConnection:
+    def session(self, step: str) -> AbstractContextManager[SnowflakeConnection]:
         """Snowflake, with a query tag that says who asks and what for."""
         return connect(flow=self.flow, run_id=self.run_id, step=step)
 
@@ -74,9 +74,9 @@ def guarded(run: Run) -> Iterator[None]:
     log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
     breath = None
     try:
-        breath = run_lease.begin(run.run_id, f"{run.flow} {run.label}", run.owner)
+        breath = retried(run_lease.begin, run.run_id, f"{run.flow} {run.label}", run.owner)
         _attempt(bury_the_dead, run)
-        record(run, "RUNNING")
+        retried(record, run, "RUNNING")
         yield
     except run_lease.AlreadyExecuted:  # what there is to stop and to record is the other process's
         raise

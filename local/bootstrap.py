@@ -84,5 +84,7 @@ class Bootstrap:
                 "host": LOOPBACK,
                 "port": self._settings.snowflake_port,
                 "protocol": "http",
+                # The local server says nothing before the answer, Snowflake does after 45 s.
+                "socket_timeout": 900,
             }
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -89,7 +89,7 @@ def headlines_table(headlines: Mapping[str, Any], run_date: date) -> None:
 
 
 def gate_table(
-    verdicts: Iterable[Verdict], evaluation: Evaluation, as_of: date, approved: str | None
+    verdicts: Iterable[Verdict], evaluation: Evaluation, as_of: date, approved: Sequence[str]
 ) -> None:
     verdicts = list(verdicts)
     judged = [verdict for verdict in verdicts if not verdict.not_judged]
@@ -117,7 +117,7 @@ def gate_table(
     create_table_artifact(
         key="model-gate",
         description=f"Gate of the model as of {as_of}: {failed} of {len(judged)} rules missed; backtest of "
-        f"{evaluation.rows} rows; compared with {approved or 'no approved model: there is none yet'}",
+        f"{evaluation.rows} rows; compared with {', '.join(approved) or 'no approved model: there is none yet'}",
         table=rules + figures,
     )
 

@@ -1,4 +1,8 @@
-"""boto3 clients, one per service and process: making one costs tens of milliseconds, using it from threads is safe."""
+"""boto3 clients, one per service and process: making one costs tens of milliseconds, using it from threads is safe.
+
+A client repeats a request whose answer was lost. For calls whose repetition does harm there are clients that send a
+request once: an uncertain answer is then settled by looking. docs/aws-calls.md says of each call which it is, and why.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
+_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32)
 
 
 @cache
@@ -28,6 +33,12 @@ def s3() -> S3Client:
 @cache
 def glue() -> GlueClient:
     return boto3.client("glue", config=_CONFIG)
+
+
+@cache
+def glue_once() -> GlueClient:
+    """For StartJobRun, of which each is another run, and UpdateTable, which is refused when it is repeated."""
+    return boto3.client("glue", config=_ONCE)
 
 
 @cache

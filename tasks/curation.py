@@ -14,10 +14,10 @@ from typing import Any
 
 from pyiceberg.table import Table
 
-from contracts.catalog import contract
 from contracts.spec import document
 from tasks import external_jobs, glue, lake, landing, objects
 from tasks.landing import Slice
+from tasks.rules import rules_of
 from tasks.settings import settings
 
 
@@ -31,6 +31,8 @@ class Counts:
     rows_quarantined: int
     repeats: int
     nulls: dict[str, int] = field(default_factory=dict)
+    outdone: int = 0
+    """Superseded by another row of the same raw date that is not the same row."""
 
     @classmethod
     def read(cls, figures: dict[str, Any]) -> Counts:
@@ -41,6 +43,7 @@ class Counts:
             rows_quarantined=figures["rows_quarantined"],
             repeats=figures["repeats"],
             nulls=dict(figures.get("nulls", {})),
+            outdone=figures.get("outdone", 0),
         )
 
     def balances(self) -> bool:
@@ -183,11 +186,15 @@ class Plan:
         """The ledger's row of this job."""
         return f"curate/{self.group}"
 
-    def address(self, attempt: int, name: str) -> str:
-        return f"runs/{self.group}-{attempt}/{name}"
+    def folder(self, attempt: int) -> str:
+        return f"runs/{self.group}-{attempt}"
+
+    def figures(self, attempt: int) -> str:
+        """The folder below which each run of the job writes its figures, in a folder of its own."""
+        return f"s3://{settings().lake_bucket}/{self.folder(attempt)}"
 
     def output(self, dataset: str, attempt: int) -> str:
-        """Of this job alone: the same work may be part of another group's job, and jobs empty their place first."""
+        """Of this job alone: the same work may be part of another group's job. A run of it writes to a folder below."""
         folder = f"{self.works[dataset]}-{self.group[:8]}-{attempt}"
         return f"{location(lake.CURATED, dataset)}/data/{folder}"
 
@@ -197,7 +204,7 @@ class Plan:
             "run_id": run_id,
             "datasets": [
                 {
-                    "contract": document(contract(s.dataset)),
+                    "contract": document(rules_of(s.dataset)),
                     "output": self.output(s.dataset, attempt),
                     "inputs": [file.for_manifest() for file in s.inputs],
                     "history": sorted(f.file_path for f in lake.live_files(self.tables[s.dataset])),
@@ -206,8 +213,8 @@ class Plan:
             ],
         }
         return {
-            "--manifest": landing.write_manifest(bucket, self.address(attempt, "manifest.json"), manifest),
-            "--figures": f"s3://{bucket}/{self.address(attempt, 'figures.json')}",
+            "--manifest": landing.write_manifest(bucket, f"{self.folder(attempt)}/manifest.json", manifest),
+            "--figures": self.figures(attempt),
         }
 
 
@@ -217,14 +224,14 @@ def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:
     entry = external_jobs.run(
         glue.KIND, settings().curate_job, plan.key, lambda attempt: plan.request(attempt, run_id), run_id
     )
-    figures_address = f"s3://{settings().lake_bucket}/{plan.address(entry.attempt, 'figures.json')}"
+    figures_address = f"{glue.written_by(entry, plan.figures(entry.attempt))}/figures.json"
     figures = objects.read_json(figures_address)["datasets"]
     return [
         _curated(
             s,
             plan.works[s.dataset],
             plan.bases[s.dataset],
-            plan.output(s.dataset, entry.attempt),
+            glue.written_by(entry, plan.output(s.dataset, entry.attempt)),
             figures[s.dataset],
             figures_address,
             job_run_id=entry.external_id,

@@ -6,14 +6,19 @@ transient failures are retried, the others never; each kind has its alert severi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as AwsConnectionError
+from botocore.exceptions import ConnectionError as NeverConnected
 from prefect.tasks import exponential_backoff
 
+from tasks.events import log
+
+Made = TypeVar("Made")
 Severity = Literal["INFO", "WARNING", "HIGH", "CRITICAL"]
 
 
@@ -25,6 +30,10 @@ class HighwaterError(Exception):
 
 class TransientError(HighwaterError):
     """It may work in a moment: throttling, a dropped connection, a commit lost to a concurrent one."""
+
+
+class Uncertain(TransientError):
+    """It may have been done: the answer was lost, or the service broke off. Look before you ask again."""
 
 
 class Outrun(TransientError):
@@ -65,6 +74,8 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 
+# The service failed while it worked on the request: what it had done by then is not known.
+_BROKEN_OFF = frozenset({500, 502, 503, 504})
 
 # What to do about an answer that does not pass by itself. Whoever can say more adds it to what was being done.
 _ADVICE = {
@@ -79,6 +90,7 @@ _ADVICE = {
     "EntityNotFoundException": "Deploy what is missing, or correct its name in the HIGHWATER_ settings.",
     "ResourceNotFoundException": "Deploy what is missing, or correct its name in the HIGHWATER_ settings.",
 }
+_PASSES = "It may pass by itself: if it lasts, run again later."
 _MEND = "Mend what the message names, then run again."
 
 
@@ -87,14 +99,21 @@ def from_aws(error: Exception, doing: str) -> HighwaterError:
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "Unknown")
         message = f"{doing}: {code}: {error.response.get('Error', {}).get('Message', '')}"
+        if is_broken_off(error):
+            return Uncertain(f"{message}. {_PASSES}")
         if code in _TRANSIENT_CODES:
-            return TransientError(f"{message}. It may pass by itself: if it lasts, run again later.")
+            return TransientError(f"{message}. {_PASSES}")
         return SystemFault(f"{message.removesuffix('.')}. {_ADVICE.get(code, _MEND)}")
-    if isinstance(error, (AwsConnectionError, HTTPClientError)):
-        return TransientError(f"{doing}: {error}. Check the way from this worker to AWS if it lasts.")
+    if isinstance(error, (NeverConnected, HTTPClientError)):
+        kind = TransientError if isinstance(error, NeverConnected) else Uncertain
+        return kind(f"{doing}: {error}. Check the way from this worker to AWS if it lasts.")
     if isinstance(error, BotoCoreError):
         return SystemFault(f"{doing}: {error}. Check the AWS settings of this worker (region, credentials).")
     raise error
+
+
+def is_broken_off(error: ClientError) -> bool:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _BROKEN_OFF
 
 
 @contextmanager
@@ -116,9 +135,25 @@ def retry_transient(_task: Any, _run: Any, state: Any) -> bool:
     return is_transient(error) and not isinstance(error, Outrun)
 
 
+RETRIES = 3
+_JITTER = 0.5
 RETRY: dict[str, Any] = {
-    "retries": 3,
+    "retries": RETRIES,
     "retry_delay_seconds": exponential_backoff(backoff_factor=2),
-    "retry_jitter_factor": 0.5,
+    "retry_jitter_factor": _JITTER,
     "retry_condition_fn": retry_transient,
 }
+
+
+def retried(action: Callable[..., Made], *arguments: Any) -> Made:
+    """For calls outside of any task: tried again as a task would be."""
+    for attempt in range(1, RETRIES + 1):
+        try:
+            return action(*arguments)
+        except Outrun:
+            raise
+        except TransientError as error:
+            seconds = 2**attempt * random.uniform(1, 1 + _JITTER)
+            log("failed, trying again", what=action.__name__, seconds=round(seconds, 1), error=error)
+            time.sleep(seconds)
+    return action(*arguments)

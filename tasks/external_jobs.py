@@ -11,13 +11,17 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from tasks import glue, ledger, sagemaker
-from tasks.errors import SystemFault
+from tasks.errors import SystemFault, Uncertain
 from tasks.events import log
-from tasks.job_service import Request, Service
+from tasks.job_service import NoSlot, Request, Service
 from tasks.ledger import Entry, LeaseLost
+from tasks.settings import settings
 
 # A job's end is noticed within a quarter of the time that it took, and within 15 seconds.
 _POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 0.5, 15.0, 1.25
+# A start that was not answered may take a moment to be in the service's list.
+_FIND_AFTER = (0.0, 2.0, 4.0, 8.0)
+_SAY_EVERY_SECONDS = 300.0
 
 SERVICES: dict[str, Service] = {
     glue.KIND: glue.GlueJobs(),
@@ -70,13 +74,19 @@ def _taken_up(entry: Entry) -> Entry | None:
     if entry.external_id:
         log("job taken up", job=entry.name, job_run=entry.external_id, work=entry.id)
         return entry
+    found = _found(entry)
+    return ledger.renew(entry, status="RUNNING", external_id=found) if found else None
+
+
+def _found(entry: Entry) -> str | None:
+    """The job of a start that nobody saw answered. Should there be two of them, one is stopped: they share no file."""
     found = SERVICES[entry.kind].find(entry)
-    for doubled in found[1:]:  # a start whose answer was lost may have been repeated by the client
+    for doubled in found[1:]:
         SERVICES[entry.kind].stop(entry, doubled)
     if not found:
         return None
     log("job found and taken up", job=entry.name, job_run=found[0], work=entry.id)
-    return ledger.renew(entry, status="RUNNING", external_id=found[0])
+    return found[0]
 
 
 def _started(entry: Entry, prepare: Callable[[int], Request]) -> Entry:
@@ -85,17 +95,50 @@ def _started(entry: Entry, prepare: Callable[[int], Request]) -> Entry:
     ):  # by somebody who is gone: should its start still come through, it is not this one
         following = ledger.next_attempt(entry)
         entry = ledger.renew(entry, attempt=following.attempt, token=following.token, status="PREPARING")
-    request = prepare(entry.attempt)
-    entry = ledger.renew(entry, status="STARTING")  # the fence: who lost the row meanwhile starts nothing
-    service = SERVICES[entry.kind]
-    external_id = service.start(entry, request)
+    entry, external_id = _in_a_slot(entry, prepare(entry.attempt))
     try:
         noted = ledger.renew(entry, status="RUNNING", external_id=external_id)
     except LeaseLost:
-        service.stop(entry, external_id)
+        SERVICES[entry.kind].stop(entry, external_id)
         raise
     log("job started", job=entry.name, job_run=external_id, work=entry.id)
     return noted
+
+
+def _in_a_slot(entry: Entry, request: Request) -> tuple[Entry, str]:
+    """The started job's id. While as many run as may run at once, the row is kept and the start tried again."""
+    since = ledger.now()
+    pause, say_next = _POLL_FIRST, since
+    while True:
+        entry = ledger.renew(entry, status="STARTING")  # the fence: who lost the row meanwhile starts nothing
+        try:
+            return _start(entry, request)
+        except NoSlot as full:
+            entry = ledger.renew(entry, status="PREPARING")
+            waited = ledger.now() - since
+            if waited >= settings().slot_wait_hours * 3600:
+                raise SystemFault(
+                    f"{full} No job ended within {settings().slot_wait_hours:g} h. Raise the limit that it names, or let "
+                    "fewer jobs run at once; then run it again."
+                ) from full
+            if ledger.now() >= say_next:
+                log("no slot for the job, waiting for one", job=entry.name, minutes=waited // 60, why=full)
+                say_next = ledger.now() + _SAY_EVERY_SECONDS
+        time.sleep(min(pause, ledger.heartbeat_seconds()))
+        pause = min(pause * _POLL_GROWTH, _POLL_MOST)
+
+
+def _start(entry: Entry, request: Request) -> tuple[Entry, str]:
+    """A start is sent once. Where its answer was lost, the service's list says whether there is a job."""
+    try:
+        return entry, SERVICES[entry.kind].start(entry, request)
+    except Uncertain:
+        for seconds in _FIND_AFTER:
+            time.sleep(min(seconds, ledger.heartbeat_seconds()))
+            entry = ledger.renew(entry)
+            if found := _found(entry):
+                return entry, found
+        raise
 
 
 def _wait(entry: Entry) -> Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.snowflake import execute
+from tasks.warehouse_write import writing
 from warehouse import marts
 from warehouse.load import predictions
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 def refresh(connection: SnowflakeConnection) -> None:
     """Fill in the weeks that have closed or were corrected since. Without any forecast there is nothing to do."""
     if execute(connection, predictions.has_predictions())[0]:
-        execute(connection, predictions.fill_actuals())
-        for statement in marts.statements(marts.FORECAST_MARTS):
-            execute(connection, statement)
+        with writing(connection, "actuals and accuracy of the forecasts"):
+            execute(connection, predictions.fill_actuals())
+            for statement in marts.statements(marts.FORECAST_MARTS):
+                execute(connection, statement)

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from contracts import predictions
-from tasks import aws, external_jobs, glue, lake, landing, warehouse
+from tasks import external_jobs, glue, lake, landing, objects, warehouse
 from tasks.errors import BusinessError, DataError, TransientError
 from tasks.events import log
 from tasks.lake import Commit
@@ -47,7 +47,7 @@ class Inputs:
     horizon_weeks: int
     snapshots: dict[str, int | None]
     units: int
-    """Sold before `as_of`, as the warehouse has it."""
+    """Sold and delivered before `as_of`, as the warehouse has it."""
     minimum_weeks: int = MINIMUM_WEEKS
 
     @property
@@ -96,8 +96,11 @@ def pin(
 
 
 def build(inputs: Inputs, run_id: str, owner: str) -> Features:
-    def address(attempt: int, name: str) -> str:
-        return f"runs/features-{inputs.key}-{attempt}/{name}"
+    def folder(attempt: int) -> str:
+        return f"runs/features-{inputs.key}-{attempt}"
+
+    def figures_folder(attempt: int) -> str:
+        return f"s3://{settings().lake_bucket}/{folder(attempt)}"
 
     def output(attempt: int) -> str:
         return f"s3://{settings().lake_bucket}/{NAMESPACE}/{TABLE}/data/{inputs.key}-{attempt}"
@@ -116,13 +119,13 @@ def build(inputs: Inputs, run_id: str, owner: str) -> Features:
             },
         }
         return {
-            "--manifest": landing.write_manifest(bucket, address(attempt, "manifest.json"), manifest),
-            "--figures": f"s3://{bucket}/{address(attempt, 'figures.json')}",
+            "--manifest": landing.write_manifest(bucket, f"{folder(attempt)}/manifest.json", manifest),
+            "--figures": figures_folder(attempt),
         }
 
     entry = external_jobs.run(glue.KIND, settings().features_job, f"features/{inputs.key}", request, owner)
-    figures = aws.read_json(f"s3://{settings().lake_bucket}/{address(entry.attempt, 'figures.json')}")
-    return Features(inputs, output(entry.attempt), figures, entry.external_id)
+    figures = objects.read_json(f"{glue.written_by(entry, figures_folder(entry.attempt))}/figures.json")
+    return Features(inputs, glue.written_by(entry, output(entry.attempt)), figures, entry.external_id)
 
 
 def check(connection: SnowflakeConnection, features: Features) -> None:
@@ -134,7 +137,7 @@ def check(connection: SnowflakeConnection, features: Features) -> None:
             f"features as of {inputs.as_of}: {figures['rows_future']} future rows, but {figures['series']} series x "
             f"{inputs.horizon_weeks} weeks are {promised}. Nothing was trained; look at {features.output}."
         )
-    accounted = figures["units_total"] + figures["units_open_week"]
+    accounted = figures["units_total"] + figures["units_open_week"] + figures["units_too_old"]
     if not accounted == figures["units_read"] == inputs.units:
         now = warehouse.last_loaded(connection, "sales")
         if now is None or now.snapshot_id != inputs.snapshots["sales"]:
@@ -167,8 +170,8 @@ def publish(features: Features, run_id: str) -> int | None:
 def _units_before(connection: SnowflakeConnection, as_of: date) -> int:
     asked = Statement(
         f"summing units sold before {as_of}",
-        "SELECT COALESCE(SUM(quantity), 0) FROM DW.FACT_SALES WHERE order_date < %s",
-        (as_of,),
+        "SELECT COALESCE(SUM(quantity), 0) FROM DW.FACT_SALES WHERE order_date < %s AND source_date < %s",
+        (as_of, as_of),
     )
     return int(execute(connection, asked)[0])
 
@@ -186,12 +189,26 @@ def _tell(features: Features) -> None:
         contradicting_flags=figures["contradicting_flags"],
         delivered_to=figures["delivered_to"],
         last_week=figures["last_week"],
+        units_too_old=figures["units_too_old"],
     )
     if figures["weeks_without_sales"]:
         log(
             "weeks in which nothing at all was sold are taken for missing deliveries, not for zeros: backfill them",
             level=logging.WARNING,
             weeks=",".join(figures["weeks_without_sales"]),
+        )
+    if figures["units_delivered_later"]:
+        log(
+            "sales of before the day that were delivered on it or later are left out: nobody knew of them then",
+            level=logging.WARNING,
+            units=figures["units_delivered_later"],
+        )
+    if figures["off_sale_but_selling"]:
+        log(
+            "series that sold lately are forecast as nothing, because the SKU master says that they are not on sale "
+            "(is_active, launch_date): have the master put right if they are",
+            level=logging.WARNING,
+            series=figures["off_sale_but_selling"],
         )
     if figures["weeks_without_calendar"]:
         log(

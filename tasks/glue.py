@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import aws
 from tasks.errors import DataError, HighwaterError, SystemFault, aws_failures
 from tasks.events import log
-from tasks.job_service import Look, Request
+from tasks.job_service import Look, Request, starting
 from tasks.ledger import Entry
 
 if TYPE_CHECKING:
@@ -22,12 +22,17 @@ _UNDER_WAY = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 _LEDGER_ARGUMENT = "--ledger_id"
 
 
+def written_by(entry: Entry, folder: str) -> str:
+    """Where the job run that the ledger names has written below a folder (jobs/glue/request.py)."""
+    return f"{folder}/{entry.external_id}"
+
+
 class GlueJobs:
     """`entry.name` is the Glue job's name, `entry.external_id` the job run's, a request its arguments."""
 
     def start(self, entry: Entry, request: Request) -> str:
-        with aws_failures(f"starting Glue job {entry.name}"):
-            started = aws.glue().start_job_run(
+        with starting(f"starting Glue job {entry.name}"):
+            started = aws.glue_once().start_job_run(
                 JobName=entry.name, Arguments={**request, _LEDGER_ARGUMENT: entry.tag}
             )
         return started["JobRunId"]

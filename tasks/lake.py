@@ -11,14 +11,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, parquet_file_to_data_file
 from pyiceberg.manifest import DataFile, ManifestEntryStatus
@@ -32,6 +31,7 @@ from tasks import aws, objects
 from tasks.errors import Outrun, SystemFault, TransientError, aws_failures
 from tasks.events import log
 from tasks.footers import FooterOf
+from tasks.lake_catalog import LakeCatalog
 
 CURATED, QUARANTINE = "curated", "quarantine"
 _LOST_RACE = (CommitFailedException, ValidationException)
@@ -77,13 +77,15 @@ class Published:
     files: tuple[str, ...]
     raw_dates: tuple[date, ...]
     notes: dict[str, str]
+    rows: int
+    """That the files hold, by the table's manifests."""
 
 
 @cache
-def catalog() -> GlueCatalog:
+def catalog() -> LakeCatalog:
     # pyiceberg's own S3 client does not honour AWS_ENDPOINT_URL; boto3 does, so it is asked where S3 is.
     s3 = aws.s3()
-    return GlueCatalog(
+    return LakeCatalog(
         "highwater",
         client=aws.glue(),
         **{"s3.endpoint": s3.meta.endpoint_url, "s3.region": s3.meta.region_name},
@@ -157,6 +159,11 @@ def last_notes(table: Table | None) -> dict[str, str]:
     return _summary(snapshot) if snapshot else {}
 
 
+def notes_of(table: Table | None) -> list[dict[str, str]]:
+    """What each publication says about itself, oldest first."""
+    return [_summary(snapshot) for snapshot in _lineage(table)] if table else []
+
+
 def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
     """The publications that came after a snapshot, oldest first.
 
@@ -173,13 +180,11 @@ def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
         for snapshot in lineage[ids.index(loaded) + 1 :]:
             yield _published(snapshot, _added_files(table, snapshot))
     elif lineage:
-        everything = tuple(sorted(file.file_path for file in live_files(table)))
+        everything = live_files(table)
         dates = tuple(sorted({d for snapshot in lineage for d in _raw_dates(_summary(snapshot))}))
         latest = _published(lineage[-1], everything)
         sightings = ",".join(filter(None, (_summary(s).get("sightings", "") for s in lineage)))
-        yield Published(
-            latest.snapshot_id, latest.sequence, everything, dates, {**latest.notes, "sightings": sightings}
-        )
+        yield replace(latest, raw_dates=dates, notes={**latest.notes, "sightings": sightings})
 
 
 def _say_what_expired(table: Table, oldest: Snapshot, loaded: int | None) -> None:
@@ -192,27 +197,35 @@ def _say_what_expired(table: Table, oldest: Snapshot, loaded: int | None) -> Non
     raise SystemFault(
         f"{name}: snapshot {loaded}, the last that the warehouse holds, and those after it were expired before they were "
         f"loaded; {kept}. Their rows are in the table, but which days they processed is not known. "
-        f"Delete the rows of {table.name()[-1]} from MONITORING.LOADS, so that the next load takes the whole table; then "
-        f"{backfill}. Keep snapshots for longer than the warehouse is ever behind."
+        f"Delete the row of {table.name()[-1]} from MONITORING.LOAD_HEADS, so that the next load takes the whole table; "
+        f"then {backfill}. Keep snapshots for longer than the warehouse is ever behind."
     )
 
 
-def _published(snapshot: Snapshot, files: tuple[str, ...]) -> Published:
+def _published(snapshot: Snapshot, files: Iterable[DataFile]) -> Published:
     notes = _summary(snapshot)
-    return Published(snapshot.snapshot_id, snapshot.sequence_number or 0, files, _raw_dates(notes), notes)
+    rows = {file.file_path: file.record_count for file in files}
+    return Published(
+        snapshot.snapshot_id,
+        snapshot.sequence_number or 0,
+        tuple(sorted(rows)),
+        _raw_dates(notes),
+        notes,
+        sum(rows.values()),
+    )
 
 
-def _added_files(table: Table, snapshot: Snapshot) -> tuple[str, ...]:
+def _added_files(table: Table, snapshot: Snapshot) -> list[DataFile]:
     """The files with rows that are new in the snapshot; survivors of a rewrite were there before."""
     with _told(f"reading the log of {'.'.join(table.name())}"):
         added = [
-            entry.data_file.file_path
+            entry.data_file
             for manifest in snapshot.manifests(table.io)
             if manifest.added_snapshot_id == snapshot.snapshot_id
             for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
             if entry.status == ManifestEntryStatus.ADDED and entry.snapshot_id == snapshot.snapshot_id
         ]
-    return tuple(sorted(path for path in added if PUBLISHED_FOLDER in path))
+    return [file for file in added if PUBLISHED_FOLDER in file.file_path]
 
 
 def publish(namespace: str, dataset: str, location: str, commit: Commit, base: int | None) -> Table | None:
@@ -227,7 +240,7 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
                 return None
             table = _create(namespace, dataset, location, commit.added[0])
         _complete(table)
-        if any(_summary(snapshot).get("work") == commit.work for snapshot in _lineage(table)):
+        if _is_in(table, commit):
             log("already published", table=f"{namespace}.{dataset}", work=commit.work)
             return table
         if snapshot_id(table) != base:
@@ -236,8 +249,14 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
         try:
             _commit(table, commit, [file for file in live_files(table) if file.file_path in removed])
         except _LOST_RACE as error:
+            if _is_in(table.refresh(), commit):  # an earlier attempt of this work, which landed late
+                return table
             raise _outrun(table, commit, base, str(error)) from error
         return table
+
+
+def _is_in(table: Table, commit: Commit) -> bool:
+    return any(_summary(snapshot).get("work") == commit.work for snapshot in _lineage(table))
 
 
 def _outrun(table: Table, commit: Commit, base: int | None, how: str) -> Outrun:
@@ -256,7 +275,7 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
     with _told(f"changing {namespace}.{dataset}"):
         table = load(namespace, dataset)
         live = live_files(table)
-        commit = change([file.file_path for file in live])
+        commit = _without_what_stays(change([file.file_path for file in live]))
         if not (commit.added or commit.removed):
             return table
         table = table or _create(namespace, dataset, location, commit.added[0])
@@ -264,6 +283,16 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
         removed = set(commit.removed)
         _commit(table, commit, [file for file in live if file.file_path in removed])
         return table
+
+
+def _without_what_stays(commit: Commit) -> Commit:
+    """A change that is repeated, because its answer was lost, finds its own files there: they are not changed."""
+    stays = set(commit.added) & set(commit.removed)
+    return replace(
+        commit,
+        added=tuple(path for path in commit.added if path not in stays),
+        removed=tuple(path for path in commit.removed if path not in stays),
+    )
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from typing import Any
 
 from contracts import drift
 from contracts.catalog import contract
+from contracts.spec import document
 from tasks import objects
-from tasks.errors import DataError
+from tasks.errors import DataError, Outrun
 from tasks.footers import read_footer
+from tasks.rules import rules_of
 from tasks.sources import DELIVERIES, Delivery
 
 
@@ -74,8 +76,8 @@ class Slice:
 
     def fingerprint(self) -> str:
         """Changes when any file, its content or the contract changes, and with nothing else."""
-        spec = contract(self.dataset)
-        parts = [self.dataset, spec.version, *(f"{f.path} {f.etag} {f.rows}" for f in self.inputs)]
+        rules = json.dumps(document(rules_of(self.dataset)), sort_keys=True)
+        parts = [self.dataset, rules, *(f"{f.path} {f.etag} {f.rows}" for f in self.inputs)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -122,6 +124,39 @@ def find(bucket: str, datasets: Iterable[str], first: date, last: date) -> dict[
             "Nothing was touched. Run the date again when they are there."
         )
     return found
+
+
+def again(bucket: str, slice_: Slice) -> Slice:
+    """The slice of the same raw dates, from the files that are there now. What a replay reads is not listed: it stays."""
+    if slice_.is_replay or not slice_.inputs:
+        return slice_
+    files = _of_dates(bucket, slice_)
+    if gone := set(slice_.raw_dates) - {file.raw_date for file in files}:
+        missing = DELIVERIES[slice_.dataset].missing(bucket, min(gone))
+        raise DataError(
+            f"{missing}: its files were removed while the run was at work. Deliver them, then run the date again."
+        )
+    return inspect(bucket, slice_.dataset, files)
+
+
+def require_unchanged(bucket: str, slice_: Slice) -> None:
+    """Outrun, when the files of the slice's raw dates are no longer those that it was made from."""
+    if slice_.is_replay or not slice_.inputs:
+        return
+    read = {(file.path, file.etag) for file in slice_.inputs}
+    now = {(f"s3://{bucket}/{file.key}", file.etag) for file in _of_dates(bucket, slice_)}
+    if changed := sorted(path for path, _ in read ^ now):
+        raise Outrun(
+            f"{slice_.dataset}: {changed[0]} came, changed or went after the run had listed its files. Run the date again "
+            "when its delivery is complete."
+        )
+
+
+def _of_dates(bucket: str, slice_: Slice) -> list[LandedFile]:
+    """One sweep over the range of the slice's raw dates."""
+    wanted = set(slice_.raw_dates)
+    landed = _listed(bucket, DELIVERIES[slice_.dataset], min(wanted), max(wanted))
+    return [file for file in landed if file.raw_date in wanted]
 
 
 def _stretches(days: list[date]) -> list[tuple[date, date]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -42,11 +42,29 @@ class Gate(BaseModel):
         description="how much smaller than each naive method's the WMAPE must be (0.05 is 5% smaller); seasonal naive's is "
         "taken where the week a year ago is known, and not judged where that is fewer than half of the rows",
     )
+    bias_max: Annotated[float, Field(gt=0)] | None = Field(
+        default=0.15,
+        description="how far the sum of the forecasts may lie above or below the units sold (0.15 is 15%); none: not judged",
+    )
+    coverage_min: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=0.65,
+        description="smallest share of weeks that must lie within their 80% interval; none: not judged",
+    )
+    coverage_max: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=0.95,
+        description="largest such share: wider intervals tell a planner nothing; none: not judged",
+    )
     worse_max: float = Field(
-        default=0.02,
+        default=0.05,
         ge=0,
-        description="how much larger than the approved model's the WMAPE may be (0.02 is 2%), each as a share of the "
+        description="how much larger than the best approved model's the WMAPE may be (0.05 is 5%), each as a share of the "
         "better naive method's on the same weeks",
+    )
+    compared_with: int = Field(
+        default=12,
+        ge=1,
+        description="how many of the last approved models that look as far ahead: the best of them is the one to compare "
+        "with, so that many small steps down cannot add up",
     )
 
 
@@ -113,9 +131,16 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Approved:
-    """The model now approved. None: its registration does not say."""
+    """The best of the last approved models. None: the registration of none of them says how good it is."""
 
     relative_wmape: float | None
+
+    @classmethod
+    def best(cls, figures: Iterable[float | None]) -> Approved | None:
+        """None: no model is approved yet."""
+        found = list(figures)
+        known = [figure for figure in map(_finite, found) if figure is not None]
+        return cls(min(known, default=None)) if found else None
 
 
 @dataclass(frozen=True)
@@ -142,11 +167,22 @@ def judge(gate: Gate, evaluation: Evaluation, approved: Approved | None) -> list
     """Every rule, also after one has failed: people want all figures. None: no model is approved yet."""
     verdicts = [_at_most("MAPE", evaluation.model.mape, gate.mape_max)] if gate.mape_max is not None else []
     verdicts.extend(_skill(gate, evaluation, name) for name in NAIVE_METHODS)
+    verdicts.extend(_bias_and_coverage(gate, evaluation.model))
     if approved is not None:
         known = _finite(approved.relative_wmape)
         limit = None if known is None else known * (1 + gate.worse_max)
         verdicts.append(_at_most("WMAPE as a share of naive", evaluation.relative_wmape, limit))
     return verdicts
+
+
+def _bias_and_coverage(gate: Gate, model: Scores) -> Iterator[Verdict]:
+    if gate.bias_max is not None:
+        size = None if model.bias is None else abs(model.bias)
+        yield _at_most("bias, up or down", size, gate.bias_max)
+    if gate.coverage_min is not None:
+        yield _at_least("least coverage of the 80% interval", model.coverage80, gate.coverage_min)
+    if gate.coverage_max is not None:
+        yield _at_most("most coverage of the 80% interval", model.coverage80, gate.coverage_max)
 
 
 def _skill(gate: Gate, evaluation: Evaluation, naive: str) -> Verdict:
@@ -155,8 +191,7 @@ def _skill(gate: Gate, evaluation: Evaluation, naive: str) -> Verdict:
     if naive == _SEASONAL and share < _LEAST_YEAR_AGO:
         known = f"the year before is known for {share:.0%} of the rows"
         return Verdict(figure, skill, gate.skill_min, passed=True, not_judged=known)
-    passed = skill is not None and (skill >= gate.skill_min or math.isclose(skill, gate.skill_min))
-    return Verdict(figure, skill, gate.skill_min, passed)
+    return _at_least(figure, skill, gate.skill_min)
 
 
 def require(verdicts: Iterable[Verdict], forecast: str) -> None:
@@ -169,7 +204,7 @@ def require(verdicts: Iterable[Verdict], forecast: str) -> None:
         f"the model of forecast {forecast} did not pass the gate; it was not registered and none of its predictions were "
         f"published, the last forecasts stay:\n{lines}\n"
         "Look at the run's plot and at evaluation.json by category and region. Where no method reaches gate.mape_max on "
-        "this data, set it to none. An approved model without its figure (limit unknown) has to be rejected in the registry."
+        "this data, set it to none. Where no approved model has its figure (limit unknown), reject them in the registry."
     )
 
 
@@ -188,6 +223,11 @@ def _at_most(figure: str, value: float | None, limit: float | None) -> Verdict:
     if value is None or limit is None:
         return Verdict(figure, value, limit, passed=False)
     return Verdict(figure, value, limit, value <= limit or math.isclose(value, limit))
+
+
+def _at_least(figure: str, value: float | None, limit: float) -> Verdict:
+    passed = value is not None and (value >= limit or math.isclose(value, limit))
+    return Verdict(figure, value, limit, passed)
 
 
 def _ratio(value: float | None, of: float | None) -> float | None:

@@ -61,17 +61,22 @@ class ModelVersion:
 
 
 def newest(status: Status | None = None, horizon_weeks: int | None = None) -> ModelVersion | None:
-    """The version made as of the last day, and of one day the last; of all, of a status, of those that look so far ahead.
+    """The version made as of the last day, and of one day the last; of all, of a status, of those that look so far ahead."""
+    return next(iter(last(1, status, horizon_weeks)), None)
+
+
+def last(most: int, status: Status | None = None, horizon_weeks: int | None = None) -> list[ModelVersion]:
+    """The newest versions, the newest first.
 
     A past day that is run again today makes the highest number, and is no newer than it was.
     """
     wanted = None if horizon_weeks is None else str(horizon_weeks)
-    found = (
+    found = [
         v
         for v in _versions()
         if status in (None, v.status) and wanted in (None, v.metadata.get(HORIZON_WEEKS))
-    )
-    return max(found, key=lambda v: (v.metadata.get(AS_OF, ""), v.number), default=None)
+    ]
+    return sorted(found, key=lambda v: (v.metadata.get(AS_OF, ""), v.number), reverse=True)[:most]
 
 
 def version(number: int) -> ModelVersion | None:

@@ -18,7 +18,7 @@ from tasks.settings import settings
 from tasks.snowflake import execute
 from warehouse.load.staging import stage
 from warehouse.records import bound_rows, staged_rows, upsert_text
-from warehouse.statement import Statement
+from warehouse.statement import Kind, Statement
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -28,6 +28,7 @@ RECORDS = "runs/records"
 PUBLISHED, UNCHANGED, JUDGED, REJECTED = "published", "unchanged", "judged", "rejected"
 # Flattening copies the whole array beside each of its rows, so its cost grows with the square of their number.
 _MOST_BY_VALUE = 200
+_STAGING = "CURATED.RECORDS_STAGE"
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def record_end(
             "UPDATE MONITORING.PIPELINE_RUNS SET status = %s, message = %s, ended_at = %s::TIMESTAMP_NTZ,"
             " external_job_ids = COALESCE(%s, external_job_ids) WHERE run_id = %s AND status = 'RUNNING'",
             (status, message, ended_at, json.dumps(list(jobs)) if jobs else None, run_id),
+            kind=Kind.QUICK,
         ),
     )
 
@@ -185,11 +187,12 @@ def merge_statement(records: Sequence[Record]) -> Statement:
         f"recording in {table.name}",
         upsert_text(table.name, list(types), table.key, bound_rows(types), table.kept),
         (json.dumps(rows, default=str),),
+        kind=Kind.QUICK,
     )
 
 
 def staged_statements(records: Sequence[Record]) -> list[Statement]:
-    """Named after the rows, so that a repeat after a kill finds its own file and table and clears them."""
+    """The file is named after the rows, so that a repeat after a kill writes the same one."""
     table, types = _TABLES[type(records[0])], _types(records)
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in types.items()])
     rows = [
@@ -200,13 +203,8 @@ def staged_statements(records: Sequence[Record]) -> list[Statement]:
     pq.write_table(pa.Table.from_pylist(rows, schema), buffer)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:24]
     file = objects.write(f"s3://{settings().lake_bucket}/{RECORDS}/{digest}.parquet", buffer.getvalue())
-    staging = f"CURATED.RECORDS_STAGE_{digest.upper()}"
-    merge = upsert_text(table.name, list(types), table.key, staged_rows(types, staging), table.kept)
-    return [
-        *stage(staging, types, [file]),
-        Statement(f"recording in {table.name}", merge),
-        Statement("clear staging", f"DROP TABLE IF EXISTS {staging}"),
-    ]
+    merge = upsert_text(table.name, list(types), table.key, staged_rows(types, _STAGING), table.kept)
+    return [*stage(_STAGING, types, [file]), Statement(f"recording in {table.name}", merge)]
 
 
 def _types(records: Sequence[Record]) -> dict[str, str]:

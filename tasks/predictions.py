@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterable
@@ -21,12 +20,14 @@ from tasks.events import log
 from tasks.forecast_features import Features, first_week
 from tasks.model_registry import ModelVersion
 from tasks.snowflake import execute
+from tasks.warehouse_write import writing
 from warehouse.load import predictions as statements
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 _ANSWER = ".out"
+_STAGED_MOST = 2
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,6 @@ class Predictions:
     rows: int
     units: float
     by_type: dict[str, int]
-
-    @property
-    def key(self) -> str:
-        return hashlib.sha256("\n".join(self.files).encode()).hexdigest()[:24]
 
 
 def accept(features: Features, model: ModelVersion, answers: str, run_id: str) -> Predictions:
@@ -85,20 +82,27 @@ def _judged(
 
 def load(connection: SnowflakeConnection, predictions: Predictions) -> int:
     """Stage, compare, merge. A repeat changes nothing. Returns the rows that the warehouse has of this version."""
-    *staging, merge = statements.load_statements(predictions.key, predictions.files)
-    for statement in staging:
-        execute(connection, statement)
-    rows, keys = execute(connection, statements.count_staged(predictions.key))
-    if not rows == keys == predictions.rows:
-        raise DataError(
-            f"{predictions.rows} predictions of model {predictions.model_version} were written, {rows} with {keys} "
-            f"different keys arrived in the warehouse; none was merged. Look at {predictions.files[0]}."
-        )
-    execute(connection, merge)
+    _stage(connection, predictions)
+    with writing(connection, f"load of the predictions of model {predictions.model_version}"):
+        execute(connection, statements.merge())
     (loaded,) = execute(connection, statements.count_loaded(predictions.model_version))
-    execute(connection, statements.clear_staging(predictions.key))
-    log("predictions loaded", model=predictions.model_version, rows=rows, of_this_version=loaded)
+    log("predictions loaded", model=predictions.model_version, rows=predictions.rows, of_this_version=loaded)
     return int(loaded)
+
+
+def _stage(connection: SnowflakeConnection, predictions: Predictions) -> None:
+    """Anew once: a COPY whose answer was lost may run twice."""
+    rows = keys = -1
+    for _ in range(_STAGED_MOST):
+        for statement in statements.stage_statements(predictions.files):
+            execute(connection, statement)
+        rows, keys = execute(connection, statements.count_staged())
+        if rows == keys == predictions.rows:
+            return
+    raise DataError(
+        f"{predictions.rows} predictions of model {predictions.model_version} were written, {rows} with {keys} "
+        f"different keys arrived in the warehouse; none was merged. Look at {predictions.files[0]}."
+    )
 
 
 def _answers(folder: str) -> list[str]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from contracts.catalog import contract
-from tasks import lake
+from tasks import lake, landing, truncation
 from tasks.curation import Curated, location, output_files
 from tasks.events import log
 from tasks.lake import Commit
 from tasks.settings import settings
+from tasks.sources import DELIVERIES
 
 
 def publish(curated: Curated, run_id: str) -> int | None:
-    """One atomic commit; returns the table's snapshot id. A slice that changes nothing commits nothing."""
+    """One atomic commit; returns the table's snapshot id. A slice that changes nothing commits nothing.
+
+    Raises Outrun when other files are there by now, or another run published: what was computed may then miss rows.
+    """
+    if not curated.unchanged:
+        landing.require_unchanged(settings().lake_bucket, curated.slice)
     table = lake.load(lake.CURATED, curated.dataset)
     processed = lake.processed_raw_dates(table)
     added = output_files(curated, "published") + output_files(curated, "survivors") if curated.output else ()
@@ -27,6 +33,8 @@ def publish(curated: Curated, run_id: str) -> int | None:
         "code": settings().code_version,
         "figures": curated.figures_address,
     }
+    if DELIVERIES[curated.dataset].cadence == "snapshot" and not curated.slice.is_replay:
+        notes[truncation.NOTE] = truncation.note(curated.slice)
     if curated.dataset == "promotions":
         notes["sightings"] = ",".join(output_files(curated, "quarantined"))
     commit = Commit(

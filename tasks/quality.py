@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, model_validator
 
 from contracts.catalog import contract
+from contracts.checks import years_before
 from contracts.spec import Rule, Spec
 from tasks import aws, objects
 from tasks.curation import Counts, Curated
 from tasks.errors import BusinessError, aws_failures
 from tasks.footers import Footer, read_footer
+from tasks.rules import rules_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
@@ -39,6 +41,12 @@ class Limits(BaseModel):
     null_rate_max: float = Field(ge=0, le=1, description="largest share of nulls in any required column")
     duplicate_rate_max: float = Field(ge=0, le=1, description="largest share of exact repeats")
     rejected_rate_max: float = Field(ge=0, le=1, description="largest share of rows sent to quarantine")
+    superseded_rate_max: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="largest share of rows that another row of the same key and raw date supersedes",
+    )
 
 
 def _of_contract(dataset: str) -> Limits:
@@ -48,6 +56,7 @@ def _of_contract(dataset: str) -> Limits:
         null_rate_max=limits.null_rate_max,
         duplicate_rate_max=limits.duplicate_rate_max,
         rejected_rate_max=limits.rejected_rate_max,
+        superseded_rate_max=limits.superseded_rate_max,
     )
 
 
@@ -130,6 +139,7 @@ def _judge(dataset: str, day: date, counts: Counts, delivered: int, limits: Limi
         ),
         at_most("duplicate_rate", counts.repeats, limits.duplicate_rate_max),
         at_most("rejected_rate", counts.rows_quarantined, limits.rejected_rate_max),
+        at_most("superseded_rate", counts.outdone, limits.superseded_rate_max),
         Finding(dataset, day, "reconciled", float(reconciled), 1.0, reconciled),
     ]
 
@@ -164,7 +174,7 @@ def contract_kept(curated: Curated) -> Finding:
 
 
 def _complaints(curated: Curated) -> Iterator[str]:
-    spec = contract(curated.dataset)
+    spec = rules_of(curated.dataset)
     told = {
         "published": curated.rows_written,
         "survivors": curated.rows_survivors,
@@ -198,17 +208,21 @@ def _broken(spec: Spec, footer: Footer) -> Iterator[str]:
         for rule in column.rules:
             limits = footer.extremes(rule.limit) if rule.limit else None
             for value in values:
-                if not _keeps(rule, value, limits[1] if limits else None):
+                if not _keeps(rule, value, limits):
                     yield f"{column.name} holds {value}, against the rule {rule.name!r}"
 
 
-def _keeps(rule: Rule, value: Any, limit: Any) -> bool:
+def _keeps(rule: Rule, value: Any, limits: tuple[Any, Any] | None) -> bool:
     """Lengths and patterns are left to the job: a file may say the least and greatest of long texts in part."""
     match rule.name:
         case "allowed":
             return value in rule.allowed
+        case "future" if limits and rule.days is not None:
+            return bool(value.date() <= limits[1] + timedelta(days=rule.days))
         case "future":
-            return limit is None or value <= limit
+            return limits is None or value <= limits[1]
+        case "too_old" if limits and rule.years is not None:
+            return bool(value >= years_before(limits[0], rule.years))
         case "range":
             return isinstance(value, (int, float, Decimal)) and _in_range(rule, value)
     return True

@@ -7,6 +7,7 @@ under s3://<lake>/mended/, because their raw file is as broken as before: when i
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import tempfile
 from collections import defaultdict
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.catalog import contract
-from tasks import lake, objects
+from tasks import lake, landing, objects
 from tasks.corrections import ID
 from tasks.curation import Curated, location, output_files
 from tasks.errors import SystemFault
@@ -32,21 +33,27 @@ PAIRS = ".pairs"
 """Beside a corrected copy: a line for each corrected row, its id before and its id if it is refused again."""
 _BATCH_ROWS = 10_000
 _DAY = re.compile(r"/day=(\d{4}-\d{2}-\d{2})/")
+_MENDED = re.compile(r"(\d{4}-\d{2}-\d{2})/[0-9a-f]{24}")
 
 Ids = Mapping[date, Collection[str]]
 
 
 def put_aside(curated: Curated, run_id: str) -> None:
-    """Make the quarantine of the slice's raw dates exactly the rows that the job refused and nobody has mended."""
+    """Make the quarantine of the slice's raw dates exactly the rows that the job refused and nobody has mended.
+
+    Raises Outrun when other files are there by now. Each commit to the quarantine thus stands for a listing that is newer
+    than the commit before it: of two runs of a date, whatever their order, the last to commit has seen every file.
+    """
     days = sorted(curated.by_date)
 
     def change(live: list[str]) -> Commit:
-        # Asked after the table was opened: who adds to them commits afterwards, and then this commit is refused.
+        # Asked after the table was opened: who has seen more commits afterwards, and then this commit is refused.
+        landing.require_unchanged(settings().lake_bucket, curated.slice)
         mended = mended_rows(curated.dataset, days[0], days[-1])
         kept = [
             _without(path, mended.get(raw_date_of(path), ())) for path in output_files(curated, "quarantined")
         ]
-        stale = [path for path in live if raw_date_of(path) in curated.by_date]
+        stale = [path for path in live if _day_of(path) in curated.by_date]
         return _commit(curated, run_id, [path for path in kept if path], stale)
 
     _amend(curated, run_id, change)
@@ -72,7 +79,7 @@ def settle(curated: Curated, run_id: str) -> None:
                 added += [path for path in refused if raw_date_of(path) == day]
                 continue
             # Another run has put its rows in the place of those that were read: of them, the mended ones go.
-            for path in (path for path in live if raw_date_of(path) == day):
+            for path in (path for path in live if _day_of(path) == day):
                 if (kept := _without(path, taken.get(day, ()))) != path:
                     removed.append(path)
                     added += [kept] if kept else []
@@ -87,18 +94,43 @@ def mended_rows(dataset: str, first: date, last: date) -> dict[date, set[str]]:
     folder = _mended_folder(dataset)
     _, start = folder.removeprefix("s3://").split("/", 1)
     for file in objects.listed(folder, after=f"{start}{first}"):
-        day = date.fromisoformat(file.key.removeprefix(start)[:10])
-        if day > last:
+        day = _mended_day(file.key.removeprefix(start))
+        if day is None:
+            log("no list of mended rows, passed over", level=logging.WARNING, file=file.address)
+        elif day > last:
             break
-        found[day].update(objects.read(file.address).decode().splitlines())
+        else:
+            found[day].update(objects.read(file.address).decode().splitlines())
     return dict(found)
+
+
+def _mended_day(name: str) -> date | None:
+    """Of a list that a replay wrote; None for whatever else somebody put beside it."""
+    parts = _MENDED.fullmatch(name)
+    try:
+        return date.fromisoformat(parts[1]) if parts else None
+    except ValueError:
+        return None
 
 
 def raw_date_of(path: str) -> date:
     """The job writes a file per raw date, in a folder that is named by it."""
+    day = _day_of(path)
+    if day is None:
+        raise SystemFault(
+            f"{path} is in no folder day=..., so whose rows it holds is not known. Only the job's files belong into a "
+            "quarantine table: take it out."
+        )
+    return day
+
+
+def _day_of(path: str) -> date | None:
+    """None for a file that the job did not write: a run leaves it alone."""
     found = _DAY.search(path)
-    assert found, f"{path} is in no folder day=..."
-    return date.fromisoformat(found[1])
+    try:
+        return date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
 
 
 @contextmanager

@@ -61,7 +61,8 @@ def _done_before(dataset: str, given: Corrections, used: set[str], first: date, 
 
 def row_id(dataset: str, row: dict[str, Any]) -> str:
     """The id that the job gives to this row when it refuses it (jobs/glue/quarantine.py)."""
-    fields = [row["source_file"], *(row[name] for name in contract(dataset).names), row["extra_values"]]
+    columns = [c for c in contract(dataset).columns if not (c.is_later and row.get(c.name) is None)]
+    fields = [row["source_file"], *(row[column.name] for column in columns), row["extra_values"]]
     return hashlib.sha256("|".join("" if f is None else f"{len(f)}:{f}" for f in fields).encode()).hexdigest()
 
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from tasks import aws
 from tasks.errors import DataError, HighwaterError, SystemFault, aws_failures
-from tasks.job_service import Look, Request
+from tasks.job_service import Look, Request, starting
 from tasks.ledger import Entry
 
 Noun = Literal["training", "processing", "transform"]
@@ -43,7 +43,7 @@ class SageMakerJobs:
 
     def start(self, entry: Entry, request: Request) -> str:
         name = job_name(entry)
-        with aws_failures(f"starting SageMaker {self._noun} job {name}"):
+        with starting(f"starting SageMaker {self._noun} job {name}"):
             try:
                 self._call("create")(**{**request, f"{self._field}Name": name})
             except ClientError as error:

@@ -10,6 +10,8 @@ from functools import cache
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.written import ORDER_YEARS
+
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HIGHWATER_")
@@ -21,11 +23,28 @@ class Settings(BaseSettings):
     snowflake_secret: str = Field(
         default="highwater/snowflake", description="Secrets Manager name of the key pair"
     )
+    statement_seconds_quick: int = Field(
+        default=600, ge=360, description="limit of a Snowflake statement on a few rows: heads, records, BEGIN"
+    )
+    statement_seconds_lock: int = Field(
+        default=1800, ge=1, description="how long a load waits for the write lock of the warehouse"
+    )
+    statement_seconds_load: int = Field(
+        default=3600, ge=360, description="limit of a Snowflake statement that copies, merges or recomputes"
+    )
+    statement_seconds_mart: int = Field(
+        default=7200, ge=360, description="limit of a Snowflake statement that rebuilds a mart"
+    )
     ledger_table: str = Field(default="highwater-ledger", description="DynamoDB table of external jobs")
     lease_seconds: float = Field(
         default=60,
         ge=1,
         description="how long a run that stopped answering keeps its jobs; it renews four times in this time",
+    )
+    slot_wait_hours: float = Field(
+        default=2,
+        ge=0,
+        description="how long a run waits for Glue or SageMaker to have room for its job",
     )
     alerts_topic: str = Field(default="highwater-alerts", description="SNS topic of every event")
     warnings_topic: str = Field(
@@ -63,6 +82,12 @@ class Settings(BaseSettings):
         default=60,
         ge=0,
         description="how long a crashed run waits until it is taken up again, doubled the second time",
+    )
+    order_years_max: int = Field(
+        default=ORDER_YEARS,
+        ge=1,
+        le=100,
+        description="an order dated more years than this before its raw date goes to quarantine",
     )
     time_zone: str = Field(default="Asia/Kolkata", description="zone in which a business day begins and ends")
 

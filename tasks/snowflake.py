@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from ipaddress import ip_address
 from types import ModuleType
@@ -21,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tasks.errors import DataError, HighwaterError, SystemFault, TransientError, from_aws
 from tasks.settings import settings
 from warehouse.names import identifier
-from warehouse.statement import Statement
+from warehouse.statement import Kind, Statement
 
 # The package's __init__ imports a worker of its own for Snowpark containers: 50 MB and seconds of generated API that nobody
 # here uses, in every process that runs a flow.
@@ -35,8 +36,15 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 LOGIN_SECONDS = 30
-NETWORK_SECONDS = 600  # the connector would retry a failing server for as long as a statement may take
-STATEMENT_SECONDS = 3600
+# How long the connector goes on when Snowflake cannot be reached. It also cancels a statement after this time, however well
+# it runs, unless the statement brings a limit of its own: `execute` always does.
+NETWORK_SECONDS = 600
+# An answer comes within 45 s: Snowflake says by then that a statement still runs.
+SOCKET_SECONDS = 90
+ROW_LOCK_SECONDS = (
+    300  # less than any statement may take: a lock that is not had is transient, a statement's limit is not
+)
+_GRACE_SECONDS = 120  # Snowflake's own limit comes first and says so; this is for a Snowflake that does not
 
 _REQUIRED = ("account", "user", "role", "warehouse", "private_key")
 _ENDPOINT = ("host", "port", "protocol")
@@ -47,8 +55,27 @@ def _secrets() -> SecretsManagerClient:
     return boto3.client("secretsmanager")
 
 
-def connect(flow: str, run_id: str, step: str, *, role: str | None = None) -> SnowflakeConnection:
-    """A session whose every query says in QUERY_TAG what it was for, and whose clock is UTC."""
+@contextmanager
+def connect(
+    flow: str, run_id: str, step: str, *, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
+) -> Iterator[SnowflakeConnection]:
+    """A session whose every query says in QUERY_TAG what it was for, and whose clock is UTC.
+
+    `unlimited_seconds` is for statements that are not sent by `execute`, and so bring no limit of their own.
+
+    The end of the session rolls back what was not committed. The connector's own context manager would send COMMIT or
+    ROLLBACK first, and where that fails put its error in the place of the one that people have to read.
+    """
+    connection = _connected(flow, run_id, step, role, unlimited_seconds)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connected(
+    flow: str, run_id: str, step: str, role: str | None, unlimited_seconds: int
+) -> SnowflakeConnection:
     secret = read_secret(settings().snowflake_secret)
     tag = json.dumps({"flow": flow, "run_id": run_id, "step": step}, separators=(",", ":"))
     credentials = SnowflakeCredentials(
@@ -63,11 +90,14 @@ def connect(flow: str, run_id: str, step: str, *, role: str | None = None) -> Sn
             warehouse=secret["warehouse"],
             database=identifier(settings().database),
             login_timeout=LOGIN_SECONDS,
-            network_timeout=int(secret.get("network_timeout", NETWORK_SECONDS)),
+            network_timeout=int(secret.get("network_timeout", unlimited_seconds)),
+            socket_timeout=int(secret.get("socket_timeout", SOCKET_SECONDS)),
             session_parameters={
                 "QUERY_TAG": tag,
                 "TIMEZONE": "UTC",
-                "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_SECONDS,
+                "LOCK_TIMEOUT": ROW_LOCK_SECONDS,
+                # What a worker that died had asked for stops after five minutes, and what it had begun soon after.
+                "ABORT_DETACHED_QUERY": True,
             },
             **{name: secret[name] for name in _ENDPOINT if name in secret},
         )
@@ -119,24 +149,48 @@ def is_loopback(host: str) -> bool:
 
 def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any, ...]:
     """The first row of the answer: DML answers with its counts, a query that is asked this way with one row."""
+    seconds = seconds_of(statement.kind)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statement.sql, statement.parameters or None)
+            cursor.execute(
+                statement.sql,
+                statement.parameters or None,
+                timeout=seconds + _GRACE_SECONDS,
+                _statement_params=_limits(statement.kind, seconds),
+            )
             row = cursor.fetchone()
     except failures.Error as error:
-        raise _kind(error, f"{statement.step} in Snowflake") from error
+        raise _kind(error, f"{statement.step} in Snowflake", statement.kind) from error
     return tuple(row) if isinstance(row, tuple) else ()
 
 
+def seconds_of(kind: Kind) -> int:
+    return int(getattr(settings(), _setting(kind)))
+
+
+def _setting(kind: Kind) -> str:
+    return f"statement_seconds_{kind}"
+
+
+def _limits(kind: Kind, seconds: int) -> dict[str, str]:
+    """A wait for the lock ends as one, not as a statement that took too long."""
+    if kind is Kind.LOCK:
+        return {"STATEMENT_TIMEOUT_IN_SECONDS": str(seconds + 60), "LOCK_TIMEOUT": str(seconds)}
+    return {"STATEMENT_TIMEOUT_IN_SECONDS": str(seconds)}
+
+
 _ROW_ERRORS = frozenset({100035, 100038, 100040, 100046, 100071, 100072, 100078, 100132})
-_PASSING_ERRORS = frozenset({604, 625, 630, 390112, 390114})
+_PASSING_ERRORS = frozenset({625, 390111, 390112, 390114})
+_CANCELLED, _TOOK_TOO_LONG = 604, 630
 
 
-def _kind(error: failures.Error, doing: str) -> HighwaterError:
-    """Values that do not fit are data; locks, time-outs and lost connections pass; the rest needs a person."""
+def _kind(error: failures.Error, doing: str, kind: Kind | None = None) -> HighwaterError:
+    """Values that do not fit are data; locks and lost connections pass; the rest needs a person."""
     message = f"{doing}: {error.msg or error}"
     if isinstance(error, failures.IntegrityError) or error.errno in _ROW_ERRORS:
         return DataError(message)
+    if error.errno in (_CANCELLED, _TOOK_TOO_LONG):
+        return SystemFault(f"{message}. {_what_ended(error.errno, kind)}")
     if isinstance(error, failures.ProgrammingError) and error.errno not in _PASSING_ERRORS:
         return SystemFault(message)
     if isinstance(error, (failures.ForbiddenError, failures.NotSupportedError)):
@@ -144,6 +198,15 @@ def _kind(error: failures.Error, doing: str) -> HighwaterError:
     if isinstance(error, failures.DatabaseError) and error.errno in _REFUSED_LOGINS:
         return SystemFault(message)
     return TransientError(message)
+
+
+def _what_ended(errno: int, kind: Kind | None) -> str:
+    if errno == _CANCELLED or kind is None:
+        return "Somebody cancelled it, or it ran past its limit: see Snowflake's query history, then run it again."
+    return (
+        f"Trying again would end the same way. Its limit is {seconds_of(kind)} s (HIGHWATER_{_setting(kind).upper()}), "
+        "unless the warehouse's own STATEMENT_TIMEOUT_IN_SECONDS is less: raise the lower one, or enlarge the warehouse."
+    )
 
 
 _REFUSED_LOGINS = frozenset({390100, 390101, 390102, 390103, 390144, 390186, 390189, 394300, 394304})

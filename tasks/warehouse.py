@@ -1,7 +1,9 @@
 """The DW and the marts, brought up to date with what was published to the lake.
 
-Every function may be killed at any point and called again. Two runs may load at the same time: each snapshot is staged in
-tables of its own, every MERGE is guarded by version, and a load forgets only what it noted itself.
+Every function may be killed at any point and called again, and two runs may call it at the same time. A load is one
+transaction that moves the dataset's head from the snapshot that it builds on to its own. Where another run has moved it,
+nothing of the load is kept, and the log is looked at again. Where the answer to a COMMIT is lost, the head says whether it
+landed.
 """
 
 from __future__ import annotations
@@ -12,15 +14,22 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from tasks import lake
+from tasks.errors import Outrun, SystemFault, TransientError
 from tasks.events import log
+from tasks.lake import Published
 from tasks.snowflake import execute
+from tasks.warehouse_write import writing
 from warehouse import marts
 from warehouse.columns import DATASETS
-from warehouse.load import LOAD_ORDER, clear_staging, count_staged, load_statements
+from warehouse.load import LOAD_ORDER, change_statements, count_staged, heads, stage_statements
+from warehouse.load.dimensions import DIMENSIONS, count_doubled
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
+
+_LOOKS_MOST = 10  # each in vain means that another run has loaded something
+_STAGED_MOST = 2
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class LoadedSnapshot:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What this call did. A load that is repeated after a kill inserts and updates only what was still missing."""
+    """What this call did. A load that is repeated inserts and updates nothing."""
 
     rows_staged: int
     rows_inserted: int
@@ -39,59 +48,51 @@ class LoadResult:
 
 
 def last_loaded(connection: SnowflakeConnection, dataset: str) -> LoadedSnapshot | None:
-    """The newest Iceberg snapshot of curated.<dataset> that the DW holds; those after it are still to load."""
+    """The Iceberg snapshot of curated.<dataset> that the DW holds; those after it are still to load."""
     if dataset not in DATASETS:
         raise ValueError(f"{dataset!r} is not a dataset of the warehouse: one of {', '.join(DATASETS)}")
-    row = execute(
-        connection,
-        Statement(
-            f"asking for the last load of {dataset}",
-            "SELECT snapshot_id, sequence_number FROM MONITORING.LOADS WHERE dataset = %s"
-            " ORDER BY sequence_number DESC LIMIT 1",
-            (dataset,),
-        ),
-    )
-    return LoadedSnapshot(int(row[0]), int(row[1])) if row else None
+    snapshot_id, sequence = execute(connection, heads.ask(dataset)) or (None, None)
+    return None if snapshot_id is None else LoadedSnapshot(int(snapshot_id), int(sequence))
 
 
 def load(
     connection: SnowflakeConnection,
     dataset: str,
-    files: Sequence[str],
-    snapshot_id: int,
-    sequence: int,
+    published: Published,
     run_id: str,
     *,
+    after: LoadedSnapshot | None,
     promotion_snapshots: Sequence[date] = (),
     sighting_files: Sequence[str] = (),
 ) -> LoadResult:
-    """One Iceberg snapshot into the DW: `files` are the s3:// addresses of the rows that it published.
+    """One Iceberg snapshot into the DW, which holds the snapshot `after`; where it holds another, Outrun.
 
     For promotions also the dates of the calendars that the snapshot's run processed, and the files of their quarantined
     rows, so that a line missing from a calendar can be told from a broken one.
     """
+    _stage(connection, dataset, published, sighting_files)
     merged: tuple[Any, ...] = ()
-    for statement in load_statements(
-        dataset,
-        files,
-        snapshot_id,
-        sequence,
-        run_id,
-        promotion_snapshots=promotion_snapshots,
-        sighting_files=sighting_files,
-    ):
-        row = execute(connection, statement)
-        if statement.step == "merge":
-            merged = row
-    staged = execute(connection, count_staged(dataset, snapshot_id))
-    for statement in clear_staging(dataset, snapshot_id):
-        execute(connection, statement)
-    result = LoadResult(int(staged[0]), int(merged[0]), int(merged[1]))
+    with writing(connection, f"load of {dataset} by run {run_id}"):
+        _move_head(connection, dataset, published, run_id, after)
+        for statement in change_statements(
+            dataset,
+            len(published.files),
+            published.snapshot_id,
+            published.sequence,
+            run_id,
+            promotion_snapshots,
+            bool(sighting_files),
+        ):
+            row = execute(connection, statement)
+            if statement.step == "merge":
+                merged = row
+        _require_single_members(connection, dataset, published)
+    result = LoadResult(published.rows, int(merged[0]), int(merged[1]))
     log(
         "snapshot_loaded",
         dataset=dataset,
-        snapshot_id=snapshot_id,
-        files=len(files),
+        snapshot_id=published.snapshot_id,
+        files=len(published.files),
         rows_staged=result.rows_staged,
         rows_inserted=result.rows_inserted,
         rows_updated=result.rows_updated,
@@ -99,28 +100,101 @@ def load(
     return result
 
 
-def catch_up(connection: SnowflakeConnection, dataset: str, run_id: str) -> int:
-    """Replay what curated.<dataset>'s log holds beyond the last load. Returns the snapshots loaded."""
-    table = lake.load(lake.CURATED, dataset)
-    if table is None:
-        return 0
-    last = last_loaded(connection, dataset)
-    loaded = 0
-    for published in lake.log_after(table, last.snapshot_id if last else None):
-        promotions = dataset == "promotions"
-        sightings = published.notes.get("sightings", "") if promotions else ""
-        load(
-            connection,
-            dataset,
-            published.files,
-            published.snapshot_id,
-            published.sequence,
-            run_id,
-            promotion_snapshots=published.raw_dates if promotions else (),
-            sighting_files=[file for file in sightings.split(",") if file],
+def _stage(
+    connection: SnowflakeConnection, dataset: str, published: Published, sighting_files: Sequence[str]
+) -> None:
+    """All rows of the snapshot's files, or none is merged. Anew once: a COPY whose answer was lost may have run twice."""
+    rows = -1
+    for _ in range(_STAGED_MOST):
+        for statement in stage_statements(dataset, published.files, sighting_files):
+            execute(connection, statement)
+        rows = int(execute(connection, count_staged(dataset))[0])
+        if rows == published.rows:
+            return
+    raise SystemFault(
+        f"snapshot {published.snapshot_id} of {dataset} has {published.rows} rows by its manifests, and {rows} arrived in "
+        f"the warehouse from its {len(published.files)} files; none was merged. A file was overwritten or cut off: restore "
+        "it (the bucket keeps versions), then run again."
+    )
+
+
+def _move_head(
+    connection: SnowflakeConnection,
+    dataset: str,
+    published: Published,
+    run_id: str,
+    after: LoadedSnapshot | None,
+) -> None:
+    expected = after.snapshot_id if after else None
+    move = heads.move(dataset, expected, published.snapshot_id, published.sequence, run_id)
+    moved = execute(connection, move)[0]
+    if moved == 0 and after is None:
+        execute(connection, heads.add(dataset))
+        moved = execute(connection, move)[0]
+    if moved == 0:
+        raise Outrun(
+            f"{dataset}: the warehouse holds another snapshot than {expected}, which run {run_id} wanted to load snapshot "
+            f"{published.snapshot_id} after. Nothing of it was merged."
         )
-        loaded += 1
-    return loaded
+    if moved > 1:
+        raise SystemFault(
+            f"MONITORING.LOAD_HEADS has {moved} rows of {dataset} and must have one: delete the others. Nothing was merged."
+        )
+
+
+def _require_single_members(connection: SnowflakeConnection, dataset: str, published: Published) -> None:
+    counts = zip(DIMENSIONS.values(), execute(connection, count_doubled()), strict=True)
+    doubled = [f"{dimension.table}: {count} by {dimension.key}" for dimension, count in counts if count]
+    if doubled:
+        raise SystemFault(
+            f"members are there twice ({'; '.join(doubled)}), which would double every sum over them. Nothing of snapshot "
+            f"{published.snapshot_id} of {dataset} was merged: delete the inferred one of each pair, then run again."
+        )
+
+
+def catch_up(connection: SnowflakeConnection, dataset: str, run_id: str) -> int:
+    """Replay what curated.<dataset>'s log holds beyond the last load. Returns the snapshots that this call loaded."""
+    loaded = 0
+    for _ in range(_LOOKS_MOST):
+        # In this order: the log of a table that was opened later has the snapshot in it, whoever loads meanwhile.
+        last = last_loaded(connection, dataset)
+        table = lake.load(lake.CURATED, dataset)
+        if table is None:
+            return loaded
+        try:
+            before = loaded
+            for published in lake.log_after(table, last.snapshot_id if last else None):
+                _replay(connection, dataset, published, run_id, last)
+                last = LoadedSnapshot(published.snapshot_id, published.sequence)
+                loaded += 1
+        except Outrun as error:
+            log("another run loaded meanwhile, looking again", dataset=dataset, run=run_id, error=error)
+            continue
+        if loaded == before or last_loaded(connection, dataset) == last:
+            return loaded
+    raise TransientError(
+        f"{dataset}: other runs loaded it each time that run {run_id} was about to. Run it again when they are done."
+    )
+
+
+def _replay(
+    connection: SnowflakeConnection,
+    dataset: str,
+    published: Published,
+    run_id: str,
+    after: LoadedSnapshot | None,
+) -> None:
+    promotions = dataset == "promotions"
+    sightings = published.notes.get("sightings", "") if promotions else ""
+    load(
+        connection,
+        dataset,
+        published,
+        run_id,
+        after=after,
+        promotion_snapshots=published.raw_dates if promotions else (),
+        sighting_files=[file for file in sightings.split(",") if file],
+    )
 
 
 def in_load_order(datasets: Iterable[str]) -> list[str]:
@@ -128,8 +202,10 @@ def in_load_order(datasets: Iterable[str]) -> list[str]:
 
 
 def refresh_marts(connection: SnowflakeConnection) -> None:
-    for statement in marts.statements():
-        execute(connection, statement)
+    """Made of what the DW holds when it is this run's turn: an older state never replaces a newer one."""
+    with writing(connection, "rebuild of the marts"):
+        for statement in marts.statements():
+            execute(connection, statement)
 
 
 _HEADLINES = """SELECT MIN(full_date), MAX(full_date), SUM(units), SUM(net_revenue),

@@ -7,8 +7,9 @@ import sys
 
 from tasks.errors import HighwaterError
 from tasks.settings import settings
-from tasks.snowflake import connect
+from tasks.snowflake import connect, seconds_of
 from warehouse.migrate import MigrationRefused, migrate, migrate_account
+from warehouse.statement import Kind
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,7 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     apply = migrate_account if given.account else migrate
     try:
-        with connect(flow="warehouse", run_id="migrate", step="migrate", role=given.role) as connection:
+        with connect(
+            flow="warehouse",
+            run_id="migrate",
+            step="migrate",
+            role=given.role,
+            unlimited_seconds=seconds_of(Kind.MART),
+        ) as connection:
             apply(connection, settings().database)
     except (HighwaterError, MigrationRefused) as error:
         sys.stderr.write(f"migrate: {error}\n")

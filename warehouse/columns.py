@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from contracts.catalog import DATASETS as CONTRACTS
 from contracts.snowflake import snowflake_type
+from contracts.spec import RETRACTED
 
 Columns = Mapping[str, str]
 
@@ -36,11 +37,11 @@ _LINEAGE: Columns = {
     "content_hash": "BIGINT",
 }
 
-# Natural keys that a fact leaves to its dimensions, and text for which it keeps a date.
+# Natural keys that a fact leaves to its dimensions, text for which it keeps a date, and what takes a row out of it.
 _LEFT_BEHIND: Mapping[str, frozenset[str]] = {
-    "sales": frozenset({"sku_code", "region_code", "customer_id"}),
+    "sales": frozenset({"sku_code", "region_code", "customer_id", RETRACTED}),
     "inventory": frozenset({"sku_code", "region_code"}),
-    "market": frozenset({"region_code"}),
+    "market": frozenset({"region_code", RETRACTED}),
     "promotions": frozenset({"sku_code", "region_code", "week"}),
 }
 

@@ -19,6 +19,7 @@ from schemachange.JinjaTemplateProcessor import JinjaTemplateProcessor
 from schemachange.session.Script import VersionedScript, get_all_scripts_recursively
 from schemachange.session.SnowflakeSession import SnowflakeSession
 
+from warehouse.leftovers import drop_leaked_staging
 from warehouse.names import identifier
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class _OpenSession(SnowflakeSession):  # type: ignore[misc]  # schemachange has 
 def migrate(connection: SnowflakeConnection, database: str) -> None:
     """The schemas, tables and reference rows of one database."""
     _deploy(connection, identifier(database), MIGRATIONS, "CHANGE_HISTORY")
+    drop_leaked_staging(connection)
 
 
 def migrate_account(connection: SnowflakeConnection, database: str) -> None:

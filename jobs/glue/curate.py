@@ -1,22 +1,22 @@
-"""The Glue job highwater-curate: curate.py --manifest s3://... --figures s3://...
+"""The Glue job highwater-curate: curate.py --manifest s3://... --figures s3://... --JOB_RUN_ID jr_...
 
-Runs unchanged on Glue and on a laptop. Arguments that Glue adds for itself are ignored.
+Runs unchanged on Glue and on a laptop. Its output and its figures are in places of this run alone (jobs/glue/request.py).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from jobs.glue import manifest, session
+from jobs.glue import manifest, request, session
 from jobs.glue.curation import Curation
 from jobs.glue.errors import CurationFailed
 from jobs.glue.manifest import Work
@@ -26,14 +26,12 @@ DATASETS_AT_ONCE = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="curate", allow_abbrev=False)
-    parser.add_argument("--manifest", required=True)
-    parser.add_argument("--figures", required=True)
-    given, _ = parser.parse_known_args(arguments)
+    asked = request.parse("curate", arguments)
     spark = session.open_session("highwater-curate")
     storage = Storage(spark)
-    works = manifest.parse(storage.read_text(given.manifest), given.manifest)
-    storage.write_text(given.figures, json.dumps(curate(spark, works), sort_keys=True))
+    works = manifest.parse(storage.read_text(asked.manifest), asked.manifest)
+    works = [replace(work, output=asked.own(work.output)) for work in works]
+    storage.write_text(asked.figures, json.dumps(curate(spark, works), sort_keys=True))
     spark.stop()
 
 

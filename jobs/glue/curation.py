@@ -7,6 +7,7 @@ contested rows, the broken rows, and those published files that a newer row touc
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
@@ -15,7 +16,7 @@ from pyspark.sql import functions as F
 
 from contracts.spark_values import literal, name
 from contracts.spec import Spec
-from jobs.glue import figures, quarantine, reading, versions
+from jobs.glue import figures, quarantine, reading, retraction, versions
 from jobs.glue.derive import curated_columns, write_options
 from jobs.glue.figures import QUARANTINED, Figures
 from jobs.glue.manifest import Work
@@ -27,7 +28,7 @@ PART, CONTESTED = "part", "contested"
 FEW_ROWS = 100_000
 # The hashes of contested keys are held by every executor: 16 bytes each, about 160 MB at most.
 MANY_KEYS = 5_000_000
-_FATES = (PUBLISHED, versions.UNCHANGED, versions.SUPERSEDED, versions.REPEATED)
+_FATES = (PUBLISHED, versions.UNCHANGED, versions.SUPERSEDED, versions.OUTDONE, versions.REPEATED)
 
 
 class Curation:
@@ -45,11 +46,17 @@ class Curation:
         fates = Counter({PUBLISHED: seen[PUBLISHED], QUARANTINED: seen[QUARANTINED]})
         result = Figures(self.spec, extra_columns=self.work.extra_columns)
         result.uncast = {column: seen[f"uncast {column}"] for column in self._castable()}
+        touched: set[str] = set()
         if seen[CONTESTED]:
             told = self._tell_apart()
             fates.update({fate: told[fate] for fate in _FATES})
-            result.touched_files = self._given_names(told["touched"])
-            result.rows_survivors = self._keep_survivors(result.touched_files)
+            touched.update(told["touched"])
+        if self.spec.is_whole and self.history is not None and not self.work.is_replay:
+            retracted, files = retraction.retract(self.spark, self.work, self.staging, PART)
+            result.rows_retracted = retracted
+            touched.update(files)
+        result.touched_files = self._given_names(touched)
+        result.rows_survivors = self._keep_survivors(result.touched_files)
         figures.reconcile(self.spec.dataset, self.work.rows, fates, seen["read"])
         if seen[QUARANTINED]:
             result.reasons = self._quarantine()
@@ -57,7 +64,7 @@ class Curation:
         for file in self.work.inputs:
             if not file.replay:  # its rows bring their own dates
                 result.fates.setdefault(file.raw_date, Counter())  # a day without a row is judged too
-        for folder in (f"{PART}/{PART}={PUBLISHED}", f"{OUTCOME}/{OUTCOME}={PUBLISHED}"):
+        for folder in (f"{PART}/{PART}={PUBLISHED}", *self._newer()):
             files = self.storage.parquet_files(f"{self.staging}/{folder}")
             self.storage.move_into(files, f"{self.work.output}/published")
         self.storage.remove(self.staging)
@@ -152,7 +159,11 @@ class Curation:
     def _several_dates(self) -> bool:
         return self.work.is_replay or len(self.work.raw_dates) > 1
 
-    def _given_names(self, spelled: list[str]) -> list[str]:
+    def _newer(self) -> list[str]:
+        """The folders of what replaces published rows."""
+        return [f"{OUTCOME}/{OUTCOME}={PUBLISHED}", retraction.FOLDER]
+
+    def _given_names(self, spelled: Iterable[str]) -> list[str]:
         """The files as the manifest names them, not as Spark spells them."""
         given = {spelling: path for path in self.work.history for spelling in self.storage.spellings(path)}
         return [given[spelling] for spelling in spelled]
@@ -161,7 +172,11 @@ class Curation:
         """Rows of touched files that no newer row replaces are written again, because files are dropped whole."""
         if not touched:
             return 0
-        newer = self.spark.read.parquet(f"{self.staging}/{OUTCOME}/{OUTCOME}={PUBLISHED}")
+        folders = [f"{self.staging}/{folder}" for folder in self._newer()]
+        newer = reduce(
+            DataFrame.unionByName,
+            (self.spark.read.parquet(folder) for folder in folders if self.storage.parquet_files(folder)),
+        )
         files = reading.scan(self.spark, touched, newer.schema)
         survivors = files.join(newer.select(*self.spec.key), list(self.spec.key), "left_anti").select(
             *newer.columns

@@ -1,4 +1,5 @@
 """The Glue job highwater-demand-features: demand_features.py --manifest s3://... --figures s3://...
+--JOB_RUN_ID jr_...
 
 From curated tables to one row per (sku, region, week): what was known before the week, what is planned for it, and, where
 the week is over, the units sold. The horizon's rows are the same with the state of the origin, so that a model needs no
@@ -7,16 +8,16 @@ other file to forecast from.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.demand_columns import KIND, MODEL, PLAN, PROFILE, STATE, ZERO
-from jobs.glue import demand_manifest, session
+from jobs.glue import demand_manifest, request, session
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of
 from jobs.glue.demand_plan import promoted_weeks, with_plan, with_year_ago
 from jobs.glue.demand_state import (
@@ -44,6 +45,8 @@ LEAST_KNOWN_WEEKS = 4
 """A series that is younger is forecast from its category's profile; one that sold nothing in so many, as nothing."""
 SILENT_WEEKS = 52
 """A series that sold nothing for so long is forecast as nothing."""
+SELLING_WEEKS = 4
+"""A series that sold within so many weeks is sold, whatever its master says."""
 RECENT_WEEKS = 26
 ROWS_A_REQUEST = 50_000
 """Batch transform takes 100 MB at most; a row is about 1 KB before it is encoded."""
@@ -53,7 +56,7 @@ _PART = "part"
 _STATE = (*STATE, WEEKS_IN_STOCK)
 _NEVER_SOLD = "weeks_since_sale IS NULL"
 _MODEL_TYPE = (
-    f"CASE WHEN week > discontinue_date AND is_future THEN '{ZERO}' "
+    f"CASE WHEN is_off_sale AND is_future THEN '{ZERO}' "
     f"WHEN weeks_known >= {SILENT_WEEKS} AND coalesce(mean_{SILENT_WEEKS}, 0) = 0 THEN '{ZERO}' "
     f"WHEN {_NEVER_SOLD} AND {WEEKS_IN_STOCK} >= {LEAST_KNOWN_WEEKS} THEN '{ZERO}' "
     f"WHEN {_NEVER_SOLD} OR weeks_known < {LEAST_KNOWN_WEEKS} OR base_units IS NULL THEN '{PROFILE}' "
@@ -62,14 +65,12 @@ _MODEL_TYPE = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="demand_features", allow_abbrev=False)
-    parser.add_argument("--manifest", required=True)
-    parser.add_argument("--figures", required=True)
-    given, _ = parser.parse_known_args(arguments)
+    asked = request.parse("demand_features", arguments)
     spark = session.open_session("highwater-demand-features")
     storage = Storage(spark)
-    work = demand_manifest.parse(storage.read_text(given.manifest), given.manifest)
-    storage.write_text(given.figures, json.dumps(build(spark, storage, work), sort_keys=True))
+    work = demand_manifest.parse(storage.read_text(asked.manifest), asked.manifest)
+    work = replace(work, output=asked.own(work.output))
+    storage.write_text(asked.figures, json.dumps(build(spark, storage, work), sort_keys=True))
     spark.stop()
 
 
@@ -82,7 +83,7 @@ def build(spark: SparkSession, storage: Storage, work: FeatureWork) -> dict[str,
     if history.weeks < work.minimum_weeks:
         raise DataError(
             f"there are {history.weeks} weeks with sales before {work.as_of}, of {history.calendar_weeks} since the first; "
-            f"a forecast needs {work.minimum_weeks}. Backfill sales, or wait for them"
+            f"a forecast needs {work.minimum_weeks}. Backfill sales, or wait for them" + _left_out(history)
         )
     promotions = promoted_weeks(table(spark, work, "promotions"), work).persist()
     storage.remove(work.output)
@@ -95,6 +96,15 @@ def build(spark: SparkSession, storage: Storage, work: FeatureWork) -> dict[str,
     spark.catalog.clearCache()
     print(json.dumps({"event": "demand features", "run": work.run_id, **figures}, sort_keys=True), flush=True)
     return figures
+
+
+def _left_out(history: Span) -> str:
+    if not history.units_delivered_later:
+        return ""
+    return (
+        f". {history.units_delivered_later} units more were sold before that day, but delivered on it or later: a forecast "
+        "as of a past day knows nothing of them. Choose a later as_of"
+    )
 
 
 def feature_rows(
@@ -135,7 +145,18 @@ def _settled(cells: DataFrame, work: FeatureWork, name: str) -> DataFrame:
 
 def _columns(state: Sequence[str]) -> list[str]:
     week = f"date_add(DATE'{EPOCH}', week_no * 7) AS week"
-    return [*SERIES, week, "category", "units", *_OUTCOME, KIND, *PLAN, *state, "discontinue_date"]
+    return [
+        *SERIES,
+        week,
+        "category",
+        "units",
+        *_OUTCOME,
+        KIND,
+        *PLAN,
+        *state,
+        "discontinue_date",
+        "is_off_sale",
+    ]
 
 
 def _quoted(text: str) -> str:
@@ -191,6 +212,10 @@ def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: Featur
         F.expr(
             f"count(DISTINCT CASE WHEN is_future AND model_type = '{ZERO}' THEN struct({', '.join(SERIES)}) END)"
         ).alias("zero_series"),
+        F.expr(
+            f"count(DISTINCT CASE WHEN is_future AND is_off_sale AND week <= coalesce(discontinue_date, week) AND "
+            f"weeks_since_sale <= {SELLING_WEEKS} THEN struct({', '.join(SERIES)}) END)"
+        ).alias("off_sale_but_selling"),
     ).first()
     reach = promotions.agg(F.max("week_no").alias("last")).first()
     if counted is None or reach is None:

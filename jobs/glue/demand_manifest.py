@@ -13,6 +13,9 @@ EPOCH = date(1970, 1, 5)
 MINIMUM_WEEKS = 60
 MOST_HORIZON_WEEKS = 26
 """What is known of a week from the year before it must be known before the forecast is made."""
+HISTORY_WEEKS = 312
+"""As far back as anything looks: 104 weeks of origins to learn from, three origins of the backtest and a calibration of the
+longest horizon each, and 104 weeks of features before the first of them. Older sales are counted and left out."""
 TABLES = ("sales", "inventory", "promotions", "sku", "geography")
 
 
@@ -41,6 +44,10 @@ class FeatureWork:
     @property
     def last_forecast_week(self) -> int:
         return self.first_forecast_week + self.horizon_weeks - 1
+
+    @property
+    def first_history_week(self) -> int:
+        return week_number(self.as_of) - HISTORY_WEEKS
 
     def files(self, table: str) -> tuple[str, ...]:
         return self.tables.get(table, ())

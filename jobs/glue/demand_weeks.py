@@ -14,6 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from contracts.spec import RETRACTED
 from jobs.glue import reading
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of, week_number
 
@@ -27,14 +28,14 @@ _INVENTORY_IS_CURRENT_WEEKS = 8
 _SCHEMAS = {
     "sales": (
         "sku_code string, region_code string, order_date date, quantity bigint, net_revenue decimal(18,4), "
-        "source_date date"
+        "source_date date, is_deleted boolean"
     ),
-    "inventory": "sku_code string, region_code string, snapshot_date date, closing_stock bigint",
+    "inventory": "sku_code string, region_code string, snapshot_date date, closing_stock bigint, source_date date",
     "promotions": (
         "promo_id string, sku_code string, region_code string, week date, promo_type string, "
         "promo_discount_pct double, is_promoted boolean, planned_spend decimal(18,4), source_date date"
     ),
-    "sku": "sku_code string, category string, discontinue_date date, is_active boolean",
+    "sku": "sku_code string, category string, launch_date date, discontinue_date date, is_active boolean",
 }
 
 
@@ -48,8 +49,10 @@ class Span:
     sold: tuple[int, ...]
     delivered_to: date | None
     units_read: int
+    units_too_old: int
     units_history: int
     units_after: int
+    units_delivered_later: int
 
     @property
     def first(self) -> int:
@@ -75,7 +78,9 @@ class Span:
     def figures(self) -> dict[str, Any]:
         return {
             "units_read": self.units_read,
-            "units_open_week": self.units_read - self.units_history,
+            "units_too_old": self.units_too_old,
+            "units_open_week": self.units_read - self.units_too_old - self.units_history,
+            "units_delivered_later": self.units_delivered_later,
             "units_after_as_of": self.units_after,
             "weeks": self.weeks,
             "calendar_weeks": self.calendar_weeks,
@@ -90,7 +95,8 @@ def table(spark: SparkSession, work: FeatureWork, name: str) -> DataFrame:
     files = work.files(name)
     if not files:
         return spark.createDataFrame([], _SCHEMAS[name])
-    return reading.scan(spark, files, _SCHEMAS[name])
+    rows = reading.scan(spark, files, _SCHEMAS[name])
+    return rows.where(f"NOT coalesce({RETRACTED}, false)") if RETRACTED in rows.columns else rows
 
 
 def week_no(column: str) -> str:
@@ -98,9 +104,15 @@ def week_no(column: str) -> str:
     return f"cast(floor(datediff({column}, DATE'{EPOCH}') / 7) AS int)"
 
 
+def _was_known(day: str, work: FeatureWork) -> str:
+    """Happened before `as_of`, and was delivered before it: a later correction must not reach a forecast of a past day."""
+    return f"{day} < DATE'{work.as_of}' AND source_date < DATE'{work.as_of}'"
+
+
 def weekly_sales(sales: DataFrame, work: FeatureWork) -> DataFrame:
     return (
-        sales.where(f"order_date < DATE'{work.as_of}'")
+        sales.where(_was_known("order_date", work))
+        .where(f"order_date >= DATE'{monday_of(work.first_history_week)}'")
         .groupBy(*SERIES, F.expr(week_no("order_date")).alias("week_no"))
         .agg(F.sum("quantity").alias("sold"), F.sum("net_revenue").cast("double").alias("revenue"))
     )
@@ -111,26 +123,37 @@ def span(sales: DataFrame, weekly: DataFrame, work: FeatureWork) -> Span:
 
     How far deliveries reach is judged by sales before `as_of`: that there are later ones proves nothing of its eve.
     """
-    found = sales.agg(
-        F.expr(f"max(CASE WHEN order_date < DATE'{work.as_of}' THEN source_date END)").alias("delivered_to"),
-        F.expr(f"sum(CASE WHEN order_date >= DATE'{work.as_of}' THEN quantity END)").alias("after"),
+    known = _was_known("order_date", work)
+    past = f"order_date < DATE'{work.as_of}'"
+    found = sales.selectExpr(
+        f"max(CASE WHEN {known} THEN source_date END) AS delivered_to",
+        f"coalesce(sum(CASE WHEN {known} THEN quantity END), 0) AS read",
+        f"coalesce(sum(CASE WHEN {past} AND NOT ({known}) THEN quantity END), 0) AS delivered_later",
+        f"coalesce(sum(CASE WHEN NOT ({past}) THEN quantity END), 0) AS after",
     ).first()
     units = {
         row["week_no"]: row["sold"]
         for row in weekly.groupBy("week_no").agg(F.sum("sold").alias("sold")).collect()
     }
-    if found is None or not units:
-        return Span((), None, 0, 0, 0)
-    delivered_to: date = found["delivered_to"]
-    open_week = week_number(min(work.as_of, delivered_to + timedelta(days=1)))
-    sold = tuple(sorted(week for week in units if week < open_week))
-    history = sum(units[week] for week in sold)
-    return Span(sold, delivered_to, sum(units.values()), history, found["after"] or 0)
+    if found is None:
+        raise AssertionError("an aggregate without groups has one row")
+    delivered_to: date | None = found["delivered_to"]
+    until = work.as_of if delivered_to is None else min(work.as_of, delivered_to + timedelta(days=1))
+    sold = tuple(sorted(week for week in units if week < week_number(until)))
+    return Span(
+        sold=sold,
+        delivered_to=delivered_to,
+        units_read=found["read"],
+        units_too_old=found["read"] - sum(units.values()),
+        units_history=sum(units[week] for week in sold),
+        units_after=found["after"],
+        units_delivered_later=found["delivered_later"],
+    )
 
 
 def stock_weeks(inventory: DataFrame, work: FeatureWork) -> DataFrame:
     return (
-        inventory.where(f"snapshot_date < DATE'{work.as_of}'")
+        inventory.where(_was_known("snapshot_date", work))
         .groupBy(*SERIES, F.expr(week_no("snapshot_date")).alias("week_no"))
         .agg(F.expr("cast(sum(int(closing_stock <= 0)) AS int)").alias("stockout_days"))
     )
@@ -145,11 +168,10 @@ def calendar(
     )
     stocked = stock.groupBy(*SERIES).agg(F.min("week_no").alias("first_week"), F.max("week_no").alias("last"))
     stocked = stocked.where(f"last >= {span.origin - _INVENTORY_IS_CURRENT_WEEKS}").drop("last")
-    # greatest() would give a series that was never in stock the first week of all.
-    first = (
-        f"coalesce(first_sale, CASE WHEN first_stock IS NOT NULL THEN greatest(first_stock, {span.first}) END) "
-        "AS first_week"
-    )
+    # greatest() would give a series that was never in stock the first week of all. Stock that waits for its launch is
+    # no week without demand.
+    since = f"greatest(first_stock, {span.first}, {week_no('launch_date')})"
+    first = f"coalesce(first_sale, CASE WHEN first_stock IS NOT NULL THEN {since} END) AS first_week"
     found = (
         weekly.groupBy(*SERIES)
         .agg(F.expr(f"min(CASE WHEN week_no < {span.origin} THEN week_no END)").alias("first_sale"))
@@ -158,17 +180,35 @@ def calendar(
         .unionByName(ahead.select(*SERIES).distinct(), allowMissingColumns=True)
         .groupBy(*SERIES)
         .agg(F.min("first_sale").alias("first_sale"), F.min("first_week").alias("first_stock"))
-        .selectExpr(*SERIES, first)
     )
     masters = sku.selectExpr(
-        "sku_code", f"coalesce(category, '{NO_CATEGORY}') AS category", "discontinue_date"
+        "sku_code",
+        f"coalesce(category, '{NO_CATEGORY}') AS category",
+        *("launch_date", "discontinue_date", "is_active"),
     )
     weeks = f"sequence(least(coalesce(first_week, {span.origin}), {span.origin}), {work.last_forecast_week})"
     return (
         found.join(F.broadcast(masters), "sku_code", "left")
         .fillna({"category": NO_CATEGORY})
+        .selectExpr(*SERIES, "category", *("launch_date", "discontinue_date", "is_active"), first)
         .selectExpr("*", f"explode({weeks}) AS week_no")
+        .withColumn("is_off_sale", F.expr(_is_off_sale(work)))
+        .drop("launch_date", "is_active")
     )
+
+
+def _is_off_sale(work: FeatureWork) -> str:
+    """What the master says of a week to come: discontinued before it, launched after it, or no longer sold at all.
+
+    An article that is not active because its launch is still ahead will be sold from its launch on.
+    """
+    monday = f"date_add(DATE'{EPOCH}', week_no * 7)"
+    rules = (
+        f"{monday} > discontinue_date",
+        f"date_add({monday}, 6) < launch_date",
+        f"NOT is_active AND coalesce(launch_date < DATE'{work.as_of}', true)",
+    )
+    return " OR ".join(f"coalesce({rule}, false)" for rule in rules)
 
 
 def articles_without_series(sku: DataFrame, rows: DataFrame, work: FeatureWork) -> int:
@@ -194,6 +234,7 @@ def observed(
             *CELL,
             "category",
             "discontinue_date",
+            "is_off_sale",
             "first_week",
             f"CASE WHEN {known} THEN coalesce(sold, 0) END AS units",
             "CASE WHEN sold > 0 AND revenue > 0 THEN revenue / sold END AS price",

@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.spec import Spec
 from jobs.glue.errors import DataError
-from jobs.glue.versions import PUBLISHED, REPEATED, SUPERSEDED, UNCHANGED
+from jobs.glue.versions import OUTDONE, PUBLISHED, REPEATED, SUPERSEDED, UNCHANGED
 
 QUARANTINED = "quarantined"
 Tally = dict[date, Counter[str]]
@@ -27,13 +27,15 @@ class Figures:
     extra_columns: list[str] = field(default_factory=list)
     touched_files: list[str] = field(default_factory=list)
     rows_survivors: int = 0
+    rows_retracted: int = 0
 
     def document(self) -> dict[str, Any]:
         everything: Counter[str] = sum(self.fates.values(), Counter())
         causes: Counter[str] = sum(self.reasons.values(), Counter())
         return {
             **self._counts(everything, causes),
-            "rows_written": everything[PUBLISHED],
+            "rows_written": everything[PUBLISHED] + self.rows_retracted,
+            "rows_retracted": self.rows_retracted,
             "rows_survivors": self.rows_survivors,
             "touched_files": sorted(self.touched_files),
             "reasons": dict(sorted(causes.items())),
@@ -49,7 +51,8 @@ class Figures:
         return {
             "rows_raw": sum(fates.values()),
             "rows_published": fates[PUBLISHED] + fates[UNCHANGED],
-            "rows_superseded": fates[SUPERSEDED] + fates[REPEATED],
+            "rows_superseded": fates[SUPERSEDED] + fates[OUTDONE] + fates[REPEATED],
+            "outdone": fates[OUTDONE],
             "repeats": fates[REPEATED],
             "rows_quarantined": fates[QUARANTINED],
             "nulls": {column.name: causes[f"{column.name}:missing"] for column in self.spec.required},

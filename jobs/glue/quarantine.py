@@ -27,7 +27,7 @@ def quarantined(travelled: DataFrame, work: Work) -> DataFrame:
         "raw_date": "source_date",
         "run_id": literal(work.run_id),
         "contract_version": literal(spec.version),
-        "row_id": _row_id(list(raw.values())),
+        "row_id": _row_id(spec),
         EXTRA_VALUES: EXTRA_VALUES,
         DAY: "source_date",
     }
@@ -50,11 +50,19 @@ def _extra_values(spec: Spec) -> str:
     )
 
 
-def _row_id(raw_values: list[str]) -> str:
-    """The same row has the same id every time that it is refused, whatever run or contract version refuses it."""
-    fields = ["source_file", *raw_values, EXTRA_VALUES]
-    parts = ", ".join(f"coalesce(concat(char_length({field}), ':', {field}), '')" for field in fields)
-    return f"sha2(concat_ws('|', {parts}), 256)"
+def _row_id(spec: Spec) -> str:
+    """The same row has the same id every time that it is refused, whatever run or contract version refuses it: a later
+    column that has no value takes no part."""
+
+    def sized(field: str) -> str:
+        return f"concat(char_length({field}), ':', {field})"
+
+    parts = [f"coalesce({sized('source_file')}, '')"]
+    for column in spec.columns:
+        field = sized(f"raw[{literal(column.name)}]")
+        parts.append(field if column.is_later else f"coalesce({field}, '')")
+    parts.append(f"coalesce({sized(EXTRA_VALUES)}, '')")
+    return f"sha2(concat_ws('|', {', '.join(parts)}), 256)"
 
 
 def write(rows: DataFrame, folder: str) -> None:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from contracts.spark_sql import content_sha256, spark_schema, stages
+from contracts.spark_sql import kept, spark_schema, stages, standing
 from contracts.spark_types import SPARK_TYPES
 from contracts.spark_values import literal, name
 from contracts.spec import Spec
@@ -63,6 +63,12 @@ def scan(spark: SparkSession, paths: Iterable[str], schema: str | StructType) ->
     return spark.read.schema(schema).parquet(*(_PATTERN_SIGNS.sub(r"\\\g<0>", path) for path in paths))
 
 
+def scan_with_file(spark: SparkSession, paths: Iterable[str], schema: str | StructType) -> DataFrame:
+    """The rows, each with the file that it is in."""
+    rows = scan(spark, paths, schema)
+    return rows.select("*", F.col("_metadata.file_path").alias(versions.PRIOR_FILE))
+
+
 def staged(frame: DataFrame, spec: Spec, delivered: Mapping[str, str]) -> DataFrame:
     provided = [f"{_PROVIDED[column]} AS {name(column)}" for column in spec.provided]
     frame = frame.selectExpr("*", *provided)
@@ -108,10 +114,10 @@ def _replayed(spark: SparkSession, spec: Spec, files: list[Input]) -> DataFrame:
 
 
 def history_frame(spark: SparkSession, work: Work) -> DataFrame | None:
-    """Published rows as far as versions are told by: key, version, content, digest, file.
+    """Published rows as far as versions are told by: key, version, content, what they stand by, file.
 
-    Whole rows are read for a replay alone. Its rows are no redelivery, so that every published row's digest counts; for
-    other runs only that of rows which a replay published, and those carry it.
+    Whole rows are read for a replay alone. Its rows are no redelivery, so that what every published row stands by counts;
+    for other runs only that of rows which a replay published, and those carry it.
     """
     if not work.history:
         return None
@@ -122,10 +128,15 @@ def history_frame(spark: SparkSession, work: Work) -> DataFrame | None:
         narrow[spec.version_column] = kinds[spec.version_column]
     narrow |= {"source_date": "date", "content_hash": "bigint"}
     digested = kinds if work.is_replay else {"kept_aside": "string"}
-    digest = content_sha256(spec) if work.is_replay else versions.MARKED_DIGEST
+    tie = standing(spec) if work.is_replay else versions.MARKED_TIE
     schema = ", ".join(f"{name(column)} {type_name}" for column, type_name in (narrow | digested).items())
+    # A version that the contract would refuse today is none, though it was published once: else it would win for ever.
+    read = {
+        column: kept(spec.column(column)) if column == spec.version_column else name(column)
+        for column in narrow
+    }
     return scan(spark, work.history, schema).select(
-        *map(name, narrow),
-        F.expr(digest).alias(versions.DIGEST),
+        *(F.expr(expression).alias(column) for column, expression in read.items()),
+        F.expr(tie).alias(versions.TIE),
         F.col("_metadata.file_path").alias(versions.PRIOR_FILE),
     )

@@ -9,22 +9,26 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from contracts.spark_sql import content_sha256
+from contracts.spark_sql import FILLED_DIGITS, standing
 from contracts.spark_values import name
 from contracts.spec import Spec
 
-PUBLISHED, UNCHANGED, SUPERSEDED, REPEATED, REPLACED, STANDING = (
+PUBLISHED, UNCHANGED, SUPERSEDED, OUTDONE, REPEATED, REPLACED, STANDING = (
     "published",
     "unchanged",
     "superseded",
+    "outdone",
     "repeated",
     "replaced",
     "standing",
 )
 OUTCOME = "outcome"
 PRIOR_FILE = "__prior_file"
-DIGEST = "__digest"
-MARKED_DIGEST = "get_json_object(kept_aside, '$.replayed')"
+TIE = "__tie"
+_MARK = "get_json_object(kept_aside, '$.replayed')"
+IS_MENDED = f"({_MARK} IS NOT NULL)"
+# A mark of contract 1.0 is the digest alone: how much its row says was not noted, and counts as nothing.
+MARKED_TIE = f"CASE WHEN length({_MARK}) = 64 THEN concat('{'0' * FILLED_DIGITS}:', {_MARK}) ELSE {_MARK} END"
 _KEY_HASH = "__key_hash"
 
 
@@ -55,21 +59,20 @@ def is_contested(rows: DataFrame, hashes: DataFrame | None, spec: Spec, flag: st
 
 
 def marked(spec: Spec) -> str:
-    """What is kept aside of a row that a replay publishes, and its digest: the next run of its raw date has to know that
-    it is no redelivery of what that run finds in the raw file."""
+    """What is kept aside of a row that a replay publishes, and what it stands by: the next run of its raw date has to
+    know that it is no redelivery of what that run finds in the raw file."""
     others = "coalesce(concat('\",', substring(kept_aside, 2)), '\"}')"
-    return f"""concat('{{"replayed":"', {content_sha256(spec)}, {others})"""
+    return f"""concat('{{"replayed":"', {standing(spec)}, {others})"""
 
 
 def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFrame:
     """The rows, and the history's rows of the same keys, each with its outcome.
 
-    `rows` are valid curated rows. Of equal versions the greater digest wins, so that neither files nor runs nor their
-    order matter. A row of the history without a digest loses to the slice's: that is a redelivery of its prefix.
+    `rows` are valid curated rows. Which of equal versions wins is the contracts' to say (contracts.spark_sql.standing). A
+    row of the history that does not say what it stands by loses to the slice's: that is a redelivery of its prefix.
+    A row that loses to another one of its own raw date is outdone, whatever else is newer than both.
     """
-    frame = rows.withColumn(PRIOR_FILE, F.lit(None).cast("string")).withColumn(
-        DIGEST, F.expr(content_sha256(spec))
-    )
+    frame = rows.withColumn(PRIOR_FILE, F.lit(None).cast("string")).withColumn(TIE, F.expr(standing(spec)))
     if history is not None:
         hashes = rows.select(key_hash(spec).alias(_KEY_HASH))
         prior = history.withColumn(_KEY_HASH, key_hash(spec)).join(hashes, _KEY_HASH, "left_semi")
@@ -79,15 +82,19 @@ def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFr
     best_first = of_key.orderBy(
         F.expr(changed_at).desc_nulls_last(),
         F.col("source_date").desc(),
-        F.col(DIGEST).desc_nulls_last(),
+        F.col(TIE).desc_nulls_last(),
         F.col(PRIOR_FILE).asc_nulls_first(),
     )
     is_prior = F.col(PRIOR_FILE).isNotNull()
+    of_delivery = Window.partitionBy(
+        *(F.col(name(column)) for column in spec.key), F.col("source_date"), is_prior
+    ).orderBy(F.expr(changed_at).desc_nulls_last(), F.col(TIE).desc_nulls_last())
     version = F.expr(f"struct({changed_at} AS changed_at, source_date, content_hash)")
     frame = (
         frame.withColumn("__version", version)
         .withColumn("__rank", F.row_number().over(best_first))
         .withColumn("__above", F.lag("__version").over(best_first))
+        .withColumn("__in_delivery", F.row_number().over(of_delivery))
         .withColumn("__best", F.first("__version").over(best_first))
         .withColumn(
             "__best_known", F.max(is_prior & F.col("__version").eqNullSafe(F.col("__best"))).over(of_key)
@@ -102,8 +109,9 @@ def told_apart(rows: DataFrame, history: DataFrame | None, spec: Spec) -> DataFr
         .when(won & known, UNCHANGED)
         .when(won, PUBLISHED)
         .when(repeats, REPEATED)
+        .when(F.col("__in_delivery") > 1, OUTDONE)
         .otherwise(SUPERSEDED)
     )
     return frame.withColumn(OUTCOME, outcome).drop(
-        DIGEST, "__version", "__rank", "__above", "__best", "__best_known"
+        TIE, "__version", "__rank", "__above", "__in_delivery", "__best", "__best_known"
     )

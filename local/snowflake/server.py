@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.snowflake import values
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.session import Account, Session
 
@@ -27,6 +28,9 @@ log = logging.getLogger("local.snowflake")
 LOOPBACK = "127.0.0.1"
 DUCKDB_MEMORY = "2GB"
 SECONDS_BETWEEN_LOOKS_AT_CLIENTS = 1.0
+
+fakesnow.server.to_sf = values.as_snowflake
+fakesnow.server.from_binding = values.bound
 
 
 def serve(port: int, state: Path, aws_endpoint: str) -> None:
@@ -49,7 +53,11 @@ def open_account(databases: Path, aws_endpoint: str) -> Account:
 
 
 def application() -> Starlette:
-    replaced = {"/session/v1/login-request": login, "/queries/v1/query-request": query}
+    replaced = {
+        "/session/v1/login-request": login,
+        "/queries/v1/query-request": query,
+        "/session": close_session,
+    }
     routes = [Route(path, handler, methods=["POST"]) for path, handler in replaced.items()]
     kept = [route for route in fakesnow.server.routes if route.path not in replaced]
     return Starlette(routes=[*routes, *kept, Route("/health", health)], lifespan=_watching_clients)
@@ -61,11 +69,22 @@ async def health(_: Request) -> Response:
 
 async def login(request: Request) -> Response:
     response: Response = await fakesnow.server.login_request(request)
-    token = json.loads(bytes(response.body))["data"]["token"]
+    answer = json.loads(bytes(response.body))
+    token = answer["data"]["token"]
+    answer["data"]["masterToken"] = token  # without one the connector does not end its session
     session = fakesnow.server.sessions[token]
     parameters = await _session_parameters(request)
     if isinstance(session, Session):
         session.query_tag = str(parameters.get("QUERY_TAG", ""))
+    return JSONResponse(answer)
+
+
+async def close_session(request: Request) -> Response:
+    """A session that ends rolls back what it had begun, and its temporary tables go."""
+    session = _session_of(request) if request.query_params.get("delete") else None
+    response: Response = await fakesnow.server.session(request)
+    if session:
+        await run_in_threadpool(session.abandon)
     return response
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import OrderedDict
 from typing import Any
@@ -22,13 +21,14 @@ from sqlglot import Expr, exp
 from local.snowflake import statements
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.statements import Kind, kind_of
+from local.snowflake.temporary import TemporaryTables
+from local.snowflake.turn import WriteTurn
 
 log = logging.getLogger("local.snowflake")
 
-LOCK_TIMEOUT_SECONDS = 30.0
+LOCK_TIMEOUT_SECONDS = 120.0
 RESULTS_KEPT_FOR_RESULT_SCAN = 64
-
-_WRITERS = threading.Lock()
+NOTHING_TO_DO = "SELECT 'Statement executed successfully.' AS \"status\""
 
 # The one step of fakesnow's fixed chain of rewrites that has to be another.
 fakesnow.transforms.numeric_agg_implicit_cast = statements.exact_aggregate
@@ -46,6 +46,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
         self.lake = lake
         self.duck_conn.register_filesystem(lake)
         self.results_cache = RecentResults()
+        self.turn = WriteTurn()
 
     def attach(self, database: str) -> None:
         """Open a database that an earlier server left on disk."""
@@ -60,6 +61,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
         options.pop("nop_regexes", None)  # a client could have failures passed over as successes
         return Session(
             self.lake,
+            self.turn,
             self.duck_conn.cursor(),
             self.results_cache,
             database,
@@ -81,12 +83,16 @@ class RecentResults(OrderedDict[str, tuple[Any, ...]]):
 
 
 class Session(FakeSnowflakeConnection):  # type: ignore[misc]
-    def __init__(self, lake: LakeFileSystem, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, lake: LakeFileSystem, turn: WriteTurn, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lake = lake
+        self.turn = turn
+        self.temporary = TemporaryTables()
         self.query_tag = ""
         self.client: psutil.Process | None = None
         self.has_begun = False
+        self.has_written = False
+        self.is_spoiled = False
 
     def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> Statement:
         return Statement(conn=self, duck_conn=self._duck_conn, use_dict_result=cursor_class == DictCursor)
@@ -95,11 +101,39 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
     def in_transaction(self) -> bool:
         return self.has_begun or self._in_transaction
 
+    def read_committed(self) -> None:
+        """Let a transaction see what others committed since it began. Once it has written, nobody else can commit."""
+        if self.has_begun and not self.has_written:
+            self._duck_conn.rollback()
+            self._duck_conn.begin()
+
+    def note_failure(self, kind: Kind) -> None:
+        """DuckDB gives up a transaction whose statement failed; nothing is lost while that was its first write."""
+        if self.in_transaction and self.has_written:
+            self.is_spoiled |= kind is not Kind.READ or self._was_given_up()
+
+    def _was_given_up(self) -> bool:
+        try:
+            self._duck_conn.execute("SELECT 1")
+        except duckdb.TransactionException:
+            return True
+        return False
+
+    def look_for_temporary_tables(self) -> None:
+        found = self._duck_conn.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()
+        self.temporary.keep(name for (name,) in found)
+
+    def end_statement(self) -> None:
+        if not self.in_transaction:
+            self.has_written = self.is_spoiled = False
+            self.turn.give_back(self)
+
     def abandon(self) -> None:
         """Undo what a client that is gone had begun, so that nobody waits for it."""
         self._duck_conn.interrupt()
         if self.in_transaction:
             self._duck_conn.rollback()
+        self.turn.give_back(self)
         self.close()
 
 
@@ -127,34 +161,55 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         statement = parse_one(command)
         statements.refuse_what_would_be_pretended(statement)
         kind = kind_of(statement)
-        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
-        while True:
-            try:
-                if kind in (Kind.WRITE, Kind.DDL):
-                    with _WRITERS, self._conn.lake.remembering():
-                        self._write(kind, command, params, *args, **kwargs)
-                else:
-                    super().execute(command, params, *args, **kwargs)
-                break
-            except Error:
-                raise
-            except duckdb.TransactionException as conflict:
-                if "onflict" not in str(conflict):
-                    raise _as_snowflake_error(conflict) from conflict
-                if self._conn.in_transaction or time.monotonic() > deadline:
-                    raise _locked(conflict) from conflict
-                time.sleep(0.1)
-            except Exception as failure:
-                raise _as_snowflake_error(failure) from failure
-        if kind in (Kind.BEGIN, Kind.END):
-            self._conn.has_begun = kind is Kind.BEGIN
+        session = self._conn
+        if kind is Kind.BEGIN and session.in_transaction:
+            command, kind = NOTHING_TO_DO, Kind.READ  # Snowflake knows no transaction within a transaction
+        try:
+            self._run_in_turn(kind, command, params, *args, **kwargs)
+        except Error:
+            session.note_failure(kind)
+            raise
+        except Exception as failure:
+            session.note_failure(kind)
+            raise _as_snowflake_error(failure) from failure
+        else:
+            session.has_written |= kind is Kind.WRITE and session.in_transaction
+        finally:
+            if kind is Kind.DDL:
+                session.look_for_temporary_tables()
+            session.end_statement()
+
+    def _run_in_turn(self, kind: Kind, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
+        session = self._conn
+        if kind in (Kind.WRITE, Kind.DDL) and not session.turn.take(session, LOCK_TIMEOUT_SECONDS):
+            raise _locked()
+        if kind is Kind.COMMIT and session.is_spoiled:
+            super().execute("ROLLBACK")
+            session.has_begun = False
+            raise statements.unsupported(
+                "COMMIT after a statement of the transaction failed (it was rolled back)"
+            )
+        if kind in (Kind.READ, Kind.WRITE):
+            session.read_committed()
+        if kind in (Kind.WRITE, Kind.DDL):
+            with session.lake.remembering():
+                self._write(kind, command, params, *args, **kwargs)
+        else:
+            super().execute(command, params, *args, **kwargs)
+        if kind in (Kind.BEGIN, Kind.COMMIT, Kind.ROLLBACK):
+            session.has_begun = kind is Kind.BEGIN
 
     def _write(self, kind: Kind, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
         """One statement, all or nothing, though fakesnow runs MERGE and COPY as several DuckDB statements."""
-        if kind is Kind.DDL and self._conn.has_begun:
+        session = self._conn
+        if kind is Kind.DDL and session.has_begun:
+            if session.is_spoiled:
+                raise statements.unsupported(
+                    "DDL, which commits, after a statement of the transaction failed"
+                )
             self._duck_conn.commit()
-            self._conn.has_begun = False
-        if kind is Kind.DDL or self._conn.has_begun or not self._conn._autocommit:
+            session.has_begun = False
+        if kind is Kind.DDL or session.has_begun or not session._autocommit:
             super().execute(command, params, *args, **kwargs)
             return
         self._duck_conn.begin()
@@ -166,6 +221,10 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             raise
 
     def _transform_explode(self, expression: Expr) -> list[Expr]:
+        session = self._conn
+        expression = session.temporary.resolved(expression, session.database, session.schema)
+        if isinstance(expression, exp.Describe) and session.temporary.is_one(expression.this):
+            raise statements.unsupported("DESCRIBE of a temporary table")
         if isinstance(expression, exp.Merge):
             return statements.merge_statements(expression)
         exploded: list[Expr] = super()._transform_explode(expression)
@@ -200,9 +259,9 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             )
 
 
-def _locked(conflict: duckdb.Error) -> ProgrammingError:
+def _locked() -> ProgrammingError:
     return ProgrammingError(
-        msg=f"Statement waited for a lock that another transaction holds, and gave up: {conflict}",
+        msg=f"Statement waited {LOCK_TIMEOUT_SECONDS:.0f} s for a lock that another transaction holds, and gave up",
         errno=625,
         sqlstate="57014",
     )

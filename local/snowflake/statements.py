@@ -38,7 +38,8 @@ class Kind(Enum):
     WRITE = "write"
     DDL = "ddl"
     BEGIN = "begin"
-    END = "end"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
 
 
 def kind_of(statement: Expr) -> Kind:
@@ -48,8 +49,10 @@ def kind_of(statement: Expr) -> Kind:
         return Kind.DDL
     if isinstance(statement, exp.Transaction):
         return Kind.BEGIN
-    if isinstance(statement, (exp.Commit, exp.Rollback)):
-        return Kind.END
+    if isinstance(statement, exp.Commit):
+        return Kind.COMMIT
+    if isinstance(statement, exp.Rollback):
+        return Kind.ROLLBACK
     return Kind.READ
 
 

@@ -60,7 +60,7 @@ GOOD_TEXT: dict[str, st.SearchStrategy[str]] = {
     "number": st.floats(0, 1).map(str),
     "boolean": st.sampled_from(["true", "F", "Yes", "n", "1", "0", "TRUE"]),
     "date": st.dates(dt.date(2024, 12, 25), dt.date(2025, 1, 8)).map(str),
-    "timestamp": st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2025, 12, 31)).map(str),
+    "timestamp": st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2025, 1, 8)).map(str),
 }
 ODD_NUMBERS = [
     "5d",
@@ -118,6 +118,8 @@ ODD_DATES += [
     "1900-01-01",
     "9999-12-31",
     "0001-01-01",
+    "2015-01-03",
+    "2015-01-04",
     "2025-13-01",
     "2025-00-10",
     "2025",
@@ -141,6 +143,9 @@ ODD_INSTANTS += [
 ODD_INSTANTS += [
     "1900-01-01 00:00:00+05:30",
     "9999-12-31 23:59:59-01:00",
+    "9999-12-31 00:00:00",
+    "2025-01-05 23:59:59.999999",
+    "2025-01-06 00:00:00",
     "2025-02-30 10:00:00",
     "2025-01-05 10:00:00 Z",
 ]
@@ -182,6 +187,15 @@ FEW_DAYS = st.dates(dt.date(2024, 12, 25), dt.date(2025, 1, 8))
 ANY_DAY = st.dates(dt.date(1890, 1, 1), dt.date(9999, 12, 31))
 ANY_INSTANT = st.datetimes(dt.datetime(1890, 1, 1), dt.datetime(9999, 12, 30))
 NANOS = st.integers(-(2**62), 2**62)
+FEW_INSTANTS = st.datetimes(dt.datetime(2025, 1, 1), dt.datetime(2025, 1, 9))
+MIDNIGHTS = FEW_DAYS.map(lambda day: dt.datetime.combine(day, dt.time()))
+MIDNIGHTS_IN_INDIA = MIDNIGHTS.map(lambda midnight: midnight - dt.timedelta(hours=5, minutes=30))
+
+
+def nanos_of(moment: dt.datetime) -> int:
+    return int(moment.replace(tzinfo=dt.UTC).timestamp()) * 10**9
+
+
 TYPED: dict[str, list[tuple[pa.DataType, st.SearchStrategy[Any], st.SearchStrategy[Any]]]] = {
     "whole": [
         (pa.int64(), SMALL, st.integers(-(2**63), 2**63 - 1)),
@@ -203,15 +217,19 @@ TYPED: dict[str, list[tuple[pa.DataType, st.SearchStrategy[Any], st.SearchStrate
     ],
     "boolean": [(pa.bool_(), st.booleans(), st.booleans())],
     "date": [(pa.date32(), FEW_DAYS, ANY_DAY)],
+    "instant": [
+        (pa.timestamp("us", "UTC"), MIDNIGHTS | FEW_INSTANTS, ANY_INSTANT),
+        (pa.timestamp("ms", "Asia/Kolkata"), MIDNIGHTS | FEW_INSTANTS, MIDNIGHTS_IN_INDIA | ANY_INSTANT),
+    ],
     "timestamp": [
-        (
-            pa.timestamp("us", "UTC"),
-            st.datetimes(dt.datetime(2025, 1, 1), dt.datetime(2025, 1, 9)),
-            ANY_INSTANT,
-        ),
-        (pa.timestamp("ms"), FEW_DAYS.map(lambda day: dt.datetime.combine(day, dt.time())), ANY_INSTANT),
+        (pa.timestamp("us"), FEW_INSTANTS, ANY_INSTANT),
+        (pa.timestamp("ms"), MIDNIGHTS, ANY_INSTANT),
     ],
     "nanos": [(pa.timestamp("ns"), NANOS.map(abs), NANOS)],
+    "instant_nanos": [
+        (pa.timestamp("ns", "UTC"), (MIDNIGHTS | FEW_INSTANTS).map(nanos_of), NANOS),
+        (pa.timestamp("ns", "Asia/Kolkata"), MIDNIGHTS.map(nanos_of), MIDNIGHTS_IN_INDIA.map(nanos_of)),
+    ],
     "void": [(pa.null(), st.none(), st.none())],
 }
 

@@ -29,9 +29,9 @@ def test_the_contract_of_sales() -> None:
     assert (sales.key, sales.version_column, sales.version) == (
         ("order_id", "sku_code"),
         "changed_at",
-        "1.0.0",
+        "1.1.0",
     )
-    assert sales.thresholds == Thresholds(1000, 0.05, 0.01, 0.05)
+    assert sales.thresholds == Thresholds(1000, 0.05, 0.01, 0.05, 0.05)
     assert [c.name for c in sales.required] == (
         [
             "order_id",
@@ -45,11 +45,23 @@ def test_the_contract_of_sales() -> None:
         ]
     )
     assert [c.name for c in sales.optional] == (
-        ["gross_revenue", "trade_discount", "cost_of_goods", "is_promo_sale", "promo_id", "changed_at"]
+        [
+            "gross_revenue",
+            "trade_discount",
+            "cost_of_goods",
+            "is_promo_sale",
+            "promo_id",
+            "changed_at",
+            "is_deleted",
+        ]
     )
     assert sales.column("quantity").rules == (Rule("range", minimum=0, exclusive=True),)
     assert sales.column("net_revenue").rules == (Rule("range", minimum=0, exclusive=True),)
-    assert sales.column("order_date").rules == (Rule("future", limit="source_date"),)
+    assert sales.column("order_date").rules == (
+        Rule("future", limit="source_date"),
+        Rule("too_old", limit="source_date", years=10),
+    )
+    assert sales.column("changed_at").rules == (Rule("future", limit="source_date", days=1),)
     assert sales.column("channel").rules == (Rule("allowed", ("ecommerce", "general_trade", "modern_trade")),)
     assert sales.column("sku_code").rules == (Rule("pattern", pattern=CODE_PATTERN),)
     with pytest.raises(ContractError, match="sales has no column 'price'; it has order_id"):
@@ -74,7 +86,7 @@ def test_the_contract_of_sales() -> None:
 def test_keys_and_required_columns(dataset: str, key: str, needed: str) -> None:
     spec = contract(dataset)
     assert (spec.key, [column.name for column in spec.required]) == (tuple(key.split()), needed.split())
-    assert (spec.version_column, spec.thresholds) == (None, Thresholds(1, 0.05, 0.01, 0.05))
+    assert (spec.version_column, spec.thresholds) == (None, Thresholds(1, 0.05, 0.01, 0.05, 0.05))
 
 
 def test_every_column_says_what_it_is() -> None:

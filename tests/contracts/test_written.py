@@ -140,7 +140,12 @@ NUMBERS: list[tuple[str, str, str, Any]] = [
     ("boolean", "floating", "1.0D", True),
     ("boolean", "whole", "2", None),
     ("date", "nanos", "-1L", dt.date(1969, 12, 31)),
-    ("date", "timestamp", "TIMESTAMP'2025-01-05 13:00:00'", dt.date(2025, 1, 5)),
+    ("date", "timestamp", "TIMESTAMP_NTZ'2025-01-05 13:00:00'", dt.date(2025, 1, 5)),
+    ("date", "instant", "TIMESTAMP'2025-01-05 00:00:00Z'", dt.date(2025, 1, 5)),
+    ("date", "instant", "TIMESTAMP'2025-01-05 13:00:00Z'", None),
+    ("date", "instant", "TIMESTAMP'2025-01-05 00:00:00+05:30'", None),
+    ("date", "instant_nanos", "1736035200000000000L", dt.date(2025, 1, 5)),
+    ("date", "instant_nanos", "1736015400000000000L", None),
     ("date", "date", "DATE'1001-01-01'", None),
 ]
 

@@ -13,11 +13,12 @@ from tests.e2e.world import World
 
 FIRST = date(2024, 12, 29)  # a Sunday: the ISO year turns on the next day
 DAYS = [FIRST + timedelta(days=n) for n in range(3)]
+NEVER = "9999-12-31 00:00:00"
 SOURCES = ("sales", "inventory", "market", "promotions", "masters")
 
 
 def lines() -> dict[date, list[Row]]:
-    """Few keys and many versions, so that every kind of meeting happens: newer, older, equal, broken, moved."""
+    """Few keys and many versions, so that every kind of meeting happens: newer, older, equal, broken, moved, taken back."""
     draw = random.Random(20)
     delivered: dict[date, list[Row]] = {}
     for day in DAYS:
@@ -31,16 +32,25 @@ def lines() -> dict[date, list[Row]]:
                     draw.choice([10, 20, 30, 400, "1,000"]),
                     sku_code=draw.choice(["SKU-1", " sku-2"]),
                     region_code=draw.choice(["NORTH", "SOUTH"]),
-                    changed_at=draw.choice([None, f"{sold} 0{draw.randint(1, 9)}:{draw.randint(10, 59)}:00"]),
+                    changed_at=draw.choice(
+                        [None, f"{sold} 0{draw.randint(1, 9)}:{draw.randint(10, 59)}:00", NEVER]
+                    ),
+                    is_deleted=draw.choice(["true", "no", None, None, None]),
                 )
             )
-        delivered[day] = [*_without_ties(rows), rows[0]]
+        kept = _without_ties(rows)
+        delivered[day] = [*kept, kept[0]]
     return delivered
+
+
+def version(row: Row) -> str:
+    """SAP's way to say never is no version."""
+    return "" if row["changed_at"] in (None, NEVER) else str(row["changed_at"])
 
 
 def _without_ties(rows: list[Row]) -> list[Row]:
     """Equal versions with different content are settled by hashes, which the count below does not know."""
-    return list({(r["order_id"], r["sku_code"].strip().upper(), r["changed_at"]): r for r in rows}.values())
+    return list({(r["order_id"], r["sku_code"].strip().upper(), version(r)): r for r in rows}.values())
 
 
 def deliver_all() -> dict[date, list[Row]]:
@@ -59,10 +69,11 @@ def expected(delivered: dict[date, list[Row]]) -> list[tuple[Any, ...]]:
             if "," in row["net_revenue"]:
                 continue
             key = (row["order_id"], row["sku_code"].strip().upper())
-            version = (row["changed_at"] or "", raw_date)
-            if key not in newest or newest[key][0] < version:
-                newest[key] = (version, row)
-    held = [(*key, row) for key, (_, row) in newest.items()]
+            rank = (version(row), raw_date)
+            if key not in newest or newest[key][0] < rank:
+                newest[key] = (rank, row)
+    held = [(*key, row) for key, (_, row) in newest.items() if row["is_deleted"] != "true"]
+    assert len(held) < len(newest)
 
     def is_anomaly(sku: str, row: Row) -> bool:
         day = date.fromisoformat(row["order_date"])

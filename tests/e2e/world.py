@@ -25,7 +25,9 @@ from tasks.quality import Limits, Quality
 
 ROOT = Path(__file__).parents[2]
 # A test's day has a handful of rows: one repeat among them would already be past the real limits.
-_OPEN = Limits(row_count_min=1, null_rate_max=1, duplicate_rate_max=1, rejected_rate_max=1)
+_OPEN = Limits(
+    row_count_min=1, null_rate_max=1, duplicate_rate_max=1, rejected_rate_max=1, superseded_rate_max=1
+)
 OPEN = Quality(sales=_OPEN, inventory=_OPEN, market=_OPEN, promotions=_OPEN, masters=_OPEN)
 
 STATE_TABLES = (
@@ -45,8 +47,10 @@ _EMPTIED = (
     *STATE_TABLES,
     *("ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS", "MONITORING.MODEL_DRIFT"),
     *("MARTS.FORECAST_ACCURACY_MART", "MARTS.FORECAST_ACCURACY_SUMMARY_MART"),
+    *("CURATED.SALES_TAKEN_BACK", "CURATED.MARKET_TAKEN_BACK"),
     *("CURATED.SALES_TOUCHED", "CURATED.PROMOTION_SNAPSHOTS", "CURATED.PROMOTION_SIGHTINGS"),
-    *("MONITORING.LOADS", "MONITORING.PIPELINE_RUNS", "MONITORING.RUN_DATASETS", "MONITORING.DQ_RESULTS"),
+    *("MONITORING.LOADS", "MONITORING.LOAD_HEADS", "MONITORING.PIPELINE_RUNS"),
+    *("MONITORING.RUN_DATASETS", "MONITORING.DQ_RESULTS"),
 )
 
 

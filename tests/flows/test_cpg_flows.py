@@ -148,6 +148,7 @@ def test_the_form_shows_each_limit_with_its_default() -> None:
         "null_rate_max": 0.05,
         "duplicate_rate_max": 0.01,
         "rejected_rate_max": 0.05,
+        "superseded_rate_max": 0.05,
     }
     assert form["definitions"]["Limits"]["properties"]["row_count_min"]["description"]
 

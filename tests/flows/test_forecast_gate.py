@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -42,20 +42,19 @@ def evaluated(account: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow.artifacts, "forecast_plot", lambda *_: None)
 
 
-def approved(horizon: str = "13", **figures: str) -> ModelVersion:
-    metadata = {"as_of": "2026-11-16", "horizon_weeks": horizon, **figures}
-    return model_registry.register(
-        "a" * 24, "s3://a/m.tar.gz", "image", EVALUATED.report, metadata, "Approved"
-    )
+def approved(horizon: str = "13", as_of: str = "2026-11-16", **figures: str) -> ModelVersion:
+    metadata = {"as_of": as_of, "horizon_weeks": horizon, **figures}
+    work = f"{as_of}{horizon}".ljust(24, "a")
+    return model_registry.register(work, "s3://a/m.tar.gz", "image", EVALUATED.report, metadata, "Approved")
 
 
-def judged() -> Evaluation:
-    return flow.judge.fn(RUN, Gate(), EVALUATED, 13)
+def judged(gate: Gate = Gate()) -> Evaluation:  # noqa: B008
+    return flow.judge.fn(RUN, gate, EVALUATED, 13)
 
 
 def test_a_much_better_approved_model_of_the_same_horizon_keeps_a_worse_one_out() -> None:
     approved(relative_wmape="0.3")
-    with pytest.raises(BusinessError, match=r"share of naive = 0\.5000 \(limit 0\.3060\) FAILED"):
+    with pytest.raises(BusinessError, match=r"share of naive = 0\.5000 \(limit 0\.3150\) FAILED"):
         judged()
 
 
@@ -67,6 +66,31 @@ def test_of_another_horizon_or_no_better_it_keeps_nothing_out() -> None:
 def test_as_good_as_the_approved_one_is_good_enough() -> None:
     approved(relative_wmape="0.5")
     assert judged().relative_wmape == pytest.approx(0.5)
+
+
+def test_models_that_grew_a_little_worse_each_week_are_compared_with_the_best_of_them() -> None:
+    """Each within 2% of the one before it: ours is 3% worse than the newest and 28% worse than the first."""
+    for week in range(12):
+        approved(
+            as_of=f"{date(2026, 8, 31) + timedelta(weeks=week)}", relative_wmape=f"{0.39 * 1.0199**week:.4f}"
+        )
+    with pytest.raises(BusinessError, match=r"share of naive = 0\.5000 \(limit 0\.4095\) FAILED"):
+        judged()
+    assert judged(Gate(compared_with=1)).relative_wmape == pytest.approx(0.5)
+
+
+def test_what_was_good_long_ago_is_forgotten() -> None:
+    approved(as_of="2026-08-24", relative_wmape="0.3")
+    for week in range(12):
+        approved(as_of=f"{date(2026, 8, 31) + timedelta(weeks=week)}", relative_wmape="0.49")
+    assert judged().relative_wmape == pytest.approx(0.5)
+
+
+def test_one_approved_model_without_its_figure_does_not_hide_the_others() -> None:
+    approved(as_of="2026-11-09", relative_wmape="0.3")
+    approved(as_of="2026-11-16")
+    with pytest.raises(BusinessError, match=r"share of naive = 0\.5000 \(limit 0\.3150\) FAILED"):
+        judged()
 
 
 def test_an_approved_model_that_does_not_say_how_good_it_was_stops_the_gate() -> None:

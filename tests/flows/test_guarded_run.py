@@ -10,7 +10,8 @@ import pytest
 
 from flows import run as surroundings
 from flows.run import Run, guarded
-from tasks.errors import DataError, SystemFault
+from tasks import errors
+from tasks.errors import DataError, SystemFault, TransientError
 from tasks.run_lease import AlreadyExecuted
 
 DAY = date(2025, 1, 6)
@@ -124,3 +125,50 @@ def test_the_second_process_of_a_run_touches_nothing_of_the_first(
     with pytest.raises(AlreadyExecuted), guarded(the_run()):
         raise AssertionError("it may not begin")
     assert done == []
+
+
+def test_first_calls_are_tried_again_when_they_fail_for_a_moment(
+    done: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that throttles and one failed login are no reason to lose the day."""
+    slept: list[float] = []
+    monkeypatch.setattr(errors.time, "sleep", slept.append)
+    breathes, on_record = surroundings.run_lease.begin, surroundings.record
+
+    def failing(times: int, then: Any) -> Any:
+        left = [TransientError("login refused for now")] * times
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            if left:
+                raise left.pop()
+            return then(*arguments, **named)
+
+        return call
+
+    monkeypatch.setattr(surroundings.run_lease, "begin", failing(2, breathes))
+    monkeypatch.setattr(surroundings, "record", failing(3, on_record))
+    with guarded(the_run()):
+        pass
+    assert done == [
+        ("breathes", "r1", "cpg-daily 2025-01-06"),
+        ("recorded", "RUNNING"),
+        ("breathed its last",),
+    ]
+    bounds = [(2, 3), (4, 6), (2, 3), (4, 6), (8, 12)]
+    assert all(low <= seconds <= high for seconds, (low, high) in zip(slept, bounds, strict=True))
+
+
+def test_first_calls_that_fail_for_good_are_told_as_any_failure(
+    done: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[float] = []
+    monkeypatch.setattr(errors.time, "sleep", calls.append)
+
+    def down(*_: Any, **__: Any) -> None:
+        raise TransientError("login refused")
+
+    monkeypatch.setattr(surroundings, "record", down)
+    with pytest.raises(TransientError, match="login refused"), guarded(the_run()):
+        raise AssertionError("nothing may be done before the run is on record")
+    assert len(calls) == 3
+    assert ("told", "HIGH", "TransientError: login refused", "2025-01-06") in done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from flows import cpg_run
 from flows.run import Run
 from tasks.curation import Counts, Curated
 from tasks.errors import Outrun, SystemFault
-from tasks.landing import Slice
+from tasks.landing import InputFile, Slice
 from tasks.quality import Quality
 from tests.tasks.conftest import DAY
 
@@ -47,7 +48,13 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], dict[str, list[Ex
         return [curated(s.dataset, base=len(done)) for s in slices]
 
     monkeypatch.setattr(cpg_run, "publish", Publish)
+
+    def list_again(slice_: Slice) -> Slice:
+        done.append(("list", slice_.dataset))
+        return slice_
+
     monkeypatch.setattr(cpg_run, "judged", judged)
+    monkeypatch.setattr(cpg_run, "list_again", list_again)
     monkeypatch.setattr(cpg_run, "log", lambda *_, **__: None)
     return done, ends
 
@@ -60,12 +67,13 @@ def publish_all() -> list[Curated]:
 def test_what_was_outrun_is_judged_anew_and_the_rest_is_not(steps: Any) -> None:
     done, ends = steps
     ends |= {"sales": [Outrun("faster"), None], "sku": [None]}
-    assert [(c.dataset, c.base) for c in publish_all()] == [("sales", 3), ("sku", 0)]
+    assert [(c.dataset, c.base) for c in publish_all()] == [("sales", 4), ("sku", 0)]
     assert done == [
         ("publish", "sales", 0),
         ("publish", "sku", 0),
+        ("list", "sales"),
         ("judge", "sales"),
-        ("publish", "sales", 3),
+        ("publish", "sales", 4),
     ]
 
 
@@ -83,3 +91,35 @@ def test_another_failure_is_not_tried_again(steps: Any) -> None:
     with pytest.raises(SystemFault):
         publish_all()
     assert ("judge", "sales") not in done
+
+
+def test_what_changed_before_quarantine_is_listed_and_curated_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file landed while the job ran: the next job reads it too. What did not change is not computed again."""
+    jobs: list[list[tuple[str, int]]] = []
+    one, two = (InputFile(f"s3://l/{n}", DAY, 1, {}, "e") for n in "12")
+    now = {"sales": Slice("sales", (one, two)), "sku": Slice("sku", (one,))}
+
+    def curate_all(slices: list[Slice], run: Run) -> list[Curated]:
+        jobs.append([(s.dataset, len(s.inputs)) for s in slices])
+        return [replace(curated(s.dataset), slice=s) for s in slices]
+
+    class PutAside:
+        @staticmethod
+        def submit(c: Curated, run_id: str) -> Future:
+            return Future(None if c.slice == now[c.dataset] else Outrun("a file came"))
+
+    monkeypatch.setattr(cpg_run, "curate_all", curate_all)
+    monkeypatch.setattr(cpg_run, "release_orphans", lambda *_: None)
+    monkeypatch.setattr(cpg_run, "put_aside", PutAside)
+    monkeypatch.setattr(cpg_run, "list_again", lambda slice_: now[slice_.dataset])
+    monkeypatch.setattr(cpg_run, "log", lambda *_, **__: None)
+    run = Run("cpg-daily", DAY, DAY, run_id="r1")
+    found = cpg_run.curate_and_put_aside(run, [Slice("sales", (one,)), now["sku"]])
+    assert jobs == [[("sales", 1), ("sku", 1)], [("sales", 2)]]
+    assert [c.slice for c in found] == [now["sales"], now["sku"]]
+
+    now["sales"] = Slice("sales", ())  # changes for ever
+    monkeypatch.setattr(cpg_run, "list_again", lambda slice_: slice_)
+    with pytest.raises(Outrun):
+        cpg_run.curate_and_put_aside(run, [Slice("sales", (one,))])
+    assert len(jobs) == 2 + 3

@@ -19,7 +19,9 @@ from tasks.monitoring import DatasetRecord, QualityRecord
 from tasks.quality import Finding, Limits, Quality
 from tests.tasks.conftest import DAY
 
-OPEN = Limits(row_count_min=1, null_rate_max=1, duplicate_rate_max=1, rejected_rate_max=1)
+OPEN = Limits(
+    row_count_min=1, null_rate_max=1, duplicate_rate_max=1, rejected_rate_max=1, superseded_rate_max=1
+)
 STRICT = OPEN.model_copy(update={"rejected_rate_max": 0.05})
 SALES = Counts(rows_raw=100, rows_published=90, rows_superseded=4, rows_quarantined=6, repeats=1)
 SKU = Counts(rows_raw=2, rows_published=2, rows_superseded=0, rows_quarantined=0, repeats=0)

@@ -128,6 +128,7 @@ class BusyWorld(World):
                 "region_code": "N",
                 "snapshot_date": FIRST + timedelta(weeks=week, days=day),
                 "closing_stock": 0 if sku == OUT_OF_STOCK else 9,
+                "source_date": FIRST + timedelta(weeks=week, days=day),
             }
             for sku, known in weeks.items()
             for week in range(WEEKS - known, WEEKS)

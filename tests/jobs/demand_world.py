@@ -38,6 +38,11 @@ class World:
         self.stockouts: set[tuple[str, str, int]] = set()
         self.undelivered: set[date] = set()
         self.late_orders: list[tuple[Key, date, int]] = []
+        self.redelivered: dict[date, date] = {}
+        """Days whose orders were all corrected or delivered later: when."""
+        self.stocked: list[tuple[Key, date, int]] = []
+        self.launches: dict[str, date] = {}
+        self.inactive: set[str] = set()
         self.later_calendars: list[date] = []
         self.other_articles: list[tuple[str, bool | None, date | None]] = []
         for number, sku in enumerate(CATEGORY):
@@ -99,7 +104,7 @@ class World:
                 "order_date": pa.array(columns[2], pa.date32()),
                 "quantity": pa.array(columns[3], pa.int64()),
                 "net_revenue": pa.array(columns[4]).cast(pa.decimal128(18, 4)),
-                "source_date": pa.array(columns[2], pa.date32()),
+                "source_date": pa.array([self.redelivered.get(d, d) for d in columns[2]], pa.date32()),
             }
         )
 
@@ -139,20 +144,25 @@ class World:
         rows += [
             ("C-9", "N", FIRST + timedelta(weeks=week), 50) for week in range(WEEKS)
         ]  # in stock, never sold
-        names = ("sku_code", "region_code", "snapshot_date", "closing_stock")
-        types = (pa.string(), pa.string(), pa.date32(), pa.int64())
+        rows += [(*key, day, stock) for key, day, stock in self.stocked]
+        rows = [(*row, self.redelivered.get(row[2], row[2])) for row in rows]
+        names = ("sku_code", "region_code", "snapshot_date", "closing_stock", "source_date")
+        types = (pa.string(), pa.string(), pa.date32(), pa.int64(), pa.date32())
         columns = zip(*rows, strict=True)
         return pa.table(
             {name: pa.array(column, kind) for name, column, kind in zip(names, columns, types, strict=True)}
         )
 
     def _skus(self) -> pa.Table:
-        """In the master's own words: whether an article is still sold, and until when."""
-        rows = [(sku, category, None, None) for sku, category in CATEGORY.items()]
-        rows += [(sku, "Tea", is_active, last_day) for sku, is_active, last_day in self.other_articles]
-        columns = zip(*rows, strict=True)
-        names = ("sku_code", "category", "is_active", "discontinue_date")
-        types = (pa.string(), pa.string(), pa.bool_(), pa.date32())
+        """In the master's own words: whether an article is still sold, since when and until when."""
+        known = [
+            (sku, category, False if sku in self.inactive else None, None)
+            for sku, category in CATEGORY.items()
+        ]
+        known += [(sku, "Tea", is_active, last_day) for sku, is_active, last_day in self.other_articles]
+        columns = zip(*((*row, self.launches.get(row[0])) for row in known), strict=True)
+        names = ("sku_code", "category", "is_active", "discontinue_date", "launch_date")
+        types = (pa.string(), pa.string(), pa.bool_(), pa.date32(), pa.date32())
         return pa.table(
             {name: pa.array(column, kind) for name, column, kind in zip(names, columns, types, strict=True)}
         )

@@ -57,7 +57,9 @@ def submit(lake: Any, tmp_path: Path, manifest: str) -> subprocess.CompletedProc
         "--manifest",
         manifest,
         "--figures",
-        f"{bucket(lake)}/runs/figures.json",
+        f"{bucket(lake)}/runs/abc",
+        "--JOB_RUN_ID",
+        "jr_1",
     ]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     environment.pop("PYTHONPATH", None)
@@ -75,14 +77,14 @@ def test_the_script_runs_by_itself_on_s3_addresses(lake: Any, line: Any, tmp_pat
     done = submit(lake, tmp_path, f"{bucket(lake)}/manifest.json")
 
     assert done.returncode == 0, done.stderr[-2000:]
-    sales = json.loads((lake.folder / "runs/figures.json").read_text())["datasets"]["sales"]
+    sales = json.loads((lake.folder / "runs/abc/jr_1/figures.json").read_text())["datasets"]["sales"]
     assert [sales[f"rows_{fate}"] for fate in ("raw", "published", "superseded", "quarantined")] == [
         4,
         2,
         1,
         1,
     ]
-    output = lake.folder / "curated/sales/data/abc"
+    output = lake.folder / "curated/sales/data/abc/jr_1"
     assert len(list(output.glob("published/*.parquet"))) == 1
     assert '"dataset": "sales"' in done.stdout
 

@@ -284,6 +284,91 @@ def test_a_stray_order_of_years_ago_is_no_history(spark: SparkSession, tmp_path:
         build(spark, tmp_path, world)
 
 
+def types_of(built: Built, sku: str, region: str) -> list[str]:
+    rows = built.future.set_index(["sku_code", "region_code"]).sort_values("week")
+    return list(rows.loc[(sku, region), "model_type"])
+
+
+def test_what_the_master_says_is_not_on_sale_is_forecast_as_nothing(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """A-2 is no longer active but sells; A-9 waits in the warehouse for its launch in the horizon's third week."""
+    world = World()
+    world.inactive = {"A-2", "A-9"}
+    world.launches = {"A-9": AS_OF + timedelta(weeks=2, days=3), "B-1": FIRST}
+    world.other_articles = [("A-9", False, None)]
+    world.stocked = [(("A-9", "N"), AS_OF - timedelta(days=back), 90) for back in range(1, 60)]
+    built = build(spark, tmp_path, world)
+    assert types_of(built, "A-2", "N") == types_of(built, "A-2", "S") == ["zero"] * HORIZON
+    assert types_of(built, "A-9", "N") == ["zero", "zero", "category_profile", "category_profile"]
+    assert types_of(built, "B-1", "N") == ["model"] * HORIZON
+    assert built.figures["off_sale_but_selling"] == 2
+    history = built.features[~built.features["is_future"]]
+    assert (history["sku_code"] == "A-9").sum() == 0
+    assert (history["sku_code"] == "A-2").sum() == 2 * WEEKS
+
+
+def test_stock_that_waited_for_its_launch_is_no_week_without_demand(
+    built: Built, spark: SparkSession, tmp_path: Path
+) -> None:
+    assert types_of(built, "C-9", "N") == ["zero"] * HORIZON
+    world = World()
+    world.other_articles = [("C-9", True, None)]
+    world.launches = {"C-9": AS_OF - timedelta(weeks=2)}
+    launched = build(spark, tmp_path, world)
+    assert types_of(launched, "C-9", "N") == ["category_profile"] * HORIZON
+    rows = launched.features[~launched.features["is_future"]]
+    assert (rows["sku_code"] == "C-9").sum() == 2
+
+
+def test_what_was_delivered_later_is_not_known_yet(built: Built, spark: SparkSession, tmp_path: Path) -> None:
+    """The last four weeks' orders and stock were corrected after the day: it is as if they had never been delivered."""
+    since = AS_OF - timedelta(weeks=4)
+    corrected, silent = World(), World()
+    corrected.redelivered = {
+        day: AS_OF + timedelta(days=n % 3) for n in range(28) for day in (since + timedelta(days=n),)
+    }
+    corrected.stocked = [(("A-1", "N"), since + timedelta(days=n), 0) for n in range(28)]
+    for key, units in silent.units.items():
+        silent.units[key] = [*units[:-4], 0, 0, 0, 0]
+    late, never = build(spark, tmp_path / "late", corrected), build(spark, tmp_path / "never", silent)
+    key = ["sku_code", "region_code", "week"]
+    pd.testing.assert_frame_equal(
+        late.features.sort_values(key).reset_index(drop=True),
+        never.features.sort_values(key).reset_index(drop=True),
+    )
+    assert late.figures["delivered_to"] == str(since - timedelta(days=1))
+    lost = sum(sum(units[-4:]) for units in corrected.units.values())
+    assert (late.figures["units_delivered_later"], never.figures["units_delivered_later"]) == (lost, 0)
+    assert late.figures["units_read"] == built.figures["units_read"] - lost == never.figures["units_read"]
+
+
+def test_sales_of_which_nothing_was_delivered_in_time_say_so(spark: SparkSession, tmp_path: Path) -> None:
+    world = World()
+    days = (FIRST + timedelta(days=n) for n in range(7 * WEEKS))
+    world.redelivered = dict.fromkeys(days, AS_OF)
+    with pytest.raises(
+        DataError, match=r"there are 0 weeks .* units more were sold before that day, but delivered"
+    ):
+        build(spark, tmp_path, world)
+
+
+def test_an_order_of_a_century_ago_spans_no_century(
+    built: Built, spark: SparkSession, tmp_path: Path
+) -> None:
+    world = World()
+    world.late_orders = [(("A-1", "N"), date(1925, 3, 2), 7), (("B-1", "S"), date(2014, 1, 6), 5)]
+    stray = build(spark, tmp_path, world)
+    assert stray.figures["units_too_old"] == 12
+    assert stray.figures["units_read"] == built.figures["units_read"] + 12
+    assert stray.figures["rows_history"] == built.figures["rows_history"]
+    key = ["sku_code", "region_code", "week"]
+    pd.testing.assert_frame_equal(
+        stray.features.sort_values(key).reset_index(drop=True),
+        built.features.sort_values(key).reset_index(drop=True),
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

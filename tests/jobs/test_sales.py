@@ -74,7 +74,7 @@ def test_a_slice_of_differently_delivered_files(lake: Any, line: Any) -> None:
     assert refused["reasons"] == ["net_revenue:type", "sku_code:pattern"]
     assert (refused["sku_code"], refused["net_revenue"], refused["quantity"]) == (" sku-ü ", "1,000", "5.0")
     assert (refused["raw_date"], refused["source_file"]) == (JAN_5, inputs[1]["path"])
-    assert (refused["run_id"], refused["contract_version"]) == ("run-1", "1.0.0")
+    assert (refused["run_id"], refused["contract_version"]) == ("run-1", "1.1.0")
 
     assert {name: sales.figures[name] for name in sales.figures if name.startswith("rows_")} == {
         "rows_raw": 5,

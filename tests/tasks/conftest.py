@@ -14,7 +14,7 @@ from tasks import alerts, aws, lake
 from tasks.settings import settings
 
 DAY = date(2025, 1, 6)
-CLIENTS = (aws.s3, aws.glue, aws.dynamodb, aws.sns, aws.cloudwatch, aws.sagemaker)
+CLIENTS = (aws.s3, aws.glue, aws.glue_once, aws.dynamodb, aws.sns, aws.cloudwatch, aws.sagemaker)
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_a_rule_that_is_not_judged_is_not_counted_as_kept(monkeypatch: pytest.Mo
         Verdict("MAPE", 0.3, 0.15, False),
         Verdict("skill over seasonal_naive", 0.9, 0.05, True, "the year before is known for 20% of the rows"),
     ]
-    artifacts.gate_table(verdicts, Evaluation.read({**scores, **known}), date(2026, 11, 23), None)
+    artifacts.gate_table(verdicts, Evaluation.read({**scores, **known}), date(2026, 11, 23), [])
     assert "1 of 1 rules missed" in shown["description"]
     assert [row["verdict"] for row in shown["table"][:2]] == [
         "FAILED",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contracts.catalog import contract
 from tasks import curation, lake, objects, publication
 from tasks.curation import Curated, Plan
 from tasks.errors import DataError
@@ -25,8 +26,10 @@ FIGURES = {
 ADDRESS = "s3://highwater-lake/runs/g-1/figures.json"
 
 
-def sales(etag: str = "e1", *, replay: bool = False) -> Slice:
-    return Slice("sales", (InputFile("s3://highwater-lake/raw/a.parquet", DAY, 1, {}, etag, replay=replay),))
+def sales(body: str = "rows", *, replay: bool = False) -> Slice:
+    address = f"s3://highwater-lake/{contract('sales').prefix.format(date=DAY)}a.parquet"
+    objects.write(address, body.encode())
+    return Slice("sales", (InputFile(address, DAY, 1, {}, objects.head(address).etag, replay=replay),))
 
 
 def publish(slice_: Slice) -> None:
@@ -60,7 +63,7 @@ def test_unchanged_is_the_same_input_seen_by_the_same_code(
     same = curation.unchanged(sales())
     assert same
     assert (same.unchanged, same.work, same.total.rows_published) == (True, "w1", 1)
-    assert curation.unchanged(sales("e2")) is None
+    assert curation.unchanged(sales("other rows")) is None
     assert curation.unchanged(sales(replay=True)) is None
     monkeypatch.setattr(settings(), "code_version", "next")
     assert curation.unchanged(sales()) is None
@@ -69,7 +72,11 @@ def test_unchanged_is_the_same_input_seen_by_the_same_code(
 def test_works_of_other_code_input_or_base_are_other_jobs(
     empty_lake: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = {Plan.of([sales()]).key, Plan.of([sales("e2")]).key, Plan.of([sales(), Slice("sku", ())]).key}
+    keys = {
+        Plan.of([sales()]).key,
+        Plan.of([sales("other rows")]).key,
+        Plan.of([sales(), Slice("sku", ())]).key,
+    }
     monkeypatch.setattr(settings(), "code_version", "next")
     keys.add(Plan.of([sales()]).key)
     publish(sales())

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tasks import aws, external_jobs, ledger
-from tasks.errors import DataError, SystemFault
+from tasks.errors import DataError, SystemFault, Uncertain
 from tasks.ledger import Entry, LeaseLost
+from tests.tasks.lost_answers import lost
 
 _sleep = time.sleep
 JOB = "highwater-curate"
@@ -44,10 +46,12 @@ class ScriptedGlue:
         self.runs: dict[str, dict[str, Any]] = {}
         self.script: list[list[str]] = []
         self.stopped: list[str] = []
+        self.before_start: Callable[[], Any] = lambda: None
         self.on_start: Callable[[], Any] = lambda: None
         self.message = "boom"
 
     def start_job_run(self, *, JobName: str, Arguments: dict[str, str]) -> dict[str, str]:
+        self.before_start()
         job_run_id = f"jr_{len(self.runs) + 1}"
         states = self.script.pop(0) if self.script else ["SUCCEEDED"]
         self.runs[job_run_id] = {"Id": job_run_id, "Arguments": Arguments, "states": states}
@@ -84,6 +88,7 @@ def clock(account: None, monkeypatch: pytest.MonkeyPatch) -> Clock:
 def service(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ScriptedGlue:
     scripted = ScriptedGlue()
     monkeypatch.setattr(aws, "glue", lambda: scripted)
+    monkeypatch.setattr(aws, "glue_once", lambda: scripted)
     return scripted
 
 
@@ -309,6 +314,120 @@ def test_ends_that_a_person_has_to_look_at(service: ScriptedGlue, state: str, ad
     service.script = [[state]]
     with pytest.raises(SystemFault, match=advice):
         run()
+
+
+# --- starts that were not answered, and starts for which there is no room
+
+
+@pytest.fixture
+def real_glue(server: str, empty_lake: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.dynamodb().create_table(
+        TableName="highwater-ledger",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    aws.glue().create_job(
+        Name=JOB,
+        Role="r",
+        Command={"Name": "glueetl", "ScriptLocation": "s3://b/k"},
+        ExecutionProperty={"MaxConcurrentRuns": 9},
+    )
+    monkeypatch.setattr(external_jobs.time, "sleep", lambda _: None)
+
+
+def runs_in_glue() -> list[tuple[str, str]]:
+    """Ids and attempts, the oldest first."""
+    found = aws.glue().get_job_runs(JobName=JOB)["JobRuns"]
+    return sorted((r["Id"], r["Arguments"]["--attempt"]) for r in found)
+
+
+def test_a_start_whose_answer_is_lost_is_sent_once_and_found(real_glue: None) -> None:
+    with lost(aws.glue_once(), "StartJobRun") as sent:
+        entry = run()
+    assert sent == ["StartJobRun"]
+    assert runs_in_glue() == [(entry.external_id, "1")]
+
+
+def test_a_start_that_never_arrived_is_followed_by_another_attempt(real_glue: None) -> None:
+    with lost(aws.glue_once(), "StartJobRun", executed=False) as sent, pytest.raises(Uncertain):
+        run()
+    assert sent == ["StartJobRun"]
+    assert (row().status, runs_in_glue()) == ("STARTING", [])
+    entry = run()
+    assert (entry.attempt, runs_in_glue()) == (2, [(entry.external_id, "2")])
+
+
+def test_a_start_that_was_noticed_late_is_taken_up(real_glue: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Glue lists a new run a moment after it took it."""
+    really, looks = external_jobs.SERVICES["glue"].find, []
+
+    def late(entry: Entry) -> list[str]:
+        looks.append(entry.status)
+        return really(entry) if len(looks) > 2 else []
+
+    monkeypatch.setattr(external_jobs.SERVICES["glue"], "find", late)
+    with lost(aws.glue_once(), "StartJobRun"):
+        assert run().attempt == 1
+    assert (looks, len(runs_in_glue())) == (["STARTING"] * 3, 1)
+
+
+def no_slot(code: str, message: str = "no more for now") -> Callable[[], Any]:
+    def refuse() -> None:
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "StartJobRun")
+
+    return refuse
+
+
+@pytest.mark.parametrize("code", ["ConcurrentRunsExceededException", "ResourceNumberLimitExceededException"])
+def test_a_job_waits_for_a_slot_and_keeps_its_row(service: ScriptedGlue, clock: Clock, code: str) -> None:
+    """An hour, in which nobody else can take the work, and then one start."""
+    service.before_start = no_slot(code)
+    left: list[float] = []
+
+    def look() -> None:
+        left.append(row().seconds_left)
+        if clock.now < 1_003_600:
+            clock.at[clock.sleeps + 1] = look
+        else:
+            service.before_start = lambda: None
+
+    clock.at[1] = look
+    entry = run()
+    assert (entry.attempt, entry.status, len(service.runs)) == (1, "SUCCEEDED", 1)
+    assert 1_003_600 <= clock.now < 1_003_630
+    assert min(left) >= 30
+
+
+def test_who_waits_for_a_slot_has_started_nothing(service: ScriptedGlue, clock: Clock) -> None:
+    service.before_start = no_slot("ConcurrentRunsExceededException")
+    seen: list[str] = []
+    clock.at[3] = lambda: seen.append(row().status)
+    clock.at[4] = lambda: external_jobs.stop_owned("flow-1")
+    with pytest.raises(SystemFault, match="was stopped from outside"):
+        run("flow-1")
+    assert (seen, service.runs, service.stopped) == (["PREPARING"], {}, [])
+
+
+def test_a_slot_that_never_comes_is_told_with_the_limit(
+    service: ScriptedGlue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger.settings(), "slot_wait_hours", 0.5)
+    service.before_start = no_slot("ConcurrentRunsExceededException", "Concurrent runs exceeded for x")
+    with pytest.raises(SystemFault, match=r"Concurrent runs exceeded for x No job ended within 0\.5 h"):
+        run()
+    assert 1_001_800 <= clock.now < 1_001_830
+
+
+def test_a_quota_of_nothing_is_not_waited_for(service: ScriptedGlue, clock: Clock) -> None:
+    service.before_start = no_slot(
+        "ResourceLimitExceeded",
+        "The account-level service limit 'ml.m5.2xlarge for training job usage' is 0 Instances, with current "
+        "utilization of 0 Instances and a request delta of 1 Instances.",
+    )
+    with pytest.raises(SystemFault, match="is 0 Instances"):
+        run()
+    assert clock.sleeps == 0
 
 
 # --- stopping

@@ -31,6 +31,9 @@ SOUND: dict[str, Any] = {
     "units_total": 950,
     "units_open_week": 50,
     "units_read": 1000,
+    "units_too_old": 0,
+    "units_delivered_later": 0,
+    "off_sale_but_selling": 0,
     "fallback_series": 0,
     "zero_series": 0,
     "articles_without_series": 3,
@@ -79,7 +82,7 @@ def test_the_job_is_told_how_many_weeks_there_must_be(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         forecast_features.landing, "write_manifest", lambda _bucket, _key, manifest: written.update(manifest)
     )
-    monkeypatch.setattr(forecast_features.aws, "read_json", lambda _: SOUND)
+    monkeypatch.setattr(forecast_features.objects, "read_json", lambda _: SOUND)
     build(Inputs(AS_OF, 13, {"sales": 7}, 1000, minimum_weeks=48), "r", "o")
     assert demand_manifest.parse(json.dumps(written), "test").minimum_weeks == 48
     assert (forecast_features.MINIMUM_WEEKS, INPUTS.minimum_weeks) == (demand_manifest.MINIMUM_WEEKS, 60)
@@ -137,6 +140,27 @@ def test_a_run_says_what_it_does_not_forecast_how_far_deliveries_reach_and_which
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "missing deliveries" in warning.message
     assert warning.message.endswith("weeks=2026-03-02,2026-03-09")
+
+
+def test_units_that_are_too_old_are_accounted_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked(monkeypatch, units_total=900, units_too_old=50)
+    with pytest.raises(BusinessError, match="hold 1050 units"):
+        checked(monkeypatch, units_too_old=50)
+
+
+@pytest.mark.parametrize(
+    ("figure", "told"),
+    [
+        ({"units_delivered_later": 12}, "nobody knew of them then units=12"),
+        ({"off_sale_but_selling": 2}, "have the master put right if they are series=2"),
+    ],
+)
+def test_a_run_says_what_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, figure: dict[str, int], told: str
+) -> None:
+    checked(monkeypatch, **figure)
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.message.endswith(told)
 
 
 @pytest.mark.parametrize("reaches", ["2027-01-25", None])

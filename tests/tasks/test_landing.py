@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks import aws, landing
-from tasks.errors import DataError
+from tasks.errors import DataError, Outrun
 from tasks.landing import Slice
 
 BUCKET = "highwater-lake"
@@ -172,6 +172,39 @@ def test_a_damaged_file_stops_with_its_name(account: None, body: bytes) -> None:
     put(sales_key(DAY, "bad.parquet"), body=body)
     with pytest.raises(DataError, match=r"s3://highwater-lake/.*/bad\.parquet"):
         inspect_sales()
+
+
+def test_the_dates_of_a_slice_are_listed_again(account: None) -> None:
+    """The run that was outrun reads every file of its own dates, and none of another date."""
+    put(sales_key(DAY), SALES)
+    seen = inspect_sales()
+    landing.require_unchanged(BUCKET, seen)
+    put(sales_key(DAY, "part-1.parquet"), SALES)
+    put(sales_key(DAY + timedelta(days=1)), SALES)
+    with pytest.raises(Outrun, match=r"part-1\.parquet"):
+        landing.require_unchanged(BUCKET, seen)
+    again = landing.again(BUCKET, seen)
+    assert [(file.path.rpartition("/")[2], file.rows) for file in again.inputs] == [
+        ("part-0.parquet", 1),
+        ("part-1.parquet", 1),
+    ]
+    assert again.inputs[0] == seen.inputs[0]
+    landing.require_unchanged(BUCKET, again)
+
+
+def test_a_date_whose_files_are_gone_when_it_is_listed_again_is_named(account: None) -> None:
+    put(sales_key(DAY), SALES)
+    seen = inspect_sales()
+    aws.s3().delete_object(Bucket=BUCKET, Key=sales_key(DAY))
+    with pytest.raises(DataError, match=r"sales_orders/year=2025/month=01/day=06/: its files were removed"):
+        landing.again(BUCKET, seen)
+
+
+def test_what_a_replay_reads_is_not_listed_again(account: None) -> None:
+    file = landing.InputFile("s3://highwater-lake/curated/q.parquet", DAY, 1, {}, "e", replay=True)
+    replayed = Slice("sales", (file,))
+    landing.require_unchanged(BUCKET, replayed)
+    assert landing.again(BUCKET, replayed) is replayed
 
 
 def test_fingerprint_changes_with_content_and_with_nothing_else(account: None) -> None:

@@ -25,12 +25,14 @@ def evaluation(
     mean4: float | None = 0.25,
     share: float = 1.0,
     known: tuple[float | None, float | None] | None = None,
+    bias: float | None = 0.01,
+    coverage: float | None = 0.8,
 ) -> Evaluation:
     """`known`: the model's and seasonal naive's WMAPE on the rows whose week a year ago is known."""
     of_known = known or (wmape, seasonal)
     return Evaluation.read(
         {
-            "model": {"wmape": wmape, "mape": mape, "bias": 0.01, "coverage80": 0.8, "pinball": 2.5},
+            "model": {"wmape": wmape, "mape": mape, "bias": bias, "coverage80": coverage, "pinball": 2.5},
             "seasonal_naive": {"wmape": seasonal},
             "mean4": {"wmape": mean4},
             "rows": 100,
@@ -48,6 +50,12 @@ def failed(gate: Gate, figures: Evaluation, approved: float | None = None) -> li
     return [verdict.figure for verdict in judge(gate, figures, now) if not verdict.passed]
 
 
+BIAS, NARROW, WIDE = (
+    "bias, up or down",
+    "least coverage of the 80% interval",
+    "most coverage of the 80% interval",
+)
+NOT_LEANING = Gate(bias_max=None, coverage_min=None, coverage_max=None)
 MAPE, SEASONAL, MEAN4, APPROVED = (
     "MAPE",
     "skill over seasonal_naive",
@@ -95,10 +103,22 @@ MAPE, SEASONAL, MEAN4, APPROVED = (
         (Gate(skill_min=0.0), evaluation(wmape=0.0, seasonal=0.0), None, []),
         # The approved model stood at 0.5 of the better naive method; ours is at 0.10 / 0.20
         (LIMITS, evaluation(), 0.5, []),
-        (LIMITS, evaluation(wmape=0.102), 0.5, []),
-        (LIMITS, evaluation(wmape=0.1021), 0.5, [APPROVED]),
+        (LIMITS, evaluation(wmape=0.105), 0.5, []),
+        (LIMITS, evaluation(wmape=0.1051), 0.5, [APPROVED]),
         (Gate(worse_max=0.0), evaluation(wmape=0.1001), 0.5, [APPROVED]),
         (Gate(worse_max=0.5), evaluation(wmape=0.15), 0.5, []),
+        # Bias either way; intervals too narrow, too wide
+        (LIMITS, evaluation(bias=-0.15), None, []),
+        (LIMITS, evaluation(bias=-0.1501), None, [BIAS]),
+        (LIMITS, evaluation(bias=0.1501), None, [BIAS]),
+        (LIMITS, evaluation(bias=None), None, [BIAS]),
+        (LIMITS, evaluation(coverage=0.65), None, []),
+        (LIMITS, evaluation(coverage=0.6499), None, [NARROW]),
+        (LIMITS, evaluation(coverage=0.95), None, []),
+        (LIMITS, evaluation(coverage=0.9501), None, [WIDE]),
+        (LIMITS, evaluation(coverage=math.nan), None, [NARROW, WIDE]),
+        (NOT_LEANING, evaluation(bias=None, coverage=None), None, []),
+        (NOT_LEANING, evaluation(bias=-0.9, coverage=0.1), None, []),
         # Harder weeks for every method: WMAPE doubled, and ours is no worse than it was
         (LIMITS, evaluation(wmape=0.20, seasonal=0.40, mean4=0.50), 0.5, []),
         # All at once
@@ -109,6 +129,15 @@ def test_the_value_table(
     gate: Gate, figures: Evaluation, approved: float | None, expected: list[str]
 ) -> None:
     assert failed(gate, figures, approved) == expected
+
+
+@given(st.lists(st.none() | st.floats(0.01, 2) | st.just(math.nan)))
+def test_the_best_approved_model_is_the_one_to_compare_with(figures: list[float | None]) -> None:
+    best = Approved.best(figures)
+    known = [figure for figure in figures if figure is not None and not math.isnan(figure)]
+    assert (best is None) == (not figures)
+    if best is not None:
+        assert best.relative_wmape == (min(known) if known else None)
 
 
 @given(st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0, 0.9))
@@ -136,7 +165,7 @@ def test_an_approved_model_without_its_figure_passes_no_rule(unknown: float | No
     with pytest.raises(BusinessError) as refusal:
         require(judge(LIMITS, evaluation(), Approved(unknown)), "2026-11-23")
     assert "- WMAPE as a share of naive = 0.5000 (limit unknown) FAILED" in str(refusal.value)
-    assert "has to be rejected in the registry" in str(refusal.value)
+    assert "reject them in the registry" in str(refusal.value)
 
 
 def test_what_is_not_judged_does_not_count_as_kept() -> None:
@@ -144,7 +173,7 @@ def test_what_is_not_judged_does_not_count_as_kept() -> None:
     assert [verdict.outcome for verdict in verdicts] == [
         "ok",
         "not judged: the year before is known for 23% of the rows",
-        "ok",
+        *["ok"] * 4,
     ]
     assert str(verdicts[1]).startswith("skill over seasonal_naive = -0.5000 (limit 0.0500) not judged: ")
     require(verdicts, "2026-11-23")
@@ -160,7 +189,8 @@ def test_a_pass_is_silent() -> None:
 
 
 def test_the_form_refuses_limits_without_meaning() -> None:
-    for wrong in ({"mape_max": 0}, {"skill_min": 1}, {"skill_min": -0.1}, {"worse_max": -1}):
+    for wrong in ({"mape_max": 0}, {"skill_min": 1}, {"skill_min": -0.1}, {"worse_max": -1}, {"bias_max": 0},
+                  {"coverage_min": 1.1}, {"compared_with": 0}):  # fmt: skip
         with pytest.raises(ValueError, match="Input should be"):
             Gate(**wrong)
 

@@ -68,6 +68,8 @@ def test_an_old_day_that_is_run_again_makes_no_newer_model(group: None) -> None:
     assert model_registry.newest("Approved", 13) == monday
     again = register("d" * 24, "Approved", as_of="2026-11-23")
     assert model_registry.newest("Approved") == again
+    assert [v.number for v in model_registry.last(2, "Approved")] == [4, 1]
+    assert [v.number for v in model_registry.last(9, "Approved", 13)] == [1, 2]
 
 
 def test_a_model_is_held_against_one_that_looks_as_far_ahead(group: None) -> None:

@@ -20,7 +20,13 @@ from tasks.landing import InputFile, Slice
 from tasks.quality import Limits, Quality
 
 DAY = date(2025, 1, 5)
-LIMITS = Limits(row_count_min=100, null_rate_max=0.05, duplicate_rate_max=0.01, rejected_rate_max=0.05)
+LIMITS = Limits(
+    row_count_min=100,
+    null_rate_max=0.05,
+    duplicate_rate_max=0.01,
+    rejected_rate_max=0.05,
+    superseded_rate_max=0.03,
+)
 
 
 def curated(counts: Counts, day: date = DAY) -> Curated:
@@ -45,7 +51,13 @@ def failed(counts: Counts, limits: Limits = LIMITS) -> list[str]:
 
 
 GOOD = Counts(
-    rows_raw=100, rows_published=94, rows_superseded=1, rows_quarantined=5, repeats=1, nulls={"order_id": 5}
+    rows_raw=100,
+    rows_published=91,
+    rows_superseded=4,
+    rows_quarantined=5,
+    repeats=1,
+    nulls={"order_id": 5},
+    outdone=3,
 )
 
 
@@ -56,6 +68,7 @@ def test_figures_at_their_limits_pass() -> None:
         "null_rate.order_id": 0.05,
         "duplicate_rate": 0.01,
         "rejected_rate": 0.05,
+        "superseded_rate": 0.03,
         "reconciled": 1.0,
     }
     assert all(f.passed for f in findings)
@@ -68,6 +81,7 @@ def test_figures_at_their_limits_pass() -> None:
         (Counts(100, 94, 0, 6, 0, {"sku_code": 6}), "null_rate.sku_code"),
         (Counts(100, 98, 2, 0, 2), "duplicate_rate"),
         (Counts(100, 94, 0, 6, 0), "rejected_rate"),
+        (Counts(100, 96, 4, 0, 0, outdone=4), "superseded_rate"),
         (Counts(100, 98, 0, 1, 0), "reconciled"),
     ],
 )
@@ -126,6 +140,7 @@ def test_figures_reach_cloudwatch_by_dataset(account: None) -> None:
         "null_rate.order_id",
         "duplicate_rate",
         "rejected_rate",
+        "superseded_rate",
         "reconciled",
     }
     assert all(m["Dimensions"] == [{"Name": "Dataset", "Value": "sales"}] for m in listed)
@@ -146,6 +161,7 @@ def test_each_figure_is_sent_with_its_value_and_unit(monkeypatch: pytest.MonkeyP
         ("null_rate.order_id", 0.05, "None"),
         ("duplicate_rate", 0.01, "None"),
         ("rejected_rate", 0.05, "None"),
+        ("superseded_rate", 0.03, "None"),
         ("reconciled", 1.0, "None"),
     ]
 
@@ -165,6 +181,7 @@ ROWS = {
     "is_promo_sale": [True, None, False],
     "promo_id": ["P1", None, "P2"],
     "changed_at": [datetime(2025, 1, 5, tzinfo=UTC)] * 3,
+    "is_deleted": [None] * 3,
     "source_date": [DAY] * 3,
 }
 MONEY = pa.decimal128(18, 4)

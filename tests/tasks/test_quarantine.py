@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.catalog import contract
-from tasks import lake, objects, quarantine, replay
+from tasks import aws, lake, objects, publication, quarantine, replay
 from tasks.curation import Counts, Curated
-from tasks.errors import DataError
+from tasks.errors import DataError, Outrun, TransientError
 from tasks.landing import InputFile, Slice
 from tests.tasks.conftest import DAY
 
@@ -71,9 +71,19 @@ def judged(work: str, slice_: Slice, refused: Iterable[Row]) -> Curated:
     )
 
 
+def landed(day: date = DAY, name: str = "part-0", body: bytes = b"rows") -> InputFile:
+    """A raw file, delivered; landing lists it whatever is in it."""
+    address = f"s3://highwater-lake/{contract('sales').prefix.format(date=day)}{name}.parquet"
+    objects.write(address, body)
+    return InputFile(address, day, 9, {}, objects.head(address).etag)
+
+
+def put_aside(work: str, files: Iterable[InputFile], *refused: Row) -> None:
+    quarantine.put_aside(judged(work, Slice("sales", tuple(files)), refused), f"run-{work}")
+
+
 def daily(work: str, *refused: Row, days: Iterable[date] = (DAY,)) -> None:
-    files = tuple(InputFile(f"s3://lake/raw/{day}", day, 9, {}, "etag") for day in days)
-    quarantine.put_aside(judged(work, Slice("sales", files), refused), f"run-{work}")
+    put_aside(work, [landed(day) for day in days], *refused)
 
 
 def held() -> list[tuple[str, date]]:
@@ -165,6 +175,96 @@ def test_a_row_that_came_while_the_replay_was_at_work_is_kept(empty_lake: None) 
     daily("w2", broken("a"), broken("b"), broken("late"))
     quarantine.settle(judged("w3", slice_, [broken("b")]), "r3")
     assert held() == [("b", DAY), ("late", DAY)]
+
+
+# --- two runs of a date, of which one has seen a file more
+
+
+def test_a_run_that_comes_late_with_an_older_listing_replaces_nothing(empty_lake: None) -> None:
+    """It listed one file; another run listed two and was faster. The rows of the second would vanish from every sum."""
+    first = landed()
+    late = judged("w1", Slice("sales", (first,)), [broken("a")])
+    put_aside("w2", (first, landed(name="part-1")), broken("a"), broken("b"))
+    with pytest.raises(Outrun, match=r"part-1\.parquet came, changed or went .* complete"):
+        quarantine.put_aside(late, "r1")
+    assert held() == [("a", DAY), ("b", DAY)]
+
+
+def test_a_file_that_was_replaced_or_withdrawn_is_noticed(empty_lake: None) -> None:
+    files = (landed(), landed(name="part-1"))
+    seen = judged("w1", Slice("sales", files), [broken("a")])
+    landed(body=b"other rows")
+    with pytest.raises(Outrun, match=r"part-0\.parquet"):
+        quarantine.put_aside(seen, "r1")
+    landed()
+    aws.s3().delete_object(Bucket="highwater-lake", Key=files[1].path.removeprefix("s3://highwater-lake/"))
+    with pytest.raises(Outrun, match=r"part-1\.parquet"):
+        quarantine.put_aside(seen, "r1")
+    landed(name="part-1")
+    landed(NEXT)  # of another date
+    quarantine.put_aside(seen, "r1")
+    assert held() == [("a", DAY)]
+
+
+def test_a_run_that_is_overtaken_in_the_middle_of_its_commit_replaces_nothing(
+    empty_lake: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its listing was still true when it asked; then a file landed and another run put it in quarantine."""
+    put_aside("w0", [landed()], broken("a"))
+    first = landed()
+    really = lake._commit
+
+    def overtaken(*arguments: Any) -> None:
+        monkeypatch.setattr(lake, "_commit", really)
+        put_aside("w2", (first, landed(name="part-1")), broken("a"), broken("b"))
+        really(*arguments)
+
+    monkeypatch.setattr(lake, "_commit", overtaken)
+    slow = judged("w1", Slice("sales", (first,)), [broken("a")])
+    with pytest.raises(TransientError, match="another run committed"):
+        quarantine.put_aside(slow, "r1")
+    with pytest.raises(Outrun):  # as its task's retry does
+        quarantine.put_aside(slow, "r1")
+    assert held() == [("a", DAY), ("b", DAY)]
+
+
+def test_publication_of_an_older_listing_is_outrun(empty_lake: None) -> None:
+    seen = judged("w1", Slice("sales", (landed(),)), [])
+    landed(name="part-1")
+    with pytest.raises(Outrun, match=r"part-1\.parquet"):
+        publication.publish(seen, "r1")
+    assert lake.load(lake.CURATED, "sales") is None
+
+
+# --- what others put beside our files
+
+
+@pytest.mark.parametrize(
+    "stray", ["_SUCCESS", "2025-01-06/", "README.md", "2025-01-06/notes.txt", f"2025-99-99/{'a' * 24}", ""]
+)
+def test_a_stray_key_beside_the_mended_lists_stops_nothing(
+    empty_lake: None, stray: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    daily("w1", broken("a"), broken("b"))
+    quarantine.settle(judged("w2", gathered(corrections(a="5")), [broken("b")]), "r2")
+    aws.s3().put_object(Bucket="highwater-lake", Key=f"mended/sales/{stray}", Body=b"\xff")
+    daily("w3", broken("a"), broken("b"))
+    assert held() == [("b", DAY)]
+    seen = [r.getMessage() for r in caplog.records if "no list of mended rows" in r.getMessage()]
+    assert all(f"s3://highwater-lake/mended/sales/{stray}" in line for line in seen)
+    assert seen or not stray  # a marker of the folder itself is before all dates
+
+
+def test_a_file_that_somebody_put_into_the_quarantine_table_stays(empty_lake: None) -> None:
+    daily("w1", broken("a"))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist([broken("theirs")], schema=SCHEMA), sink)
+    theirs = objects.write("s3://highwater-lake/by-hand/x.parquet", sink.getvalue().to_pybytes())
+    table = lake.load(lake.QUARANTINE, "sales")
+    assert table
+    table.add_files([theirs])
+    daily("w2", broken("b"))
+    assert held() == [("b", DAY), ("theirs", DAY)]
 
 
 def test_settling_twice_is_settling_once(empty_lake: None) -> None:

@@ -11,12 +11,13 @@ import pytest
 import snowflake.connector.errors as failures
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from snowflake.connector import SnowflakeConnection
 
 from tasks import snowflake
 from tasks.errors import DataError, HighwaterError, SystemFault, TransientError
 from tasks.snowflake import checked, connect, execute, is_loopback, read_secret
 from tests.warehouse.standin import snowflake_server
-from warehouse.statement import Statement
+from warehouse.statement import Kind, Statement
 
 SECRET = {"account": "a", "user": "u", "role": "r", "warehouse": "w", "private_key": "PEM"}
 
@@ -69,7 +70,7 @@ def test_a_malformed_secret_is_named(monkeypatch: pytest.MonkeyPatch, text: str,
 def test_a_key_that_is_none_is_said_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     keep(monkeypatch, {**SECRET, "private_key": "not-a-pem"})
     with pytest.raises(SystemFault, match="no PEM key") as refused:
-        connect("flow", "run", "step")
+        connect("flow", "run", "step").__enter__()
     assert "not-a-pem" not in str(refused.value)
 
 
@@ -79,7 +80,9 @@ def test_a_key_that_is_none_is_said_without_showing_it(monkeypatch: pytest.Monke
         (failures.OperationalError(msg="could not connect", errno=250001), TransientError),
         (failures.DatabaseError(msg="token expired", errno=390114), TransientError),
         (failures.ProgrammingError(msg="lock timeout", errno=625), TransientError),
-        (failures.ProgrammingError(msg="statement timed out", errno=630), TransientError),
+        (failures.DatabaseError(msg="session no longer exists", errno=390111), TransientError),
+        (failures.ProgrammingError(msg="reached its statement timeout", errno=630), SystemFault),
+        (failures.ProgrammingError(msg="SQL execution canceled", errno=604), SystemFault),
         (failures.DatabaseError(msg="JWT token is invalid", errno=390144), SystemFault),
         (failures.DatabaseError(msg="incorrect login", errno=390100), SystemFault),
         (failures.ForbiddenError(msg="no"), SystemFault),
@@ -117,11 +120,49 @@ def test_a_session_with_a_key_pair(server: None, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(snowflake.SnowflakeCredentials, "get_client", noted)
     with connect("cpg_daily", "run-1", "load sales") as connection:
         assert execute(connection, Statement("ask", "SELECT %s + 1, %s", (41, "it's"))) == (42, "it's")
-        with pytest.raises(SystemFault, match="reading it in Snowflake: 002043"):
+        with pytest.raises(SystemFault, match="reading it in Snowflake: 0020[04]3"):
             execute(connection, Statement("reading it", "SELECT * FROM HIGHWATER.DW.NOTHING"))
     assert given["session_parameters"] == {
         "QUERY_TAG": '{"flow":"cpg_daily","run_id":"run-1","step":"load sales"}',
         "TIMEZONE": "UTC",
-        "STATEMENT_TIMEOUT_IN_SECONDS": 3600,
+        "LOCK_TIMEOUT": 300,
+        "ABORT_DETACHED_QUERY": True,
     }
-    assert (given["network_timeout"], given["login_timeout"]) == (10, 30)
+    assert (given["network_timeout"], given["login_timeout"], given["socket_timeout"]) == (10, 30, 90)
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "lock"),
+    [
+        (Kind.QUICK, 600, None),
+        (Kind.LOCK, 1860, "1800"),
+        (Kind.LOAD, 3600, None),
+        (Kind.MART, 7200, None),
+    ],
+)
+def test_a_statement_has_the_limit_of_its_kind_in_snowflake_and_a_longer_one_here(
+    server: None, monkeypatch: pytest.MonkeyPatch, kind: Kind, limit: int, lock: str | None
+) -> None:
+    """Else the connector cancels each one after the time that it gives the network, 10 s in this test."""
+    sent: dict[str, Any] = {}
+    real = SnowflakeConnection.cmd_query
+
+    def noted(self: SnowflakeConnection, *given: Any, **named: Any) -> Any:
+        sent.update(named)
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(SnowflakeConnection, "cmd_query", noted)
+    with connect("flow", "run", "step") as connection:
+        assert execute(connection, Statement("ask", "SELECT 1", kind=kind)) == (1,)
+    assert sent["statement_params"]["STATEMENT_TIMEOUT_IN_SECONDS"] == str(limit)
+    assert sent["statement_params"].get("LOCK_TIMEOUT") == lock
+    assert limit < sent["timeout"] <= limit + 120
+
+
+def test_a_statement_that_took_too_long_names_the_limit_to_raise() -> None:
+    reached = failures.ProgrammingError(
+        msg="Statement reached its statement or warehouse timeout of 3,600 second(s) and was canceled.",
+        errno=630,
+    )
+    found = snowflake._kind(reached, "merge in Snowflake", Kind.LOAD)
+    assert "Its limit is 3600 s (HIGHWATER_STATEMENT_SECONDS_LOAD)" in str(found)

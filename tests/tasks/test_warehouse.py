@@ -9,65 +9,57 @@ from typing import Any
 import pytest
 
 from tasks import monitoring, warehouse
+from tasks.errors import Outrun, TransientError
 from tasks.lake import Published
 from tasks.monitoring import QualityRecord, RunRecord
-from tasks.warehouse import LoadedSnapshot, LoadResult
-from warehouse.statement import Statement
+from tasks.warehouse import LoadedSnapshot
 
 DAY = date(2025, 1, 5)
 
 
-def test_a_load_runs_every_statement_in_order_and_reports_the_merge(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[str] = []
-    answers = {"merge": (5, 2), "count staged rows": (9,)}
-
-    def execute(_: Any, statement: Statement) -> tuple[Any, ...]:
-        ran.append(statement.step)
-        return answers.get(statement.step, ("ok",))
-
-    monkeypatch.setattr(warehouse, "execute", execute)
-    result = warehouse.load(None, "geography", ["s3://lake/a.parquet"], 7, 3, "run")  # type: ignore[arg-type]
-
-    assert result == LoadResult(rows_staged=9, rows_inserted=5, rows_updated=2)
-    assert ran == [
-        "create staging table",
-        "copy files, part 1 of 1",
-        "merge",
-        "record",
-        "count staged rows",
-        "clear staging",
-    ]
-
-
 def test_catching_up_replays_what_came_after_the_last_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    sightings = {"sightings": "s3://lake/q1.parquet,s3://lake/q2.parquet"}
     log = [
-        Published(
-            30,
-            3,
-            ("s3://lake/a.parquet",),
-            (DAY,),
-            {"sightings": "s3://lake/q1.parquet,s3://lake/q2.parquet"},
-        ),
-        Published(40, 4, (), (date(2025, 1, 12),), {"sightings": ""}),
+        Published(30, 3, ("s3://lake/a.parquet",), (DAY,), sightings, 5),
+        Published(40, 4, (), (date(2025, 1, 12),), {"sightings": ""}, 0),
     ]
+    heads = [LoadedSnapshot(20, 2), LoadedSnapshot(40, 4)]
     asked: list[int | None] = []
     loads: list[tuple[Any, ...]] = []
     monkeypatch.setattr(warehouse.lake, "load", lambda *_: "table")
     monkeypatch.setattr(warehouse.lake, "log_after", lambda _, loaded: asked.append(loaded) or log)
-    monkeypatch.setattr(warehouse, "last_loaded", lambda *_: LoadedSnapshot(20, 2))
+    monkeypatch.setattr(warehouse, "last_loaded", lambda *_: heads.pop(0))
     monkeypatch.setattr(warehouse, "load", lambda _, *given, **named: loads.append((*given, named)))
 
     assert warehouse.catch_up(None, "promotions", "run") == 2  # type: ignore[arg-type]
     assert asked == [20]
-    assert [load[:5] for load in loads] == [
-        ("promotions", ("s3://lake/a.parquet",), 30, 3, "run"),
-        ("promotions", (), 40, 4, "run"),
-    ]
-    assert loads[0][5] == {
+    assert [load[:3] for load in loads] == [("promotions", log[0], "run"), ("promotions", log[1], "run")]
+    assert loads[0][3] == {
+        "after": LoadedSnapshot(20, 2),
         "promotion_snapshots": (DAY,),
         "sighting_files": ["s3://lake/q1.parquet", "s3://lake/q2.parquet"],
     }
-    assert loads[1][5] == {"promotion_snapshots": (date(2025, 1, 12),), "sighting_files": []}
+    assert loads[1][3] == {
+        "after": LoadedSnapshot(30, 3),
+        "promotion_snapshots": (date(2025, 1, 12),),
+        "sighting_files": [],
+    }
+
+
+def test_a_run_that_is_always_outrun_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def outrun(*_: Any, **__: Any) -> None:
+        looks.append(1)
+        raise Outrun("sku: another")
+
+    monkeypatch.setattr(warehouse.lake, "load", lambda *_: "table")
+    monkeypatch.setattr(warehouse.lake, "log_after", lambda *_: [Published(1, 1, (), (), {}, 0)])
+    monkeypatch.setattr(warehouse, "last_loaded", lambda *_: None)
+    monkeypatch.setattr(warehouse, "load", outrun)
+    with pytest.raises(TransientError, match="other runs loaded it each time that run r was about to"):
+        warehouse.catch_up(None, "sku", "r")  # type: ignore[arg-type]
+    assert len(looks) == 10
 
 
 def test_masters_are_loaded_first() -> None:

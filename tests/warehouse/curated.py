@@ -63,6 +63,7 @@ def sale(
     channel: str = "ecommerce",
     changed_at: str | None = None,
     is_promo_sale: bool | None = None,
+    is_deleted: bool | None = None,
 ) -> dict[str, Any]:
     day = date.fromisoformat(order_date)
     net = Decimal(revenue)
@@ -81,6 +82,7 @@ def sale(
         "is_promo_sale": is_promo_sale,
         "promo_id": None,
         "changed_at": None if changed_at is None else datetime.fromisoformat(changed_at + "+00:00"),
+        "is_deleted": is_deleted,
     }
     return _curated(
         row,
@@ -119,6 +121,7 @@ def market(
     source_date: str | None = None,
     region: str = "R1",
     category: str = "Snacks",
+    is_deleted: bool | None = None,
 ) -> dict[str, Any]:
     monday = date.fromisoformat(week_start)
     year, week, _ = monday.isocalendar()
@@ -129,6 +132,7 @@ def market(
         "units": units,
         "value": Decimal(value),
         "distribution_pct": 81.5,
+        "is_deleted": is_deleted,
     }
     raw_date = source_date or (monday + timedelta(days=6)).isoformat()
     return _curated(row, raw_date, geo_key=hashed(region), week=f"{year}-W{week:02d}", week_start=monday)

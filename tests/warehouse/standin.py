@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -22,10 +22,10 @@ from moto.server import ThreadedMotoServer
 from snowflake.connector import SnowflakeConnection
 
 from local.snowflake.server import application, open_account
-from tasks.snowflake import execute
-from tasks.warehouse import LoadResult, load
+from tasks.lake import Published
+from tasks.warehouse import LoadResult, last_loaded, load
 from tests.warehouse.curated import parquet
-from warehouse.load import load_statements
+from tests.warehouse.interleaved import Killed, kill_after
 from warehouse.migrate import migrate
 
 BUCKET = "highwater-lake"
@@ -39,6 +39,8 @@ LOADED_TABLES = (
     "DW.FACT_MARKET",
     "DW.FACT_PROMOTION",
     "CURATED.SALES_TOUCHED",
+    "CURATED.SALES_TAKEN_BACK",
+    "CURATED.MARKET_TAKEN_BACK",
     "CURATED.PROMOTION_SNAPSHOTS",
     "CURATED.PROMOTION_SIGHTINGS",
     "MARTS.SALES_PERFORMANCE_MART",
@@ -48,6 +50,7 @@ LOADED_TABLES = (
     "MARTS.FORECAST_ACCURACY_SUMMARY_MART",
     "MONITORING.MODEL_DRIFT",
     "MONITORING.LOADS",
+    "MONITORING.LOAD_HEADS",
     "MONITORING.PIPELINE_RUNS",
     "MONITORING.RUN_DATASETS",
     "MONITORING.DQ_RESULTS",
@@ -58,13 +61,19 @@ LOADED_TABLES = (
 class Snapshot:
     dataset: str
     files: tuple[str, ...]
+    rows: int
     number: int
     given: dict[str, Any]
+
+    @property
+    def published(self) -> Published:
+        return Published(self.number * 1000, self.number, self.files, (), {}, self.rows)
 
 
 @dataclass
 class Warehouse:
     connection: SnowflakeConnection
+    connect: Callable[[], SnowflakeConnection]
     s3: Any
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -76,32 +85,32 @@ class Warehouse:
     def snapshot(self, dataset: str, *batches: Sequence[dict[str, Any]], **given: Any) -> Snapshot:
         """One Iceberg snapshot whose files are the batches."""
         files = tuple(self.file(dataset, rows) for rows in batches)
-        return Snapshot(dataset, files, next(self._numbers), given)
+        return Snapshot(dataset, files, sum(map(len, batches)), next(self._numbers), given)
 
     def load(self, dataset: str, *batches: Sequence[dict[str, Any]], **given: Any) -> LoadResult:
         return self.replay(self.snapshot(dataset, *batches, **given))
 
-    def replay(self, snapshot: Snapshot) -> LoadResult:
-        number = snapshot.number
+    def replay(self, snapshot: Snapshot, connection: SnowflakeConnection | None = None) -> LoadResult:
+        """In whatever order a test wants: after the snapshot that happens to be loaded."""
+        session = connection or self.connection
         return load(
-            self.connection,
+            session,
             snapshot.dataset,
-            snapshot.files,
-            number * 1000,
-            number,
-            f"run-{number}",
+            snapshot.published,
+            f"run-{snapshot.number}",
+            after=last_loaded(session, snapshot.dataset),
             **snapshot.given,
         )
 
     def replay_until(self, snapshot: Snapshot, statements: int) -> bool:
         """The load up to a kill after so many of its statements; False when it had no more to run."""
-        number = snapshot.number
-        planned = load_statements(
-            snapshot.dataset, snapshot.files, number * 1000, number, f"run-{number}", **snapshot.given
-        )
-        for statement in planned[:statements]:
-            execute(self.connection, statement)
-        return statements < len(planned)
+        with self.connect() as session:
+            kill_after(session, statements)
+            try:
+                self.replay(snapshot, session)
+            except Killed:
+                return True
+        return False
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
@@ -157,20 +166,24 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     )
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
     with snowflake_server(tmp_path_factory.mktemp("snowflake"), endpoint) as port:
-        connection = snowflake.connector.connect(
-            host="127.0.0.1",
-            port=port,
-            protocol="http",
-            account="local",
-            user="tests",
-            password="tests",
-            database=DATABASE,
-            network_timeout=20,
-        )
+
+        def connect(database: str | None = DATABASE) -> SnowflakeConnection:
+            return snowflake.connector.connect(
+                host="127.0.0.1",
+                port=port,
+                protocol="http",
+                account="local",
+                user="tests",
+                password="tests",
+                database=database,
+                network_timeout=20,
+            )
+
+        connection = connect()
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {DATABASE}")
         migrate(connection, DATABASE)
-        warehouse = Warehouse(connection, s3)
+        warehouse = Warehouse(connection, connect, s3)
         warehouse.rows(f"CREATE STAGE CURATED.LAKE URL = 's3://{BUCKET}/'")
         yield warehouse
         connection.close()

@@ -41,8 +41,45 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0005__marts.sql",
         "V0006__monitoring.sql",
         "V0007__forecast.sql",
+        "V0008__load_heads.sql",
+        "V0009__taken_back.sql",
         "R__dim_date.sql",
     ]
+
+
+def test_a_warehouse_of_an_earlier_release_goes_on_where_it_is(warehouse: Warehouse) -> None:
+    """Its heads are its last loads by sequence, and what its killed loads left behind goes."""
+    warehouse.rows(
+        "INSERT INTO MONITORING.LOADS (dataset, snapshot_id, sequence_number, run_id, files, rows_staged, loaded_at) VALUES"
+        " ('sales', 11, 1, 'r1', 1, 1, '2025-01-01'), ('sales', 13, 3, 'r3', 1, 1, '2025-01-02'),"
+        " ('sales', 12, 2, 'r2', 1, 1, '2025-01-03'), ('sku', 21, 1, 'r1', 1, 1, '2025-01-01')"
+    )
+    left = [
+        "CURATED.PROMOTIONS_STAGE_5_SIGHTED",
+        "CURATED.RECORDS_STAGE_" + "A" * 24,
+        "CURATED.SALES_STAGE_123",
+    ]
+    left += ["ML_OUTPUTS.PREDICTIONS_STAGE_" + "0" * 24]
+    for name in [*left, "CURATED.SALES_STAGE_OF_MY_OWN"]:
+        warehouse.rows(f"CREATE TABLE {name} (a INT)")
+    for table in ("LOAD_HEADS", "WRITE_LOCK"):
+        warehouse.rows(f"DROP TABLE MONITORING.{table}")
+    warehouse.rows("DELETE FROM MONITORING.CHANGE_HISTORY WHERE script LIKE 'V0008%'")
+
+    migrate.migrate(warehouse.connection, DATABASE)
+
+    assert warehouse.rows(
+        "SELECT dataset, snapshot_id, sequence_number, run_id FROM MONITORING.LOAD_HEADS"
+        " WHERE snapshot_id IS NOT NULL ORDER BY 1"
+    ) == [("sales", 13, 3, "r3"), ("sku", 21, 1, "r1")]
+    assert sorted(warehouse.rows("SELECT dataset FROM MONITORING.LOAD_HEADS")) == sorted(
+        (d,) for d in DATASETS
+    )
+    assert warehouse.rows("SELECT held_by FROM MONITORING.WRITE_LOCK") == [("nobody",)]
+    assert warehouse.rows(
+        "SELECT table_name FROM INFORMATION_SCHEMA.TABLES WHERE table_name LIKE '%STAGE%'"
+    ) == [("SALES_STAGE_OF_MY_OWN",)]
+    warehouse.rows("DROP TABLE CURATED.SALES_STAGE_OF_MY_OWN")
 
 
 def test_a_changed_migration_is_refused(

@@ -27,6 +27,8 @@ SALES: list[list[Row]] = [
         sale("A1", "2025-01-21", "2025-01-25", region="R2", revenue="70", changed_at="2025-01-24T00:00:00"),
         sale("A2", "2025-01-03", "2025-01-25", revenue="400"),
         sale("A2", "2025-01-03", "2025-01-25", revenue="500", sku="S2"),
+        sale("A4", "2025-01-05", "2025-01-25", quantity=4, revenue="10", is_deleted=True),
+        sale("NEVER", "2025-01-20", "2025-01-25", revenue="10", is_deleted=True),
     ],
 ]
 STOCK: list[list[Row]] = [
@@ -53,8 +55,13 @@ def newest(rows: Iterable[Row], *key: str) -> dict[tuple[Any, ...], Row]:
     return found
 
 
+def standing_lines() -> list[Row]:
+    rows = newest([row for batch in SALES for row in batch], "order_id", "sku_code").values()
+    return [row for row in rows if not row["is_deleted"]]
+
+
 def expected_sales() -> set[tuple[Any, ...]]:
-    lines = newest([row for batch in SALES for row in batch], "order_id", "sku_code").values()
+    lines = standing_lines()
 
     def is_anomaly(line: Row) -> bool:
         window = [
@@ -72,7 +79,7 @@ def expected_sales() -> set[tuple[Any, ...]]:
 
 
 def expected_stock() -> set[tuple[Any, ...]]:
-    lines = newest([row for batch in SALES for row in batch], "order_id", "sku_code").values()
+    lines = standing_lines()
     found = set()
     for row in newest([r for b in STOCK for r in b], "sku_key", "geo_key", "snapshot_date").values():
         day: date = row["snapshot_date"]

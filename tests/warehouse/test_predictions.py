@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks import forecast_accuracy
-from tasks.snowflake import execute
+from tasks.errors import DataError
+from tasks.predictions import Predictions, load
 from tests.warehouse.curated import _ARROW, sale, sku
 from tests.warehouse.standin import BUCKET, Warehouse
-from warehouse.load import predictions as statements
 from warehouse.load.predictions import STAGED
 
 pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
@@ -47,7 +47,7 @@ def prediction(number: int, units: float, **values: Any) -> Row:
     }
 
 
-def publish(warehouse: Warehouse, work: str, *files: Sequence[Row]) -> None:
+def publish(warehouse: Warehouse, work: str, *files: Sequence[Row]) -> int:
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in STAGED.items()])
     addresses = []
     for number, rows in enumerate(files):
@@ -56,8 +56,12 @@ def publish(warehouse: Warehouse, work: str, *files: Sequence[Row]) -> None:
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), body)
         warehouse.s3.put_object(Bucket=BUCKET, Key=key, Body=body.getvalue())
         addresses.append(f"s3://{BUCKET}/{key}")
-    for statement in statements.load_statements(work, addresses):
-        execute(warehouse.connection, statement)
+    predictions = Predictions(rows_version(files), tuple(addresses), sum(map(len, files)), 0.0, {})
+    return load(warehouse.connection, predictions)
+
+
+def rows_version(files: Sequence[Sequence[Row]]) -> str:
+    return str(files[0][0]["model_version"])
 
 
 def stored(warehouse: Warehouse) -> list[tuple[Any, ...]]:
@@ -70,24 +74,22 @@ def stored(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 def test_a_version_is_merged_once_and_beside_the_others(warehouse: Warehouse) -> None:
     first = [prediction(0, 10.0), prediction(1, 20.0)]
     publish(warehouse, "a" * 12, first[:1], first[1:])
-    publish(warehouse, "a" * 12, first)
-    assert execute(warehouse.connection, statements.count_staged("a" * 12)) == (2, 2)
+    assert publish(warehouse, "a" * 12, first) == 2
     publish(warehouse, "b" * 12, [prediction(1, 30.0, model_version="v2", as_of=week(1), run_id="r2")])
     assert stored(warehouse) == [
         ("S1", "R1", "2025-03-03", "v1", 10.0, 5.0, 15.0, None, None),
         ("S1", "R1", "2025-03-10", "v1", 20.0, 10.0, 30.0, None, None),
         ("S1", "R1", "2025-03-10", "v2", 30.0, 15.0, 45.0, None, None),
     ]
-    assert execute(warehouse.connection, statements.count_loaded("v1")) == (2,)
     assert warehouse.one(f"SELECT COUNT(*) FROM {TABLE} WHERE load_date = CURRENT_DATE()") == 3
 
 
 def test_a_key_in_two_files_is_seen_before_the_merge(warehouse: Warehouse) -> None:
-    work = "c" * 12
-    publish(warehouse, work, [prediction(0, 10.0)])
-    staging = statements.staging_table(work)
-    warehouse.rows(f"INSERT INTO {staging} SELECT * FROM {staging}")
-    assert execute(warehouse.connection, statements.count_staged(work)) == (2, 1)
+    with pytest.raises(
+        DataError, match="2 predictions of model v1 were written, 2 with 1 different keys arrived"
+    ):
+        publish(warehouse, "c" * 12, [prediction(0, 10.0)], [prediction(0, 10.0)])
+    assert stored(warehouse) == []
 
 
 def test_actuals_come_when_the_week_has_closed_and_follow_corrections(warehouse: Warehouse) -> None:
@@ -191,8 +193,3 @@ def test_the_marts_agree_with_plain_python(warehouse: Warehouse) -> None:
         assert mape == (pytest.approx(sum(apes) / len(apes)) if apes else None)
         assert bias == (pytest.approx((sum(m[0] for m in members) - units) / units) if units else None)
         assert coverage == pytest.approx(sum(m[3] for m in members) / len(members))
-
-
-def test_a_name_that_is_no_hash_never_reaches_sql() -> None:
-    with pytest.raises(ValueError, match="is not the key of a forecast"):
-        statements.staging_table("x; DROP TABLE y")

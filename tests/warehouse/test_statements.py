@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from warehouse import marts
-from warehouse.load import load_statements
+from warehouse.load import change_statements, load_statements, stage_statements
 from warehouse.load.staging import copy_text, create_text
 from warehouse.names import chunks, stage_paths
 
@@ -33,7 +33,7 @@ FORCE = TRUE"""
 def test_staging_table() -> None:
     assert (
         create_text("CURATED.X_STAGE", {"a": "VARCHAR", "b": "NUMBER(18, 4)"})
-        == "CREATE OR REPLACE TRANSIENT TABLE CURATED.X_STAGE (\n    a VARCHAR,\n    b NUMBER(18, 4)\n)"
+        == "CREATE OR REPLACE TEMPORARY TABLE CURATED.X_STAGE (\n    a VARCHAR,\n    b NUMBER(18, 4)\n)"
     )
 
 
@@ -43,19 +43,25 @@ def test_market_in_order() -> None:
         "create staging table",
         "copy files, part 1 of 1",
         "infer geography",
+        "remember what was taken back",
         "merge",
         "recompute shares",
         "record",
     ]
     assert (
-        steps[3].sql
+        steps[4].sql
         == """MERGE INTO DW.FACT_MARKET tgt
 USING (
+    SELECT newest.* FROM (
     SELECT *, YEAR(week_start) * 10000 + MONTH(week_start) * 100 + DAY(week_start) AS date_key
-    FROM CURATED.MARKET_STAGE_7
+    FROM CURATED.MARKET_STAGE
     QUALIFY ROW_NUMBER() OVER (PARTITION BY week_start, geo_key, category, brand ORDER BY source_date DESC, content_hash DESC) = 1
+    ) newest
+    LEFT JOIN CURATED.MARKET_TAKEN_BACK tomb ON tomb.week_start = newest.week_start AND tomb.geo_key = newest.geo_key AND tomb.category = newest.category AND tomb.brand = newest.brand AND tomb.source_date > newest.source_date
+    WHERE tomb.source_date IS NULL
 ) src
 ON tgt.week_start = src.week_start AND tgt.geo_key = src.geo_key AND tgt.category = src.category AND tgt.brand = src.brand
+WHEN MATCHED AND (src.source_date > tgt.source_date OR (src.source_date = tgt.source_date AND src.content_hash <> tgt.content_hash)) AND COALESCE(src.is_deleted, FALSE) THEN DELETE
 WHEN MATCHED AND (src.source_date > tgt.source_date OR (src.source_date = tgt.source_date AND src.content_hash <> tgt.content_hash)) THEN UPDATE SET
     units = src.units,
     value = src.value,
@@ -66,7 +72,7 @@ WHEN MATCHED AND (src.source_date > tgt.source_date OR (src.source_date = tgt.so
     run_id = src.run_id,
     content_hash = src.content_hash,
     date_key = src.date_key
-WHEN NOT MATCHED THEN INSERT (
+WHEN NOT MATCHED AND NOT COALESCE(src.is_deleted, FALSE) THEN INSERT (
     category, brand, units, value, distribution_pct, geo_key, week, week_start, source_date, source_file, run_id, content_hash, date_key
 ) VALUES (
     src.category, src.brand, src.units, src.value, src.distribution_pct, src.geo_key, src.week, src.week_start, src.source_date, src.source_file, src.run_id, src.content_hash, src.date_key
@@ -80,11 +86,13 @@ def test_the_record_is_the_last_statement_of_every_load() -> None:
         assert load_statements(dataset, [], 1, 1, "r")[-1].step == "record"
 
 
-def test_no_statement_begins_a_transaction() -> None:
-    """Each is atomic by itself: MERGE after BEGIN is what the stand-in cannot do."""
-    for dataset in ("sales", "inventory", "market", "promotions", "sku"):
-        for statement in load_statements(dataset, [FILE], 1, 1, "r"):
-            assert not re.match(r"\s*(BEGIN|START|COMMIT)", statement.sql, re.IGNORECASE)
+def test_the_changes_of_a_load_are_one_transaction() -> None:
+    """DDL would commit what is before it, and COPY is done by then."""
+    for dataset in ("sales", "inventory", "market", "promotions", "sku", "geography", "customer"):
+        for statement in change_statements(dataset, 1, 1, 1, "r", [date(2025, 1, 1)], True):
+            assert re.match(r"(MERGE INTO|UPDATE|INSERT INTO|DELETE FROM) ", statement.sql), statement.sql
+        for statement in stage_statements(dataset, [FILE]):
+            assert re.match(r"CREATE OR REPLACE TEMPORARY TABLE|COPY INTO", statement.sql), statement.sql
 
 
 def test_each_mart_is_rebuilt_by_one_insert_overwrite() -> None:

@@ -1,7 +1,7 @@
-"""The load of one Iceberg snapshot of one dataset, as an ordered list of statements.
+"""The load of one Iceberg snapshot of one dataset, as ordered lists of statements.
 
-Stage, infer unknown members, MERGE, recompute, record. A load that dies anywhere is run again from its first statement; the
-record is the last one, so a snapshot counts as loaded only when all of it is in the DW.
+First the staging, where DDL would commit a transaction. Then the changes, all in one: infer unknown members, MERGE,
+recompute, record.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from datetime import date
 from warehouse.columns import DATASETS, staged
 from warehouse.load import inventory, market, promotions, sales
 from warehouse.load.dimensions import DIMENSIONS, merge_master
-from warehouse.load.staging import stage
-from warehouse.statement import Statement
+from warehouse.load.staging import count_text, stage
+from warehouse.statement import Kind, Statement
 
 # Masters first, so that facts find their members; sales before inventory, which reads them.
 LOAD_ORDER = ("sku", "geography", "customer", "sales", "inventory", "market", "promotions")
 
 
-def staging_table(dataset: str, snapshot_id: int) -> str:
-    """Of its own for each snapshot: two runs that load at the same time must not find each other's rows."""
+def staging_table(dataset: str) -> str:
     if dataset not in DATASETS:
         raise ValueError(f"{dataset!r} is not a dataset of the warehouse: one of {', '.join(DATASETS)}")
-    return f"CURATED.{dataset.upper()}_STAGE_{int(snapshot_id)}"
+    return f"CURATED.{dataset.upper()}_STAGE"
 
 
 def load_statements(
@@ -36,23 +35,51 @@ def load_statements(
     promotion_snapshots: Sequence[date] = (),
     sighting_files: Sequence[str] = (),
 ) -> list[Statement]:
-    staging = staging_table(dataset, snapshot_id)
     if (promotion_snapshots or sighting_files) and dataset != "promotions":
         raise ValueError(f"calendars and sightings belong to promotions, not to {dataset}")
     return [
-        *stage(staging, staged(dataset), files),
-        *_apply(dataset, staging, snapshot_id, promotion_snapshots, sighting_files),
-        record(dataset, staging, snapshot_id, sequence, run_id, len(files)),
+        *stage_statements(dataset, files, sighting_files),
+        *change_statements(
+            dataset, len(files), snapshot_id, sequence, run_id, promotion_snapshots, bool(sighting_files)
+        ),
+    ]
+
+
+def stage_statements(
+    dataset: str, files: Sequence[str], sighting_files: Sequence[str] = ()
+) -> list[Statement]:
+    staging = staging_table(dataset)
+    return [*stage(staging, staged(dataset), files), *promotions.stage_sightings(staging, sighting_files)]
+
+
+def count_staged(dataset: str) -> Statement:
+    return Statement("count staged rows", count_text(staging_table(dataset)))
+
+
+def change_statements(
+    dataset: str,
+    files: int,
+    snapshot_id: int,
+    sequence: int,
+    run_id: str,
+    promotion_snapshots: Sequence[date] = (),
+    has_sightings: bool = False,
+) -> list[Statement]:
+    """Nothing but DML: they are one transaction."""
+    staging = staging_table(dataset)
+    return [
+        *_apply(dataset, staging, snapshot_id, promotion_snapshots, has_sightings),
+        record(dataset, staging, snapshot_id, sequence, run_id, files),
     ]
 
 
 def _apply(
-    dataset: str, staging: str, snapshot_id: int, snapshots: Sequence[date], sighting_files: Sequence[str]
+    dataset: str, staging: str, snapshot_id: int, snapshots: Sequence[date], has_sightings: bool
 ) -> list[Statement]:
     if dataset in DIMENSIONS:
         return [merge_master(DIMENSIONS[dataset], staging)]
     if dataset == "promotions":
-        return promotions.statements(staging, snapshots, sighting_files)
+        return promotions.statements(staging, snapshots, has_sightings)
     if dataset == "sales":
         return sales.statements(staging, snapshot_id)
     if dataset == "inventory":
@@ -61,6 +88,7 @@ def _apply(
 
 
 def record(dataset: str, staging: str, snapshot_id: int, sequence: int, run_id: str, files: int) -> Statement:
+    """Once for each snapshot, also where the connector sends the statement twice."""
     return Statement(
         "record",
         f"""INSERT INTO MONITORING.LOADS
@@ -69,15 +97,5 @@ SELECT %s, %s, %s, %s, %s, staged.row_count, CURRENT_TIMESTAMP()
 FROM (SELECT COUNT(*) AS row_count FROM {staging}) staged
 WHERE NOT EXISTS (SELECT 1 FROM MONITORING.LOADS WHERE dataset = %s AND snapshot_id = %s)""",
         (dataset, snapshot_id, sequence, run_id, files, dataset, snapshot_id),
+        kind=Kind.QUICK,
     )
-
-
-def count_staged(dataset: str, snapshot_id: int) -> Statement:
-    return Statement("count staged rows", f"SELECT COUNT(*) FROM {staging_table(dataset, snapshot_id)}")
-
-
-def clear_staging(dataset: str, snapshot_id: int) -> list[Statement]:
-    """The last thing. A load that was killed before it is repeated with the same names, and clears them then."""
-    staging = staging_table(dataset, snapshot_id)
-    names = [staging, promotions.sighted_staging(staging)] if dataset == "promotions" else [staging]
-    return [Statement("clear staging", f"DROP TABLE IF EXISTS {name}") for name in names]

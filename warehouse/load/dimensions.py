@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from warehouse.columns import merged
 from warehouse.load.merge import NEWER_MASTER, merge_text, newest_rows
-from warehouse.statement import Statement
+from warehouse.statement import Kind, Statement
 
 NOW = "CURRENT_TIMESTAMP()"
 
@@ -55,3 +55,12 @@ def merge_master(dimension: Dimension, staging: str) -> Statement:
         },
     )
     return Statement("merge", text)
+
+
+def count_doubled() -> Statement:
+    """Of each dimension, in the order of DIMENSIONS, the rows beyond one for each key: they would double every mart."""
+    counts = ", ".join(
+        f"(SELECT COUNT(*) - COUNT(DISTINCT {dimension.key}) FROM {dimension.table})"
+        for dimension in DIMENSIONS.values()
+    )
+    return Statement("look for members that are there twice", f"SELECT {counts}", kind=Kind.QUICK)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from warehouse.columns import merged
 from warehouse.load.dimensions import GEOGRAPHY, infer
-from warehouse.load.merge import NEWER_SNAPSHOT, merge_text, newest_rows
+from warehouse.load.merge import NEWER_SNAPSHOT, merge_text
+from warehouse.load.retractions import IS_RETRACTED, MARKET
 from warehouse.statement import Statement
 
 KEY = ("week_start", "geo_key", "category", "brand")
@@ -14,20 +15,22 @@ DATE_KEY = "YEAR(week_start) * 10000 + MONTH(week_start) * 100 + DAY(week_start)
 def statements(staging: str) -> list[Statement]:
     text = merge_text(
         "DW.FACT_MARKET",
-        newest_rows(staging, KEY, computed=DATE_KEY),
+        MARKET.standing_rows(staging, KEY, computed=DATE_KEY),
         KEY,
         [*merged("market"), "date_key"],
         newer=NEWER_SNAPSHOT,
+        deleted=IS_RETRACTED,
     )
     return [
         infer(GEOGRAPHY, staging),
+        MARKET.remember(staging),
         Statement("merge", text),
         Statement("recompute shares", shares_text(staging)),
     ]
 
 
 def shares_text(staging: str) -> str:
-    """A late or corrected brand changes the shares of all brands of its week, region and category."""
+    """A late, corrected or withdrawn brand changes the shares of all brands of its week, region and category."""
     group = "PARTITION BY m.week_start, m.geo_key, m.category"
     return f"""UPDATE DW.FACT_MARKET
 SET unit_share = src.unit_share, value_share = src.value_share

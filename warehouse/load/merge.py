@@ -10,15 +10,26 @@ from collections.abc import Mapping, Sequence
 
 _LOWEST = "'0001-01-01'::TIMESTAMP_NTZ"
 
-NEWER_SNAPSHOT = (
-    "(src.source_date > tgt.source_date"
-    " OR (src.source_date = tgt.source_date AND src.content_hash <> tgt.content_hash))"
-)
-NEWER_CHANGE = (
-    f"(COALESCE(src.changed_at, {_LOWEST}) > COALESCE(tgt.changed_at, {_LOWEST})"
-    f" OR (COALESCE(src.changed_at, {_LOWEST}) = COALESCE(tgt.changed_at, {_LOWEST})"
-    f" AND {NEWER_SNAPSHOT}))"
-)
+
+def outranks(one: str, other: str, *, changed_at: bool = False) -> str:
+    """The contracts' order of versions: changed_at, where a line has one, then the raw date."""
+    by_date = f"{one}.source_date > {other}.source_date"
+    if not changed_at:
+        return by_date
+    first, second = (f"COALESCE({side}.changed_at, {_LOWEST})" for side in (one, other))
+    return f"({first} > {second} OR ({first} = {second} AND {by_date}))"
+
+
+def newer(*, changed_at: bool = False) -> str:
+    """Whether src replaces tgt. Of equal versions the lake has decided which one stands, and its log is loaded in order."""
+    same = ["src.source_date = tgt.source_date", "src.content_hash <> tgt.content_hash"]
+    if changed_at:
+        same.insert(0, f"COALESCE(src.changed_at, {_LOWEST}) = COALESCE(tgt.changed_at, {_LOWEST})")
+    return f"({outranks('src', 'tgt', changed_at=changed_at)} OR ({' AND '.join(same)}))"
+
+
+NEWER_SNAPSHOT = newer()
+NEWER_CHANGE = newer(changed_at=True)
 NEWER_MASTER = f"(tgt.is_inferred OR {NEWER_SNAPSHOT})"
 
 
@@ -33,8 +44,8 @@ def newest_rows(table: str, key: Sequence[str], *, changed_at: bool = False, com
     )
 
 
-def same_key(key: Sequence[str]) -> str:
-    return " AND ".join(f"tgt.{column} = src.{column}" for column in key)
+def same_key(key: Sequence[str], one: str = "tgt", other: str = "src") -> str:
+    return " AND ".join(f"{one}.{column} = {other}.{column}" for column in key)
 
 
 def merge_text(
@@ -46,15 +57,20 @@ def merge_text(
     newer: str | None,
     inserted: Mapping[str, str] | None = None,
     updated: Mapping[str, str] | None = None,
+    deleted: str | None = None,
 ) -> str:
-    """`inserted` and `updated` are expressions for columns that do not come from the source."""
+    """`inserted` and `updated` are expressions for columns that do not come from the source; `deleted` is true of a
+    source row that takes its target out."""
     lines = [f"MERGE INTO {target} tgt", f"USING (\n    {source}\n) src", f"ON {same_key(key)}"]
+    if deleted is not None:
+        lines.append(f"WHEN MATCHED AND {newer} AND {deleted} THEN DELETE")
     if newer is not None:
         changes = {c: f"src.{c}" for c in columns if c not in key} | dict(updated or {})
         sets = ",\n    ".join(f"{column} = {value}" for column, value in changes.items())
         lines.append(f"WHEN MATCHED AND {newer} THEN UPDATE SET\n    {sets}")
     values = {c: f"src.{c}" for c in columns} | dict(inserted or {})
+    unmatched = f"WHEN NOT MATCHED AND NOT {deleted}" if deleted is not None else "WHEN NOT MATCHED"
     lines.append(
-        f"WHEN NOT MATCHED THEN INSERT (\n    {', '.join(values)}\n) VALUES (\n    {', '.join(values.values())}\n)"
+        f"{unmatched} THEN INSERT (\n    {', '.join(values)}\n) VALUES (\n    {', '.join(values.values())}\n)"
     )
     return "\n".join(lines)

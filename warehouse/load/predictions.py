@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -26,27 +25,23 @@ STAGED: Columns = {
     "as_of": "DATE",
     "run_id": "VARCHAR",
 }
-_WORK = re.compile(r"[0-9a-f]{8,64}")
+STAGING = "ML_OUTPUTS.PREDICTIONS_STAGE"
 
 
-def staging_table(work: str) -> str:
-    """Of its own for each forecast: two runs that load at the same time must not find each other's rows."""
-    if not _WORK.fullmatch(work):
-        raise ValueError(f"{work!r} is not the key of a forecast (a hash)")
-    return f"ML_OUTPUTS.PREDICTIONS_STAGE_{work.upper()}"
+def stage_statements(files: Sequence[str]) -> list[Statement]:
+    return stage(STAGING, STAGED, files)
 
 
-def load_statements(work: str, files: Sequence[str]) -> list[Statement]:
-    staging = staging_table(work)
-    return [*stage(staging, STAGED, files), Statement("merge predictions", merge_text(staging))]
+def merge() -> Statement:
+    return Statement("merge predictions", merge_text(STAGING))
 
 
-def count_staged(work: str) -> Statement:
+def count_staged() -> Statement:
     """Rows, and keys among them: a key in two files would make the MERGE fail without saying which."""
-    keys = f"SELECT DISTINCT {', '.join(KEY)} FROM {staging_table(work)}"
+    keys = f"SELECT DISTINCT {', '.join(KEY)} FROM {STAGING}"
     return Statement(
         "count staged predictions",
-        f"SELECT (SELECT COUNT(*) FROM {staging_table(work)}), (SELECT COUNT(*) FROM ({keys}) k)",
+        f"SELECT (SELECT COUNT(*) FROM {STAGING}), (SELECT COUNT(*) FROM ({keys}) k)",
     )
 
 
@@ -54,10 +49,6 @@ def count_loaded(model_version: str) -> Statement:
     return Statement(
         "count loaded predictions", f"SELECT COUNT(*) FROM {TABLE} WHERE model_version = %s", (model_version,)
     )
-
-
-def clear_staging(work: str) -> Statement:
-    return Statement("clear staging", f"DROP TABLE IF EXISTS {staging_table(work)}")
 
 
 def merge_text(staging: str) -> str:

@@ -23,7 +23,7 @@ def sighted_staging(staging: str) -> str:
     return f"{staging}_SIGHTED"
 
 
-def statements(staging: str, snapshots: Sequence[date], sighting_files: Sequence[str]) -> list[Statement]:
+def statements(staging: str, snapshots: Sequence[date], has_sightings: bool) -> list[Statement]:
     text = merge_text(
         "DW.FACT_PROMOTION",
         newest_rows(staging, KEY, computed=DATE_KEY),
@@ -36,7 +36,7 @@ def statements(staging: str, snapshots: Sequence[date], sighting_files: Sequence
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
         Statement("merge", text),
-        *(sightings(sighted_staging(staging), sighting_files) if sighting_files else []),
+        *([remember_sightings(sighted_staging(staging))] if has_sightings else []),
         *([remember_snapshots(snapshots)] if snapshots else []),
         Statement("recompute withdrawals", withdrawals_text()),
     ]
@@ -55,7 +55,11 @@ WHERE known.snapshot_date IS NULL""",
     )
 
 
-def sightings(staging: str, files: Sequence[str]) -> list[Statement]:
+def stage_sightings(staging: str, files: Sequence[str]) -> list[Statement]:
+    return stage(sighted_staging(staging), SIGHTED, files) if files else []
+
+
+def remember_sightings(staging: str) -> Statement:
     """The text of a quarantined row is read as the contract would have read it; without a whole key it is no sighting."""
     text = f"""MERGE INTO CURATED.PROMOTION_SIGHTINGS tgt
 USING (
@@ -76,7 +80,7 @@ ON tgt.promo_id = src.promo_id AND tgt.sku_code = src.sku_code
 WHEN MATCHED AND src.seen_date > tgt.seen_date THEN UPDATE SET seen_date = src.seen_date
 WHEN NOT MATCHED THEN INSERT (promo_id, sku_code, region_code, week_start, seen_date)
 VALUES (src.promo_id, src.sku_code, src.region_code, src.week_start, src.seen_date)"""
-    return [*stage(staging, SIGHTED, files), Statement("remember sightings", text)]
+    return Statement("remember sightings", text)
 
 
 def withdrawals_text() -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contracts.written import CLOCK_DAYS
 from warehouse.columns import merged
 from warehouse.load import inventory
 from warehouse.load.dimensions import CUSTOMER, GEOGRAPHY, SKU, infer
-from warehouse.load.merge import NEWER_CHANGE, merge_text, newest_rows, same_key
+from warehouse.load.merge import NEWER_CHANGE, merge_text, same_key
+from warehouse.load.retractions import IS_RETRACTED, SALES
 from warehouse.statement import Statement
 
 KEY = ("order_id", "sku_key")
@@ -18,17 +20,23 @@ TOUCHED = """SELECT sku_key, geo_key, MIN(from_date) AS from_date, MAX(to_date) 
 
 
 def statements(staging: str, snapshot_id: int) -> list[Statement]:
-    source = newest_rows(staging, KEY, changed_at=True)
-    inserted = {"is_revenue_anomaly": "FALSE"}
+    text = merge_text(
+        "DW.FACT_SALES",
+        SALES.standing_rows(staging, KEY),
+        KEY,
+        merged("sales"),
+        newer=NEWER_CHANGE,
+        inserted={"is_revenue_anomaly": "FALSE"},
+        deleted=IS_RETRACTED,
+    )
     return [
+        Statement("forget versions of the far future", future_versions_text(staging)),
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
         infer(CUSTOMER, staging),
         Statement("note what will change", touch_text(staging), (snapshot_id,)),
-        Statement(
-            "merge",
-            merge_text("DW.FACT_SALES", source, KEY, merged("sales"), newer=NEWER_CHANGE, inserted=inserted),
-        ),
+        SALES.remember(staging),
+        Statement("merge", text),
         Statement("recompute anomalies", anomalies_text()),
         Statement("recompute days of supply", inventory.days_of_supply_text(_SNAPSHOTS_AFTER_TOUCHED)),
         Statement(
@@ -42,6 +50,12 @@ _SNAPSHOTS_AFTER_TOUCHED = f"""SELECT sku_key, geo_key,
         FROM (
         {TOUCHED}
         ) touched"""
+
+
+def future_versions_text(staging: str) -> str:
+    """Files that were published before the contract had the rule may still say 9999-12-31, and would win for ever."""
+    return f"""UPDATE {staging} SET changed_at = NULL
+WHERE changed_at >= DATEADD(day, {CLOCK_DAYS + 1}, source_date)"""
 
 
 def touch_text(staging: str) -> str:

@@ -1,4 +1,7 @@
-"""COPY INTO: the files of one Iceberg snapshot, and nothing else, in a staging table that every load makes anew."""
+"""COPY INTO: the files of one Iceberg snapshot, and nothing else, in a staging table that every load makes anew.
+
+The tables are temporary: no other session sees them, and they go with the session, however it ends.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,13 @@ def stage(table: str, columns: Columns, files: Sequence[str]) -> list[Statement]
     ]
 
 
+def count_text(table: str) -> str:
+    return f"SELECT COUNT(*) FROM {table}"
+
+
 def create_text(table: str, columns: Columns) -> str:
     typed = ",\n".join(f"    {identifier(name)} {kind}" for name, kind in columns.items())
-    return f"CREATE OR REPLACE TRANSIENT TABLE {table} (\n{typed}\n)"
+    return f"CREATE OR REPLACE TEMPORARY TABLE {table} (\n{typed}\n)"
 
 
 def copy_text(table: str, paths: Sequence[str]) -> str:

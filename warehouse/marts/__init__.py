@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from warehouse.statement import Statement
+from warehouse.statement import Kind, Statement
 
 MARTS = ("sales_performance_mart", "promo_effectiveness_mart")
 # In this order: the second is a summary of the first.
@@ -14,4 +14,6 @@ FORECAST_MARTS = ("forecast_accuracy_mart", "forecast_accuracy_summary_mart")
 
 def statements(marts: Iterable[str] = MARTS) -> list[Statement]:
     folder = Path(__file__).parent
-    return [Statement(f"rebuild {mart}", (folder / f"{mart}.sql").read_text()) for mart in marts]
+    return [
+        Statement(f"rebuild {mart}", (folder / f"{mart}.sql").read_text(), kind=Kind.MART) for mart in marts
+    ]

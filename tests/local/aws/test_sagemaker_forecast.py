@@ -133,14 +133,15 @@ def features(s3: Any, glue: Any) -> dict[str, Any]:
         Command={"Name": "glueetl", "ScriptLocation": "s3://scripts/demand_features.py"},
         DefaultArguments={"--extra-py-files": "s3://scripts/packages.zip"},
     )
-    given = {"--manifest": "s3://lake/demand/manifest.json", "--figures": "s3://lake/figures.json"}
+    given = {"--manifest": "s3://lake/demand/manifest.json", "--figures": "s3://lake/figures"}
     run_id = glue.start_job_run(JobName="highwater-demand-features", Arguments=given)["JobRunId"]
     run = wait(
         lambda: glue.get_job_run(JobName="highwater-demand-features", RunId=run_id)["JobRun"], "JobRunState"
     )
     assert run["JobRunState"] == "SUCCEEDED", run
-    figures: dict[str, Any] = json.loads(s3.get_object(Bucket="lake", Key="figures.json")["Body"].read())
-    return figures
+    written = s3.get_object(Bucket="lake", Key=f"figures/{run_id}/figures.json")["Body"].read()
+    figures: dict[str, Any] = json.loads(written)
+    return {**figures, "output": f"s3://lake/demand/{run_id}"}
 
 
 def wait(look: Callable[[], dict[str, Any]], state: str) -> dict[str, Any]:
@@ -183,7 +184,7 @@ def test_features_training_evaluation_and_prediction(
     s3.put_object(Bucket="scripts", Key="forecast/sourcedir.tar.gz", Body=forecast_code.archive(code))
     for name, body in code.items():
         s3.put_object(Bucket="scripts", Key=f"forecast/source/{name}", Body=body)
-    made = Features(Inputs(AS_OF, HORIZON, {}, features["units_total"]), "s3://lake/demand", features, None)
+    made = Features(Inputs(AS_OF, HORIZON, {}, features["units_total"]), features["output"], features, None)
     fit = forecast_jobs.training_request(made, "s3://scripts/forecast/sourcedir.tar.gz", "s3://lake/models")
     judge = forecast_jobs.processing_request(made, "s3://scripts/forecast/source/", "s3://lake/evaluation")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from snowflake.connector import SnowflakeConnection
@@ -66,3 +66,34 @@ def test_cluster_by_is_accepted(sql: Sql) -> None:
     sql("ALTER TABLE clustered CLUSTER BY (a)")
 
     assert sql("SELECT count(*) FROM clustered") == [(0,)]
+
+
+def test_times_hold_microseconds_whatever_their_precision(sql: Sql) -> None:
+    assert sql(
+        "SELECT '2020-01-01 00:00:00.123456789'::TIMESTAMP_NTZ(9), '2020-01-01 00:00:00.9'::TIMESTAMP_NTZ(0)"
+    ) == [(datetime(2020, 1, 1, 0, 0, 0, 123456), datetime(2020, 1, 1, 0, 0, 0, 900000))]
+
+
+def test_a_zoned_timestamp_forgets_its_zone(sql: Sql) -> None:
+    ((instant,),) = sql("SELECT '2020-01-01 00:00:00 +05:30'::TIMESTAMP_TZ")
+
+    assert instant == datetime(2019, 12, 31, 18, 30, tzinfo=UTC)
+    assert isinstance(instant, datetime)
+    assert instant.utcoffset() == timedelta(0)
+
+
+def test_a_whole_number_has_64_bits(sql: Sql) -> None:
+    sql("CREATE OR REPLACE TABLE whole (a NUMBER(38,0))")
+
+    with pytest.raises(ProgrammingError):
+        sql("INSERT INTO whole VALUES (9223372036854775808)")
+
+
+def test_a_variant_is_compact_text_in_the_order_written(sql: Sql) -> None:
+    assert sql("""SELECT PARSE_JSON('{"b": 1.50, "a": null}'), PARSE_JSON('null'), PARSE_JSON(NULL)""") == [
+        ('{"b":1.5,"a":null}', "null", None)
+    ]
+
+
+def test_a_cast_to_a_shorter_text_does_not_cut(sql: Sql) -> None:
+    assert sql("SELECT 'abc'::VARCHAR(2)") == [("abc",)]

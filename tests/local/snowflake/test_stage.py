@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
 Sql = Callable[[str], list[tuple[object, ...]]]
@@ -94,3 +95,18 @@ def test_truncate_does_not_let_a_file_be_loaded_again(sql: Sql) -> None:
 
     assert _copy(sql, "a/1.parquet")[0][1] == "LOAD_SKIPPED"
     assert sql("SELECT count(*) FROM staged") == [(0,)]
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_file_goes_into_each_sessions_temporary_table(connect: Callable[..., SnowflakeConnection]) -> None:
+    """What one session has loaded is no reason to skip the file in another's table of the same name."""
+    for _ in range(2):
+        with connect() as connection:
+            cursor = connection.cursor()
+            cursor.execute("CREATE TEMPORARY TABLE RAW.mine (code VARCHAR, amount NUMBER(18,4))")
+            copied = cursor.execute(
+                "COPY INTO RAW.mine FROM @lake FILES = ('a/1.parquet') FILE_FORMAT = (TYPE = PARQUET)"
+                " MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+            ).fetchall()
+            assert [tuple(row)[:4] for row in copied] == [("s3://lake/a/1.parquet", "LOADED", 2, 2)]
+            assert cursor.execute("SELECT count(*), count(amount) FROM mine").fetchall() == [(2, 1)]

@@ -1,0 +1,47 @@
+"""Rows that a newer delivery lacks, where the files of a raw date are all there is of it: taken back, not forgotten.
+
+Such a row is published once more with is_deleted, so that the DW learns of it from the table's log as it learns of any
+other version. A row whose newer delivery is broken is there all the same, and one that a person mended was never in a
+file: both stay.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from contracts.spark_sql import content_hash
+from contracts.spark_values import literal, name
+from contracts.spec import RETRACTED
+from jobs.glue import reading
+from jobs.glue.manifest import Work
+from jobs.glue.versions import IS_MENDED, PRIOR_FILE
+
+FOLDER = "retracted"
+
+
+def retract(spark: SparkSession, work: Work, staging: str, part: str) -> tuple[int, list[str]]:
+    """Write them below the staging folder; returns how many they are and the published files that hold them.
+
+    `part` is the folder of the whole slice, broken rows with it.
+    """
+    delivered = spark.read.parquet(f"{staging}/{part}").drop(part)
+    gone = missing(reading.scan_with_file(spark, work.history, delivered.schema), delivered, work)
+    seen = Observation()
+    files = F.expr(f"concat_ws('\n', collect_set({PRIOR_FILE}))")
+    gone = gone.observe(seen, F.count(F.lit(1)).alias("rows"), files.alias("files"))
+    taken_back = {RETRACTED: "true", "run_id": literal(work.run_id)}
+    rows = gone.selectExpr(
+        *(f"{taken_back.get(column, name(column))} AS {name(column)}" for column in delivered.columns)
+    )
+    rows = rows.withColumn("content_hash", F.expr(content_hash(work.spec)))
+    rows.coalesce(1).write.mode("overwrite").parquet(f"{staging}/{FOLDER}")
+    return int(seen.get["rows"]), seen.get["files"].splitlines()
+
+
+def missing(published: DataFrame, delivered: DataFrame, work: Work) -> DataFrame:
+    dates = ", ".join(f"DATE'{day}'" for day in work.raw_dates)
+    live = published.where(
+        f"source_date IN ({dates}) AND NOT coalesce({RETRACTED}, false) AND NOT {IS_MENDED}"
+    )
+    return live.join(delivered.select(*work.spec.key), list(work.spec.key), "left_anti")

@@ -1,0 +1,11 @@
+"""The contracts as this environment judges by them: what contracts/ says, with the limits that are settings."""
+
+from __future__ import annotations
+
+from contracts.catalog import contract
+from contracts.spec import Spec, with_years
+from tasks.settings import settings
+
+
+def rules_of(dataset: str) -> Spec:
+    return with_years(contract(dataset), settings().order_years_max)
