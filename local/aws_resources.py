@@ -45,7 +45,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
     for database in resources.GLUE_DATABASES:
         _create_glue_database(glue, database)
     for job in resources.GLUE_JOBS:
-        _create_glue_job(glue, job)
+        create_glue_job(glue, job)
     secrets = aws.client("secretsmanager", endpoint_url=url)
     _put_secret(secrets, resources.SNOWFLAKE_SECRET.name, snowflake_secret)
     login = {"auth_string": resources.PREFECT_SECRET.auth_string}
@@ -107,7 +107,7 @@ def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) ->
         return
 
 
-def _create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
+def create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
     try:
         glue.create_job(
             Name=job.name,

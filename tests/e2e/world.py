@@ -132,7 +132,7 @@ class World:
 
     def state(self) -> dict[str, list[str]]:
         """Every table of the DW and the marts, and the curated tables of the lake, in comparable form."""
-        tables = {name: _comparable(self.sql(f"SELECT * FROM {name}")) for name in STATE_TABLES}
+        tables = {name: comparable(self.sql(f"SELECT * FROM {name}")) for name in STATE_TABLES}
         return {
             **tables,
             **{
@@ -143,7 +143,7 @@ class World:
 
     def curated(self, dataset: str) -> list[str]:
         table = lake.load(lake.CURATED, dataset)
-        return _comparable(table.scan().to_arrow().to_pylist()) if table else []
+        return comparable(table.scan().to_arrow().to_pylist()) if table else []
 
     def quarantine(self, dataset: str = "sales") -> list[dict[str, Any]]:
         table = lake.load(lake.QUARANTINE, dataset)
@@ -174,6 +174,6 @@ class World:
         return found
 
 
-def _comparable(rows: list[dict[str, Any]]) -> list[str]:
+def comparable(rows: list[dict[str, Any]]) -> list[str]:
     kept = [{k: v for k, v in row.items() if k.upper() not in _BOOKKEEPING} for row in rows]
     return sorted(json.dumps(row, default=str, sort_keys=True) for row in kept)

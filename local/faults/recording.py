@@ -1,0 +1,44 @@
+"""The ordered list of a run's calls, and in which of them two runs of the same work differ."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+from local.faults.call import Address, Call
+
+
+@dataclass(frozen=True)
+class Recorded:
+    address: Address
+    call: Call
+
+    def __str__(self) -> str:
+        kind = "heartbeat" if self.call.heartbeat else "writes" if self.call.mutating else "reads"
+        return f"{kind:9} {self.address}"
+
+
+@dataclass
+class Recording:
+    calls: list[Recorded] = field(default_factory=list)
+    _seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, call: Call) -> Address:
+        """Heartbeats are numbered apart, so that their number moves no other call's."""
+        with self._lock:
+            name = call.name if not call.heartbeat else (call.service, "heartbeat", call.key)
+            self._seen[name] += 1
+            address = Address(*name, nth=self._seen[name])
+            self.calls.append(Recorded(address, call))
+            return address
+
+    @property
+    def mutating(self) -> list[Address]:
+        return [entry.address for entry in self.calls if entry.call.mutating]
+
+    def differs_from(self, other: Recording) -> set[Address]:
+        """The calls that only one of the two made: a fault at such a call may not be reached."""
+        mine, theirs = ({e.address for e in r.calls if not e.call.heartbeat} for r in (self, other))
+        return mine ^ theirs

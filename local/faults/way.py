@@ -1,0 +1,83 @@
+"""The way of one run to the cloud: a proxy before AWS, one before Snowflake, one recording and one plan for both."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from local import resources
+from local.aws_resources import session
+from local.faults import snowflake_calls
+from local.faults.aws_calls import AwsCalls
+from local.faults.call import Call
+from local.faults.plan import Fault, Plan
+from local.faults.proxy import Proxy
+from local.faults.recording import Recording
+from local.settings import LocalSettings
+
+_GIVE_UP_SECONDS = 300.0
+_PID_SECONDS = 10.0
+
+
+class FaultyWay:
+    """Give the run `environment`, and tell `goes` its process. Nothing of the code under test is changed."""
+
+    def __init__(self, settings: LocalSettings, fault: Fault | None = None) -> None:
+        self.recording = Recording()
+        self.plan = Plan(fault)
+        self._pid: int | None = None
+        self._pid_known = threading.Event()
+        self._aws = Proxy(settings.aws_url, AwsCalls().call, self)
+        self._snowflake = Proxy(settings.snowflake_url, snowflake_calls.call, self)
+        self._secrets = session(settings).client("secretsmanager", endpoint_url=settings.aws_url)
+        self._secret = f"{resources.SNOWFLAKE_SECRET.name}/faults/{uuid4().hex[:8]}"
+        direct = json.loads(
+            self._secrets.get_secret_value(SecretId=resources.SNOWFLAKE_SECRET.name)["SecretString"]
+        )
+        text = json.dumps({**direct, "port": self._snowflake.port})
+        self._secrets.create_secret(Name=self._secret, SecretString=text)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {"AWS_ENDPOINT_URL": self._aws.url, "HIGHWATER_SNOWFLAKE_SECRET": self._secret}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.plan.release()
+        self._aws.close()
+        self._snowflake.close()
+        self._secrets.delete_secret(SecretId=self._secret, ForceDeleteWithoutRecovery=True)
+
+    def goes(self, pid: int) -> None:
+        """The process that takes this way."""
+        self._pid = pid
+        self._pid_known.set()
+
+    # --- what the proxies ask
+
+    def fault_at(self, call: Call) -> Fault | None:
+        return self.plan.take(self.recording.add(call))
+
+    def wait_for_release(self) -> None:
+        self.plan.released.wait(_GIVE_UP_SECONDS)
+
+    def wait(self, seconds: float) -> None:
+        self.plan.released.wait(seconds)
+
+    def kill(self) -> None:
+        self._pid_known.wait(_PID_SECONDS)
+        if self._pid is None:
+            raise RuntimeError(
+                "nobody has said which process is to be killed: call `goes` when it has started"
+            )
+        os.kill(self._pid, signal.SIGKILL)

@@ -1,0 +1,43 @@
+"""Some trials of the fault matrix, others with each commit, and all that ever found a bug. `make faults` makes all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.cloud import Cloud
+from tests.faults.__main__ import LEASE_SECONDS, commit
+from tests.faults.campaign import Campaign
+from tests.faults.runs import Runs
+
+SAMPLE = 4
+SECONDS = 240.0
+
+
+@pytest.fixture
+def campaign(cloud: Cloud, tmp_path: Path) -> Iterator[Campaign]:
+    environment = {
+        **cloud.environment,
+        "HIGHWATER_LEASE_SECONDS": f"{LEASE_SECONDS}",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+    }
+    with Runs(environment, tmp_path / "runs") as runs:
+        planned = Campaign(cloud.settings, environment, runs, commit())
+        yield planned
+        planned.close()
+
+
+def test_no_fault_changes_what_the_tables_hold(campaign: Campaign) -> None:
+    campaign.run(["cpg_daily", "load+load"], SAMPLE, SECONDS)
+    assert all(matrix.results for matrix in campaign.matrices)
+    red = {
+        str(plan): result.differences
+        for matrix in campaign.matrices
+        for plan, result in matrix.results
+        if not result.is_green
+    }
+    assert red == {}

@@ -1,0 +1,116 @@
+"""All trials of a run of the harness: what was prepared, what was tried, what was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from local.cloud import Cloud
+from local.settings import LocalSettings
+from tests.e2e.world import World
+from tests.faults.matrix import ONE_FAULT, TWO_RUNS, Plan, crossings, found, plans, sampled
+from tests.faults.prepared import Prepared, prepare, serial_outcomes
+from tests.faults.runs import Runs
+from tests.faults.scenarios import PAIRS, SCENARIOS, Pair
+from tests.faults.state import CloudState, Saved
+from tests.faults.trial import Laboratory, Outcome, Result
+
+
+@dataclass
+class Matrix:
+    name: str
+    calls: int
+    possible: int
+    seconds_to_prepare: float
+    results: list[tuple[Plan, Result]] = field(default_factory=list)
+
+
+class Campaign:
+    def __init__(
+        self, settings: LocalSettings, environment: Mapping[str, str], runs: Runs, seed: str
+    ) -> None:
+        self._lab = Laboratory(settings, environment, runs, CloudState(settings))
+        self._world = World(Cloud(settings))
+        self._prepared: dict[str, Prepared] = {}
+        self.seed = seed
+        self.matrices: list[Matrix] = []
+        self._until = float("inf")
+
+    @property
+    def is_green(self) -> bool:
+        return all(result.is_green for matrix in self.matrices for _, result in matrix.results)
+
+    def close(self) -> None:
+        self._lab.state.forget_saved()
+
+    def run(self, only: Collection[str] | None, sample: int | None, seconds: float | None) -> None:
+        if seconds is not None:
+            self._until = time.monotonic() + seconds
+        unknown = set(only or ()) - SCENARIOS.keys() - PAIRS.keys()
+        if unknown:
+            raise SystemExit(
+                f"no scenario or pair is called {', '.join(unknown)}: {', '.join([*SCENARIOS, *PAIRS])}"
+            )
+        self._world.empty()
+        self._lab.state.forget_runs()
+        empty = self._lab.state.save("empty")
+        for name in (name for name in SCENARIOS if not only or name in only):
+            self._one_fault(name, empty, sample)
+        for name in (name for name in PAIRS if not only or name in only):
+            self._two_runs(PAIRS[name], empty, sample)
+
+    def _prepared_for(self, name: str, empty: Saved) -> Prepared:
+        if name not in self._prepared:
+            self._prepared[name] = prepare(self._lab, SCENARIOS[name], empty)
+        return self._prepared[name]
+
+    def _one_fault(self, name: str, empty: Saved, sample: int | None) -> None:
+        began = time.monotonic()
+        prepared = self._prepared_for(name, empty)
+        every = plans(name, prepared.calls, ONE_FAULT, prepared.noise)
+        matrix = Matrix(f"{name}, one fault", len(prepared.calls), len(every), time.monotonic() - began)
+        spec = SCENARIOS[name].run
+        self._try(
+            matrix,
+            _with_found(every, sample, self.seed, name),
+            lambda plan: self._lab.one_fault(
+                prepared.start_for(plan.fault), spec, plan.fault, prepared.expected
+            ),
+        )
+
+    def _two_runs(self, pair: Pair, empty: Saved, sample: int | None) -> None:
+        began = time.monotonic()
+        prepared = self._prepared_for(pair.scenario, empty)
+        start = prepared.state_named(pair.start)
+        serial: list[Outcome] = (
+            [prepared.expected] if pair.repeats_itself else serial_outcomes(self._lab, pair, start)
+        )
+        calls = prepared.calls_from(pair.start)
+        every = plans(pair.name, calls, TWO_RUNS, prepared.noise)
+        if pair.crossing:
+            every += crossings(pair.name, calls, prepared.noise)
+        matrix = Matrix(f"{pair.name}, two runs", len(calls), len(every), time.monotonic() - began)
+        self._try(
+            matrix,
+            _with_found(every, sample, self.seed, pair.name),
+            lambda plan: self._lab.two_runs(start, pair, plan.fault, plan.crossing, serial),
+        )
+
+    def _try(self, matrix: Matrix, chosen: list[Plan], trial: Callable[[Plan], Result]) -> None:
+        self.matrices.append(matrix)
+        for plan in chosen:
+            if time.monotonic() > self._until:
+                return
+            result = trial(plan)
+            matrix.results.append((plan, result))
+            print(f"{'ok ' if result.is_green else 'RED'} {result.seconds:5.1f} s  {plan}", flush=True)
+            for line in () if result.is_green else (*result.differences, *result.logs):
+                print(f"      {line}", flush=True)
+
+
+def _with_found(every: list[Plan], sample: int | None, seed: str, name: str) -> list[Plan]:
+    """Those that found a bug first, then the sample."""
+    always = [plan for plan in found() if plan.scenario == name]
+    known = {str(plan) for plan in always}
+    return always + [plan for plan in sampled(every, sample, seed) if str(plan) not in known]
