@@ -59,14 +59,14 @@ screenshots: browser ## run the browser test and renew the pictures in docs/imag
 	@HIGHWATER_IMAGES=$(CURDIR)/docs/images $(PY) -m pytest -q -m e2e tests/e2e/browser
 
 test: setup browser ## run every test from nothing: the fast ones, then those on the local cloud
-	@tests/side_by_side.sh $(PY)
-	@$(PY) -m pytest -q -m e2e
+	@tests/side_by_side.sh $(PY) fast
+	@tests/side_by_side.sh $(PY) e2e
 
 test-fast: setup ## only the tests that need no server
-	@tests/side_by_side.sh $(PY)
+	@tests/side_by_side.sh $(PY) fast
 
 test-e2e: setup browser ## only the tests on the local cloud
-	@$(PY) -m pytest -q -m e2e
+	@tests/side_by_side.sh $(PY) e2e
 
 check: setup ## lint, format, types, import directions, the lock
 	@$(BIN)/ruff check .

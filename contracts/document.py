@@ -30,7 +30,7 @@ def page(spec: Spec) -> str:
 | contract version | {spec.version} |
 | prefix | `{spec.prefix}` |
 | key | {_names(spec.key)} |
-| version of a row | {version}; the newest wins |
+| version of a row | {version}; the newest wins, of equal ones the row with more filled columns |
 | audit | at least {limits.row_count_min} rows; nulls in a required column <= {limits.null_rate_max:g}; \
 repeated rows <= {limits.duplicate_rate_max:g}; rejected rows <= {limits.rejected_rate_max:g}; \
 rows superseded by another of the same raw date <= {limits.superseded_rate_max:g} |

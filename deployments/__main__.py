@@ -2,7 +2,7 @@
 and becomes the pool's worker.
 
 `worker` is what the worker's service runs, so that `cdk deploy` is enough for the work pool to be there. `queues` is what
-`make deploy` runs: the priorities of a pool that exists, before deployments name its queues.
+`make deploy` runs: the queues of a pool that exists, before deployments name them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ async def register(place: Place, results: Results) -> None:
 
 async def register_queues(pool: str) -> None:
     async with get_client() as client:
-        await work_pool.register_priorities(client, pool)
+        await work_pool.register_queues(client, pool)
 
 
 def worker_command() -> list[str]:
     """Of all queues of the pool: none is named."""
     return [
-        *(sys.executable, "-m", "prefect", "--no-prompt", "worker", "start"),
+        *(sys.executable, "-m", "deployments.worker", "--no-prompt", "worker", "start"),
         *("--pool", POOL, "--type", "ecs", "--with-healthcheck", "--install-policy", "never"),
     ]
 

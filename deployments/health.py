@@ -1,4 +1,4 @@
-"""`python -m deployments.health`: whether the worker in this container polls its pool, for the container's health check."""
+"""`python -m deployments.health`, the container's health check: does the worker poll its pool and hear how tasks end?"""
 
 from __future__ import annotations
 

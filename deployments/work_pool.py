@@ -16,8 +16,21 @@ from prefect.exceptions import ObjectAlreadyExists
 from deployments.settings import POOL, Place
 
 TEMPLATE = Path(__file__).parent / f"{POOL}.json"
-# Who gets the next free place of a full pool. `default` is the queue that every pool has.
-QUEUES = {"urgent": 1, "default": 2, "bulk": 3}
+# A queue for each deployment, of its name: the first that waits gets the next free place of a full pool. `default` is the
+# queue that every pool has, for what people start by hand.
+QUEUES = (
+    "crash-recovery",
+    "late-run",
+    "cpg-daily",
+    "demand-forecast",
+    "cpg-replay",
+    "default",
+    "model-drift",
+    "cpg-backfill",
+)
+UNLIMITED = "default"
+# Counted by the server from the states of the runs, so it holds after a restart of the server or of a worker too.
+RUNS_A_QUEUE = 1
 # Without a limit a pool is never full, and priorities mean nothing. A vCPU each, of the 10 that a new account has.
 RUNS_AT_ONCE = 4
 
@@ -41,15 +54,18 @@ async def register_ecs(client: PrefectClient, place: Place) -> None:
         ),
         overwrite=True,
     )
-    await register_priorities(client, POOL)
+    await register_queues(client, POOL)
 
 
-async def register_priorities(client: PrefectClient, pool: str) -> None:
+async def register_queues(client: PrefectClient, pool: str) -> None:
     """How many runs the pool takes at once, and its queues. Raises ObjectNotFound where there is no such pool."""
     await client.update_work_pool(pool, WorkPoolUpdate(concurrency_limit=RUNS_AT_ONCE))
-    for name, priority in QUEUES.items():
+    for priority, name in enumerate(QUEUES, start=1):
+        limit = None if name == UNLIMITED else RUNS_A_QUEUE
         try:
-            await client.create_work_queue(name=name, priority=priority, work_pool_name=pool)
+            await client.create_work_queue(
+                name=name, priority=priority, concurrency_limit=limit, work_pool_name=pool
+            )
         except ObjectAlreadyExists:
             queue = await client.read_work_queue_by_name(name, work_pool_name=pool)
-            await client.update_work_queue(queue.id, name=name, priority=priority)
+            await client.update_work_queue(queue.id, name=name, priority=priority, concurrency_limit=limit)

@@ -228,7 +228,7 @@ def predict(run: Run, features: Features, model: ModelVersion) -> Predictions:
 @task(name="load predictions", cache_policy=NO_CACHE, **RETRY)
 def load(run: Run, accepted: Predictions) -> int:
     with run.session("load predictions") as connection:
-        return predictions.load(connection, accepted)
+        return predictions.load(connection, accepted, business_today())
 
 
 @task(name="accuracy", cache_policy=NO_CACHE, **RETRY)

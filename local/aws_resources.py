@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,10 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
         _create_glue_database(glue, database)
     for job in resources.GLUE_JOBS:
         create_glue_job(glue, job)
-    _put_secret(aws.client("secretsmanager", endpoint_url=url), snowflake_secret)
+    secrets = aws.client("secretsmanager", endpoint_url=url)
+    _put_secret(secrets, resources.SNOWFLAKE_SECRET.name, snowflake_secret)
+    login = {"auth_string": resources.PREFECT_SECRET.auth_string}
+    _put_secret(secrets, resources.PREFECT_SECRET.name, json.dumps(login))
     _create_tables(aws, url)
     _create_topics(aws, url)
     _create_model_package_groups(aws.client("sagemaker", endpoint_url=url))
@@ -120,8 +124,7 @@ def create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
         return
 
 
-def _put_secret(secrets: SecretsManagerClient, value: str) -> None:
-    name = resources.SNOWFLAKE_SECRET.name
+def _put_secret(secrets: SecretsManagerClient, name: str, value: str) -> None:
     try:
         secrets.create_secret(Name=name, SecretString=value)
     except secrets.exceptions.ResourceExistsException:

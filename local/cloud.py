@@ -88,10 +88,11 @@ def declared_parts(settings: LocalSettings) -> tuple[Part, ...]:
 
 
 def worker_of(pool: resources.WorkPool, name: str, settings: LocalSettings) -> Part:
+    command = "deployments.worker" if pool.type == "ecs" else "prefect"
     return Part(
         name=name,
         argv=(
-            *(sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--name", "local"),
+            *(sys.executable, "-m", command, "--no-prompt", "worker", "start", "--name", "local"),
             *("--pool", pool.name, "--type", pool.type),
         ),
         is_ready=has_worker_online(settings.prefect_api_url, pool.name),

@@ -136,18 +136,21 @@ def _promotions(settings: LocalSettings, data: DataSet) -> tuple[str, str]:
 
 _QUARTERS = """
 SELECT fiscal_year, fiscal_quarter, SUM(units) AS units, ROUND(SUM(net_revenue)) AS net_revenue,
-    ROUND(SUM(promo_revenue)) AS promo_revenue, SUM(anomalies) AS anomalies
+    ROUND(SUM(promo_revenue)) AS promo_revenue, ROUND(SUM(promo_unknown_revenue)) AS promo_unknown_revenue,
+    SUM(anomalies) AS anomalies
 FROM MARTS.SALES_PERFORMANCE_MART
 GROUP BY fiscal_year, fiscal_quarter ORDER BY fiscal_year DESC, fiscal_quarter DESC LIMIT 4"""
 
 _PAID_BEST = """
-SELECT promo_id, sku_code, region_code, promo_type, first_week, units, ROUND(baseline_units) AS baseline_units,
+SELECT promo_id, sku_code, region_code, promo_type, first_week, ROUND(attributed_units) AS units,
+    ROUND(baseline_units) AS baseline_units,
     ROUND(uplift_pct) AS uplift_pct, ROUND(roi, 2) AS roi
 FROM MARTS.PROMO_EFFECTIVENESS_MART
 WHERE has_baseline AND is_complete AND roi IS NOT NULL ORDER BY roi DESC, promo_id LIMIT 5"""
 
 _SOLD_MOST = """
-SELECT promo_id, sku_code, region_code, promo_type, first_week, units, ROUND(baseline_units) AS baseline_units,
+SELECT promo_id, sku_code, region_code, promo_type, first_week, ROUND(attributed_units) AS units,
+    ROUND(baseline_units) AS baseline_units,
     ROUND(uplift_units) AS uplift_units, ROUND(uplift_pct) AS uplift_pct
 FROM MARTS.PROMO_EFFECTIVENESS_MART
 WHERE has_baseline AND is_complete ORDER BY uplift_units DESC, promo_id LIMIT 5"""

@@ -20,11 +20,17 @@ def create_ecs_resources(aws: boto3.Session, url: str, environment: Mapping[str,
     with suppress(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_group(logGroupName=flow_run.log_group)
     if not ecs.list_task_definitions(familyPrefix=flow_run.family)["taskDefinitionArns"]:
-        ecs.register_task_definition(**task_definition(environment))
+        ecs.register_task_definition(**task_definition(environment, login_secret(aws, url)))
     _watch_tasks(aws, url)
 
 
-def task_definition(environment: Mapping[str, str]) -> dict[str, Any]:
+def login_secret(aws: boto3.Session, url: str) -> str:
+    """Where the task definition takes the login from: the field of the secret, as the stacks write it."""
+    secrets = aws.client("secretsmanager", endpoint_url=url)
+    return f"{secrets.describe_secret(SecretId=resources.PREFECT_SECRET.name)['ARN']}:auth_string::"
+
+
+def task_definition(environment: Mapping[str, str], login: str) -> dict[str, Any]:
     flow_run = resources.FLOW_RUN
     return {
         "family": flow_run.family,
@@ -40,6 +46,7 @@ def task_definition(environment: Mapping[str, str]) -> dict[str, Any]:
                 "environment": [
                     {"name": name, "value": environment[name]} for name in resources.FLOW_RUN_SETTINGS
                 ],
+                "secrets": [{"name": "PREFECT_API_AUTH_STRING", "valueFrom": login}],
                 "logConfiguration": {
                     "logDriver": "awslogs",
                     "options": {

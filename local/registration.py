@@ -17,7 +17,7 @@ from deployments.result_storage import Results
 from deployments.settings import Place
 from local import resources
 from local.aws_resources import session
-from local.ecs_resources import network
+from local.ecs_resources import login_secret, network
 from local.environment import environment
 from local.settings import REPOSITORY, LocalSettings
 
@@ -37,15 +37,17 @@ async def register_result_storage(settings: LocalSettings) -> None:
 
 async def register_work_pools(settings: LocalSettings) -> None:
     """The ECS pool too, though no worker takes from it unless one is asked for."""
-    known = network(session(settings), settings.aws_url)
+    aws = session(settings)
+    known = network(aws, settings.aws_url)
     place = Place(
         cluster=resources.CLUSTER,
         task_definition=resources.FLOW_RUN.family,
         subnets=known["HIGHWATER_SUBNETS"].split(","),
         security_groups=known["HIGHWATER_SECURITY_GROUPS"].split(","),
+        prefect_api_auth_string_secret_arn=login_secret(aws, settings.aws_url),
     )
     async with get_client() as client:
-        await work_pool.register_priorities(client, resources.WORK_POOL.name)
+        await work_pool.register_queues(client, resources.WORK_POOL.name)
         await work_pool.register_ecs(client, place)
 
 

@@ -75,6 +75,14 @@ class SnowflakeSecret:
 
 
 @dataclass(frozen=True)
+class PrefectSecret:
+    """The login that flow runs find in their task definition. The local Prefect server asks for none."""
+
+    name: str
+    auth_string: str
+
+
+@dataclass(frozen=True)
 class Stage:
     name: str
     url: str
@@ -161,6 +169,7 @@ SNOWFLAKE_SECRET = SnowflakeSecret(
     role="HIGHWATER_TRANSFORMER",
     warehouse="HIGHWATER_TRANSFORM_WH",
 )
+PREFECT_SECRET = PrefectSecret(name="highwater/prefect", auth_string="highwater:local")
 WAREHOUSE = SnowflakeDatabase(
     name="HIGHWATER",
     schemas=("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING"),

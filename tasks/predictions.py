@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -80,11 +80,11 @@ def _judged(
     return kinds, units
 
 
-def load(connection: SnowflakeConnection, predictions: Predictions) -> int:
+def load(connection: SnowflakeConnection, predictions: Predictions, load_date: date) -> int:
     """Stage, compare, merge. A repeat changes nothing. Returns the rows that the warehouse has of this version."""
     _stage(connection, predictions)
     with writing(connection, f"load of the predictions of model {predictions.model_version}"):
-        execute(connection, statements.merge())
+        execute(connection, statements.merge(load_date))
     (loaded,) = execute(connection, statements.count_loaded(predictions.model_version))
     log("predictions loaded", model=predictions.model_version, rows=predictions.rows, of_this_version=loaded)
     return int(loaded)

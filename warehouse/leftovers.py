@@ -25,7 +25,7 @@ def drop_leaked_staging(connection: SnowflakeConnection) -> list[str]:
             "SELECT table_schema, table_name FROM INFORMATION_SCHEMA.TABLES"
             " WHERE table_schema IN ('CURATED', 'ML_OUTPUTS') ORDER BY 1, 2"
         )
-        names = [f"{schema}.{table}" for schema, table in tables or ()]  # type: ignore[misc]
+        names = [f"{schema}.{table}" for schema, table in tables or ()]
         left = [name for name in names if _LEFT.fullmatch(name)]
         for name in left:
             schema, table = map(identifier, name.split("."))

@@ -51,7 +51,8 @@ class Curation:
             told = self._tell_apart()
             fates.update({fate: told[fate] for fate in _FATES})
             touched.update(told["touched"])
-        if self.spec.is_whole and self.history is not None and not self.work.is_replay:
+        is_delivery = seen["read"] > 0 and not self.work.is_replay
+        if self.spec.is_whole and self.history is not None and is_delivery:
             retracted, files = retraction.retract(self.spark, self.work, self.staging, PART)
             result.rows_retracted = retracted
             touched.update(files)

@@ -15,14 +15,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.spec import RETRACTED
+from contracts.stockout import STOCKOUT_DAYS
 from jobs.glue import reading
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of, week_number
 
 SERIES = ("sku_code", "region_code")
 CELL = (*SERIES, "week_no")
 NO_CATEGORY = "(none)"
-STOCKOUT_DAYS = 3
-"""From this many days without stock on, a week's sales say little about demand."""
 _INVENTORY_IS_CURRENT_WEEKS = 8
 
 _SCHEMAS = {

@@ -10,15 +10,14 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from jobs.glue.errors import DataError
+from jobs.glue.jvm import HADOOP_PATH, java_class
 
 MOVES_AT_ONCE = 16
 
 
 class Storage:
     def __init__(self, spark: SparkSession) -> None:
-        jvm: Any = spark._jvm
-        self._hadoop = jvm.org.apache.hadoop
-        self._charset = jvm.java.nio.charset.StandardCharsets.UTF_8
+        self._new_path: Any = java_class(spark, HADOOP_PATH)
         self._conf: Any = spark._jsc.hadoopConfiguration()
 
     def read_text(self, path: str) -> str:
@@ -27,7 +26,7 @@ class Storage:
             raise DataError(f"{path} does not exist")
         stream = file_system.open(where)
         try:
-            return str(self._hadoop.shaded.org.apache.commons.io.IOUtils.toString(stream, self._charset))
+            return bytes(stream.readAllBytes()).decode()
         finally:
             stream.close()
 
@@ -82,7 +81,7 @@ class Storage:
         return not path.startswith("file:///") and str(self._path(path).toUri().toString()) == path
 
     def _path(self, path: str) -> Any:
-        return self._hadoop.fs.Path(path)
+        return self._new_path(path)
 
     def _at(self, path: str) -> tuple[Any, Any]:
         where = self._path(path)

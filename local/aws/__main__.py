@@ -33,6 +33,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         default=int(os.environ.get("HIGHWATER_LOCAL_SPARK_CORES", default.cores)),
         help="cores of each Glue run (default: %(default)s)",
     )
+    parser.add_argument(
+        "--spark-warm-jvms",
+        type=int,
+        default=int(os.environ.get("HIGHWATER_LOCAL_SPARK_WARM_JVMS", default.warm_jvms)),
+        help="JVMs that are kept for the next Glue run; 0: a JVM of its own for each run (default: %(default)s)",
+    )
     return parser.parse_args(argv)
 
 
@@ -67,7 +73,11 @@ def main() -> int:
     stop_wanted = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_wanted.set())
-    tuning = SparkTuning(cores=chosen.spark_cores, driver_memory=chosen.spark_driver_memory)
+    tuning = SparkTuning(
+        cores=chosen.spark_cores,
+        driver_memory=chosen.spark_driver_memory,
+        warm_jvms=chosen.spark_warm_jvms,
+    )
     try:
         server = LocalAws(chosen.port, chosen.state, tuning, logs=chosen.logs)
     except AwsPortTakenError as error:

@@ -22,6 +22,7 @@ import structlog
 from botocore.exceptions import ClientError
 from moto.events.models import events_backends
 
+from local.aws import ecs_secrets
 from local.aws.failure_message import tail
 from local.aws.glue_script import PASSED_ON
 from local.aws.job_runner import CannotRunError, Outcome, Result
@@ -32,7 +33,7 @@ log = structlog.get_logger()
 SEE = "see docs/parity.md"
 ORDER = {"PENDING": 0, "RUNNING": 1, "STOPPING": 2, "STOPPED": 3}
 # What a container definition may say that a plain process can't honour.
-NOT_SUPPORTED = ("secrets", "environmentFiles", "mountPoints", "volumesFrom", "dependsOn", "entryPoint")
+NOT_SUPPORTED = ("environmentFiles", "mountPoints", "volumesFrom", "dependsOn", "entryPoint")
 LINES_A_CALL = 1000
 
 
@@ -45,6 +46,8 @@ class EcsSettings:
     log_directory: Path
     aws_environment: Mapping[str, str]
     logs: Any
+    secrets_manager: Any
+    parameters: Any
 
     def directory(self, task_id: str) -> Path:
         return self.state / "ecs" / task_id
@@ -88,9 +91,12 @@ class EcsTask:
             raise CannotRunError("neither the task definition nor the request says which command to run")
         variables = [*(self._container.get("environment") or []), *(override.get("environment") or [])]
         named = {variable["name"]: str(variable["value"]) for variable in variables}
+        secrets = ecs_secrets.values(
+            self._container.get("secrets") or [], self._settings.secrets_manager, self._settings.parameters
+        )
         return Command(
             argv=argv,
-            env={**self._image_environment(directory), **self._settings.aws_environment, **named},
+            env={**self._image_environment(directory), **self._settings.aws_environment, **named, **secrets},
             cwd=directory,
             log=self._settings.log(self.job_id),
         )

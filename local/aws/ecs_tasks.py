@@ -12,6 +12,7 @@ from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
 
 from local.aws.actions import Action, Overrides
+from local.aws.ecs_secrets import refuse_shared_names
 from local.aws.ecs_task import EcsSettings, EcsTask
 from local.aws.job_runner import CannotRunError, JobRunner, Outcome, Result
 
@@ -28,6 +29,9 @@ def install(overrides: Overrides, runner: JobRunner, settings: EcsSettings) -> N
 
     def truthful(run_task: Action) -> Action:
         def run(response: Any) -> Any:
+            wanted = response.ecs_backend.describe_task_definition(response._get_param("taskDefinition"))
+            overrides = (response._get_param("overrides") or {}).get("containerOverrides") or []
+            refuse_shared_names(wanted.container_definitions, overrides)
             answer = run_task(response)
             for shown in answer.result["tasks"]:
                 definition = response.ecs_backend.describe_task_definition(shown.task_definition_arn)
@@ -39,6 +43,13 @@ def install(overrides: Overrides, runner: JobRunner, settings: EcsSettings) -> N
             return answer
 
         return run
+
+    def without_shared_names(register: Action) -> Action:
+        def registered(response: Any) -> Any:
+            refuse_shared_names(response._get_param("containerDefinitions") or [], [])
+            return register(response)
+
+        return registered
 
     def stop_task(response: Any) -> ActionResult:
         found = response.ecs_backend.describe_tasks(
@@ -60,6 +71,7 @@ def install(overrides: Overrides, runner: JobRunner, settings: EcsSettings) -> N
         _of_fargate_too(EC2ContainerServiceBackend._calculate_task_resource_requirements),
     )
     overrides.wrap(EC2ContainerServiceResponse, "run_task", truthful)
+    overrides.wrap(EC2ContainerServiceResponse, "register_task_definition", without_shared_names)
     overrides.replace(EC2ContainerServiceResponse, "stop_task", stop_task)
 
 

@@ -17,7 +17,8 @@ from local.aws import glue_script, staging
 from local.aws.glue_script import RunDirectories
 from local.aws.job_runner import Outcome, Result
 from local.aws.processes import Command
-from local.aws.spark_conf import SparkTuning, write_spark_conf
+from local.aws.spark_conf import Cluster, SparkTuning
+from local.aws.spark_pool import SparkPool
 from local.aws.staging import BodyCache, Mirror
 
 log = structlog.get_logger()
@@ -41,6 +42,7 @@ class GlueSettings:
     cache: BodyCache
     s3: Any
     tuning: SparkTuning
+    pool: SparkPool
     seconds_per_minute: float
 
     def directories(self, run_id: str) -> RunDirectories:
@@ -100,13 +102,16 @@ class GlueRun:
         import_path = glue_script.fetch_modules(arguments.get("--extra-py-files", ""), directories.modules)
         environment = glue_script.script_environment(directories, import_path, self._settings.aws_environment)
         self._mirror = mirror = staging.stage(directories.s3, self._settings.cache)
-        write_spark_conf(
+        cluster = Cluster.of(
             directories.conf,
             mirror.root,
             directories.scratch,
             self._settings.tuning,
             glue_script.spark_settings(arguments),
         )
+        cluster.write()
+        environment |= {"PYSPARK_SUBMIT_ARGS": cluster.submit_arguments}
+        environment |= self._settings.pool.admit(self.job_run_id, cluster, directories.log)
         named = {"--JOB_NAME": self._request.job_name, "--JOB_RUN_ID": self.job_run_id, **arguments}
         return Command(
             argv=glue_script.script_argv(script, named),
@@ -120,7 +125,9 @@ class GlueRun:
         self._running_since = datetime.now(UTC)
         self.move("RUNNING")
 
-    def collect(self, outcome: Outcome) -> None:  # noqa: ARG002 - what a failed run had written stays written
+    def collect(self, outcome: Outcome) -> None:
+        """What a failed run had written stays written."""
+        self._leave_jvm(outcome)
         if self._mirror is not None:
             staging.put_back(self._mirror, self._settings.s3)
 
@@ -128,6 +135,7 @@ class GlueRun:
         message = outcome.message
         if outcome.result is Result.TIMED_OUT:
             message = f"Job run exceeded its timeout of {self._request.timeout_minutes} minutes."
+        self._leave_jvm(outcome)  # of a run that had nothing to collect
         self._error, self._completed = message, datetime.now(UTC)
         self.move(FINAL[outcome.result])
         log.info(
@@ -140,6 +148,9 @@ class GlueRun:
             log=str(self._directories.log),
         )
         shutil.rmtree(self._directories.root, ignore_errors=True)
+
+    def _leave_jvm(self, outcome: Outcome) -> None:
+        self._settings.pool.end(self.job_run_id, succeeded=outcome.result is Result.SUCCEEDED)
 
     def move(self, status: str) -> bool:
         """States only go forward: a stop that comes too late does not undo an ending."""

@@ -14,7 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from local.aws import s3_objects
 from local.aws.java import NoSuitableJavaError, java_home
 from local.aws.job_runner import CannotRunError
-from local.aws.spark_conf import parse_conf_argument, submit_arguments
+from local.aws.spark_conf import parse_conf_argument
 
 SEE = "see docs/parity.md"
 NOT_SUPPORTED = {
@@ -137,24 +137,30 @@ def script_environment(
     Neither the repository nor the working directory is on the import path: a module that the job forgot to
     ship is missing here too.
     """
+    return {
+        **spark_environment(),
+        **aws,
+        "HOME": str(directories.work),
+        "TMPDIR": str(directories.scratch),
+        "SPARK_LOCAL_DIRS": str(directories.scratch),
+        "PYTHONPATH": os.pathsep.join(import_path),
+    }
+
+
+def spark_environment() -> dict[str, str]:
+    """What every process of every run has, a JVM that serves several of them too."""
     try:
         java = java_home()
     except NoSuitableJavaError as error:
         raise CannotRunError(str(error)) from error
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        **aws,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(java / "bin"), "/usr/bin", "/bin"]),
-        "HOME": str(directories.work),
-        "TMPDIR": str(directories.scratch),
         "TZ": "UTC",
         "JAVA_HOME": str(java),
-        "PYSPARK_SUBMIT_ARGS": submit_arguments(directories.conf),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LOCAL_DIRS": str(directories.scratch),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "PYTHONPATH": os.pathsep.join(import_path),
         "PYTHONSAFEPATH": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",

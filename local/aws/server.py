@@ -17,7 +17,7 @@ from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from local.aws import ecs_tasks, glue_catalog, glue_jobs, refusals, s3_objects
+from local.aws import ecs_tasks, glue_catalog, glue_jobs, glue_script, refusals, s3_objects
 from local.aws.actions import Overrides
 from local.aws.ecs_task import EcsSettings
 from local.aws.glue_runs import GlueSettings
@@ -26,6 +26,7 @@ from local.aws.sagemaker import service as sagemaker
 from local.aws.sagemaker.job import SageMakerSettings
 from local.aws.sagemaker.opt_ml import can_isolate
 from local.aws.spark_conf import SparkTuning
+from local.aws.spark_pool import SparkPool
 from local.aws.staging import BodyCache
 from local.settings import REPOSITORY
 
@@ -71,6 +72,7 @@ class LocalAws:
         self._socket = _listen(port)
         self._server: Any = None
         self._thread: threading.Thread | None = None
+        self._pool: SparkPool | None = None
         self.runner = JobRunner(owner=str(self.state), grace=stop_grace)
 
     @property
@@ -107,6 +109,8 @@ class LocalAws:
     def stop(self) -> None:
         (self.state / READY_FILE).unlink(missing_ok=True)
         self.runner.close()
+        if self._pool is not None:
+            self._pool.close()
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join(timeout=5)
@@ -124,6 +128,9 @@ class LocalAws:
             shutil.rmtree(self.state / service, ignore_errors=True)
 
     def _install(self) -> None:
+        self._pool = SparkPool(
+            self.state / "glue" / "jvms", self._tuning, glue_script.spark_environment, self.runner.mark
+        )
         settings = GlueSettings(
             state=self.state,
             logs=self._logs,
@@ -131,6 +138,7 @@ class LocalAws:
             cache=BodyCache(self.state / "glue" / "bodies"),
             s3=self._client("s3"),
             tuning=self._tuning,
+            pool=self._pool,
             seconds_per_minute=self._seconds_per_minute,
         )
         s3_objects.guard_bodies(self._overrides)
@@ -140,7 +148,15 @@ class LocalAws:
         ecs_tasks.install(
             self._overrides,
             self.runner,
-            EcsSettings(self.state, REPOSITORY, self._logs, self.environment, self._client("logs")),
+            EcsSettings(
+                state=self.state,
+                image=REPOSITORY,
+                log_directory=self._logs,
+                aws_environment=self.environment,
+                logs=self._client("logs"),
+                secrets_manager=self._client("secretsmanager"),
+                parameters=self._client("ssm"),
+            ),
         )
         refusals.install(self._overrides)
 
@@ -153,7 +169,7 @@ class LocalAws:
             isolated=self._isolated and can_isolate(self.state),
         )
 
-    def _client(self, service: Literal["s3", "logs"]) -> Any:
+    def _client(self, service: Literal["s3", "logs", "secretsmanager", "ssm"]) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.url,

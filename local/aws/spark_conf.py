@@ -11,12 +11,14 @@ from pathlib import Path
 from local.aws import class_archive, s3_on_disk
 
 DEFAULTS = "spark-defaults.conf"
+LOGGING = "log4j2.properties"
 LOG4J2 = """\
 rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
 appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
+appender.stderr.follow = true
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
 logger.native.name = org.apache.hadoop.util.NativeCodeLoader
@@ -26,31 +28,52 @@ logger.native.level = error
 
 @dataclass(frozen=True)
 class SparkTuning:
-    """For small data on a laptop: one JVM, few partitions, the quick compiler only."""
+    """For small data on a laptop: one JVM a run, few partitions, the quick compiler only.
+
+    So many JVMs are kept warm for the next run, each for so many runs; with none, each run has a JVM of its own.
+    """
 
     cores: int = min(4, os.cpu_count() or 2)
     driver_memory: str = "2g"
     shuffle_partitions: int = 4
     java_options: str = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+    warm_jvms: int = 2
+    runs_per_jvm: int = 25
 
 
-def write_spark_conf(
-    directory: Path, s3: Path, scratch: Path, tuning: SparkTuning, extra: Mapping[str, str]
-) -> None:
-    directory.mkdir(parents=True)
-    logging = directory / "log4j2.properties"
-    settings = {**_cluster(scratch, logging, tuning), **s3_on_disk.settings(s3), **extra}
-    lines = [f"{key} {value}\n" for key, value in settings.items()]
-    (directory / DEFAULTS).write_text("".join(lines))
-    logging.write_text(LOG4J2)
+@dataclass(frozen=True)
+class Cluster:
+    """All settings of one run, and the directory of the files that say them to spark-submit."""
+
+    directory: Path
+    settings: Mapping[str, str]
+    own: Mapping[str, str]  # those of the settings that are not the same for all
+
+    @classmethod
+    def of(
+        cls, directory: Path, s3: Path, scratch: Path, tuning: SparkTuning, own: Mapping[str, str]
+    ) -> Cluster:
+        usual = _usual(scratch, directory / LOGGING, tuning)
+        return cls(directory, {**usual, **s3_on_disk.settings(s3), **own}, own)
+
+    def write(self) -> None:
+        self.directory.mkdir(parents=True)
+        lines = [f"{key} {value}\n" for key, value in self.settings.items()]
+        (self.directory / DEFAULTS).write_text("".join(lines))
+        (self.directory / LOGGING).write_text(LOG4J2)
+
+    @property
+    def submit_words(self) -> list[str]:
+        """SPARK_CONF_DIR would be a directory on the class path, which no archive of classes allows."""
+        return ["--properties-file", str(self.directory / DEFAULTS), "pyspark-shell"]
+
+    @property
+    def submit_arguments(self) -> str:
+        """For PYSPARK_SUBMIT_ARGS."""
+        return shlex.join(self.submit_words)
 
 
-def submit_arguments(directory: Path) -> str:
-    """For PYSPARK_SUBMIT_ARGS. SPARK_CONF_DIR would be a directory on the class path, which no archive of classes allows."""
-    return shlex.join(["--properties-file", str(directory / DEFAULTS), "pyspark-shell"])
-
-
-def _cluster(scratch: Path, logging: Path, tuning: SparkTuning) -> dict[str, str]:
+def _usual(scratch: Path, logging: Path, tuning: SparkTuning) -> dict[str, str]:
     java_options = (
         f'{class_archive.options()} {tuning.java_options} -Duser.timezone=UTC "-Djava.io.tmpdir={scratch}" '
         f'"-Dlog4j2.configurationFile={logging.as_uri()}"'

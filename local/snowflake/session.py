@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import Any
 
 import duckdb
+import fakesnow.copy_into
 import fakesnow.transforms
 import psutil
 from fakesnow.conn import FakeSnowflakeConnection
@@ -18,8 +19,9 @@ from snowflake.connector.cursor import DictCursor, SnowflakeCursor
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
-from local.snowflake import statements
+from local.snowflake import copying, statements
 from local.snowflake.lake import LakeFileSystem
+from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
 from local.snowflake.statements import Kind, kind_of
 from local.snowflake.temporary import TemporaryTables
 from local.snowflake.turn import WriteTurn
@@ -28,10 +30,12 @@ log = logging.getLogger("local.snowflake")
 
 LOCK_TIMEOUT_SECONDS = 120.0
 RESULTS_KEPT_FOR_RESULT_SCAN = 64
+EARLIER_RESULT = "RESULT_SCAN {}"
 NOTHING_TO_DO = "SELECT 'Statement executed successfully.' AS \"status\""
 
-# The one step of fakesnow's fixed chain of rewrites that has to be another.
+# The steps in the middle of fakesnow's own functions that have to be others.
 fakesnow.transforms.numeric_agg_implicit_cast = statements.exact_aggregate
+fakesnow.copy_into._params = copying.parameters
 
 
 class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
@@ -89,6 +93,7 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
         self.turn = turn
         self.temporary = TemporaryTables()
         self.query_tag = ""
+        self.last_query_id: str | None = None
         self.client: psutil.Process | None = None
         self.has_begun = False
         self.has_written = False
@@ -159,7 +164,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
 
     def _run(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
         statement = parse_one(command)
-        statements.refuse_what_would_be_pretended(statement)
+        refuse_what_would_be_pretended(statement, command)
         kind = kind_of(statement)
         session = self._conn
         if kind is Kind.BEGIN and session.in_transaction:
@@ -173,6 +178,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             session.note_failure(kind)
             raise _as_snowflake_error(failure) from failure
         else:
+            session.last_query_id = self._sfqid
             session.has_written |= kind is Kind.WRITE and session.in_transaction
         finally:
             if kind is Kind.DDL:
@@ -186,9 +192,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         if kind is Kind.COMMIT and session.is_spoiled:
             super().execute("ROLLBACK")
             session.has_begun = False
-            raise statements.unsupported(
-                "COMMIT after a statement of the transaction failed (it was rolled back)"
-            )
+            raise unsupported("COMMIT after a statement of the transaction failed (it was rolled back)")
         if kind in (Kind.READ, Kind.WRITE):
             session.read_committed()
         if kind in (Kind.WRITE, Kind.DDL):
@@ -204,9 +208,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         session = self._conn
         if kind is Kind.DDL and session.has_begun:
             if session.is_spoiled:
-                raise statements.unsupported(
-                    "DDL, which commits, after a statement of the transaction failed"
-                )
+                raise unsupported("DDL, which commits, after a statement of the transaction failed")
             self._duck_conn.commit()
             session.has_begun = False
         if kind is Kind.DDL or session.has_begun or not session._autocommit:
@@ -224,11 +226,30 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         session = self._conn
         expression = session.temporary.resolved(expression, session.database, session.schema)
         if isinstance(expression, exp.Describe) and session.temporary.is_one(expression.this):
-            raise statements.unsupported("DESCRIBE of a temporary table")
+            raise unsupported("DESCRIBE of a temporary table")
+        expression = self._with_earlier_results(expression)
         if isinstance(expression, exp.Merge):
             return statements.merge_statements(expression)
         exploded: list[Expr] = super()._transform_explode(expression)
         return exploded
+
+    def _with_earlier_results(self, expression: Expr) -> Expr:
+        """RESULT_SCAN as a relation like any other; fakesnow answers the whole result, whatever is asked of it."""
+        session = self._conn
+        for source in list(expression.find_all(exp.TableFromRows)):
+            scan = source.this
+            if not isinstance(scan, exp.Anonymous) or scan.name.upper() != "RESULT_SCAN":
+                continue
+            wanted = scan.expressions[0]
+            query_id = wanted.name if isinstance(wanted, exp.Literal) else session.last_query_id
+            result = session.results_cache.get(query_id)
+            if result is None:
+                raise ProgrammingError(msg=f"Statement {query_id} not found", errno=709, sqlstate="02000")
+            self._duck_conn.register(EARLIER_RESULT.format(query_id), result[0])
+            alias = source.args.get("alias")
+            name = exp.to_identifier(EARLIER_RESULT.format(query_id), quoted=True)
+            source.replace(exp.Table(this=name, alias=alias and alias.copy()))
+        return expression
 
     def _transform(self, expression: Expr, params: Any) -> Expr:
         transformed: Expr = super()._transform(statements.faithful(expression), params)
@@ -241,7 +262,19 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             if update_clauses := transformed.args["update_clauses"]:
                 self._refuse_ambiguous_update(update_clauses)
             return
+        if stage := transformed.args.get("list_stage_name"):
+            url = self._url_of_stage(stage)
+            if url:
+                transformed = copying.listing(self._conn.lake, url)
         super()._execute(transformed, params)
+
+    def _url_of_stage(self, stage: str) -> str | None:
+        found = self._duck_conn.execute(
+            "SELECT url FROM _fs_global._fs_information_schema._fs_stages"
+            " WHERE database_name || '.' || schema_name || '.' || name = ?",
+            [stage],
+        ).fetchone()
+        return str(found[0]) if found and found[0] else None
 
     def _refuse_ambiguous_update(self, update_clauses: list[int]) -> None:
         """ERROR_ON_NONDETERMINISTIC_MERGE, Snowflake's default: DuckDB would take any one of the rows."""
@@ -284,4 +317,4 @@ def _as_snowflake_error(failure: Exception) -> ProgrammingError:
         return ProgrammingError(
             msg=f"NULL result in a non-nullable column: {message}", errno=100072, sqlstate="22000"
         )
-    return statements.unsupported(f"this statement ({type(failure).__name__}: {message})")
+    return unsupported(f"this statement ({type(failure).__name__}: {message})")

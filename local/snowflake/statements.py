@@ -11,14 +11,9 @@ from enum import Enum
 from fakesnow.transforms.merge import merge as fakesnow_merge
 from fakesnow.transforms.merge import operations
 from fakesnow.transforms.transforms import numeric_agg_implicit_cast as fakesnow_aggregate
-from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
-_PRETENDED = {
-    exp.DynamicProperty: "CREATE DYNAMIC TABLE (it would be a table that never refreshes)",
-    exp.MaterializedProperty: "CREATE MATERIALIZED VIEW (it would be a plain view)",
-    exp.ExternalProperty: "CREATE EXTERNAL TABLE (it would be an empty table)",
-}
+from local.snowflake.refusals import unsupported
 
 _UNENFORCED_COLUMN_CONSTRAINTS = (
     exp.PrimaryKeyColumnConstraint,
@@ -54,23 +49,6 @@ def kind_of(statement: Expr) -> Kind:
     if isinstance(statement, exp.Rollback):
         return Kind.ROLLBACK
     return Kind.READ
-
-
-def refuse_what_would_be_pretended(statement: Expr) -> None:
-    if not isinstance(statement, exp.Create):
-        return
-    properties = statement.args.get("properties")
-    for property_ in properties.expressions if properties else []:
-        if reason := _PRETENDED.get(type(property_)):
-            raise unsupported(reason)
-
-
-def unsupported(what: str) -> ProgrammingError:
-    return ProgrammingError(
-        msg=f"Unsupported feature: the local Snowflake cannot run {what}. Real Snowflake may; see docs/parity.md.",
-        errno=2,
-        sqlstate="0A000",
-    )
 
 
 def faithful(statement: Expr) -> Expr:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,17 +22,29 @@ from prefect.settings import (
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One database: its migrations take longer than the tests."""
-    return tmp_path_factory.mktemp("prefect")
+    """One database: its migrations take longer than the tests, and on a busy machine longer than the half minute that a
+    server inside a process has to start."""
+    made = tmp_path_factory.mktemp("prefect")
+    subprocess.run(
+        [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"],
+        env={**os.environ, "PREFECT_HOME": str(made), "PREFECT_API_DATABASE_CONNECTION_URL": database(made)},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    return made
+
+
+def database(home: Path) -> str:
+    return f"sqlite+aiosqlite:///{home}/prefect.db"
 
 
 @asynccontextmanager
 async def server(home: Path) -> AsyncIterator[PrefectClient]:
-    database = f"sqlite+aiosqlite:///{home}/prefect.db"
     with temporary_settings(
         {
             PREFECT_HOME: home,
-            PREFECT_API_DATABASE_CONNECTION_URL: database,
+            PREFECT_API_DATABASE_CONNECTION_URL: database(home),
             PREFECT_SERVER_ANALYTICS_ENABLED: False,
         }
     ):

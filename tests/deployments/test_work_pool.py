@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import prefect.settings
 import pytest
+import yaml
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 from prefect.utilities.templating import apply_values
 from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 from pydantic import ValidationError
@@ -16,6 +19,7 @@ from pydantic import ValidationError
 from deployments.settings import POOL, Place
 from deployments.work_pool import base_job_template
 
+SNAPSHOTS = Path(__file__).parents[2] / "infra" / "cdk" / "snapshots"
 PLACE = Place(subnets=["subnet-1", "subnet-2"], security_groups=["sg-1"])
 DEFINITION = {
     "family": "highwater-flow-run",
@@ -74,6 +78,34 @@ def test_the_workers_login_is_in_no_request(setting: Any, place: Place) -> None:
         asked = str(request({}, place))
     assert "pnu_of_the_worker" not in asked
     assert "arn:secret" not in asked  # the task definition names it
+
+
+def container_of(family: str) -> dict[str, Any]:
+    """From the reviewed template of production, which `make infra` holds against the synthesis."""
+    template = yaml.safe_load((SNAPSHOTS / "highwater-orchestration.yaml").read_text())
+    (found,) = (
+        resource["Properties"]["ContainerDefinitions"][0]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::ECS::TaskDefinition" and resource["Properties"]["Family"] == family
+    )
+    return dict(found)
+
+
+def test_no_secret_of_a_flow_run_is_in_the_workers_request() -> None:
+    """ECS refuses the task otherwise, and so does the local one (tests/local/aws/test_ecs_tasks.py)."""
+    worker, flow_run = container_of("highwater-worker"), container_of("highwater-flow-run")
+    known = {s["Name"]: "known" for s in worker["Secrets"]}
+    settings = {getattr(prefect.settings, name): value for name, value in known.items()}
+    with temporary_settings({**settings, PREFECT_API_URL: "https://prefect/api"}):
+        (asked,) = request({"env": {"PREFECT_LOGGING_LEVEL": "INFO"}}, CLOUD)["overrides"][
+            "containerOverrides"
+        ]
+    overrides = {variable["name"] for variable in asked["environment"]}
+    secrets = {secret["Name"] for secret in flow_run["Secrets"]}
+    assert "PREFECT_API_URL" in overrides  # the flow run has it from here
+    assert secrets == {"PREFECT_API_KEY"}
+    assert secrets & overrides == set()
+    assert secrets | overrides >= known.keys()  # and it lacks nothing that the worker needed
 
 
 def test_spot_is_asked_for_as_a_capacity_provider() -> None:

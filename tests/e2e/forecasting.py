@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import textwrap
 from datetime import date, timedelta
 from typing import Any
 
+from tests.e2e import forked
 from tests.e2e.deliveries import deliver, masters, sale
 from tests.e2e.world import ROOT, World
 
@@ -96,12 +95,5 @@ def killed_forecast(world: World, as_of: date, before: str) -> None:
                         gate=Gate(mape_max=None), register=Registration(auto_approve=True))
         """
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env={**os.environ, **world.cloud.environment},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    code, output = forked.run(script, {**os.environ, **world.cloud.environment}, ROOT, seconds=240)
+    assert code == -signal.SIGKILL, output

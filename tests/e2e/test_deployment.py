@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.states import Cancelling
 
 from local import resources
+from local.cloud import Cloud, declared_parts
+from local.supervisor import Supervisor
 from tasks import aws
 from tests.e2e.deliveries import deliver, sale
 from tests.e2e.world import OPEN, World
@@ -73,7 +76,7 @@ def test_two_runs_at_once_are_one_after_the_other(one_day: World) -> None:
     first, second = start(), start()
     until(lambda: run_of(first.id).state.is_running() or run_of(second.id).state.is_running())  # type: ignore[union-attr]
     states = {run_of(first.id).state.name, run_of(second.id).state.name}  # type: ignore[union-attr]
-    assert states & {"AwaitingConcurrencySlot", "Scheduled", "Late", "Pending"}
+    assert states & {"Scheduled", "Late", "Pending"}
     done = [finished(first), finished(second)]
     assert [run.state.is_completed() for run in done] == [True, True]  # type: ignore[union-attr]
     early, late = sorted(done, key=lambda run: run.start_time)  # type: ignore[arg-type,return-value]
@@ -124,6 +127,43 @@ def test_a_killed_run_is_crashed_and_taken_up_again(one_day: World) -> None:
     assert "crashed and is taken up again in" in told[0][1]
 
 
+def restart_server(cloud: Cloud) -> None:
+    """Killed, as by the kernel or a lost host: nothing that it keeps in memory is written down first."""
+    (server,) = (part for part in declared_parts(cloud.settings) if part.name == "prefect")
+    supervisor = Supervisor(cloud.settings)
+    process = supervisor.process(server)
+    assert process is not None
+    for one in [process, *process.children(recursive=True)]:
+        one.kill()
+    process.wait(10)
+    supervisor.start(server, threading.Event())
+
+
+def renew_slot(flow_run: FlowRun) -> None:
+    """What the run's process does every 225 s where a deployment has a concurrency limit; a refusal ends the run."""
+    state = run_of(flow_run.id).state
+    assert state is not None
+    if lease := state.state_details.deployment_concurrency_lease_id:
+        with get_client(sync_client=True) as client:
+            client.renew_concurrency_lease(lease, 300)
+
+
+def test_a_run_survives_a_restart_of_the_prefect_server(one_day: World, cloud: Cloud) -> None:
+    before = job_states()
+    flow_run = start()
+    job = until(lambda: new_job(before))
+    restart_server(cloud)
+    renew_slot(flow_run)
+    done = finished(flow_run)
+    assert done.state.is_completed()  # type: ignore[union-attr]
+    assert done.run_count == 1
+    states = job_states()
+    assert (states[job], len(states)) == ("SUCCEEDED", len(before) + 1)
+    assert one_day.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 2
+    # Whoever comes next finds a free place: nothing of the first run holds it.
+    assert finished(start()).state.is_completed()  # type: ignore[union-attr]
+
+
 @contextmanager
 def paused(queue: str) -> Iterator[None]:
     with get_client(sync_client=True) as client:
@@ -155,7 +195,7 @@ def soon_late(seconds: int) -> Iterator[None]:
 
 def test_a_run_that_no_worker_takes_is_told_once(one_day: World) -> None:
     with soon_late(10):
-        with paused("default"):
+        with paused("cpg-daily"):
             flow_run = start()
             heard: list[dict[str, Any]] = []
             until(lambda: heard.extend(one_day.alerts()) or heard, 120)
@@ -164,4 +204,4 @@ def test_a_run_that_no_worker_takes_is_told_once(one_day: World) -> None:
     (told,) = [alert for alert in [*heard, *one_day.alerts()] if alert["severity"] != "INFO"]
     assert told["severity"] == "HIGH"
     assert told["run"]["run_id"] == str(flow_run.id)
-    assert "nobody takes it from queue default of pool highwater-local" in told["message"]
+    assert "nobody takes it from queue cpg-daily of pool highwater-local" in told["message"]

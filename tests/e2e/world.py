@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 from collections.abc import Sequence
 from datetime import date
@@ -22,6 +20,7 @@ from local.cloud import Cloud
 from local.sql import query
 from tasks import aws, lake
 from tasks.quality import Limits, Quality
+from tests.e2e import forked
 
 ROOT = Path(__file__).parents[2]
 # A test's day has a handful of rows: one repeat among them would already be past the real limits.
@@ -111,16 +110,14 @@ class World:
             from tests.e2e.world import OPEN
             """
         )
-        done = subprocess.run(
-            [sys.executable, "-c", f"{textwrap.dedent(before)}\n{script}\n{call}"],
-            cwd=ROOT,
-            env={**os.environ, **self.cloud.environment},
-            capture_output=True,
-            text=True,
-            timeout=180,
+        code, output = forked.run(
+            f"{textwrap.dedent(before)}\n{script}\n{call}",
+            {**os.environ, **self.cloud.environment},
+            ROOT,
+            seconds=180,
         )
-        assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
-        return done.returncode
+        assert code in (0, -signal.SIGKILL), output
+        return code
 
     # --- what is there
 

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
-from prefect.states import AwaitingConcurrencySlot, AwaitingRetry, Crashed, Late, Pending, Running
+from prefect.states import AwaitingRetry, Crashed, Late, Pending, Running
 
 from flows import crash_recovery, endings, late_run
 from flows import run as surroundings
@@ -33,6 +34,7 @@ class World:
     def __init__(self, *history: State[Any]) -> None:
         self.alerts: list[tuple[str, str]] = []
         self.history = list(history)
+        self.others: list[FlowRun] = []
         self.deployment = uuid4()
         self.later = 0.0
 
@@ -46,9 +48,18 @@ class World:
             state=self.history[-1],
             deployment_id=self.deployment,
             next_scheduled_start_time=datetime(2025, 1, 6, 20, 30, tzinfo=UTC),
-            work_queue_name="default",
+            work_queue_name="cpg-daily",
             work_pool_name="highwater-ecs",
         )
+
+    def read_flow_runs(self, flow_run_filter: FlowRunFilter, limit: int) -> list[FlowRun]:
+        """As the server filters: the runs of one deployment that hold its place."""
+        assert flow_run_filter.state
+        assert flow_run_filter.state.type
+        assert flow_run_filter.deployment_id
+        assert flow_run_filter.deployment_id.any_ == [self.deployment]
+        wanted = flow_run_filter.state.type.any_ or []
+        return [run for run in self.others if run.state and run.state.type in wanted][:limit]
 
     def read_flow_run_states(self, _: UUID) -> list[State[Any]]:
         return self.history
@@ -175,11 +186,31 @@ def test_a_run_that_does_not_start_is_told_once(world: World, state: State[Any])
     assert severity == "HIGH"
     assert message.startswith(
         f"cpg-daily {DAY} should have started at 2025-01-06 20:30 UTC and has not ({state.name}): "
-        "nobody takes it from queue default of pool highwater-ecs."
+        "nobody takes it from queue cpg-daily of pool highwater-ecs."
     )
 
 
-@pytest.mark.parametrize("state", [Running(), Pending(), AwaitingConcurrencySlot(), DIED])
+def test_a_run_that_waits_for_another_is_told_with_the_one_that_it_waits_for(world: World) -> None:
+    """Which may have died unnoticed: it holds the place of its deployment until somebody cancels it."""
+    world.history.append(Late())
+    since = datetime(2025, 1, 6, 12, 30, tzinfo=UTC)
+    ahead, ended = (
+        FlowRun(id=uuid4(), flow_id=uuid4(), name=name, state=state(timestamp=since))
+        for name, state in (("cpg-daily 2025-01-05", Running), ("cpg-daily 2025-01-04", Crashed))
+    )
+    world.others = [ended, ahead]
+    late_run.late_run.fn(RUN)
+    assert world.alerts == [
+        (
+            "WARNING",
+            f"cpg-daily {DAY} should have started at 2025-01-06 20:30 UTC and has not (Late): it waits for cpg-daily "
+            "2025-01-05, Running since 2025-01-06 12:30 UTC. If the process of that run is dead, cancel the run: prefect "
+            f"flow-run cancel {ahead.id}. docs/operate.md: a run that does not start.",
+        )
+    ]
+
+
+@pytest.mark.parametrize("state", [Running(), Pending(), DIED])
 def test_of_a_run_that_was_taken_there_is_nothing_to_tell(world: World, state: State[Any]) -> None:
     world.history.append(state)
     assert late_run.late_run.fn(RUN) == "it was taken"

@@ -28,7 +28,6 @@ KEY = "HIGHWATER_KMS_KEY"  # the local cloud encrypts nothing
 ONLY_THERE = {
     "highwater-access-logs",  # nobody reads the local buckets' access logs
     "highwater-watermarks",  # the extraction pipeline's, to come
-    "highwater/prefect",  # the local Prefect server asks for no key
 }
 
 
@@ -51,7 +50,12 @@ def names_of(name: str, kind: str, field: str) -> set[str]:
     [
         ("lake", "AWS::S3::Bucket", "BucketName", {b.name for b in resources.BUCKETS}),
         ("lake", "AWS::DynamoDB::Table", "TableName", {t.name for t in resources.TABLES}),
-        ("lake", "AWS::SecretsManager::Secret", "Name", {resources.SNOWFLAKE_SECRET.name}),
+        (
+            "lake",
+            "AWS::SecretsManager::Secret",
+            "Name",
+            {resources.SNOWFLAKE_SECRET.name, resources.PREFECT_SECRET.name},
+        ),
         ("compute", "AWS::Glue::Job", "Name", {j.name for j in resources.GLUE_JOBS}),
         (
             "compute",

@@ -128,7 +128,7 @@ def test_a_mended_row_that_ties_stands_by_its_digest_whatever_runs_next(
     assert fates(replayed) == (6, len(of_mended), 6 - len(of_mended), 0)
     for row in replayed.rows("published"):
         kept = json.loads(row["kept_aside"])
-        assert kept["replayed"] == digest(mended[row["order_id"]])
+        assert kept["replayed"] == f"001:{digest(mended[row['order_id']])}"  # changed_at alone is filled
         assert json.loads(kept["extra"]["extra_values"]) == {"note": "n"}
     live = replayed.files("published") + replayed.files("survivors")
     for again, expected in [(raw, (12, 6 - len(of_mended), len(of_mended), 6)), (entry, fates(replayed))]:

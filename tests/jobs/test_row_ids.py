@@ -60,7 +60,11 @@ def test_ids_before_and_after_a_correction(lake: Any, dataset: str) -> None:
 def test_a_column_that_came_later_changes_no_id_where_it_is_null(lake: Any) -> None:
     """Ids of contract 1.0: people have them in their files of corrections."""
     line = {**dict.fromkeys(REQUIRED["sales"], "1"), **BROKEN["sales"][0]}
-    (outcome,) = lake.curate(lake.work("sales", [lake.deliver(DAY, [line, {**line, "is_deleted": "true"}])]))
+    (outcome,) = lake.curate(
+        lake.work(
+            "sales", [lake.deliver(DAY, [{**line, "is_deleted": None}, {**line, "is_deleted": "true"}])]
+        )
+    )
     refused = {row["is_deleted"]: row for row in outcome.rows("quarantined")}
     fields = [refused[None][c] for c in ("source_file", *OF_1_0, "extra_values")]
     known = "|".join("" if f is None else f"{len(f)}:{f}" for f in fields)

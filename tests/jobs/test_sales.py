@@ -82,6 +82,7 @@ def test_a_slice_of_differently_delivered_files(lake: Any, line: Any) -> None:
         "rows_superseded": 0,
         "rows_quarantined": 1,
         "rows_written": 4,
+        "rows_retracted": 0,
         "rows_survivors": 0,
     }
     assert sales.figures["reasons"] == {"net_revenue:type": 1, "sku_code:pattern": 1}

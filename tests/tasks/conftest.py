@@ -12,6 +12,9 @@ from moto.server import ThreadedMotoServer
 
 from tasks import alerts, aws, lake
 from tasks.settings import settings
+from tests.tasks import aws_calls
+
+aws_calls.watch()
 
 DAY = date(2025, 1, 6)
 CLIENTS = (aws.s3, aws.glue, aws.glue_once, aws.dynamodb, aws.sns, aws.cloudwatch, aws.sagemaker)

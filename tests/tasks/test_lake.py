@@ -94,7 +94,7 @@ def test_a_log_whose_unloaded_part_expired_is_not_passed_over(empty_lake: None) 
     assert cut
     with pytest.raises(
         SystemFault,
-        match=rf"curated\.sales: snapshot {snapshots[0]}, the last .* Delete the rows of sales from MONITORING\.LOADS",
+        match=rf"curated\.sales: snapshot {snapshots[0]}, the last .* Delete the row of sales from MONITORING\.LOAD_HEADS",
     ):
         list(lake.log_after(cut, snapshots[0]))
     assert list(lake.log_after(cut, snapshots[2])) == []

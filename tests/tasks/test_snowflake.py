@@ -120,7 +120,7 @@ def test_a_session_with_a_key_pair(server: None, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(snowflake.SnowflakeCredentials, "get_client", noted)
     with connect("cpg_daily", "run-1", "load sales") as connection:
         assert execute(connection, Statement("ask", "SELECT %s + 1, %s", (41, "it's"))) == (42, "it's")
-        with pytest.raises(SystemFault, match="reading it in Snowflake: 0020[04]3"):
+        with pytest.raises(SystemFault, match=r"reading it in Snowflake: 0020[04]3"):
             execute(connection, Statement("reading it", "SELECT * FROM HIGHWATER.DW.NOTHING"))
     assert given["session_parameters"] == {
         "QUERY_TAG": '{"flow":"cpg_daily","run_id":"run-1","step":"load sales"}',

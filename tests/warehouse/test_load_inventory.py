@@ -43,7 +43,7 @@ def test_the_pace_is_of_the_28_days_before_the_snapshot(warehouse: Warehouse) ->
         (45, (90.0, False, False)),
         (46, (92.0, False, True)),
         (0, (0.0, True, False)),
-        (-3, (-6.0, True, False)),
+        (-3, (0.0, True, False)),  # as none, not as a number of days that would lower a mean
     ],
 )
 def test_flags(warehouse: Warehouse, closing: int, expected: tuple[float, bool, bool]) -> None:

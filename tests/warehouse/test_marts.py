@@ -10,6 +10,7 @@ import pytest
 
 from tasks.warehouse import headlines, refresh_marts
 from tests.warehouse.curated import customer, geography, promotion, sale, sku
+from tests.warehouse.facts import Sold, World
 from tests.warehouse.standin import Warehouse
 
 pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
@@ -65,6 +66,23 @@ def test_sales_by_date_product_place_and_customer(warehouse: Warehouse) -> None:
     assert figures["units"] == 10
     assert (figures["first_day"], figures["last_day"]) == (date(2024, 10, 2), date(2024, 10, 2))
     assert figures["gross_margin_pct"] == pytest.approx(100 * 50 / 110.10)
+
+
+def test_revenue_of_which_nobody_knows_is_kept_apart(warehouse: Warehouse) -> None:
+    """Without a flag the promotion that is named tells; a flag tells whatever is named."""
+    lines = [
+        Sold(0, units=1, promo="A"),
+        Sold(0, units=2),
+        Sold(0, units=4, flag=True),
+        Sold(0, units=8, promo="A", flag=False),
+    ]
+    World(lines).measured(warehouse)
+    assert warehouse.one(
+        "SELECT net_revenue, promo_revenue, promo_unknown_revenue FROM MARTS.SALES_PERFORMANCE_MART"
+    ) == (Decimal(150), Decimal(50), Decimal(20))
+    figures = headlines(warehouse.connection)
+    assert (figures["promo_revenue"], figures["promo_unknown_revenue"]) == (Decimal(50), Decimal(20))
+    assert figures["promo_unknown_pct"] == pytest.approx(100 * 20 / 150)
 
 
 def test_marts_follow_corrections_and_are_not_added_to(warehouse: Warehouse) -> None:

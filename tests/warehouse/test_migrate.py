@@ -43,6 +43,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0007__forecast.sql",
         "V0008__load_heads.sql",
         "V0009__taken_back.sql",
+        "V0010__figures_of_marts.sql",
         "R__dim_date.sql",
     ]
 

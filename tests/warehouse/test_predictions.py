@@ -6,16 +6,21 @@ import io
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
+from contextlib import nullcontext
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flows import demand_forecast
 from tasks import forecast_accuracy
 from tasks.errors import DataError
 from tasks.predictions import Predictions, load
+from tasks.settings import settings
 from tests.warehouse.curated import _ARROW, sale, sku
 from tests.warehouse.standin import BUCKET, Warehouse
 from warehouse.load.predictions import STAGED
@@ -47,7 +52,7 @@ def prediction(number: int, units: float, **values: Any) -> Row:
     }
 
 
-def publish(warehouse: Warehouse, work: str, *files: Sequence[Row]) -> int:
+def write(warehouse: Warehouse, work: str, *files: Sequence[Row]) -> Predictions:
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in STAGED.items()])
     addresses = []
     for number, rows in enumerate(files):
@@ -56,8 +61,11 @@ def publish(warehouse: Warehouse, work: str, *files: Sequence[Row]) -> int:
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), body)
         warehouse.s3.put_object(Bucket=BUCKET, Key=key, Body=body.getvalue())
         addresses.append(f"s3://{BUCKET}/{key}")
-    predictions = Predictions(rows_version(files), tuple(addresses), sum(map(len, files)), 0.0, {})
-    return load(warehouse.connection, predictions)
+    return Predictions(rows_version(files), tuple(addresses), sum(map(len, files)), 0.0, {})
+
+
+def publish(warehouse: Warehouse, work: str, *files: Sequence[Row], load_date: date = MONDAY) -> int:
+    return load(warehouse.connection, write(warehouse, work, *files), load_date)
 
 
 def rows_version(files: Sequence[Sequence[Row]]) -> str:
@@ -74,14 +82,33 @@ def stored(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 def test_a_version_is_merged_once_and_beside_the_others(warehouse: Warehouse) -> None:
     first = [prediction(0, 10.0), prediction(1, 20.0)]
     publish(warehouse, "a" * 12, first[:1], first[1:])
-    assert publish(warehouse, "a" * 12, first) == 2
-    publish(warehouse, "b" * 12, [prediction(1, 30.0, model_version="v2", as_of=week(1), run_id="r2")])
+    assert publish(warehouse, "a" * 12, first, load_date=week(1)) == 2
+    second = [prediction(1, 30.0, model_version="v2", as_of=week(1), run_id="r2")]
+    publish(warehouse, "b" * 12, second, load_date=week(1))
     assert stored(warehouse) == [
         ("S1", "R1", "2025-03-03", "v1", 10.0, 5.0, 15.0, None, None),
         ("S1", "R1", "2025-03-10", "v1", 20.0, 10.0, 30.0, None, None),
         ("S1", "R1", "2025-03-10", "v2", 30.0, 15.0, 45.0, None, None),
     ]
-    assert warehouse.one(f"SELECT COUNT(*) FROM {TABLE} WHERE load_date = CURRENT_DATE()") == 3
+    assert warehouse.rows(f"SELECT load_date::VARCHAR, COUNT(*) FROM {TABLE} GROUP BY 1 ORDER BY 1") == [
+        ("2025-03-03", 2),
+        ("2025-03-10", 1),
+    ]
+
+
+def test_the_day_of_the_load_is_that_of_the_business(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a zone where it is another day than in UTC, as it is in India until half past five."""
+    now = datetime.now(UTC)
+    zone = "Pacific/Kiritimati" if now.hour >= 11 else "Etc/GMT+12"
+    there = now.astimezone(ZoneInfo(zone)).date()
+    assert there != now.date()
+    monkeypatch.setattr(settings(), "time_zone", zone)
+    accepted = write(warehouse, "e" * 12, [prediction(0, 10.0)])
+    run = SimpleNamespace(session=lambda step: nullcontext(warehouse.connection))
+    assert demand_forecast.load.fn(run, accepted) == 1
+    assert warehouse.one(f"SELECT load_date FROM {TABLE}") == there
 
 
 def test_a_key_in_two_files_is_seen_before_the_merge(warehouse: Warehouse) -> None:

@@ -34,6 +34,7 @@ def statements(staging: str) -> list[Statement]:
 def days_of_supply_text(scope: str) -> str:
     """For the snapshots between from_date and to_date of each SKU and region of `scope`.
 
+    Stock below zero lasts as long as none: as a negative number of days it would lower every mean that it is in.
     Sales days and snapshot days go through one window: joining every snapshot to its 28 days of sales would multiply rows.
     """
     return f"""UPDATE DW.FACT_INVENTORY
@@ -68,7 +69,7 @@ FROM (
     ),
     supply AS (
         SELECT i.sku_key, i.geo_key, i.snapshot_date,
-            CASE WHEN w.units_sold > 0 THEN i.closing_stock::DOUBLE * 28 / w.units_sold END AS days_of_supply
+            CASE WHEN w.units_sold > 0 THEN GREATEST(i.closing_stock, 0)::DOUBLE * 28 / w.units_sold END AS days_of_supply
         FROM DW.FACT_INVENTORY i
         JOIN scope t ON t.sku_key = i.sku_key AND t.geo_key = i.geo_key
         JOIN windowed w

@@ -32,8 +32,8 @@ def stage_statements(files: Sequence[str]) -> list[Statement]:
     return stage(STAGING, STAGED, files)
 
 
-def merge() -> Statement:
-    return Statement("merge predictions", merge_text(STAGING))
+def merge(load_date: date) -> Statement:
+    return Statement("merge predictions", merge_text(STAGING), (load_date,))
 
 
 def count_staged() -> Statement:
@@ -52,7 +52,10 @@ def count_loaded(model_version: str) -> Statement:
 
 
 def merge_text(staging: str) -> str:
-    """A repeat changes nothing; the actuals and the day of the first load stay."""
+    """A repeat changes nothing; the actuals and the day of the first load stay.
+
+    That day is bound: Snowflake's CURRENT_DATE is that of the session, whose clock is UTC, and at night a day behind.
+    """
     columns = list(STAGED)
     changed = [name for name in columns if name not in (*KEY, "run_id")]
     differs = " OR ".join(f"tgt.{name} IS DISTINCT FROM src.{name}" for name in changed)
@@ -67,7 +70,7 @@ ON {on}
 WHEN MATCHED AND ({differs}) THEN UPDATE SET
     {sets}
 WHEN NOT MATCHED THEN INSERT ({", ".join(columns)}, load_date)
-VALUES ({", ".join(f"src.{name}" for name in columns)}, CURRENT_DATE())"""
+VALUES ({", ".join(f"src.{name}" for name in columns)}, %s::DATE)"""
 
 
 def has_predictions() -> Statement:

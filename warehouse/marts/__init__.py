@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from contracts.stockout import STOCKOUT_DAYS
 from warehouse.statement import Kind, Statement
 
 MARTS = ("sales_performance_mart", "promo_effectiveness_mart")
 # In this order: the second is a summary of the first.
 FORECAST_MARTS = ("forecast_accuracy_mart", "forecast_accuracy_summary_mart")
 
+_BOUND: dict[str, tuple[Any, ...]] = {"promo_effectiveness_mart": (STOCKOUT_DAYS,)}
+
 
 def statements(marts: Iterable[str] = MARTS) -> list[Statement]:
     folder = Path(__file__).parent
     return [
-        Statement(f"rebuild {mart}", (folder / f"{mart}.sql").read_text(), kind=Kind.MART) for mart in marts
+        Statement(
+            f"rebuild {mart}", (folder / f"{mart}.sql").read_text(), _BOUND.get(mart, ()), kind=Kind.MART
+        )
+        for mart in marts
     ]

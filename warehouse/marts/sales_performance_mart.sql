@@ -1,4 +1,6 @@
--- Sales as analysts slice them. Columns in the order of the table (V0005).
+-- Sales as analysts slice them. Columns in the order of the table (V0005, then V0010); docs/marts.md explains them.
+-- A line is promoted if is_promo_sale says so; one that says nothing is promoted if it names a promotion. A line that does
+-- neither is of unknown kind and counted apart.
 -- A line whose cost is unknown has no margin: margin and its percentage are over the lines that have one, and
 -- costed_net_revenue says how much revenue that is.
 INSERT OVERWRITE INTO MARTS.SALES_PERFORMANCE_MART
@@ -32,8 +34,9 @@ SELECT
         / NULLIF(SUM(IFF(f.gross_margin IS NULL, NULL, f.net_revenue)), 0) AS gross_margin_pct,
     COUNT(DISTINCT f.order_id) AS orders,
     COUNT(DISTINCT f.customer_key) AS customers,
-    SUM(IFF(f.is_promo_sale, f.net_revenue, 0)) AS promo_revenue,
-    COUNT_IF(f.is_revenue_anomaly) AS anomalies
+    SUM(IFF(COALESCE(f.is_promo_sale, f.promo_id IS NOT NULL), f.net_revenue, 0)) AS promo_revenue,
+    COUNT_IF(f.is_revenue_anomaly) AS anomalies,
+    SUM(IFF(f.is_promo_sale IS NULL AND f.promo_id IS NULL, f.net_revenue, 0)) AS promo_unknown_revenue
 FROM DW.FACT_SALES f
 LEFT JOIN DW.DIM_DATE d ON d.date_key = f.date_key
 LEFT JOIN DW.DIM_SKU k ON k.sku_key = f.sku_key

@@ -40,12 +40,12 @@ class Release:
             allowed_pattern=r"^[\w.-]*$",
             description="tag of the image to run, a git SHA; empty until the first one was pushed",
         )
-        self._named = CfnCondition(stack, "ImageIsNamed", expression=is_given(self._tag))
+        self.named = CfnCondition(stack, "ImageIsNamed", expression=is_given(self._tag))
         self.image = ecs.ContainerImage.from_registry(f"{images.repository_uri}:{self._tag.value_as_string}")
         self.version = self._tag.value_as_string
 
     def tasks(self, count: int) -> int:
-        return int(Token.as_number(Fn.condition_if(self._named.logical_id, count, 0)))
+        return int(Token.as_number(Fn.condition_if(self.named.logical_id, count, 0)))
 
     def nothing_runs_without(self, service: ecs.FargateService) -> None:
         resource = service.node.find_child("Service")
@@ -88,10 +88,20 @@ def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str
 def prefect_client(
     stack: Stack, secret: secrets.CfnSecret, environment: Environment
 ) -> dict[str, ecs.Secret]:
+    """What a service needs to call Prefect's server."""
+    return _from(stack, secret, {"PREFECT_API_URL": "api_url", **_login(environment)})
+
+
+def prefect_login(stack: Stack, secret: secrets.CfnSecret, environment: Environment) -> dict[str, ecs.Secret]:
+    """What a flow run needs. The worker gives it the server's address with RunTask, as it does all of its own Prefect
+    settings, and ECS refuses a task that has a variable both as a secret and as an override."""
+    return _from(stack, secret, _login(environment))
+
+
+def _from(stack: Stack, secret: secrets.CfnSecret, fields: dict[str, str]) -> dict[str, ecs.Secret]:
     known = secrets.Secret.from_secret_complete_arn(
         stack, f"PrefectSecret{len(stack.node.children)}", secret.attr_id
     )
-    fields = {"PREFECT_API_URL": "api_url", **_login(environment)}
     return {name: ecs.Secret.from_secrets_manager(known, field) for name, field in fields.items()}
 
 

@@ -28,6 +28,8 @@ NULL_RATE_MAX: Final = 0.05
 PSI_MAX: Final = 0.25
 ERROR_RATIO_MAX: Final = 1.25
 RUN_FAILURES: Final = 3
+# A message that the worker fails to handle goes to the dead letters after three tries of five minutes each.
+UNREAD_SECONDS: Final = 30 * 60
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Watch:
     advice: str
     critical: bool = False
     missing: cloudwatch.TreatMissingData = _Missing.NOT_BREACHING
+    periods: int = 1
+    """So many in a row."""
 
 
 def watches(*, scheduled: bool) -> list[Watch]:
@@ -161,19 +165,46 @@ def _machinery() -> list[Watch]:
             "The worker could not make sense of a task's end: a crashed run may still say Running.",
         ),
         Watch(
-            "no-worker",
+            "task-ends-unread",
             _aws(
-                "ECS/ContainerInsights",
-                "RunningTaskCount",
-                {"ClusterName": names.CLUSTER, "ServiceName": names.WORKER},
+                "AWS/SQS",
+                "ApproximateAgeOfOldestMessage",
+                {"QueueName": names.TASK_EVENTS},
                 statistic="Maximum",
             ),
-            1,
-            _Comparison.LESS_THAN_THRESHOLD,
-            "No worker is running: scheduled runs wait. Look at /highwater/worker and at the last release.",
+            UNREAD_SECONDS,
+            _Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            "Nobody reads how tasks end: crashed runs still say Running and are not recovered. The worker's observer has "
+            "died, or there is no worker. docs/operate.md: a crashed run.",
             critical=True,
         ),
     ]
+
+
+def no_worker() -> Watch:
+    """Container Insights counts the tasks of a service that has some, and sends nothing for one that has none: what is
+    missing is the very thing to tell. Three periods, because a figure may come late."""
+    count = _aws(
+        "ECS/ContainerInsights",
+        "RunningTaskCount",
+        {"ClusterName": names.CLUSTER, "ServiceName": names.WORKER},
+        statistic="Maximum",
+    )
+    return Watch(
+        "no-worker",
+        cloudwatch.MathExpression(
+            expression="FILL(running, 0)",
+            label="Running workers",
+            using_metrics={"running": count},
+            period=Duration.minutes(5),
+        ),
+        1,
+        _Comparison.LESS_THAN_THRESHOLD,
+        "No worker is running: scheduled runs wait. Look at /highwater/worker and at the last release.",
+        critical=True,
+        missing=_Missing.BREACHING,
+        periods=3,
+    )
 
 
 def _quality(dataset: str, metric: str, *, statistic: str, period: Duration) -> cloudwatch.Metric:

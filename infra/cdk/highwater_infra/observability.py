@@ -16,6 +16,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from highwater_infra import metrics, names
+from highwater_infra.alarms import alarm
 from highwater_infra.compute import JOBS, SLOW_MINUTES
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
@@ -40,12 +41,14 @@ class Observability(Stack):
         self.topics = {topic: self._topic(topic, services) for topic, services in _PUBLISHERS.items()}
         watches = metrics.watches(scheduled=environment.scheduled)
         for watch in watches:
-            self._alarm(watch)
+            topic = self.topics[names.CRITICAL if watch.critical else names.WARNINGS]
+            alarm(self, watch, topic.topic_arn)
         self._slow_jobs()
         self._mail()
         self._slack()
         self._budget(environment.budget_usd)
-        self._dashboard(watches)
+        # Its alarm is in the stack that knows whether there is a worker to miss.
+        self._dashboard([*watches, metrics.no_worker()])
 
     def _topic(self, name: str, services: Sequence[str]) -> sns.Topic:
         topic = sns.Topic(self, name, topic_name=name, master_key=self._lake.key, enforce_ssl=True)
@@ -59,24 +62,6 @@ class Observability(Stack):
                 )
             )
         return topic
-
-    def _alarm(self, watch: Watch) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            watch.name,
-            alarm_name=f"highwater-{watch.name}",
-            alarm_description=watch.advice,
-            metric=watch.metric,
-            threshold=watch.threshold,
-            comparison_operator=watch.comparison,
-            evaluation_periods=1,
-            treat_missing_data=watch.missing,
-        )
-        topic = self.topics[names.CRITICAL if watch.critical else names.WARNINGS]
-        resource = alarm.node.default_child
-        assert isinstance(resource, cloudwatch.CfnAlarm)
-        resource.alarm_actions = [topic.topic_arn]
-        resource.ok_actions = [topic.topic_arn]
 
     def _slow_jobs(self) -> None:
         """Glue says itself that a job takes long. That one failed is told by the flow that awaits it, or takes it up."""

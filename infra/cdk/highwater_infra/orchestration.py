@@ -15,8 +15,9 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from highwater_infra import names
+from highwater_infra import metrics, names
 from highwater_infra.access import Access
+from highwater_infra.alarms import alarm
 from highwater_infra.containers import (
     PLATFORM,
     Release,
@@ -24,11 +25,13 @@ from highwater_infra.containers import (
     log_group,
     login_is_in,
     prefect_client,
+    prefect_login,
     settings,
 )
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.network import Network
+from highwater_infra.permissions.statement import arn
 
 
 class Orchestration(Stack):
@@ -58,6 +61,7 @@ class Orchestration(Stack):
         self._hear_of_tasks()
         self.flow_run = self._flow_run()
         self.worker = self._worker()
+        self._watch_worker()
         CfnOutput(self, "ImageRepository", value=self.images.repository_uri)
 
     def _images(self) -> ecr.Repository:
@@ -127,7 +131,7 @@ class Orchestration(Stack):
             ),
             "run",
             settings(self._access.sagemaker.role_arn, self._xgboost(), self._lake.key),
-            prefect_client(self, self._lake.prefect_secret, self._environment),
+            prefect_login(self, self._lake.prefect_secret, self._environment),
         )
         return definition
 
@@ -189,6 +193,11 @@ class Orchestration(Stack):
         self.release.nothing_runs_without(service)
         self._scale(service)
         return service
+
+    def _watch_worker(self) -> None:
+        """Here, where it is known whether there is an image: without one no worker is missed."""
+        watching = alarm(self, metrics.no_worker(), arn("sns", names.CRITICAL))
+        watching.cfn_options.condition = self.release.named
 
     def _scale(self, service: ecs.FargateService) -> None:
         # Nobody to keep busy until there is an image.

@@ -38,7 +38,7 @@ def _topic(prod: Templates, name: str) -> str:
         ("model-errors-drift", "highwater-warnings", "notBreaching"),
         ("run-failures", "highwater-critical", "notBreaching"),
         ("dead-letters", "highwater-warnings", "notBreaching"),
-        ("no-worker", "highwater-critical", "notBreaching"),
+        ("task-ends-unread", "highwater-critical", "notBreaching"),
     ],
 )
 def test_each_alarm_tells_those_of_its_severity(prod: Templates, name: str, topic: str, missing: str) -> None:
@@ -52,6 +52,17 @@ def test_silence_for_a_day_is_an_alarm(prod: Templates) -> None:
     alarm = _alarm(prod, "nothing-ran-today")
     assert (alarm["Namespace"], alarm["MetricName"]) == ("Highwater/DataQuality", "row_count")
     assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("SampleCount", 86400, 1)
+
+
+def test_how_tasks_end_is_read_within_half_an_hour(prod: Templates) -> None:
+    """Messages that nobody reads expire: they never become dead letters."""
+    alarm = _alarm(prod, "task-ends-unread")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateAgeOfOldestMessage")
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Maximum", 1800)
+    (dimension,) = alarm["Dimensions"]
+    queue = prod["highwater-orchestration"].one("AWS::SQS::Queue", QueueName=dimension["Value"])
+    tries = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
+    assert tries < alarm["Threshold"] < queue["MessageRetentionPeriod"]
 
 
 def test_dead_letters_are_counted_on_the_queue_that_exists(prod: Templates) -> None:

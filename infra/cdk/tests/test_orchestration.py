@@ -22,6 +22,34 @@ def test_nothing_is_started_before_there_is_an_image(prod: Templates) -> None:
     assert scaling["MaxCapacity"] == 3
 
 
+def test_a_service_without_a_task_is_an_alarm_as_soon_as_there_is_an_image(prod: Templates) -> None:
+    """Container Insights sends nothing for it: the alarm must take silence for none."""
+    (resource,) = prod[NAME].all("AWS::CloudWatch::Alarm")
+    assert resource["Condition"] == "ImageIsNamed"
+    alarm = resource["Properties"]
+    assert alarm["AlarmName"] == "highwater-no-worker"
+    (count, filled) = sorted(alarm["Metrics"], key=lambda metric: "Expression" in metric)
+    assert filled["Expression"] == f"FILL({count['Id']}, 0)"
+    assert alarm["TreatMissingData"] == "breaching"
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert (alarm["EvaluationPeriods"], alarm.get("DatapointsToAlarm", 3)) == (3, 3)
+    metric = count["MetricStat"]["Metric"]
+    assert (metric["Namespace"], metric["MetricName"]) == ("ECS/ContainerInsights", "RunningTaskCount")
+    service = prod[NAME].one("AWS::ECS::Service")["ServiceName"]
+    assert {d["Name"]: d["Value"] for d in metric["Dimensions"]} == {
+        "ClusterName": "highwater",
+        "ServiceName": service,
+    }
+    (action,) = alarm["AlarmActions"]
+    assert action == alarm["OKActions"][0]
+    assert str(action).endswith(":highwater-critical']]}")
+    assert [
+        t
+        for t in prod["highwater-observability"].properties("AWS::SNS::Topic")
+        if t["TopicName"] == "highwater-critical"
+    ]
+
+
 def test_a_bad_release_is_rolled_back(prod: Templates) -> None:
     deployment = prod[NAME].one("AWS::ECS::Service")["DeploymentConfiguration"]
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
@@ -51,16 +79,19 @@ def test_tasks_have_no_public_address(prod: Templates) -> None:
 
 
 def test_secrets_are_named_not_held(prod: Templates, private: Templates) -> None:
-    for family in ("highwater-worker", "highwater-flow-run"):
-        (container,) = _task(prod, family)["ContainerDefinitions"]
-        assert {secret["Name"] for secret in container["Secrets"]} == {"PREFECT_API_URL", "PREFECT_API_KEY"}
-        plain = {v["Name"] for v in container["Environment"] if not v["Name"].endswith("_SECRET_ARN")}
-        assert not [name for name in plain - {"HIGHWATER_KMS_KEY"} if "KEY" in name or "AUTH" in name]
-        (container,) = _task(private, family)["ContainerDefinitions"]
-        assert {secret["Name"] for secret in container["Secrets"]} == {
-            "PREFECT_API_URL",
-            "PREFECT_API_AUTH_STRING",
-        }
+    """A flow run's server comes with RunTask: tests/infra/test_run_task.py asks prefect-aws for what else does."""
+    for templates, login in ((prod, "PREFECT_API_KEY"), (private, "PREFECT_API_AUTH_STRING")):
+        for family, wanted in (
+            ("highwater-worker", {"PREFECT_API_URL", login}),
+            ("highwater-flow-run", {login}),
+        ):
+            (container,) = _task(templates, family)["ContainerDefinitions"]
+            secrets = {secret["Name"] for secret in container["Secrets"]}
+            assert secrets == wanted
+            variables = {v["Name"] for v in container["Environment"]}
+            assert not secrets & variables
+            plain = {name for name in variables if not name.endswith("_SECRET_ARN")}
+            assert not [name for name in plain - {"HIGHWATER_KMS_KEY"} if "KEY" in name or "AUTH" in name]
 
 
 def test_the_worker_leaves_the_login_of_flow_runs_to_their_task_definition(

@@ -12,14 +12,17 @@ import boto3
 import pytest
 
 from local.aws.server import REGION, LocalAws
+from local.aws.spark_conf import SparkTuning
 
 SCRIPTS = "scripts"
 LAKE = "lake"
+TUNING = SparkTuning(warm_jvms=1, runs_per_jvm=4)
 
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    server = LocalAws(port=0, state=tmp_path_factory.mktemp("aws"), seconds_per_minute=1.0, stop_grace=1.0)
+    state = tmp_path_factory.mktemp("aws")
+    server = LocalAws(port=0, state=state, tuning=TUNING, seconds_per_minute=1.0, stop_grace=1.0)
     server.start()
     for bucket in (SCRIPTS, LAKE):
         client(server, "s3").create_bucket(

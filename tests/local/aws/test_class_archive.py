@@ -11,7 +11,7 @@ import pytest
 
 from local.aws import class_archive
 from local.aws.java import java_home
-from local.aws.spark_conf import SparkTuning, submit_arguments, write_spark_conf
+from local.aws.spark_conf import Cluster, SparkTuning
 
 pytestmark = pytest.mark.e2e  # for its JVMs, not for a server
 
@@ -23,14 +23,16 @@ print(SparkSession.builder.getOrCreate().range(10).count())
 
 def loaded(folder: Path) -> str:
     """Where the JVM of a job found its classes, a line each."""
-    write_spark_conf(folder / "conf", folder, folder, SparkTuning(cores=1, driver_memory="512m"), {})
+    tuning = SparkTuning(cores=1, driver_memory="512m")
+    cluster = Cluster.of(folder / "conf", folder, folder, tuning, {})
+    cluster.write()
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env={
             **os.environ,
             "JAVA_HOME": str(java_home()),
             "JAVA_TOOL_OPTIONS": f"-Xlog:class+load:file={folder}/loaded.%p",
-            "PYSPARK_SUBMIT_ARGS": submit_arguments(folder / "conf"),
+            "PYSPARK_SUBMIT_ARGS": cluster.submit_arguments,
             "SPARK_LOCAL_IP": "127.0.0.1",
         },
         capture_output=True,

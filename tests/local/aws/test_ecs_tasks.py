@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from local.aws.server import LocalAws
 
 GROUP = "/highwater/test"
+SECRET = "arn:aws:secretsmanager:ap-south-1:123456789012:secret"
 Run = Callable[..., str]
 
 
@@ -132,6 +133,55 @@ def test_the_command_runs_with_the_definitions_and_the_runs_variables(
     assert Path(said[1]).is_relative_to(Path(__file__).parents[3])
 
 
+def test_secrets_are_read_when_the_task_starts(service: Any, run_task: Run, until: Any) -> None:
+    manager, parameters = service("secretsmanager"), service("ssm")
+    text = json.dumps({"api_key": "k1", "n": 2})
+    arn = manager.create_secret(Name="ecs/login", SecretString=text)["ARN"]
+    parameters.put_parameter(Name="/ecs/plain", Value="p1", Type="SecureString")
+    secrets = {
+        "KEY": f"{arn}:api_key::",
+        "WHOLE": arn,
+        "STAGED": f"{arn}:n:AWSCURRENT:",
+        "PLAIN": "/ecs/plain",
+        "BY_ARN": "arn:aws:ssm:ap-south-1:123456789012:parameter/ecs/plain",
+    }
+    script = f"import json, os; print(json.dumps([os.environ[name] for name in {list(secrets)}]))"
+    declared = [{"name": name, "valueFrom": source} for name, source in secrets.items()]
+
+    task = run_task(script, secrets=declared)
+
+    assert until(task, "STOPPED")["containers"][0]["exitCode"] == 0
+    assert json.loads(lines(service, task)[0]) == ["k1", text, "2", "p1", "p1"]
+
+
+def test_a_key_that_a_secret_lacks_is_said_without_the_secret(
+    service: Any, run_task: Run, until: Any
+) -> None:
+    arn = service("secretsmanager").create_secret(Name="ecs/other", SecretString='{"a": "hidden"}')["ARN"]
+    task = until(run_task("pass", secrets=[{"name": "S", "valueFrom": f"{arn}:b::"}]), "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert "did not contain json key b" in task["stoppedReason"]
+    assert "hidden" not in task["stoppedReason"]
+
+
+def test_a_variable_cannot_be_a_secret_too(ecs: Any, run_task: Run) -> None:
+    """A worker that hands its own settings over meets this on AWS; so it must here."""
+    refused = (
+        r"\(ClientException\) when calling the {}.* The secret name must be unique and not shared with any new or "
+        "existing environment variables set on the container, such as '{}'"
+    )
+    running = len(ecs.list_tasks(cluster="tasks")["taskArns"])
+    with pytest.raises(ClientError, match=refused.format("RunTask", "PREFECT_API_URL")):
+        run_task(
+            "pass",
+            environment={"PREFECT_API_URL": "http://x"},
+            secrets=[{"name": "PREFECT_API_URL", "valueFrom": f"{SECRET}:x"}],
+        )
+    assert len(ecs.list_tasks(cluster="tasks")["taskArns"]) == running
+    with pytest.raises(ClientError, match=refused.format("RegisterTaskDefinition", "FROM")):
+        run_task("pass", secrets=[{"name": "FROM", "valueFrom": f"{SECRET}:x"}])
+
+
 def test_a_failed_command_shows_its_exit_code_and_why(run_task: Run, until: Any) -> None:
     task = until(run_task("raise SystemExit('no such table')"), "STOPPED")
 
@@ -194,7 +244,16 @@ def test_eventbridge_hears_of_every_change(aws: LocalAws, service: Any, run_task
 @pytest.mark.parametrize(
     ("container", "why"),
     [
-        ({"secrets": [{"name": "A", "valueFrom": "arn:aws:x"}]}, "does not know a container's secrets"),
+        (
+            {"secrets": [{"name": "S", "valueFrom": f"{SECRET}:absent"}]},
+            "failed to fetch secret arn:aws:secretsmanager:ap-south-1:123456789012:secret:absent from secrets manager: "
+            "An error occurred (ResourceNotFoundException)",
+        ),
+        ({"secrets": [{"name": "S", "valueFrom": "absent"}]}, "unable to get parameter absent from ssm"),
+        (
+            {"environmentFiles": [{"value": "a", "type": "s3"}]},
+            "does not know a container's environmentFiles",
+        ),
         ({"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/absent"}}}, "/absent"),
     ],
 )

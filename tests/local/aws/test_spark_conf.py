@@ -7,7 +7,7 @@ import pytest
 
 from local.aws import s3_on_disk
 from local.aws.java import NoSuitableJavaError, java_home
-from local.aws.spark_conf import SparkTuning, parse_conf_argument, write_spark_conf
+from local.aws.spark_conf import Cluster, SparkTuning, parse_conf_argument
 
 
 def settings(directory: Path) -> dict[str, str]:
@@ -18,9 +18,8 @@ def settings(directory: Path) -> dict[str, str]:
 def test_s3_is_on_disk_and_a_runs_conf_wins(tmp_path: Path) -> None:
     tuning = SparkTuning(cores=3, driver_memory="1g")
 
-    write_spark_conf(
-        tmp_path / "conf", tmp_path / "s 3", tmp_path / "tmp", tuning, {"spark.sql.shuffle.partitions": "9"}
-    )
+    own = {"spark.sql.shuffle.partitions": "9"}
+    Cluster.of(tmp_path / "conf", tmp_path / "s 3", tmp_path / "tmp", tuning, own).write()
 
     written = settings(tmp_path / "conf")
     assert written["spark.hadoop.fs.s3-on-disk.root"] == f"{tmp_path}/s 3"

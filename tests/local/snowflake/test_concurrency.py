@@ -105,3 +105,43 @@ def test_a_killed_clients_transaction_is_rolled_back(port: int, sql: Sql) -> Non
     sql("UPDATE shared SET n = 7")
 
     assert sql("SELECT n FROM shared") == [(7,)]
+
+
+_ROWS = 200_000
+_FRESH = "SELECT {version} AS version, id FROM ids"
+
+
+@pytest.mark.parametrize(
+    "replace",
+    [
+        ["INSERT OVERWRITE INTO torn {fresh}"],
+        ["CREATE OR REPLACE TABLE torn AS {fresh}"],
+        ["BEGIN", "DELETE FROM torn", "INSERT INTO torn {fresh}", "COMMIT"],
+        [
+            "MERGE INTO torn t USING ({fresh}) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET version = s.version"
+            " WHEN NOT MATCHED THEN INSERT (version, id) VALUES (s.version, s.id)"
+        ],
+    ],
+    ids=["insert overwrite", "create or replace", "delete and insert", "merge"],
+)
+def test_a_reader_sees_the_old_table_or_the_new_one(connect: Connect, sql: Sql, replace: list[str]) -> None:
+    """DuckDB 1.5 showed rows of both, once a table had more than one row group (122,880 rows)."""
+    sql(f"CREATE OR REPLACE TABLE ids AS SELECT SEQ4() AS id FROM TABLE(GENERATOR(ROWCOUNT => {_ROWS}))")
+    sql(f"CREATE OR REPLACE TABLE torn AS {_FRESH.format(version=0)}")
+
+    def write() -> None:
+        with connect() as writer:
+            for version in range(1, 4):
+                for statement in replace:
+                    writer.cursor().execute(statement.format(fresh=_FRESH.format(version=version)))
+
+    seen: list[tuple[object, ...]] = []
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not writing.done():
+            seen += sql("SELECT count(*), MIN(version), MAX(version) FROM torn")
+        writing.result()
+
+    assert {(count, low == high) for count, low, high in seen} == {(_ROWS, True)}
+    assert len({low for _, low, _ in seen}) > 1, "no read fell between two replacements"
+    assert sql("SELECT count(*), MIN(version), MAX(version) FROM torn") == [(_ROWS, 3, 3)]

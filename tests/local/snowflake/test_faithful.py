@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
 Sql = Callable[[str], list[tuple[object, ...]]]
@@ -26,6 +27,19 @@ def _refusal(sql: Sql, statement: str) -> DatabaseError:
         "CREATE DYNAMIC TABLE pretended TARGET_LAG = '1 hour' WAREHOUSE = w AS SELECT 1 a",
         "CREATE MATERIALIZED VIEW pretended AS SELECT 1 a",
         "CREATE EXTERNAL TABLE pretended (a INT) LOCATION = @x",
+        "CREATE ICEBERG TABLE pretended (a INT) EXTERNAL_VOLUME = 'v' CATALOG = 'SNOWFLAKE' BASE_LOCATION = 'x'",
+        "CREATE TABLE pretended (a INT) WITH ROW ACCESS POLICY p ON (a)",
+        "CREATE TABLE pretended (a INT) WITH TAG (k = 'v')",
+        "CREATE TABLE pretended (a INT) CHANGE_TRACKING = TRUE",
+        "CREATE OR ALTER TABLE pretended (a INT)",
+        "CREATE TAG pretended",
+        "DROP TAG pretended",
+        "ALTER TABLE pretended SET TAG k = 'v'",
+        "ALTER TABLE pretended MODIFY COLUMN a SET TAG k = 'v'",
+        "ALTER TABLE pretended SWAP WITH other",
+        "CREATE DATABASE pretended CLONE HIGHWATER",
+        "CREATE FUNCTION pretended(x INT) RETURNS INT AS 'x + 1'",
+        "CREATE USER pretended",
     ],
 )
 def test_what_would_only_be_pretended_is_refused(sql: Sql, statement: str) -> None:
@@ -96,3 +110,24 @@ def test_connecting_creates_neither_database_nor_schema(connect: Callable[..., o
 
     databases = sql("SELECT database_name FROM information_schema.databases WHERE database_name = 'NOWHERE'")
     assert databases == []
+
+
+def test_several_statements_in_one_request_are_refused_before_any_runs(sql: Sql) -> None:
+    """They ran, and then the answer was an error."""
+    sql("CREATE OR REPLACE TABLE several (a INT)")
+
+    assert _refusal(sql, "INSERT INTO several VALUES (1); INSERT INTO several VALUES (2)").errno == 8
+    assert sql("SELECT count(*) FROM several") == [(0,)]
+
+
+def test_an_earlier_result_is_a_relation(connect: Callable[..., SnowflakeConnection]) -> None:
+    cursor = connect().cursor()
+    cursor.execute("SELECT 1 a, 'x' b UNION ALL SELECT 2, 'y'")
+    query_id = cursor.sfqid
+
+    scan = f"TABLE(RESULT_SCAN('{query_id}'))"
+    assert cursor.execute(f"SELECT count(*), SUM(r.a) FROM {scan} r WHERE a > 1").fetchall() == [(1, 2)]
+    assert cursor.execute("SELECT * FROM TABLE(RESULT_SCAN(LAST_QUERY_ID()))").fetchall() == [(1, 2)]
+    assert cursor.execute(f"SELECT * FROM {scan} ORDER BY a DESC").fetchall() == [(2, "y"), (1, "x")]
+    with pytest.raises(ProgrammingError, match="not found"):
+        cursor.execute("SELECT * FROM TABLE(RESULT_SCAN('no-such-query'))")

@@ -15,6 +15,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
 Sql = Callable[[str], list[tuple[object, ...]]]
+Put = Callable[[str, pa.Table | bytes], None]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def aws_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def lake(aws_endpoint: str) -> Callable[[str, pa.Table], None]:
+def lake(aws_endpoint: str) -> Put:
     s3 = boto3.client(
         "s3",
         endpoint_url=aws_endpoint,
@@ -37,16 +38,17 @@ def lake(aws_endpoint: str) -> Callable[[str, pa.Table], None]:
     )
     s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
 
-    def put(key: str, table: pa.Table) -> None:
-        body = io.BytesIO()
-        pq.write_table(table, body)
+    def put(key: str, content: pa.Table | bytes) -> None:
+        body = io.BytesIO(content if isinstance(content, bytes) else b"")
+        if not isinstance(content, bytes):
+            pq.write_table(content, body)
         s3.put_object(Bucket="lake", Key=key, Body=body.getvalue())
 
     return put
 
 
 @pytest.fixture
-def staged(sql: Sql, lake: Callable[[str, pa.Table], None]) -> None:
+def staged(sql: Sql, lake: Put) -> None:
     sql("CREATE STAGE IF NOT EXISTS lake URL = 's3://lake/'")
     sql("CREATE OR REPLACE TABLE staged (code VARCHAR(4), amount NUMBER(18,4), missing INT)")
     amounts = pa.array([Decimal("1.5000"), None], pa.decimal128(18, 4))
@@ -110,3 +112,38 @@ def test_a_file_goes_into_each_sessions_temporary_table(connect: Callable[..., S
             ).fetchall()
             assert [tuple(row)[:4] for row in copied] == [("s3://lake/a/1.parquet", "LOADED", 2, 2)]
             assert cursor.execute("SELECT count(*), count(amount) FROM mine").fetchall() == [(2, 1)]
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_json_array_is_one_row_unless_it_is_stripped(sql: Sql, lake: Put) -> None:
+    lake("j/array.json", b'[{"a": 1}, {"a": 2}, 3]')
+    lake("j/lines.json", b'{"a": 4}\n{"a": 5}\n')
+    copy = "COPY INTO docs FROM @lake FILES = ('j/{}.json') FILE_FORMAT = (TYPE = JSON{}) FORCE = FALSE"
+    sql("CREATE OR REPLACE TABLE docs (v VARIANT)")
+
+    sql(copy.format("array", ""))
+    assert sql("SELECT v FROM docs") == [('[{"a": 1}, {"a": 2}, 3]',)]
+
+    sql("CREATE OR REPLACE TABLE docs (v VARIANT)")
+    sql(copy.format("array", " STRIP_OUTER_ARRAY = TRUE"))
+    sql(copy.format("lines", ""))
+    assert sql("SELECT v:a::INT FROM docs ORDER BY 1") == [(1,), (2,), (4,), (5,), (None,)]
+    assert sql(copy.format("lines", ""))[0][1] == "LOAD_SKIPPED"
+    with pytest.raises(ProgrammingError, match="STRIP_NULL_VALUES"):
+        sql(copy.format("lines", " STRIP_NULL_VALUES = TRUE"))
+
+
+@pytest.mark.usefixtures("staged")
+def test_purge_is_refused(sql: Sql) -> None:
+    with pytest.raises(ProgrammingError, match="PURGE"):
+        sql("COPY INTO staged FROM @lake FILES = ('a/1.parquet') FILE_FORMAT = (TYPE = PARQUET) PURGE = TRUE")
+
+
+@pytest.mark.usefixtures("staged")
+def test_an_external_stage_is_listed(sql: Sql, lake: Put) -> None:
+    lake("l/one.csv", b"1,2\n")
+    sql("CREATE STAGE IF NOT EXISTS listed URL = 's3://lake/l/'")
+    sql("CREATE STAGE IF NOT EXISTS nothing URL = 's3://lake/nothing/'")
+
+    assert [row[:2] for row in sql("LIST @listed")] == [("s3://lake/l/one.csv", 4)]
+    assert sql("LIST @nothing") == []
