@@ -37,27 +37,36 @@ class Fault:
 
 
 class Plan:
-    """At most one fault, which comes once. `reached` and `released` are how a test and a held call wait for each other."""
+    """At most one fault, which comes once. `reached` and `released` are how a test and a held call wait for each other.
+
+    `reached` says that the call is where the fault wants it: of a paused one, that it is executed.
+    """
 
     def __init__(self, fault: Fault | None = None) -> None:
         self.fault = fault
         self.reached = threading.Event()
         self.released = threading.Event()
         self._lock = threading.Lock()
+        self._taken = False
 
     def take(self, address: Address) -> Fault | None:
         """The fault, for the call that it is for."""
         with self._lock:
-            if self.fault is None or self.reached.is_set() or self.fault.at != address:
+            if self.fault is None or self._taken or self.fault.at != address:
                 return None
-            self.reached.set()
+            self._taken = True
             return self.fault
+
+    def stop_here(self, seconds: float) -> None:
+        """The call waits until it is released, or for so long."""
+        self.reached.set()
+        self.released.wait(seconds)
 
     def release(self) -> None:
         self.released.set()
 
     def require_reached(self) -> None:
-        if self.fault is not None and not self.reached.is_set():
+        if self.fault is not None and not self._taken:
             raise FaultNotReached(
                 f"{self.fault}: the run made no such call. Record the run and take the name from there."
             )

@@ -28,8 +28,7 @@ class Way(Protocol):
     """What the proxies of one run share: who counts the calls, and who knows the process to kill."""
 
     def fault_at(self, call: Call) -> Fault | None: ...
-    def wait_for_release(self) -> None: ...
-    def wait(self, seconds: float) -> None: ...
+    def stop_here(self, seconds: float = ...) -> None: ...
     def kill(self) -> None: ...
 
 
@@ -91,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(refusal(call.service, dict(self.headers.items())))
             return
         if fault.kind == "hold":
-            self.way.wait_for_release()
+            self.way.stop_here()
         answer = self._passed_on(body)
         if fault.kind == "kill":
             self.way.kill()
@@ -99,9 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
             return
         if fault.kind == "pause":
-            self.way.wait_for_release()
+            self.way.stop_here()
         if fault.kind == "stale":
-            self.way.wait(fault.seconds)
+            self.way.stop_here(fault.seconds)
         self._answer(answer)
 
     def _body(self) -> bytes:

@@ -68,11 +68,8 @@ class FaultyWay:
     def fault_at(self, call: Call) -> Fault | None:
         return self.plan.take(self.recording.add(call))
 
-    def wait_for_release(self) -> None:
-        self.plan.released.wait(_GIVE_UP_SECONDS)
-
-    def wait(self, seconds: float) -> None:
-        self.plan.released.wait(seconds)
+    def stop_here(self, seconds: float = _GIVE_UP_SECONDS) -> None:
+        self.plan.stop_here(seconds)
 
     def kill(self) -> None:
         self._pid_known.wait(_PID_SECONDS)

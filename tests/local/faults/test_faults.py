@@ -116,6 +116,9 @@ def test_a_held_call_goes_on_when_it_is_released(
     put = threading.Thread(target=lambda: s3.put_object(Bucket=BUCKET, Key=f"held by {kind}", Body=b"1"))
     put.start()
     assert way.plan.reached.wait(10)
+    assert (
+        body(aws, f"held by {kind}") == while_held
+    )  # at once: who sees that it is paused may rely on its effect
     put.join(0.5)
     assert put.is_alive()
     assert body(aws, f"held by {kind}") == while_held
