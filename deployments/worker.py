@@ -25,7 +25,7 @@ def hears_of_endings() -> bool:
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*matches existing registered type.*", category=UserWarning)
 
-    class Worker(ECSWorker):
+    class Worker(ECSWorker):  # type: ignore[misc]  # prefect-aws has no types
         def is_worker_still_polling(self, query_interval_seconds: float) -> bool:
             """The one question that Prefect's server for health checks asks."""
             if not hears_of_endings():

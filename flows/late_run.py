@@ -23,6 +23,7 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.endings import facts_of, tell_of_refusal
 from tasks import alerts
+from tasks.errors import Severity
 from tasks.events import log
 
 _NOT_TAKEN = ("Late", "AwaitingRetry")
@@ -53,7 +54,8 @@ def late_run(flow_run_id: UUID) -> str:
         facts = facts_of(client, run)
         ahead = _run_ahead(client, run)
     wanted = run.next_scheduled_start_time or run.expected_start_time
-    severity, reason = ("WARNING", _waiting_for(ahead)) if ahead else ("HIGH", _not_taken(run))
+    severity: Severity = "WARNING" if ahead else "HIGH"
+    reason = _waiting_for(ahead) if ahead else _not_taken(run)
     message = (
         f"{run.name} should have started at {wanted:%Y-%m-%d %H:%M %Z} and has not ({run.state.name}): {reason} "
         "docs/operate.md: a run that does not start."

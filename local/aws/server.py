@@ -161,7 +161,7 @@ class LocalAws:
             isolated=self._isolated and can_isolate(self.state),
         )
 
-    def _client(self, service: Literal["s3", "logs"]) -> Any:
+    def _client(self, service: Literal["s3", "logs", "secretsmanager", "ssm"]) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.url,
