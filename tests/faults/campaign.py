@@ -42,7 +42,7 @@ class Campaign:
         return all(result.is_green for matrix in self.matrices for _, result in matrix.results)
 
     def close(self) -> None:
-        self._lab.state.forget_saved()
+        self._lab.state.close()
 
     def run(self, only: Collection[str] | None, sample: int | None, seconds: float | None) -> None:
         if seconds is not None:
