@@ -89,7 +89,8 @@ class Campaign:
         calls = prepared.calls_from(pair.start)
         every = plans(pair.name, calls, TWO_RUNS, prepared.noise)
         if pair.crossing:
-            every += crossings(pair.name, calls, prepared.noise)
+            loading = [call for call in calls if call.service == "snowflake"]
+            every += crossings(pair.name, loading, prepared.noise)
         matrix = Matrix(f"{pair.name}, two runs", len(calls), len(every), time.monotonic() - began)
         self._try(
             matrix,
