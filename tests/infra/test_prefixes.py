@@ -20,7 +20,7 @@ from tests.infra.test_names import declared, stack
 TASKS = Path(__file__).parents[2] / "tasks"
 _BUCKETS = {"lake_bucket": "LAKE", "artifacts_bucket": "ARTIFACTS"}
 # What stands for the first part of a key where it is no literal: these functions and names are read for theirs,
-_KEYS = {"address": "LAKE", "prefix": "ARTIFACTS"}
+_KEYS = {"folder": "LAKE", "address": "LAKE", "prefix": "ARTIFACTS"}
 # and these are keys that were listed or given, the places of deliveries, and the namespaces of the catalog (named()).
 _GIVEN = {"key", "Key", "root", "namespace"}
 
@@ -41,7 +41,9 @@ def prefixes_of(source: str) -> set[tuple[str, str]]:
                 assert first.lstrip("<") in {*_KEYS, *_GIVEN}, f"what is {ast.unparse(node)}?"
     keys = ((name, _text(value, known)) for name, value in _named_keys(tree))
     # A delivery's address begins with its dataset's prefix: named().
-    return found | {(_KEYS[name], key.split("/")[0]) for name, key in keys if not key.startswith("<")}
+    return found | {
+        (_KEYS[name], key.split("/")[0]) for name, key in keys if not key.startswith(("<", "s3:"))
+    }
 
 
 def _named_keys(tree: ast.Module) -> Iterator[tuple[str, ast.JoinedStr]]:

@@ -11,10 +11,9 @@ import time
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from local.aws.server import LocalAws
 from local.faults.call import Address
 from local.faults.plan import Fault, FaultNotReached, Kind
-from tests.local.faults.conftest import BUCKET, TABLE, Open, client, snowflake_through, through
+from tests.local.faults.conftest import BUCKET, TABLE, Aws, Open, client, snowflake_through, through
 from tests.local.snowflake.conftest import Connect
 
 
@@ -22,7 +21,7 @@ def put_fault(kind: Kind, key: str, seconds: float = 0.0, nth: int = 1) -> Fault
     return Fault(kind, Address("s3", "PutObject", f"{BUCKET}/{key}", nth), seconds)
 
 
-def body(aws: LocalAws, key: str) -> bytes | None:
+def body(aws: Aws, key: str) -> bytes | None:
     s3 = client(aws.url, "s3")
     try:
         return bytes(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
@@ -30,7 +29,7 @@ def body(aws: LocalAws, key: str) -> bytes | None:
         return None
 
 
-def test_without_a_plan_everything_passes_and_is_recorded(aws: LocalAws, open_way: Open) -> None:
+def test_without_a_plan_everything_passes_and_is_recorded(aws: Aws, open_way: Open) -> None:
     way = open_way(None)
     s3 = through(way, "s3")
     s3.put_object(Bucket=BUCKET, Key="plain", Body=b"x" * 100_000)
@@ -44,7 +43,7 @@ def test_without_a_plan_everything_passes_and_is_recorded(aws: LocalAws, open_wa
     assert way.recording.mutating == [Address("s3", "PutObject", "lake/plain")]
 
 
-def test_a_stream_of_unknown_length_passes(aws: LocalAws, open_way: Open, tmp_path: object) -> None:
+def test_a_stream_of_unknown_length_passes(aws: Aws, open_way: Open, tmp_path: object) -> None:
     from io import BytesIO
 
     through(open_way(None), "s3").upload_fileobj(BytesIO(b"y" * 20_000_000), BUCKET, "stream")
@@ -75,7 +74,7 @@ def test_refused_in_the_form_of_the_service(open_way: Open, service: str, code: 
     call(through(way, service, attempts=3))  # once only
 
 
-def test_refused_is_not_executed(aws: LocalAws, open_way: Open) -> None:
+def test_refused_is_not_executed(aws: Aws, open_way: Open) -> None:
     with pytest.raises(ClientError):
         through(open_way(put_fault("refuse", "not there")), "s3").put_object(
             Bucket=BUCKET, Key="not there", Body=b"1"
@@ -83,19 +82,19 @@ def test_refused_is_not_executed(aws: LocalAws, open_way: Open) -> None:
     assert body(aws, "not there") is None
 
 
-def test_a_refusal_passes_for_a_client_that_tries_again(aws: LocalAws, open_way: Open) -> None:
+def test_a_refusal_passes_for_a_client_that_tries_again(aws: Aws, open_way: Open) -> None:
     s3 = through(open_way(put_fault("refuse", "again")), "s3", attempts=3)
     s3.put_object(Bucket=BUCKET, Key="again", Body=b"1")
     assert body(aws, "again") == b"1"
 
 
-def test_lost_is_executed_and_never_answered(aws: LocalAws, open_way: Open) -> None:
+def test_lost_is_executed_and_never_answered(aws: Aws, open_way: Open) -> None:
     with pytest.raises(ConnectionClosedError):
         through(open_way(put_fault("lose", "lost")), "s3").put_object(Bucket=BUCKET, Key="lost", Body=b"1")
     assert body(aws, "lost") == b"1"
 
 
-def test_the_client_is_killed_after_its_call_was_executed(aws: LocalAws, open_way: Open) -> None:
+def test_the_client_is_killed_after_its_call_was_executed(aws: Aws, open_way: Open) -> None:
     way = open_way(put_fault("kill", "n", nth=3))
     script = (
         "import boto3\ns3 = boto3.client('s3', endpoint_url='" + way.environment["AWS_ENDPOINT_URL"] + "',"
@@ -110,7 +109,7 @@ def test_the_client_is_killed_after_its_call_was_executed(aws: LocalAws, open_wa
 
 @pytest.mark.parametrize(("kind", "while_held"), [("pause", b"1"), ("hold", None)])
 def test_a_held_call_goes_on_when_it_is_released(
-    aws: LocalAws, open_way: Open, kind: Kind, while_held: bytes | None
+    aws: Aws, open_way: Open, kind: Kind, while_held: bytes | None
 ) -> None:
     way = open_way(put_fault(kind, f"held by {kind}"))
     s3 = through(way, "s3")
@@ -129,7 +128,7 @@ def test_a_held_call_goes_on_when_it_is_released(
     assert body(aws, f"held by {kind}") == b"1"
 
 
-def test_a_stale_answer_comes_late_and_once(aws: LocalAws, open_way: Open) -> None:
+def test_a_stale_answer_comes_late_and_once(aws: Aws, open_way: Open) -> None:
     s3 = through(open_way(put_fault("stale", "late", seconds=0.7)), "s3")
     s3.list_buckets()
     began = time.monotonic()
@@ -165,7 +164,7 @@ def rows(connect: Connect) -> int:
 
 
 def test_snowflake_statements_are_recorded_with_their_transaction(
-    aws: LocalAws, open_way: Open, connect: Connect
+    aws: Aws, open_way: Open, connect: Connect
 ) -> None:
     way = open_way(None)
     with snowflake_through(way, aws) as connection:
@@ -188,9 +187,7 @@ def test_snowflake_statements_are_recorded_with_their_transaction(
     ]
 
 
-def test_a_statement_whose_answer_is_lost_was_executed(
-    aws: LocalAws, open_way: Open, connect: Connect
-) -> None:
+def test_a_statement_whose_answer_is_lost_was_executed(aws: Aws, open_way: Open, connect: Connect) -> None:
     """The connector sends it again: here it is then executed twice (docs/parity.md)."""
     connect().cursor().execute("CREATE OR REPLACE TABLE HIGHWATER.RAW.T (a INT)")
     way = open_way(statement("lose", "INSERT INTO", "RAW.T"))
@@ -199,7 +196,7 @@ def test_a_statement_whose_answer_is_lost_was_executed(
     assert rows(connect) == 2
 
 
-def test_a_refused_statement_is_sent_again(aws: LocalAws, open_way: Open, connect: Connect) -> None:
+def test_a_refused_statement_is_sent_again(aws: Aws, open_way: Open, connect: Connect) -> None:
     connect().cursor().execute("CREATE OR REPLACE TABLE HIGHWATER.RAW.T (a INT)")
     way = open_way(statement("refuse", "INSERT INTO", "RAW.T"))
     with snowflake_through(way, aws) as connection:
@@ -208,7 +205,7 @@ def test_a_refused_statement_is_sent_again(aws: LocalAws, open_way: Open, connec
     assert rows(connect) == 1
 
 
-def test_a_login_whose_answer_is_lost_is_sent_again(aws: LocalAws, open_way: Open) -> None:
+def test_a_login_whose_answer_is_lost_is_sent_again(aws: Aws, open_way: Open) -> None:
     way = open_way(Fault("lose", Address("snowflake", "LOGIN", "")))
     with snowflake_through(way, aws) as connection:
         assert connection.cursor().execute("SELECT 1").fetchall() == [(1,)]
