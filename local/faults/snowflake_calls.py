@@ -19,7 +19,7 @@ _STATEMENT = re.compile(
     re.S | re.I,
 )
 _READS = ("SELECT", "WITH", "SHOW", "DESC", "DESCRIBE", "USE", "SET", "EXPLAIN", "LIST", "CALL")
-_BEGINS = ("BEGIN", "START TRANSACTION")
+_OF_THE_SESSION = ("BEGIN", "START TRANSACTION", "ALTER SESSION")
 _FIRST_TABLE = re.compile(r"\bFROM\s+([A-Za-z_][\w.$]*)", re.I)
 _NAME = re.compile(r"[\w.$\"@/]+")
 _QUERY = "/queries/v1/query-request"
@@ -37,7 +37,7 @@ def call(method: str, target: str, headers: Mapping[str, str], body: bytes) -> C
     if headers.get("Content-Encoding") == "gzip":
         body = gzip.decompress(body)
     action, key = named(json.loads(body).get("sqlText", ""))
-    mutating = not action.startswith((*_READS, *_BEGINS))
+    mutating = not action.startswith((*_READS, *_OF_THE_SESSION))
     return Call("snowflake", action, key, mutating)
 
 

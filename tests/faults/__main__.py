@@ -72,7 +72,10 @@ def main() -> int:
         os.environ.update(values)
         with Runs(values, state / "runs") as runs:
             campaign = Campaign(settings, values, runs, commit())
-            campaign.run(chosen.only, chosen.sample, chosen.seconds)
+            try:
+                campaign.run(chosen.only, chosen.sample, chosen.seconds)
+            finally:
+                campaign.close()
     seconds = time.monotonic() - began
     print(report.summary(campaign, seconds))
     if chosen.report:

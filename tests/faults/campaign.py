@@ -42,7 +42,7 @@ class Campaign:
         return all(result.is_green for matrix in self.matrices for _, result in matrix.results)
 
     def close(self) -> None:
-        self._lab.state.forget_saved()
+        self._lab.state.close()
 
     def run(self, only: Collection[str] | None, sample: int | None, seconds: float | None) -> None:
         if seconds is not None:
@@ -89,7 +89,8 @@ class Campaign:
         calls = prepared.calls_from(pair.start)
         every = plans(pair.name, calls, TWO_RUNS, prepared.noise)
         if pair.crossing:
-            every += crossings(pair.name, calls, prepared.noise)
+            loading = [call for call in calls if call.service == "snowflake"]
+            every += crossings(pair.name, loading, prepared.noise)
         matrix = Matrix(f"{pair.name}, two runs", len(calls), len(every), time.monotonic() - began)
         self._try(
             matrix,

@@ -159,8 +159,9 @@ class CloudState:
             self._query(f"CREATE TABLE {copy} AS SELECT * FROM HIGHWATER.{table}")
         return counts
 
-    def forget_saved(self) -> None:
+    def close(self) -> None:
         self._query(f"DROP SCHEMA IF EXISTS HIGHWATER.{_SAVED} CASCADE")
+        self._connection.close()
 
     def _put_back_warehouse(self, saved: Saved) -> None:
         now = self._counts(self.warehouse_tables())

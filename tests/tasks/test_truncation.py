@@ -7,22 +7,29 @@ from datetime import date
 
 import pytest
 
-from tasks import curation, publication, truncation
+from contracts.catalog import contract
+from tasks import curation, objects, publication, truncation
 from tasks.curation import Curated
 from tasks.errors import BusinessError
 from tasks.landing import InputFile, Slice
 from tests.tasks.test_lake import put
 
 JAN_6, JAN_7, JAN_8, JAN_9 = (date(2025, 1, day) for day in (6, 7, 8, 9))
+FOLDER = f"s3://highwater-lake/{contract('sku').prefix}"
 COLUMNS = {"sku_code": "string", "brand": "string", "mrp": "double", "note": "string"}
 
 
 def sku(day: date, rows: int, *, without: str = "", void: str = "") -> Slice:
     columns = {name: "void" if name == void else kind for name, kind in COLUMNS.items() if name != without}
-    return Slice("sku", (InputFile(f"s3://highwater-lake/raw/{day}.parquet", day, rows, columns, "e"),))
+    return Slice("sku", (InputFile(f"{FOLDER.format(date=day)}a.parquet", day, rows, columns, "e"),))
 
 
 def publish(slice_: Slice) -> None:
+    """With its files in the lake: what has changed since it was listed is not published."""
+    for file in slice_.inputs:
+        objects.write(file.path, b"rows")
+    landed = (replace(file, etag=objects.head(file.path).etag) for file in slice_.inputs)
+    slice_ = replace(slice_, inputs=tuple(landed))
     days = slice_.raw_dates
     folder = f"curated/sku/data/w{days[-1]}"
     put(f"{folder}/published/a.parquet", sku_code=["a"])

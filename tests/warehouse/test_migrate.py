@@ -65,7 +65,7 @@ def test_a_warehouse_of_an_earlier_release_goes_on_where_it_is(warehouse: Wareho
         warehouse.rows(f"CREATE TABLE {name} (a INT)")
     for table in ("LOAD_HEADS", "WRITE_LOCK"):
         warehouse.rows(f"DROP TABLE MONITORING.{table}")
-    warehouse.rows("DELETE FROM MONITORING.CHANGE_HISTORY WHERE script LIKE 'V0008%'")
+    warehouse.rows("DELETE FROM MONITORING.CHANGE_HISTORY WHERE script >= 'V0008' AND script LIKE 'V%'")
 
     migrate.migrate(warehouse.connection, DATABASE)
 

@@ -95,7 +95,14 @@ def test_statements_by_their_first_words_and_table(sql: str, name: tuple[str, st
 
 
 @pytest.mark.parametrize(
-    ("sql", "mutating"), [("COMMIT", True), ("BEGIN", False), ("SELECT 1", False), ("MERGE INTO X", True)]
+    ("sql", "mutating"),
+    [
+        ("COMMIT", True),
+        ("BEGIN", False),
+        ("ALTER SESSION SET X = 1", False),
+        ("SELECT 1", False),
+        ("MERGE INTO X", True),
+    ],
 )
 def test_which_statements_write(sql: str, mutating: bool) -> None:
     body = gzip.compress(json.dumps({"sqlText": sql}).encode())
