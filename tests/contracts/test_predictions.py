@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.predictions import breaches
@@ -65,6 +65,7 @@ def test_a_missing_column_and_a_wrong_type_are_breaches() -> None:
     assert breaches(predictions(predicted_units=["1.5", "0"]))["predicted_units:wrong_datatype"] == 1
 
 
+@settings(deadline=None)
 @given(st.floats(), st.floats(), st.floats())
 def test_accepted_figures_are_finite_ordered_and_not_negative(low: float, mid: float, high: float) -> None:
     table = predictions(lower=[low, 0.0], predicted_units=[mid, 0.0], upper=[high, 0.0])

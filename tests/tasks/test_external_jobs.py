@@ -327,10 +327,12 @@ def real_glue(server: str, empty_lake: None, monkeypatch: pytest.MonkeyPatch) ->
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+    # Where the local Glue stands in this process, runs are real ones.
+    aws.s3().put_object(Bucket="highwater-lake", Key="nothing.py", Body=b"")
     aws.glue().create_job(
         Name=JOB,
         Role="r",
-        Command={"Name": "glueetl", "ScriptLocation": "s3://b/k"},
+        Command={"Name": "glueetl", "ScriptLocation": "s3://highwater-lake/nothing.py"},
         ExecutionProperty={"MaxConcurrentRuns": 9},
     )
     monkeypatch.setattr(external_jobs.time, "sleep", lambda _: None)
