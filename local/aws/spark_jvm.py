@@ -148,7 +148,12 @@ class SparkJvm:
     @contextmanager
     def _control(self) -> Iterator[JavaGateway]:
         parameters = GatewayParameters(
-            port=self._port, auth_token=self._secret, auto_convert=True, read_timeout=_ANSWER_SECONDS
+            port=self._port,
+            auth_token=self._secret,
+            auto_convert=True,
+            read_timeout=_ANSWER_SECONDS,
+            # `reset` drops the references. py4j's finalizers would call a JVM that may be gone, in the midst of anything.
+            enable_memory_management=False,
         )
         gateway = JavaGateway(gateway_parameters=parameters)
         try:
