@@ -19,7 +19,7 @@ Row = dict[str, Any]
 SALES: list[list[Row]] = [
     [sale(f"A{n}", f"2025-01-{n + 1:02d}", "2025-01-08", quantity=n, revenue="10") for n in range(1, 6)],
     [
-        sale("X", "2025-01-20", "2025-01-21", revenue="900"),
+        sale("X", "2025-01-20", "2025-01-21", revenue="2000"),
         sale("A1", "2025-01-02", "2025-01-21", quantity=9, revenue="25", changed_at="2025-01-20T00:00:00"),
         sale("B", "2025-01-20", "2025-01-21", revenue="10", region="R2"),
     ],
