@@ -57,6 +57,19 @@ def test_a_sum_of_text_fails(sql: Sql) -> None:
         sql("SELECT SUM(a) FROM (SELECT '1' a) t")
 
 
+def test_count_if_of_no_rows_is_null(sql: Sql) -> None:
+    assert sql("SELECT COUNT_IF(a > 0), COUNT(IFF(a > 0, 1, NULL)) FROM (SELECT 1 a WHERE 1 = 0) t") == [
+        (None, 0)
+    ]
+
+
+def test_a_comment_on_a_column_needs_alter_table(sql: Sql) -> None:
+    sql("CREATE TABLE RAW.commented (a INT)")
+    with pytest.raises(ProgrammingError):
+        sql("COMMENT ON COLUMN RAW.commented.a IS 'said'")
+    sql("ALTER TABLE RAW.commented ALTER COLUMN a COMMENT 'said'")
+
+
 def test_date_trunc_of_a_date_is_a_timestamp(sql: Sql) -> None:
     assert sql("SELECT DATE_TRUNC('month', '2025-01-03'::DATE)") == [(datetime(2025, 1, 1),)]
 
