@@ -1,4 +1,4 @@
-"""The Glue catalog, in which every commit has a known end: it landed, it surely did not, or it is told as uncertain.
+"""The Glue catalog, in which every commit has a known end: it landed, it surely did not, or it is reported as uncertain.
 
 pyiceberg deletes the manifests of a commit that Glue refused. That is right only where the request was sent once: the
 repetition of a commit that landed is refused too. So a commit is one request, and whatever it is answered, the table says

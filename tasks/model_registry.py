@@ -61,7 +61,7 @@ class ModelVersion:
 
 
 def newest(status: Status | None = None, horizon_weeks: int | None = None) -> ModelVersion | None:
-    """The version made as of the last day, and of one day the last; of all, of a status, of those that look so far ahead."""
+    """The newest version: of all, of one status, or of those that look as many weeks ahead."""
     return next(iter(last(1, status, horizon_weeks)), None)
 
 
