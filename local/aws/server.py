@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 
 from local.aws import ecs_tasks, glue_catalog, glue_jobs, glue_script, refusals, s3_objects
 from local.aws.actions import Overrides
+from local.aws.checkpoints import Checkpoints
 from local.aws.ecs_task import EcsSettings
 from local.aws.glue_runs import GlueSettings
 from local.aws.job_runner import JobRunner
@@ -94,8 +95,8 @@ class LocalAws:
     def start(self) -> None:
         """Return once requests are answered."""
         self._clear_state()
-        self._install()
-        application = DomainDispatcherApplication(create_backend_app)
+        checkpoints = self._install()
+        application = checkpoints.before(DomainDispatcherApplication(create_backend_app))
         port = self._socket.getsockname()[1]
         self._server = make_server(
             HOST, port, application, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
@@ -127,7 +128,7 @@ class LocalAws:
         for service in ("glue", "sagemaker", "ecs"):
             shutil.rmtree(self.state / service, ignore_errors=True)
 
-    def _install(self) -> None:
+    def _install(self) -> Checkpoints:
         self._pool = SparkPool(
             self.state / "glue" / "jvms", self._tuning, glue_script.spark_environment, self.runner.mark
         )
@@ -144,7 +145,7 @@ class LocalAws:
         s3_objects.guard_bodies(self._overrides)
         glue_jobs.install(self._overrides, self.runner, settings)
         glue_catalog.install(self._overrides)
-        sagemaker.install(self._overrides, self.runner, self._sagemaker_settings(settings.s3))
+        jobs = sagemaker.install(self._overrides, self.runner, self._sagemaker_settings(settings.s3))
         ecs_tasks.install(
             self._overrides,
             self.runner,
@@ -159,6 +160,7 @@ class LocalAws:
             ),
         )
         refusals.install(self._overrides)
+        return Checkpoints(REGION, jobs)
 
     def _sagemaker_settings(self, s3: Any) -> SageMakerSettings:
         return SageMakerSettings(

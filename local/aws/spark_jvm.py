@@ -26,7 +26,7 @@ from local.aws.processes import MARK_VARIABLE, alive, descendants, kill_tree
 SPARK_HOME = Path(pyspark.__file__).parent
 _POLL_SECONDS = 0.05
 _ANSWER_SECONDS = 30.0
-_WORKERS_END_SECONDS = 2.0
+_WORKERS_END_SECONDS = 10.0
 _GATEWAYS_OWN = [GATEWAY_SERVER_OBJECT_ID, "j"]
 
 

@@ -118,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_THE_HOP}
         if body or self.command in ("PUT", "POST"):
             headers["Content-Length"] = str(len(body))
+        headers["Forwarded"] = f'for="{self.client_address[0]}:{self.client_address[1]}"'
         connection = self._upstream()
         connection.request(self.command, self.path, body=body or None, headers=headers)
         response = connection.getresponse()

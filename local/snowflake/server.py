@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ log = logging.getLogger("local.snowflake")
 LOOPBACK = "127.0.0.1"
 DUCKDB_MEMORY = "2GB"
 SECONDS_BETWEEN_LOOKS_AT_CLIENTS = 1.0
+_FORWARDED_PORT = re.compile(r'for="127\.0\.0\.1:(\d+)"')
 
 fakesnow.server.to_sf = values.as_snowflake
 fakesnow.server.from_binding = values.bound
@@ -99,9 +101,17 @@ async def _session_parameters(request: Request) -> dict[str, object]:
 async def query(request: Request) -> Response:
     response: Response = await _answered(request)
     session = _session_of(request)
-    if session and session.in_transaction and session.client is None and request.client:
-        session.client = await run_in_threadpool(process_that_connected_from, request.client.port)
+    if session and session.in_transaction and session.client is None and (port := _client_port(request)):
+        session.client = await run_in_threadpool(process_that_connected_from, port)
     return response
+
+
+def _client_port(request: Request) -> int | None:
+    """A proxy (local/faults) says whose request it passes on."""
+    forwarded = _FORWARDED_PORT.search(request.headers.get("Forwarded", ""))
+    if forwarded:
+        return int(forwarded[1])
+    return request.client.port if request.client else None
 
 
 async def _answered(request: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -98,6 +99,7 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
         self.has_begun = False
         self.has_written = False
         self.is_spoiled = False
+        self.is_abandoned = False
 
     def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> Statement:
         return Statement(conn=self, duck_conn=self._duck_conn, use_dict_result=cursor_class == DictCursor)
@@ -129,17 +131,27 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
         self.temporary.keep(name for (name,) in found)
 
     def end_statement(self) -> None:
-        if not self.in_transaction:
+        if (
+            self.is_abandoned
+        ):  # while this statement ran: what it has done is of a transaction that nobody will end
+            self._undo()
+        elif not self.in_transaction:
             self.has_written = self.is_spoiled = False
             self.turn.give_back(self)
 
     def abandon(self) -> None:
         """Undo what a client that is gone had begun, so that nobody waits for it."""
+        self.is_abandoned = True
         self._duck_conn.interrupt()
-        if self.in_transaction:
-            self._duck_conn.rollback()
-        self.turn.give_back(self)
+        self._undo()
         self.close()
+
+    def _undo(self) -> None:
+        if self.in_transaction:
+            with suppress(duckdb.TransactionException):  # none was begun, or it is rolled back already
+                self._duck_conn.rollback()
+            self.has_begun = False
+        self.turn.give_back(self)
 
 
 class Statement(FakeSnowflakeCursor):  # type: ignore[misc]

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
+import multiprocessing
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from local.cloud import down, up
-from local.environment import environment
-from local.settings import LocalSettings
 from tests.faults import report
-from tests.faults.campaign import Campaign
-from tests.faults.runs import ROOT, Runs
-
-LEASE_SECONDS = 4  # a killed run's work is free for the next one after so long
+from tests.faults.cloud import one_cloud
+from tests.faults.results import Results, Share, joined
+from tests.faults.runs import ROOT
 
 
 def arguments() -> argparse.Namespace:
@@ -30,26 +24,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", help="scenarios or pairs by name (default: all)")
     parser.add_argument("--seconds", type=float, help="start no further trial after so long")
     parser.add_argument(
-        "--ports", type=int, default=4650, help="the first of three ports (default: %(default)s)"
+        "--clouds", type=int, default=1, help="divide the trials among so many local clouds (default: 1)"
     )
-    parser.add_argument("--state", type=Path, help="keep the cloud and the logs of the runs here")
     parser.add_argument(
-        "--attach", action="store_true", help="use the cloud that already runs on these ports"
+        "--ports", type=int, default=4650, help="the first of the ports (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        help="keep the clouds, the logs of the runs and the results here. What the same commit has tried is not tried again",
     )
     parser.add_argument("--report", type=Path, help="write the figures into this file")
     return parser.parse_args()
-
-
-@contextmanager
-def _cloud(settings: LocalSettings, attach: bool) -> Iterator[None]:
-    if attach:
-        yield
-        return
-    up(settings, report=lambda line: print(f"  {line}", flush=True))
-    try:
-        yield
-    finally:
-        down(settings)
 
 
 def commit() -> str:
@@ -60,27 +46,26 @@ def commit() -> str:
 def main() -> int:
     chosen = arguments()
     state = chosen.state or Path(tempfile.mkdtemp(prefix="highwater-faults-"))
-    ports = {name: chosen.ports + n for n, name in enumerate(("prefect_port", "aws_port", "snowflake_port"))}
-    settings = LocalSettings(state=state, **ports)
+    state.mkdir(parents=True, exist_ok=True)
+    shares = [
+        Results(commit(), state / f"results-{number}.jsonl", Share(number, chosen.clouds))
+        for number in range(chosen.clouds)
+    ]
     began = time.monotonic()
-    with _cloud(settings, chosen.attach):
-        values = {
-            **environment(settings),
-            "HIGHWATER_LEASE_SECONDS": f"{LEASE_SECONDS}",
-            "PREFECT_LOGGING_TO_API_ENABLED": "false",
-        }
-        os.environ.update(values)
-        with Runs(values, state / "runs") as runs:
-            campaign = Campaign(settings, values, runs, commit())
-            try:
-                campaign.run(chosen.only, chosen.sample, chosen.seconds)
-            finally:
-                campaign.close()
-    seconds = time.monotonic() - began
-    print(report.summary(campaign, seconds))
+    clouds = [
+        multiprocessing.get_context("spawn").Process(target=one_cloud, args=(chosen, state, share, number))
+        for number, share in enumerate(shares)
+    ]
+    for cloud in clouds:
+        cloud.start()
+    for cloud in clouds:
+        cloud.join()
+    found = joined(Results(commit(), state / f"results-{number}.jsonl") for number in range(chosen.clouds))
+    print(report.summary(found, commit(), time.monotonic() - began))
     if chosen.report:
-        report.write(chosen.report, campaign, seconds)
-    return 0 if campaign.is_green else 1
+        report.write(chosen.report, found, commit())
+    is_whole = all(cloud.exitcode == 0 for cloud in clouds)
+    return 0 if is_whole and not any(matrix.red for matrix in found) else 1
 
 
 if __name__ == "__main__":

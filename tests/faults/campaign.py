@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 
 from local.cloud import Cloud
 from local.settings import LocalSettings
 from tests.e2e.world import World
 from tests.faults.matrix import ONE_FAULT, TWO_RUNS, Plan, crossings, found, plans, sampled
 from tests.faults.prepared import Prepared, prepare, serial_outcomes
+from tests.faults.results import Matrix, Results
 from tests.faults.runs import Runs
 from tests.faults.scenarios import PAIRS, SCENARIOS, Pair
 from tests.faults.state import CloudState, Saved
 from tests.faults.trial import Laboratory, Outcome, Result
 
 
-@dataclass
-class Matrix:
-    name: str
-    calls: int
-    possible: int
-    seconds_to_prepare: float
-    results: list[tuple[Plan, Result]] = field(default_factory=list)
-
-
 class Campaign:
     def __init__(
-        self, settings: LocalSettings, environment: Mapping[str, str], runs: Runs, seed: str
+        self, settings: LocalSettings, environment: Mapping[str, str], runs: Runs, results: Results
     ) -> None:
         self._lab = Laboratory(settings, environment, runs, CloudState(settings))
         self._world = World(Cloud(settings))
         self._prepared: dict[str, Prepared] = {}
-        self.seed = seed
-        self.matrices: list[Matrix] = []
+        self._results = results
         self._until = float("inf")
-
-    @property
-    def is_green(self) -> bool:
-        return all(result.is_green for matrix in self.matrices for _, result in matrix.results)
 
     def close(self) -> None:
         self._lab.state.close()
@@ -66,45 +52,54 @@ class Campaign:
         return self._prepared[name]
 
     def _one_fault(self, name: str, empty: Saved, sample: int | None) -> None:
-        began = time.monotonic()
         prepared = self._prepared_for(name, empty)
-        every = plans(name, prepared.calls, ONE_FAULT, prepared.noise)
-        matrix = Matrix(f"{name}, one fault", len(prepared.calls), len(every), time.monotonic() - began)
+        every = [
+            plan
+            for stage in prepared.stages
+            for plan in plans(name, stage.name, stage.calls, ONE_FAULT, prepared.noise)
+        ]
+        matrix = self._results.begin(f"{name}, one fault", prepared.calls, len(every))
         spec = SCENARIOS[name].run
         self._try(
             matrix,
-            _with_found(every, sample, self.seed, name),
+            _with_found(every, sample, self._results.commit, name),
             lambda plan: self._lab.one_fault(
-                prepared.start_for(plan.fault), spec, plan.fault, prepared.expected
+                prepared.stage_of(plan).state, spec, plan.fault, prepared.expected
             ),
         )
 
     def _two_runs(self, pair: Pair, empty: Saved, sample: int | None) -> None:
-        began = time.monotonic()
         prepared = self._prepared_for(pair.scenario, empty)
-        start = prepared.state_named(pair.start)
+        stages = prepared.since(pair.start)
         serial: list[Outcome] = (
-            [prepared.expected] if pair.repeats_itself else serial_outcomes(self._lab, pair, start)
+            [prepared.expected] if pair.repeats_itself else serial_outcomes(self._lab, pair, stages[0].state)
         )
-        calls = prepared.calls_from(pair.start)
-        every = plans(pair.name, calls, TWO_RUNS, prepared.noise)
+        every = [
+            plan
+            for stage in stages
+            for plan in plans(pair.name, stage.name, stage.calls, TWO_RUNS, prepared.noise)
+        ]
         if pair.crossing:
-            loading = [call for call in calls if call.service == "snowflake"]
-            every += crossings(pair.name, loading, prepared.noise)
-        matrix = Matrix(f"{pair.name}, two runs", len(calls), len(every), time.monotonic() - began)
+            loading = [call for call in stages[-1].calls if call.service == "snowflake"]
+            every += crossings(pair.name, stages[-1].name, loading, prepared.noise)
+        calls = sum(len(stage.calls) for stage in stages)
+        matrix = self._results.begin(f"{pair.name}, two runs", calls, len(every))
         self._try(
             matrix,
-            _with_found(every, sample, self.seed, pair.name),
-            lambda plan: self._lab.two_runs(start, pair, plan.fault, plan.crossing, serial),
+            _with_found(every, sample, self._results.commit, pair.name),
+            lambda plan: self._lab.two_runs(
+                prepared.stage_of(plan).state, pair, plan.fault, plan.crossing, serial
+            ),
         )
 
     def _try(self, matrix: Matrix, chosen: list[Plan], trial: Callable[[Plan], Result]) -> None:
-        self.matrices.append(matrix)
         for plan in chosen:
             if time.monotonic() > self._until and not plan.bug:
                 return
+            if not self._results.wants(matrix, plan):
+                continue
             result = trial(plan)
-            matrix.results.append((plan, result))
+            self._results.add(matrix, plan, result)
             print(f"{'ok ' if result.is_green else 'RED'} {result.seconds:5.1f} s  {plan}", flush=True)
             for line in () if result.is_green else (*result.differences, *result.logs):
                 print(f"      {line}", flush=True)
@@ -113,5 +108,5 @@ class Campaign:
 def _with_found(every: list[Plan], sample: int | None, seed: str, name: str) -> list[Plan]:
     """Those that found a bug first, then the sample."""
     always = [plan for plan in found() if plan.scenario == name]
-    known = {str(plan) for plan in always}
-    return always + [plan for plan in sampled(every, sample, seed) if str(plan) not in known]
+    others = [plan for plan in every if not any(plan.is_like(known) for known in always)]
+    return always + sampled(others, sample, seed)

@@ -1,48 +1,51 @@
 """The states that trials start from, and what an undisturbed run makes of them.
 
-A Spark job costs more than all the rest of a run, so there is a second state: as the first, but the job is done and in the
-ledger. Faults at calls that come after the job start there.
+A job costs more than all the rest of a run, so a scenario has stages: the state before the run, and those that the run has
+reached when a job of it is done, or its data is published. A fault is tried from the last stage before its call.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from local.faults.call import Address
 from local.faults.plan import Fault
 from local.faults.recording import Recording
-from tests.faults.scenarios import Pair, Scenario, Start
+from tests.faults.matrix import START, Plan
+from tests.faults.scenarios import Pair, Scenario, Stop
 from tests.faults.state import Saved, differences
 from tests.faults.trial import Laboratory, Outcome
 
-JOB_IS_DONE = Address("dynamodb", "PutItem", "highwater-ledger curate/* SUCCEEDED")
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    state: Saved
+    calls: list[Address]
+    """The mutating calls from here to the next stage."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    start: Saved
-    job_done: Saved
-    published: Saved
-    before_job: list[Address]
-    """The mutating calls up to the end of the job."""
-    after_job: list[Address]
-    after_publication: list[Address]
+    stages: list[Stage]
     noise: set[Address]
     """Calls in which two recordings of the same run differ."""
     expected: Outcome
 
-    def start_for(self, fault: Fault) -> Saved:
-        return self.start if fault.at in self.before_job else self.job_done
+    def stage_of(self, plan: Plan) -> Stage:
+        """A plan that names no stage has its call in one of them."""
+        for stage in self.stages:
+            if plan.stage == stage.name or (not plan.stage and plan.fault.at in stage.calls):
+                return stage
+        raise LookupError(f"{plan}: none of {', '.join(stage.name for stage in self.stages)} has this call")
 
-    def state_named(self, start: Start) -> Saved:
-        return self.job_done if start == "job_done" else self.published
-
-    def calls_from(self, start: Start) -> list[Address]:
-        return self.after_job if start == "job_done" else self.after_publication
+    def since(self, stage: str) -> list[Stage]:
+        return list(dropwhile(lambda other: other.name != stage, self.stages))
 
     @property
-    def calls(self) -> list[Address]:
-        return self.before_job + self.after_job
+    def calls(self) -> int:
+        return sum(len(stage.calls) for stage in self.stages)
 
 
 def prepare(lab: Laboratory, scenario: Scenario, empty: Saved) -> Prepared:
@@ -52,36 +55,42 @@ def prepare(lab: Laboratory, scenario: Scenario, empty: Saved) -> Prepared:
         lab.undisturbed(spec)
     if scenario.mend:
         scenario.mend()
-    start = lab.state.save(_label(scenario, "start"))
-    head = lab.killed(scenario.run, Fault("kill", JOB_IS_DONE))
-    lab.state.forget_runs()
-    job_done = lab.state.save(_label(scenario, "job_done"))
+    start = lab.state.save(f"{scenario.label}_{START}")
     recording, _ = lab.undisturbed(scenario.run)
     expected = lab.state.outcome()
-    lab.state.put_back(job_done)
+    stages, last = _stages(lab, scenario, start, recording)
+    lab.state.put_back(stages[-1].state)
     again, _ = lab.undisturbed(scenario.run)
     if strange := differences(expected, lab.state.outcome()):
         raise AssertionError("two undisturbed runs end differently:\n" + "\n".join(strange))
-    published, tail = _published(lab, scenario, job_done, recording)
-    noise = recording.differs_from(again)
-    return Prepared(start, job_done, published, head.mutating, recording.mutating, tail, noise, expected)
+    return Prepared(stages, last.differs_from(again), expected)
 
 
-def _label(scenario: Scenario, state: str) -> str:
-    return f"{scenario.name.replace(' ', '_')}_{state}"
+def _stages(
+    lab: Laboratory, scenario: Scenario, start: Saved, whole: Recording
+) -> tuple[list[Stage], Recording]:
+    """Also the recording of the run from the last of them."""
+    stages: list[Stage] = []
+    name, state, recording, calls = START, start, whole, whole.mutating
+    for stop in scenario.stops:
+        at = stop.among(calls)
+        stages.append(Stage(name, state, calls[: calls.index(at) + 1]))
+        name, state = stop.name, _reached(lab, scenario, state, stop, at)
+        recording, _ = lab.undisturbed(scenario.run)
+        calls = _new(recording, {call for stage in stages for call in stage.calls})
+    return [*stages, Stage(name, state, calls)], recording
 
 
-def _published(
-    lab: Laboratory, scenario: Scenario, job_done: Saved, recording: Recording
-) -> tuple[Saved, list[Address]]:
-    """Everything is in the lake, nothing of it in the warehouse."""
-    lab.state.put_back(job_done)
-    commits = [a for a in recording.mutating if a.service == "glue" and a.key.startswith("curated.")]
-    lab.killed(scenario.run, Fault("kill", commits[-1]))
+def _reached(lab: Laboratory, scenario: Scenario, state: Saved, stop: Stop, at: Address) -> Saved:
+    lab.state.put_back(state)
+    lab.killed(scenario.run, Fault("kill", at))
     lab.state.forget_runs()
-    saved = lab.state.save(_label(scenario, "published"))
-    loading, _ = lab.undisturbed(scenario.run)
-    return saved, loading.mutating
+    return lab.state.save(f"{scenario.label}_{stop.label}")
+
+
+def _new(resumed: Recording, known: set[Address]) -> list[Address]:
+    """A resumed run begins with calls that were made in the stages before."""
+    return list(dropwhile(lambda call: call in known, resumed.mutating))
 
 
 def serial_outcomes(lab: Laboratory, pair: Pair, start: Saved) -> list[Outcome]:

@@ -3,50 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.campaign import Campaign, Matrix
+from tests.faults.results import Matrix
 
 _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
 
 
-def _red(matrix: Matrix) -> int:
-    return sum(not result.is_green for _, result in matrix.results)
-
-
-def summary(campaign: Campaign, seconds: float) -> str:
+def summary(matrices: Sequence[Matrix], commit: str, seconds: float) -> str:
     lines = [
-        f"{m.name}: {m.calls} calls, {len(m.results)} of {m.possible} trials, {_red(m)} red"
-        for m in campaign.matrices
+        f"{m.name}: {m.calls} calls, {len(m.results)} of {m.possible} trials, {len(m.red)} red"
+        for m in matrices
     ]
-    return "\n".join([*lines, f"in {seconds / 60:.1f} minutes, commit {campaign.seed[:12]}"])
+    return "\n".join([*lines, f"in {seconds / 60:.1f} minutes, commit {commit[:12]}"])
 
 
-def write(file: Path, campaign: Campaign, seconds: float) -> None:
+def write(file: Path, matrices: Sequence[Matrix], commit: str) -> None:
     """Into the place that the file has for them."""
     before, rest = file.read_text().split(_BEGIN)
     after = rest.split(_END)[1]
-    file.write_text(f"{before}{_BEGIN}\n{figures(campaign, seconds)}\n{_END}{after}")
+    file.write_text(f"{before}{_BEGIN}\n{figures(matrices, commit)}\n{_END}{after}")
 
 
-def figures(campaign: Campaign, seconds: float) -> str:
-    trials = sum(len(m.results) for m in campaign.matrices)
+def figures(matrices: Sequence[Matrix], commit: str) -> str:
+    trials = sum(len(m.results) for m in matrices)
+    hours = sum(result.seconds for m in matrices for _, result in m.results) / 3600
     red = [
         line
-        for m in campaign.matrices
-        for plan, result in m.results
-        if not result.is_green
+        for m in matrices
+        for plan, result in m.red
         for line in (f"- `{plan}`", *(f"  - `{text.strip()}`" for text in result.differences))
     ]
     return "\n".join(
         [
-            f"Commit {campaign.seed[:12]}: {trials} trials in {seconds / 60:.0f} minutes.",
+            f"Commit {commit[:12]}: {trials} trials, {hours:.1f} hours if made one after the other.",
             "",
             "| matrix | calls that write | trials | faults | different from undisturbed runs |",
             "| --- | --- | --- | --- | --- |",
             *(
-                f"| {m.name} | {m.calls} | {len(m.results)} of {m.possible} | {_kinds(m)} | {_red(m)} |"
-                for m in campaign.matrices
+                f"| {m.name} | {m.calls} | {len(m.results)} of {m.possible} | {_kinds(m)} | {len(m.red)} |"
+                for m in matrices
             ),
             *(["", "Differences:", "", *red] if red else []),
         ]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 from local import resources
-from local.aws_resources import create_glue_job, session
+from local.aws.checkpoints import PATH
+from local.aws_resources import session
 from local.settings import LocalSettings
 from local.sql import connect
 from tasks import external_jobs, lake, ledger
@@ -47,7 +50,9 @@ class CloudState:
         self._s3 = aws.client("s3", endpoint_url=url)
         self._glue = aws.client("glue", endpoint_url=url)
         self._dynamodb = aws.client("dynamodb", endpoint_url=url)
+        self._sagemaker = aws.client("sagemaker", endpoint_url=url)
         self._connection = connect(settings)
+        self._checkpoints = f"{url}{PATH}"
 
     # --- save and put back
 
@@ -57,6 +62,7 @@ class CloudState:
             (bucket, key): (etag, self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
             for (bucket, key), etag in self._objects().items()
         }
+        self._jobs_and_models("PUT", name)
         return Saved(name, objects, self._rows(), self._tables(), self._save_warehouse(name))
 
     def put_back(self, saved: Saved) -> None:
@@ -64,7 +70,8 @@ class CloudState:
         self._put_back_rows(saved)
         self._put_back_tables(saved)
         self._put_back_warehouse(saved)
-        self._forget_job_runs()
+        # A job started in the trial before has the same tag: found by the next trial, it would be taken up.
+        self._jobs_and_models("POST", saved.name)
 
     def _objects(self) -> dict[tuple[str, str], str]:
         return {
@@ -115,11 +122,9 @@ class CloudState:
             if now.get((namespace, name)) != table:
                 self._glue.create_table(DatabaseName=namespace, TableInput=table)  # type: ignore[arg-type]
 
-    def _forget_job_runs(self) -> None:
-        """A job started in the trial before has the same tag: found by the next trial, it would be taken up."""
-        for job in resources.GLUE_JOBS:
-            self._glue.delete_job(JobName=job.name)
-            create_glue_job(self._glue, job)
+    def _jobs_and_models(self, method: Literal["PUT", "POST"], name: str) -> None:
+        with urlopen(Request(self._checkpoints + quote(name), method=method)):
+            pass
 
     def forget_runs(self) -> None:
         """Of a run that was killed to get at the state that it had reached: no trial is to find its row."""
@@ -194,6 +199,7 @@ class CloudState:
             "loads that miss a snapshot": self._not_loaded(),
             "open jobs": sorted(e.id for e in ledger.open_entries() if e.kind in external_jobs.SERVICES),
             "jobs under way": self._jobs_under_way(),
+            "models": self._models(),
         }
 
     def _not_loaded(self) -> list[str]:
@@ -208,12 +214,25 @@ class CloudState:
         return sorted(name for name, head in heads.items() if head is not None and (name, head) not in loaded)
 
     def _jobs_under_way(self) -> list[str]:
-        return [
+        glue = [
             json.dumps([job.name, run["JobRunState"]])
             for job in resources.GLUE_JOBS
             for run in self._glue.get_job_runs(JobName=job.name)["JobRuns"]
             if run["JobRunState"] in ("STARTING", "RUNNING", "STOPPING")
         ]
+        listed = (
+            *self._sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"],
+            *self._sagemaker.list_processing_jobs(StatusEquals="InProgress")["ProcessingJobSummaries"],
+            *self._sagemaker.list_transform_jobs(StatusEquals="InProgress")["TransformJobSummaries"],
+        )
+        return glue + [json.dumps(job, default=str) for job in listed]
+
+    def _models(self) -> list[str]:
+        found = self._sagemaker.list_model_packages(ModelPackageGroupName=resources.DEMAND_FORECAST.name)
+        return sorted(
+            f"{model['ModelPackageVersion']} {model['ModelApprovalStatus']}"
+            for model in found["ModelPackageSummaryList"]
+        )
 
 
 def _lake_rows(namespace: str, name: str) -> list[str]:
@@ -226,7 +245,7 @@ def _lake_rows(namespace: str, name: str) -> list[str]:
 
 
 def _is_result(table: str) -> bool:
-    return not table.startswith("MONITORING.")
+    return not table.startswith("MONITORING.") or table == "MONITORING.MODEL_DRIFT"
 
 
 _LAST_SUMS = """SELECT run_date, dataset, rows_raw, rows_published, rows_superseded, rows_quarantined

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from local.faults.call import Address
 from local.faults.plan import Fault
 from tests.faults import report
-from tests.faults.campaign import Matrix
 from tests.faults.matrix import ONE_FAULT, Plan, crossings, found, plans, sampled
+from tests.faults.results import Matrix, Results, Share, joined
 from tests.faults.scenarios import PAIRS, SCENARIOS
 from tests.faults.state import differences
 from tests.faults.trial import Result
@@ -20,14 +18,14 @@ CALLS = [Address("s3", "PutObject", f"lake/{n}") for n in range(10)]
 
 
 def test_every_call_with_every_fault_but_not_at_those_that_may_not_come() -> None:
-    every = plans("daily", CALLS, ONE_FAULT, noise={CALLS[3]})
+    every = plans("daily", "start", CALLS, ONE_FAULT, noise={CALLS[3]})
     assert len(every) == 27
     assert {plan.fault.at for plan in every} == set(CALLS) - {CALLS[3]}
     assert {plan.fault.kind for plan in every if plan.fault.at == CALLS[0]} == {"refuse", "lose", "kill"}
 
 
 def test_a_sample_is_of_the_commit_and_of_the_size_that_was_asked() -> None:
-    every = plans("daily", CALLS, ONE_FAULT, noise=())
+    every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
     assert sampled(every, 5, "a") == sampled(every, 5, "a")
     assert sampled(every, 5, "a") != sampled(every, 5, "b")
     assert len(set(sampled(every, 5, "a"))) == 5
@@ -40,12 +38,14 @@ def test_a_plan_survives_being_written_down() -> None:
         "daily", Fault("lose", Address("glue", "UpdateTable", "curated.sales", 2)), bug="a lost commit"
     )
     assert Plan.of(plan.as_json()) == plan
-    crossed = Plan("load+load", Fault("hold", CALLS[0]), Fault("pause", CALLS[1]), "an empty stage")
+    crossed = Plan(
+        "load+load", Fault("hold", CALLS[0]), "published", Fault("pause", CALLS[1]), "an empty stage"
+    )
     assert Plan.of(json.loads(json.dumps(crossed.as_json()))) == crossed
 
 
 def test_every_pair_of_calls_of_two_runs() -> None:
-    every = crossings("load+load", CALLS, noise={CALLS[0]})
+    every = crossings("load+load", "start", CALLS, noise={CALLS[0]})
     assert len(every) == 81
     assert {(plan.fault.kind, plan.crossing.kind) for plan in every if plan.crossing} == {("hold", "pause")}
 
@@ -70,12 +70,51 @@ def test_figures_go_into_their_place_in_the_document(tmp_path: Path) -> None:
     file.write_text("before\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n")
     plan = Plan("daily", Fault("lose", CALLS[0]))
     matrix = Matrix(
-        "daily, one fault", 10, 30, 1.0, [(plan, Result("x")), (plan, Result("x", ["DW.X: 1 missing"]))]
+        "daily, one fault",
+        10,
+        30,
+        [(plan, Result("x")), (plan, Result("x", ["DW.X: 1 missing"], seconds=90))],
     )
-    campaign: Any = SimpleNamespace(matrices=[matrix], seed="abc")
-    report.write(file, campaign, 120)
+    report.write(file, [matrix], "abc")
     text = file.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text  # noqa: PT018
-    assert "Commit abc: 2 trials in 2 minutes." in text
+    assert "Commit abc: 2 trials, 0.0 hours if made one after the other." in text
     assert "| daily, one fault | 10 | 2 of 30 | 2 lose | 1 |" in text
     assert "- `daily: lose at s3 PutObject lake/0 #1`" in text
+
+
+def test_a_stopped_campaign_goes_on_where_it_was_unless_the_commit_is_another(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
+    first = Results("abc", file)
+    matrix = first.begin("daily, one fault", 10, len(every))
+    first.add(matrix, every[0], Result("x", ["DW.X: 1 missing"]))
+
+    on = Results("abc", file)
+    known = on.begin("daily, one fault", 10, len(every))
+    assert [plan for plan in every if not on.wants(known, plan)] == every[:1]
+    assert [result.differences for _, result in known.red] == [["DW.X: 1 missing"]]
+    assert Results("another", file).matrices == {}
+
+
+def test_shares_have_every_trial_once_and_are_joined(tmp_path: Path) -> None:
+    every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
+    shares = [Results("abc", tmp_path / f"{n}.jsonl", Share(n, 3)) for n in range(3)]
+    for share in shares:
+        matrix = share.begin("daily, one fault", 10, len(every))
+        for plan in every:
+            if share.wants(matrix, plan):
+                share.add(matrix, plan, Result("x"))
+    assert all(share.matrices["daily, one fault"].results for share in shares)
+    (whole,) = joined(shares)
+    assert sorted(str(plan) for plan, _ in whole.results) == sorted(map(str, every))
+    assert (whole.calls, whole.possible) == (10, 30)
+
+
+def test_a_plan_without_a_stage_is_like_the_same_one_from_any() -> None:
+    anywhere = Plan("daily", Fault("lose", CALLS[0]), bug="a lost commit")
+    assert anywhere.is_like(Plan("daily", Fault("lose", CALLS[0]), "published"))
+    assert not anywhere.is_like(Plan("daily", Fault("kill", CALLS[0]), "published"))
+    assert not Plan("daily", Fault("lose", CALLS[0]), "start").is_like(
+        Plan("daily", Fault("lose", CALLS[0]), "published")
+    )

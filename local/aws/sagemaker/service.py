@@ -26,7 +26,11 @@ log = structlog.get_logger()
 Create = Callable[[Any, Mapping[str, Any], str], SageMakerJob]
 
 
-def install(overrides: Overrides, runner: JobRunner, settings: SageMakerSettings) -> None:
+def install(
+    overrides: Overrides, runner: JobRunner, settings: SageMakerSettings
+) -> list[dict[str, SageMakerJob]]:
+    """The jobs by name, a dictionary for each kind."""
+
     def training(_: Any, request: Mapping[str, Any], arn: str) -> SageMakerJob:
         return TrainingJob(request, arn, settings)
 
@@ -36,10 +40,15 @@ def install(overrides: Overrides, runner: JobRunner, settings: SageMakerSettings
     def transform(response: Any, request: Mapping[str, Any], arn: str) -> SageMakerJob:
         return TransformJob(request, arn, models.container_of(response, request["ModelName"]), settings)
 
-    _Jobs("training", "TrainingJob", training, runner).install(overrides)
-    _Jobs("processing", "ProcessingJob", processing, runner).install(overrides)
-    _Jobs("transform", "TransformJob", transform, runner).install(overrides)
+    kinds = [
+        _Jobs("training", "TrainingJob", training, runner),
+        _Jobs("processing", "ProcessingJob", processing, runner),
+        _Jobs("transform", "TransformJob", transform, runner),
+    ]
+    for kind in kinds:
+        kind.install(overrides)
     models.install(overrides)
+    return [kind.by_name for kind in kinds]
 
 
 class _Jobs:
@@ -51,7 +60,7 @@ class _Jobs:
         self._create = create
         self._runner = runner
         self._lock = threading.Lock()
-        self._jobs: dict[str, SageMakerJob] = {}
+        self.by_name: dict[str, SageMakerJob] = {}
 
     def install(self, overrides: Overrides) -> None:
         overrides.wrap(SageMakerResponse, f"create_{self._kind}_job", self._creating)
@@ -66,7 +75,7 @@ class _Jobs:
             check_name(f"{self._noun}Name", name)
             arn = f"arn:aws:sagemaker:{response.region}:{response.current_account}:{self._kind}-job/{name}"
             with self._lock:
-                if name in self._jobs:
+                if name in self.by_name:
                     raise refused(
                         "ResourceInUse",
                         f"Job name must be unique within an AWS account and region, and a {self._kind} job with "
@@ -74,7 +83,7 @@ class _Jobs:
                     )
                 job = self._create(response, request, arn)
                 answer = record(response)  # moto keeps the tags
-                self._jobs[name] = job
+                self.by_name[name] = job
             self._submit(job)
             log.info("sagemaker_job_submitted", job=job.job_id)
             return answer
@@ -108,7 +117,7 @@ class _Jobs:
 
     def _listing(self) -> Action:
         def list_jobs(response: Any) -> ActionResult:
-            summaries = [job.summary() for job in list(self._jobs.values())]
+            summaries = [job.summary() for job in list(self.by_name.values())]
             found, token = page(summaries, json.loads(response.body or "{}"), self._noun)
             answer: dict[str, Any] = {f"{self._noun}Summaries": found}
             if token is not None:
@@ -119,7 +128,7 @@ class _Jobs:
 
     def _found(self, response: Any) -> SageMakerJob:
         name = json.loads(response.body)[f"{self._noun}Name"]
-        job = self._jobs.get(name)
+        job = self.by_name.get(name)
         if job is None:
             raise refused("ValidationException", f"Requested resource not found: {self._kind} job {name!r}.")
         return job

@@ -107,18 +107,22 @@ def through(way: FaultyWay, service: str, attempts: int = 1) -> Any:
 
 
 def snowflake_through(way: FaultyWay, aws: Aws) -> SnowflakeConnection:
+    return snowflake.connector.connect(**address_of(way, aws))
+
+
+def address_of(way: FaultyWay, aws: Aws) -> dict[str, Any]:
     secret = client(aws.url, "secretsmanager").get_secret_value(
         SecretId=way.environment["HIGHWATER_SNOWFLAKE_SECRET"]
     )
-    return snowflake.connector.connect(
-        host="127.0.0.1",
-        port=json.loads(secret["SecretString"])["port"],
-        protocol="http",
-        account="local",
-        user="test",
-        password="any",
-        database="HIGHWATER",
-        schema="RAW",
-        login_timeout=10,
-        network_timeout=20,
-    )
+    return {
+        "host": "127.0.0.1",
+        "port": json.loads(secret["SecretString"])["port"],
+        "protocol": "http",
+        "account": "local",
+        "user": "test",
+        "password": "any",
+        "database": "HIGHWATER",
+        "schema": "RAW",
+        "login_timeout": 10,
+        "network_timeout": 20,
+    }

@@ -13,7 +13,16 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local.faults.call import Address
 from local.faults.plan import Fault, FaultNotReached, Kind
-from tests.local.faults.conftest import BUCKET, TABLE, Aws, Open, client, snowflake_through, through
+from tests.local.faults.conftest import (
+    BUCKET,
+    TABLE,
+    Aws,
+    Open,
+    address_of,
+    client,
+    snowflake_through,
+    through,
+)
 from tests.local.snowflake.conftest import Connect
 
 
@@ -210,3 +219,23 @@ def test_a_login_whose_answer_is_lost_is_sent_again(aws: Aws, open_way: Open) ->
     with snowflake_through(way, aws) as connection:
         assert connection.cursor().execute("SELECT 1").fetchall() == [(1,)]
     way.plan.require_reached()
+
+
+def test_a_client_that_is_killed_in_a_transaction_keeps_nobody_waiting(
+    aws: Aws, open_way: Open, connect: Connect
+) -> None:
+    """The proxy lives on: the server looks for the process behind it."""
+    connect().cursor().execute("CREATE OR REPLACE TABLE HIGHWATER.RAW.T (a INT)")
+    way = open_way(statement("kill", "INSERT INTO", "RAW.T"))
+    script = (
+        "import snowflake.connector\n"
+        f"cursor = snowflake.connector.connect(**{address_of(way, aws)!r}).cursor()\n"
+        "for text in ('BEGIN', 'INSERT INTO RAW.T VALUES (1)'): cursor.execute(text)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    way.goes(process.pid)
+    assert process.wait(60) == -signal.SIGKILL
+    began = time.monotonic()
+    connect().cursor().execute("INSERT INTO HIGHWATER.RAW.T VALUES (2)")
+    assert time.monotonic() - began < 20
+    assert rows(connect) == 1

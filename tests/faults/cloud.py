@@ -1,0 +1,38 @@
+"""Some of the trials, or all, on a local cloud of their own."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from pathlib import Path
+
+from local.cloud import down, up
+from local.environment import environment
+from local.settings import LocalSettings
+from tests.faults.campaign import Campaign
+from tests.faults.results import Results
+from tests.faults.runs import Runs
+
+LEASE_SECONDS = 4  # a killed run's work is free for the next one after so long
+
+
+def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> None:
+    first = chosen.ports + 10 * number
+    ports = {name: first + n for n, name in enumerate(("prefect_port", "aws_port", "snowflake_port"))}
+    settings = LocalSettings(state=state / f"cloud-{number}", **ports)
+    try:
+        up(settings, report=lambda line: print(f"  {line}", flush=True))
+        values = {
+            **environment(settings),
+            "HIGHWATER_LEASE_SECONDS": f"{LEASE_SECONDS}",
+            "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        }
+        os.environ.update(values)
+        with Runs(values, settings.state / "runs") as runs:
+            campaign = Campaign(settings, values, runs, results)
+            try:
+                campaign.run(chosen.only, chosen.sample, chosen.seconds)
+            finally:
+                campaign.close()
+    finally:
+        down(settings)
