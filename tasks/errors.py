@@ -17,6 +17,7 @@ from botocore.exceptions import ConnectionError as NeverConnected
 from prefect.tasks import exponential_backoff
 
 from tasks.events import log
+from tasks.settings import settings
 
 Made = TypeVar("Made")
 Severity = Literal["INFO", "WARNING", "HIGH", "CRITICAL"]
@@ -139,7 +140,7 @@ RETRIES = 3
 _JITTER = 0.5
 RETRY: dict[str, Any] = {
     "retries": RETRIES,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
+    "retry_delay_seconds": exponential_backoff(backoff_factor=settings().retry_seconds),
     "retry_jitter_factor": _JITTER,
     "retry_condition_fn": retry_transient,
 }
@@ -153,7 +154,7 @@ def retried(action: Callable[..., Made], *arguments: Any) -> Made:
         except Outrun:
             raise
         except TransientError as error:
-            seconds = 2**attempt * random.uniform(1, 1 + _JITTER)
+            seconds = settings().retry_seconds * 2 ** (attempt - 1) * random.uniform(1, 1 + _JITTER)
             log("failed, trying again", what=action.__name__, seconds=round(seconds, 1), error=error)
             time.sleep(seconds)
     return action(*arguments)

@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         ge=0,
         description="how long a run waits for Glue or SageMaker to have room for its job",
     )
+    retry_seconds: float = Field(
+        default=2,
+        gt=0,
+        description="pause before what failed for a passing reason is tried again; doubled each time, three times in all",
+    )
     alerts_topic: str = Field(default="highwater-alerts", description="SNS topic of every event")
     warnings_topic: str = Field(
         default="highwater-warnings", description="SNS topic of what people look at within the day"

@@ -62,6 +62,10 @@ class Plan:
         self.reached.set()
         self.released.wait(seconds)
 
+    @property
+    def is_stopped(self) -> bool:
+        return self.reached.is_set() and not self.released.is_set()
+
     def release(self) -> None:
         self.released.set()
 

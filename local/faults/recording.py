@@ -38,6 +38,22 @@ class Recording:
     def mutating(self) -> list[Address]:
         return [entry.address for entry in self.calls if entry.call.mutating]
 
+    @property
+    def between_transactions(self) -> list[Address]:
+        """Of one session after the other, the statements that are in no transaction, and the first of each."""
+        found, is_first, is_within = [], False, False
+        for entry in self.calls:
+            if entry.address.service != "snowflake":
+                continue
+            if entry.address.action in ("BEGIN", "START TRANSACTION"):
+                is_first = is_within = True
+            elif entry.address.action in ("COMMIT", "ROLLBACK"):
+                is_within = False
+            elif entry.call.mutating and (is_first or not is_within):
+                found.append(entry.address)
+                is_first = False
+        return found
+
     def differs_from(self, other: Recording) -> set[Address]:
         """The calls that only one of the two made: a fault at such a call may not be reached."""
         mine, theirs = ({e.address for e in r.calls if not e.call.heartbeat} for r in (self, other))

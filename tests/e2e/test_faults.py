@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from local.cloud import Cloud
-from tests.faults.__main__ import commit
+from tests.faults.__main__ import version
 from tests.faults.campaign import Campaign
-from tests.faults.cloud import LEASE_SECONDS
+from tests.faults.cloud import LEASE_SECONDS, RETRY_SECONDS
 from tests.faults.matrix import found
 from tests.faults.results import Results
 from tests.faults.runs import Runs
@@ -22,7 +22,7 @@ SECONDS = 240.0
 
 @pytest.fixture
 def results() -> Results:
-    return Results(commit())
+    return Results(version())
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def campaign(cloud: Cloud, results: Results, tmp_path: Path) -> Iterator[Campaig
     environment = {
         **cloud.environment,
         "HIGHWATER_LEASE_SECONDS": f"{LEASE_SECONDS}",
+        "HIGHWATER_RETRY_SECONDS": f"{RETRY_SECONDS}",
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import multiprocessing
 import subprocess
 import sys
@@ -12,14 +13,16 @@ from pathlib import Path
 
 from tests.faults import report
 from tests.faults.cloud import one_cloud
-from tests.faults.results import Results, Share, joined
+from tests.faults.results import Results, Share, gather
 from tests.faults.runs import ROOT
+
+CODE = ("contracts", "flows", "jobs", "local", "tasks", "warehouse")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument(
-        "--sample", type=int, help="trials of each matrix, chosen by the commit's hash (default: all)"
+        "--sample", type=int, help="trials of each matrix, chosen by the code's hash (default: all)"
     )
     parser.add_argument("--only", action="append", help="scenarios or pairs by name (default: all)")
     parser.add_argument("--seconds", type=float, help="start no further trial after so long")
@@ -29,27 +32,31 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--ports", type=int, default=4650, help="the first of the ports (default: %(default)s)"
     )
+    parser.add_argument("--state", type=Path, help="keep the clouds and the logs of the runs here")
     parser.add_argument(
-        "--state",
+        "--results",
         type=Path,
-        help="keep the clouds, the logs of the runs and the results here. What the same commit has tried is not tried again",
+        help="add the results to this file. What it has of the same code is not tried again",
     )
     parser.add_argument("--report", type=Path, help="write the figures into this file")
     return parser.parse_args()
 
 
-def commit() -> str:
-    asked = ["git", "rev-parse", "HEAD"]
-    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+def version() -> str:
+    """Of the code that the trials try: documents and tests may change without making a result an old one."""
+    asked = ["git", "ls-tree", "HEAD", *CODE]
+    trees = subprocess.run(asked, cwd=ROOT, capture_output=True, check=True).stdout
+    return hashlib.sha256(trees).hexdigest()
 
 
 def main() -> int:
     chosen = arguments()
     state = chosen.state or Path(tempfile.mkdtemp(prefix="highwater-faults-"))
     state.mkdir(parents=True, exist_ok=True)
+    files = [state / f"results-{number}.jsonl" for number in range(chosen.clouds)]
+    known = [chosen.results] if chosen.results else []
     shares = [
-        Results(commit(), state / f"results-{number}.jsonl", Share(number, chosen.clouds))
-        for number in range(chosen.clouds)
+        Results(version(), file, Share(number, chosen.clouds), known) for number, file in enumerate(files)
     ]
     began = time.monotonic()
     clouds = [
@@ -60,10 +67,12 @@ def main() -> int:
         cloud.start()
     for cloud in clouds:
         cloud.join()
-    found = joined(Results(commit(), state / f"results-{number}.jsonl") for number in range(chosen.clouds))
-    print(report.summary(found, commit(), time.monotonic() - began))
+    together = chosen.results or state / "results.jsonl"
+    gather(together, files)
+    found = list(Results(version(), together).matrices.values())
+    print(report.summary(found, version(), time.monotonic() - began))
     if chosen.report:
-        report.write(chosen.report, found, commit())
+        report.write(chosen.report, found, version())
     is_whole = all(cloud.exitcode == 0 for cloud in clouds)
     return 0 if is_whole and not any(matrix.red for matrix in found) else 1
 

@@ -62,7 +62,7 @@ class Campaign:
         spec = SCENARIOS[name].run
         self._try(
             matrix,
-            _with_found(every, sample, self._results.commit, name),
+            _with_found(every, sample, self._results.version, name),
             lambda plan: self._lab.one_fault(
                 prepared.stage_of(plan).state, spec, plan.fault, prepared.expected
             ),
@@ -80,13 +80,13 @@ class Campaign:
             for plan in plans(pair.name, stage.name, stage.calls, TWO_RUNS, prepared.noise)
         ]
         if pair.crossing:
-            loading = [call for call in stages[-1].calls if call.service == "snowflake"]
-            every += crossings(pair.name, stages[-1].name, loading, prepared.noise)
+            last = stages[-1]
+            every += crossings(pair.name, last.name, last.between_transactions, prepared.noise)
         calls = sum(len(stage.calls) for stage in stages)
         matrix = self._results.begin(f"{pair.name}, two runs", calls, len(every))
         self._try(
             matrix,
-            _with_found(every, sample, self._results.commit, pair.name),
+            _with_found(every, sample, self._results.version, pair.name),
             lambda plan: self._lab.two_runs(
                 prepared.stage_of(plan).state, pair, plan.fault, plan.crossing, serial
             ),
@@ -96,7 +96,7 @@ class Campaign:
         for plan in chosen:
             if time.monotonic() > self._until and not plan.bug:
                 return
-            if not self._results.wants(matrix, plan):
+            if not self._results.wants(plan):
                 continue
             result = trial(plan)
             self._results.add(matrix, plan, result)

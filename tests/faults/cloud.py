@@ -14,6 +14,7 @@ from tests.faults.results import Results
 from tests.faults.runs import Runs
 
 LEASE_SECONDS = 4  # a killed run's work is free for the next one after so long
+RETRY_SECONDS = 0.2  # what is tried again need not wait here for a service to recover
 
 
 def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> None:
@@ -25,6 +26,7 @@ def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> 
         values = {
             **environment(settings),
             "HIGHWATER_LEASE_SECONDS": f"{LEASE_SECONDS}",
+            "HIGHWATER_RETRY_SECONDS": f"{RETRY_SECONDS}",
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
         }
         os.environ.update(values)

@@ -6,7 +6,7 @@ reached when a job of it is done, or its data is published. A fault is tried fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import dropwhile
 
 from local.faults.call import Address
@@ -24,6 +24,8 @@ class Stage:
     state: Saved
     calls: list[Address]
     """The mutating calls from here to the next stage."""
+    between_transactions: list[Address] = field(default_factory=list)
+    """The statements before which another run's transaction may come: within one of its own, the other waits."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,15 @@ def _stages(
     name, state, recording, calls = START, start, whole, whole.mutating
     for stop in scenario.stops:
         at = stop.among(calls)
-        stages.append(Stage(name, state, calls[: calls.index(at) + 1]))
+        stages.append(_stage(name, state, calls[: calls.index(at) + 1], recording))
         name, state = stop.name, _reached(lab, scenario, state, stop, at)
         recording, _ = lab.undisturbed(scenario.run)
         calls = _new(recording, {call for stage in stages for call in stage.calls})
-    return [*stages, Stage(name, state, calls)], recording
+    return [*stages, _stage(name, state, calls, recording)], recording
+
+
+def _stage(name: str, state: Saved, calls: list[Address], recording: Recording) -> Stage:
+    return Stage(name, state, calls, [call for call in recording.between_transactions if call in calls])
 
 
 def _reached(lab: Laboratory, scenario: Scenario, state: Saved, stop: Stop, at: Address) -> Saved:

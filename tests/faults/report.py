@@ -11,22 +11,22 @@ from tests.faults.results import Matrix
 _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
 
 
-def summary(matrices: Sequence[Matrix], commit: str, seconds: float) -> str:
+def summary(matrices: Sequence[Matrix], version: str, seconds: float) -> str:
     lines = [
         f"{m.name}: {m.calls} calls, {len(m.results)} of {m.possible} trials, {len(m.red)} red"
         for m in matrices
     ]
-    return "\n".join([*lines, f"in {seconds / 60:.1f} minutes, commit {commit[:12]}"])
+    return "\n".join([*lines, f"in {seconds / 60:.1f} minutes, code {version[:12]}"])
 
 
-def write(file: Path, matrices: Sequence[Matrix], commit: str) -> None:
+def write(file: Path, matrices: Sequence[Matrix], version: str) -> None:
     """Into the place that the file has for them."""
     before, rest = file.read_text().split(_BEGIN)
     after = rest.split(_END)[1]
-    file.write_text(f"{before}{_BEGIN}\n{figures(matrices, commit)}\n{_END}{after}")
+    file.write_text(f"{before}{_BEGIN}\n{figures(matrices, version)}\n{_END}{after}")
 
 
-def figures(matrices: Sequence[Matrix], commit: str) -> str:
+def figures(matrices: Sequence[Matrix], version: str) -> str:
     trials = sum(len(m.results) for m in matrices)
     hours = sum(result.seconds for m in matrices for _, result in m.results) / 3600
     red = [
@@ -37,7 +37,7 @@ def figures(matrices: Sequence[Matrix], commit: str) -> str:
     ]
     return "\n".join(
         [
-            f"Commit {commit[:12]}: {trials} trials, {hours:.1f} hours if made one after the other.",
+            f"Code {version[:12]}: {trials} trials, {hours:.1f} hours if made one after the other.",
             "",
             "| matrix | calls that write | trials | faults | different from undisturbed runs |",
             "| --- | --- | --- | --- | --- |",

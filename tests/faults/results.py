@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,49 +37,65 @@ class Share:
 
 
 class Results:
-    """Without a file they are only remembered. Lines of another commit count for nothing."""
+    """Without a file they are only remembered. What another version of the code has shown counts for nothing."""
 
-    def __init__(self, commit: str, file: Path | None = None, share: Share = Share()) -> None:
-        self.commit = commit
+    def __init__(
+        self,
+        version: str,
+        file: Path | None = None,
+        share: Share = Share(),
+        known: Iterable[Path] = (),
+    ) -> None:
+        self.version = version
         self.matrices: dict[str, Matrix] = {}
+        self._tried: set[str] = set()
         self._file = file
         self._share = share
-        if file and file.exists():
-            for line in file.read_text().splitlines():
-                self._take(json.loads(line))
+        for each in (*known, *([file] if file else [])):
+            self._read(each)
 
     def begin(self, name: str, calls: int, possible: int) -> Matrix:
-        if name not in self.matrices:
-            self.matrices[name] = Matrix(name, calls, possible)
+        matrix = self.matrices.setdefault(name, Matrix(name, calls, possible))
+        if (matrix.calls, matrix.possible) != (calls, possible) or not matrix.results:
+            matrix.calls, matrix.possible = calls, possible
             self._write({"matrix": name, "calls": calls, "possible": possible})
-        return self.matrices[name]
+        return matrix
 
-    def wants(self, matrix: Matrix, plan: Plan) -> bool:
-        return self._share.has(plan) and all(str(plan) != str(done) for done, _ in matrix.results)
+    def wants(self, plan: Plan) -> bool:
+        return self._share.has(plan) and str(plan) not in self._tried
 
     def add(self, matrix: Matrix, plan: Plan, result: Result) -> None:
-        matrix.results.append((plan, result))
-        self._write({"of": matrix.name, "plan": plan.as_json(), "result": asdict(result)})
+        self._note(matrix, plan, result)
+        shown = {"differences": result.differences, "seconds": round(result.seconds, 1)}
+        self._write({"of": matrix.name, "plan": plan.as_json(), **shown})
+
+    def _note(self, matrix: Matrix, plan: Plan, result: Result) -> None:
+        if str(plan) not in self._tried:
+            self._tried.add(str(plan))
+            matrix.results.append((plan, result))
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file:
             with self._file.open("a") as file:
-                file.write(json.dumps({"commit": self.commit, **line}) + "\n")
+                file.write(json.dumps({"version": self.version, **line}) + "\n")
 
-    def _take(self, line: dict[str, Any]) -> None:
-        if line["commit"] != self.commit:
-            return
-        if "matrix" in line:
-            self.matrices[line["matrix"]] = Matrix(line["matrix"], line["calls"], line["possible"])
-        else:
-            self.matrices[line["of"]].results.append((Plan.of(line["plan"]), Result(**line["result"])))
+    def _read(self, file: Path) -> None:
+        lines = file.read_text().splitlines() if file.exists() else []
+        for line in (line for line in map(json.loads, lines) if line["version"] == self.version):
+            if "matrix" in line:
+                known = self.matrices.setdefault(line["matrix"], Matrix(line["matrix"], 0, 0))
+                known.calls, known.possible = line["calls"], line["possible"]
+            else:
+                plan = Plan.of(line["plan"])
+                result = Result(str(plan), line["differences"], seconds=line["seconds"])
+                self._note(self.matrices[line["of"]], plan, result)
 
 
-def joined(shares: Iterable[Results]) -> list[Matrix]:
-    """The same matrices, tried in shares."""
-    whole: dict[str, Matrix] = {}
-    for share in shares:
-        for matrix in share.matrices.values():
-            known = whole.setdefault(matrix.name, Matrix(matrix.name, matrix.calls, matrix.possible))
-            known.results += matrix.results
-    return list(whole.values())
+def gather(file: Path, parts: Iterable[Path]) -> None:
+    """The lines of several campaigns in one file, in the order of their plans."""
+    lines = {line for each in (file, *parts) if each.exists() for line in each.read_text().splitlines()}
+    file.write_text("".join(f"{line}\n" for line in sorted(lines, key=_order)))
+
+
+def _order(line: str) -> tuple[bool, str]:
+    return "plan" in json.loads(line), line

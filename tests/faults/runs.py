@@ -9,7 +9,6 @@ import queue
 import subprocess
 import sys
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,12 +52,6 @@ class Run:
             self._ended.put(code)
             return code
         return None
-
-    def ends_within(self, seconds: float) -> bool:
-        until = time.monotonic() + seconds
-        while (is_running := self.ended() is None) and time.monotonic() < until:
-            time.sleep(0.05)
-        return not is_running
 
 
 class Runs:

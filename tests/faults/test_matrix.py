@@ -9,7 +9,7 @@ from local.faults.call import Address
 from local.faults.plan import Fault
 from tests.faults import report
 from tests.faults.matrix import ONE_FAULT, Plan, crossings, found, plans, sampled
-from tests.faults.results import Matrix, Results, Share, joined
+from tests.faults.results import Matrix, Results, Share, gather
 from tests.faults.scenarios import PAIRS, SCENARIOS
 from tests.faults.state import differences
 from tests.faults.trial import Result
@@ -78,37 +78,40 @@ def test_figures_go_into_their_place_in_the_document(tmp_path: Path) -> None:
     report.write(file, [matrix], "abc")
     text = file.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text  # noqa: PT018
-    assert "Commit abc: 2 trials, 0.0 hours if made one after the other." in text
+    assert "Code abc: 2 trials, 0.0 hours if made one after the other." in text
     assert "| daily, one fault | 10 | 2 of 30 | 2 lose | 1 |" in text
     assert "- `daily: lose at s3 PutObject lake/0 #1`" in text
 
 
-def test_a_stopped_campaign_goes_on_where_it_was_unless_the_commit_is_another(tmp_path: Path) -> None:
+def test_a_stopped_campaign_goes_on_where_it_was_unless_the_code_is_another(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
     first = Results("abc", file)
-    matrix = first.begin("daily, one fault", 10, len(every))
-    first.add(matrix, every[0], Result("x", ["DW.X: 1 missing"]))
+    first.add(first.begin("daily, one fault", 10, len(every)), every[0], Result("x", ["DW.X: 1 missing"]))
 
-    on = Results("abc", file)
-    known = on.begin("daily, one fault", 10, len(every))
-    assert [plan for plan in every if not on.wants(known, plan)] == every[:1]
-    assert [result.differences for _, result in known.red] == [["DW.X: 1 missing"]]
+    for on in (Results("abc", file), Results("abc", tmp_path / "mine.jsonl", known=[file])):
+        known = on.begin("daily, one fault", 10, len(every))
+        assert [plan for plan in every if not on.wants(plan)] == every[:1]
+        assert [result.differences for _, result in known.red] == [["DW.X: 1 missing"]]
     assert Results("another", file).matrices == {}
 
 
-def test_shares_have_every_trial_once_and_are_joined(tmp_path: Path) -> None:
+def test_shares_have_every_trial_once_and_are_gathered(tmp_path: Path) -> None:
     every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
-    shares = [Results("abc", tmp_path / f"{n}.jsonl", Share(n, 3)) for n in range(3)]
-    for share in shares:
+    files = [tmp_path / f"{n}.jsonl" for n in range(3)]
+    for n, file in enumerate(files):
+        share = Results("abc", file, Share(n, 3))
         matrix = share.begin("daily, one fault", 10, len(every))
         for plan in every:
-            if share.wants(matrix, plan):
+            if share.wants(plan):
                 share.add(matrix, plan, Result("x"))
-    assert all(share.matrices["daily, one fault"].results for share in shares)
-    (whole,) = joined(shares)
-    assert sorted(str(plan) for plan, _ in whole.results) == sorted(map(str, every))
-    assert (whole.calls, whole.possible) == (10, 30)
+        assert matrix.results
+    together = tmp_path / "all.jsonl"
+    for _ in range(2):
+        gather(together, files)
+        (whole,) = Results("abc", together).matrices.values()
+        assert sorted(str(plan) for plan, _ in whole.results) == sorted(map(str, every))
+        assert (whole.calls, whole.possible) == (10, 30)
 
 
 def test_a_plan_without_a_stage_is_like_the_same_one_from_any() -> None:

@@ -42,12 +42,16 @@ def main() -> None:
 
 
 def _flows() -> dict[str, Any]:
+    """Also Prefect's collections, which a run imports when it looks for the block of its results."""
+    from prefect._internal.plugins.collections import load_prefect_collections
+
     from flows.cpg_backfill import cpg_backfill
     from flows.cpg_daily import cpg_daily
     from flows.cpg_replay import cpg_replay
     from flows.demand_forecast import demand_forecast
     from flows.model_drift import model_drift
 
+    load_prefect_collections()
     return {
         flow.fn.__name__: flow for flow in (cpg_daily, cpg_backfill, cpg_replay, demand_forecast, model_drift)
     }

@@ -131,3 +131,23 @@ def test_heartbeats_do_not_move_the_numbers_of_other_calls() -> None:
     assert recording.differs_from(calmer) == set()
     calmer.add(Call("s3", "PutObject", "lake/x", mutating=True))
     assert recording.differs_from(calmer) == {Address("s3", "PutObject", "lake/x")}
+
+
+def test_statements_before_which_another_transaction_may_come() -> None:
+    recording = Recording()
+    for text in (
+        "CREATE TEMPORARY TABLE stage (a INT)",
+        "BEGIN",
+        "SELECT 1",
+        "UPDATE locks SET a = 1",
+        "MERGE INTO facts USING stage ON TRUE WHEN NOT MATCHED THEN INSERT (a) VALUES (1)",
+        "COMMIT",
+        "INSERT INTO records VALUES (1)",
+    ):
+        action, key = named(text)
+        recording.add(Call("snowflake", action, key, mutating=action not in ("BEGIN", "SELECT")))
+    assert [f"{found.action} {found.key}" for found in recording.between_transactions] == [
+        "CREATE TEMPORARY TABLE STAGE",
+        "UPDATE LOCKS",
+        "INSERT INTO RECORDS",
+    ]
