@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import multiprocessing
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,7 @@ def main() -> int:
     ]
     for cloud in clouds:
         cloud.start()
+    signal.signal(signal.SIGTERM, lambda *_: [cloud.terminate() for cloud in clouds])
     for cloud in clouds:
         cloud.join()
     together = chosen.results or state / "results.jsonl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -183,3 +184,37 @@ def test_values_of_several_batches_come_back(binding: SnowflakeConnection) -> No
         (n, n if n % 3 else None, datetime(1970, 1, 1) - timedelta(days=n) if n % 2 else None)
         for n in range(10000)
     ]
+
+
+leaves = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9, width=32) | text
+json_values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=8,
+)
+objects = st.dictionaries(text, json_values, max_size=3)
+arrays = st.lists(json_values, max_size=3)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    variant=st.none() | json_values.filter(lambda value: value is not None),
+    obj=st.none() | objects,
+    array=st.none() | arrays,
+)
+@example(variant={"a": [1, {"b": None}], "ü": "😀'\\\n\""}, obj={}, array=[])
+@example(variant="text", obj={"": 1.5}, array=[None, [], {}, "", 0, False])
+@example(variant=None, obj=None, array=None)
+def test_semi_structured_values_come_back(
+    binding: SnowflakeConnection,
+    variant: object,
+    obj: dict[str, object] | None,
+    array: list[object] | None,
+) -> None:
+    """As the connector gives them: the text of the JSON."""
+    cursor = binding.cursor()
+    cursor.execute("CREATE OR REPLACE TEMPORARY TABLE nested (v VARIANT, o OBJECT, a ARRAY)")
+    sent = [None if value is None else json.dumps(value) for value in (variant, obj, array)]
+    cursor.execute("INSERT INTO nested SELECT PARSE_JSON(?), PARSE_JSON(?), PARSE_JSON(?)", sent)
+    (row,) = cursor.execute("SELECT v, o, a FROM nested").fetchall()
+    assert [value if value is None else json.loads(str(value)) for value in row] == [variant, obj, array]
