@@ -17,7 +17,7 @@ from tests.faults.cloud import one_cloud
 from tests.faults.results import Results, Share, gather
 from tests.faults.runs import ROOT
 
-CODE = ("contracts", "flows", "jobs", "local", "tasks", "warehouse")
+CODE = ("contracts", "flows", "jobs", "local", "tasks", "uv.lock", "warehouse")
 
 
 def arguments() -> argparse.Namespace:

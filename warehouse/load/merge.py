@@ -34,7 +34,7 @@ NEWER_MASTER = f"(tgt.is_inferred OR {NEWER_SNAPSHOT})"
 
 
 def newest_rows(table: str, key: Sequence[str], *, changed_at: bool = False, computed: str = "") -> str:
-    """Snowflake fails on a MERGE whose source has a key twice and the stand-in does not: the source is made unique."""
+    """A MERGE whose source has a key twice fails in Snowflake: the source is made unique."""
     order = ["changed_at DESC NULLS LAST"] if changed_at else []
     order += ["source_date DESC", "content_hash DESC"]
     selected = f"*, {computed}" if computed else "*"
