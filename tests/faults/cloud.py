@@ -20,7 +20,7 @@ RETRY_SECONDS = 0.2  # what is tried again need not wait here for a service to r
 
 
 def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # a cloud is taken down by its starter
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # down() is still called
     first = chosen.ports + 10 * number
     ports = {name: first + n for n, name in enumerate(("prefect_port", "aws_port", "snowflake_port"))}
     settings = LocalSettings(state=state / f"cloud-{number}", **ports)
