@@ -17,7 +17,17 @@ from prefect.client.schemas.objects import State
 from pydantic import PositiveInt
 
 from flows.cpg_daily import refuse_future
-from flows.cpg_run import STEPS, Done, Step, finish, marts, preflight, process, require_whole
+from flows.cpg_run import (
+    ACCEPT_TRUNCATED,
+    STEPS,
+    Done,
+    Step,
+    finish,
+    marts,
+    preflight,
+    process,
+    require_whole_unless_accepted,
+)
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
 from tasks import artifacts
@@ -74,19 +84,17 @@ def cpg_backfill(
             "cpg-backfill",
             start_date,
             end_date,
-            {"sources": sources, "quality": quality.model_dump(), "accept_truncated": accept_truncated},
+            {"sources": sources, "quality": quality.model_dump(), ACCEPT_TRUNCATED: accept_truncated},
         )
         with guarded(run):
             refuse_backwards(start_date, end_date)
             refuse_future(end_date)
-            return _in_chunks(run, datasets_of(sources), quality, chunk_days, accept_truncated)
+            return _in_chunks(run, datasets_of(sources), quality, chunk_days)
     except HighwaterError as error:
         return ended_badly(error)
 
 
-def _in_chunks(
-    run: Run, datasets: list[str], quality: Quality, days: int, accept_truncated: bool
-) -> dict[str, Any]:
+def _in_chunks(run: Run, datasets: list[str], quality: Quality, days: int) -> dict[str, Any]:
     """Of a chunk that is on record nothing but sums is kept: the worker's memory is small, a backfill may be of years."""
     progress = artifacts.progress_started(
         "backfill-progress", f"{run.label}: {_days(run.first, run.last)} days"
@@ -102,8 +110,7 @@ def _in_chunks(
         done = _progress_of(chunk, first, last, progress)
         # Listed again: hours may have passed, in which files landed and other runs took them in.
         slices = preflight(datasets, first, last)
-        if not accept_truncated:
-            require_whole(slices)
+        require_whole_unless_accepted(chunk, slices)
         sums = outcomes(process(chunk, slices, quality, done), sums)
     headlines = marts(run)
     finish(run, sums, headlines)

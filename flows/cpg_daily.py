@@ -15,7 +15,7 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
 from flows.business_day import business_today, scheduled_today
-from flows.cpg_run import finish, marts, preflight, process, require_whole
+from flows.cpg_run import ACCEPT_TRUNCATED, finish, marts, preflight, process, require_whole_unless_accepted
 from flows.demand_forecast import demand_forecast
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.run import Run, guarded
@@ -94,14 +94,13 @@ def cpg_daily(
             {
                 "sources": sources,
                 "quality": quality.model_dump(),
-                "accept_truncated": accept_truncated,
+                ACCEPT_TRUNCATED: accept_truncated,
             },
         )
         with guarded(run):
             refuse_future(day)
             slices = preflight(datasets_of(sources), day, day)
-            if not accept_truncated:
-                require_whole(slices)
+            require_whole_unless_accepted(run, slices)
             curated = process(run, slices, quality)
             headlines = marts(run)
             finish(run, outcomes(curated), headlines)

@@ -39,6 +39,8 @@ from tasks.monitoring import JUDGED, PUBLISHED, REJECTED, UNCHANGED, DatasetReco
 from tasks.quality import Finding, Quality
 from tasks.settings import settings
 
+ACCEPT_TRUNCATED = "accept_truncated"
+"""The run's parameter of this name."""
 _CURATED_ANEW_MOST = 2
 ONE_JOB_ROWS = 100_000
 Step = Literal["curated", "audited", "published", "loaded"]
@@ -246,8 +248,19 @@ def curate_and_put_aside(run: Run, slices: list[Slice]) -> list[Curated]:
         outrun = _outrun(run, {c.dataset: put_aside.submit(c, run.run_id) for c in fresh}, left)
         if not outrun:
             break
-        waiting = [list_again(done[dataset].slice) for dataset in outrun]
+        waiting = listed_again(run, [done[dataset].slice for dataset in outrun])
     return [done[s.dataset] for s in slices]
+
+
+def listed_again(run: Run, slices: list[Slice]) -> list[Slice]:
+    now = [list_again(slice_) for slice_ in slices]
+    require_whole_unless_accepted(run, now)
+    return now
+
+
+def require_whole_unless_accepted(run: Run, slices: list[Slice]) -> None:
+    if not run.parameters.get(ACCEPT_TRUNCATED):
+        require_whole(slices)
 
 
 def _outrun(run: Run, futures: dict[str, PrefectFuture[Any]], left: int) -> list[str]:
@@ -272,7 +285,7 @@ def publish_all(run: Run, curated: list[Curated], limits: Quality) -> list[Curat
         outrun = _outrun(run, {c.dataset: publish.submit(c, run.run_id) for c in waiting}, left)
         if not outrun:
             break
-        waiting = judged(run, [list_again(done[dataset].slice) for dataset in outrun], limits)
+        waiting = judged(run, listed_again(run, [done[dataset].slice for dataset in outrun]), limits)
         done |= {c.dataset: c for c in waiting}
     return [done[c.dataset] for c in curated]
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ConnectionError as NeverConnected
 from prefect.tasks import exponential_backoff
 
 from tasks.events import log
-from tasks.settings import settings
+from tasks.settings import Settings, settings
 
 Made = TypeVar("Made")
 Severity = Literal["INFO", "WARNING", "HIGH", "CRITICAL"]
@@ -140,7 +140,7 @@ RETRIES = 3
 _JITTER = 0.5
 RETRY: dict[str, Any] = {
     "retries": RETRIES,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=settings().retry_seconds),
+    "retry_delay_seconds": exponential_backoff(backoff_factor=Settings().retry_seconds),
     "retry_jitter_factor": _JITTER,
     "retry_condition_fn": retry_transient,
 }

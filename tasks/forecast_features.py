@@ -26,6 +26,7 @@ TABLES = ("sales", "inventory", "promotions", "sku", "geography")
 NAMESPACE, TABLE = "ml", "demand_features"
 MINIMUM_WEEKS = 60
 FEWEST_WEEKS = 30
+_LOOKS_MOST = 5
 """Three origins for the backtest, weeks to calibrate on before each, and weeks to train on before those take so many."""
 _DAYS_A_WEEK = 7
 
@@ -80,18 +81,24 @@ def pin(
     connection: SnowflakeConnection, as_of: date, horizon_days: int, minimum_weeks: int = MINIMUM_WEEKS
 ) -> Inputs:
     """Sales as the warehouse has loaded them, so that the forecast and its actuals speak of the same rows."""
-    loaded = warehouse.last_loaded(connection, "sales")
-    if loaded is None:
-        raise DataError(
-            f"no sales are in the warehouse, so nothing can be forecast as of {as_of}: backfill them."
+    for _ in range(_LOOKS_MOST):
+        loaded = warehouse.last_loaded(connection, "sales")
+        if loaded is None:
+            raise DataError(
+                f"no sales are in the warehouse, so nothing can be forecast as of {as_of}: backfill them."
+            )
+        snapshots = {name: lake.snapshot_id(lake.load(lake.CURATED, name)) for name in TABLES}
+        units = _units_before(connection, as_of)
+        if (
+            warehouse.last_loaded(connection, "sales") == loaded
+        ):  # else the units are those of another snapshot
+            break
+    else:
+        raise TransientError(
+            f"sales were loaded {_LOOKS_MOST} times while they were summed up before {as_of}."
         )
-    snapshots = {name: lake.snapshot_id(lake.load(lake.CURATED, name)) for name in TABLES}
     return Inputs(
-        as_of,
-        weeks(horizon_days),
-        {**snapshots, "sales": loaded.snapshot_id},
-        _units_before(connection, as_of),
-        minimum_weeks,
+        as_of, weeks(horizon_days), {**snapshots, "sales": loaded.snapshot_id}, units, minimum_weeks
     )
 
 

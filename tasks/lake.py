@@ -270,19 +270,30 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
     """Commit what `change` makes of the table's live files: which to add, which to drop.
 
     It is asked after the table was opened, and the commit is refused when another one came in between, so that what it
-    looked at is what is changed.
+    looked at is what is changed. A change of nothing is committed too: whoever opened the table before it is refused.
     """
     with _told(f"changing {namespace}.{dataset}"):
         table = load(namespace, dataset)
         live = live_files(table)
         commit = _without_what_stays(change([file.file_path for file in live]))
-        if not (commit.added or commit.removed):
+        if not (commit.added or commit.removed) and (table is None or _is_newest(table, commit)):
             return table
-        table = table or _create(namespace, dataset, location, commit.added[0])
+        if table is None:
+            table = _create(namespace, dataset, location, commit.added[0])
+            if table.current_snapshot():
+                raise TransientError(
+                    f"{namespace}.{dataset}: another run made the table at the same moment. Nothing was changed; "
+                    "run it again."
+                )
         _complete(table, partition="raw_date")
         removed = set(commit.removed)
         _commit(table, commit, [file for file in live if file.file_path in removed])
         return table
+
+
+def _is_newest(table: Table, commit: Commit) -> bool:
+    newest = table.current_snapshot()
+    return newest is not None and _summary(newest).get("work") == commit.work
 
 
 def _without_what_stays(commit: Commit) -> Commit:

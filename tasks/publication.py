@@ -8,7 +8,6 @@ from tasks.curation import Curated, location, output_files
 from tasks.events import log
 from tasks.lake import Commit
 from tasks.settings import settings
-from tasks.sources import DELIVERIES
 
 
 def publish(curated: Curated, run_id: str) -> int | None:
@@ -33,7 +32,7 @@ def publish(curated: Curated, run_id: str) -> int | None:
         "code": settings().code_version,
         "figures": curated.figures_address,
     }
-    if DELIVERIES[curated.dataset].cadence == "snapshot" and not curated.slice.is_replay:
+    if truncation.is_compared(curated.slice):
         notes[truncation.NOTE] = truncation.note(curated.slice)
     if curated.dataset == "promotions":
         notes["sightings"] = ",".join(output_files(curated, "quarantined"))

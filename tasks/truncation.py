@@ -1,8 +1,8 @@
 """A snapshot that has lost much of what the one before had was cut off on its way: refused, not taken for news.
 
-A master or a calendar is whole each time. One of less than half the rows, or without a column that the one before had,
-would wipe out what is known. What each snapshot had is noted where it is published, so that a refused one is never what
-the next one is compared with.
+A master or a calendar is whole each time, and so is a market week that is delivered again. One of less than half the
+rows, or without a column that the one before had, would wipe out what is known. What each snapshot had is noted where it
+is published, so that a refused one is never what the next one is compared with.
 """
 
 from __future__ import annotations
@@ -67,22 +67,33 @@ def require_whole(slices: Iterable[Slice]) -> None:
     complaints = [
         complaint
         for slice_ in slices
-        if DELIVERIES[slice_.dataset].cadence == "snapshot" and not slice_.is_replay
+        if is_compared(slice_)
         for complaint in lost(slice_, noted(lake.notes_of(lake.load(lake.CURATED, slice_.dataset))))
     ]
     if complaints:
         lines = "\n".join(f"- {complaint}" for complaint in complaints)
         raise BusinessError(
             f"{len(complaints)} sign(s) of a snapshot that was cut off on its way:\n{lines}\n"
-            "Nothing was touched. Ask the source to deliver it again; if it is right, run again with accept_truncated."
+            "Nothing of these deliveries was touched. Ask the source to deliver it again; if it is right, run again with "
+            "accept_truncated."
         )
 
 
+def is_compared(slice_: Slice) -> bool:
+    """Whether what a delivery lacks is taken for gone."""
+    is_snapshot = DELIVERIES[slice_.dataset].cadence == "snapshot"
+    return not slice_.is_replay and (is_snapshot or contract(slice_.dataset).is_whole)
+
+
 def lost(slice_: Slice, published: Mapping[date, Snapshot]) -> Iterator[str]:
-    """Each snapshot against its own earlier delivery if there is one, else against the newest one before it."""
+    """Each snapshot against its own earlier delivery if there is one, else against the newest one before it.
+
+    Weeks are compared with their own earlier delivery alone: one week sells less than another.
+    """
     known = dict(published)
+    is_snapshot = DELIVERIES[slice_.dataset].cadence == "snapshot"
     for day, snapshot in snapshots_of(slice_).items():
-        before = max((d for d in known if d <= day), default=None)
+        before = max((d for d in known if d == day or (is_snapshot and d < day)), default=None)
         if before is not None:
             yield from _lost(f"{slice_.dataset} {day}", snapshot, before, known[before])
         known[day] = snapshot

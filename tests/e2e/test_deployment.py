@@ -42,7 +42,7 @@ def run_of(flow_run_id: UUID) -> FlowRun:
         return client.read_flow_run(flow_run_id)
 
 
-def until(true: Callable[[], Any], seconds: float = 90) -> Any:
+def until(true: Callable[[], Any], seconds: float = 180) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := true():
@@ -52,7 +52,7 @@ def until(true: Callable[[], Any], seconds: float = 90) -> Any:
 
 
 def finished(flow_run: FlowRun) -> FlowRun:
-    return until(lambda: (now := run_of(flow_run.id)).state.is_final() and now, 150)  # type: ignore[union-attr,no-any-return]
+    return until(lambda: (now := run_of(flow_run.id)).state.is_final() and now, 400)  # type: ignore[union-attr,no-any-return]
 
 
 def job_states() -> dict[str, str]:
@@ -112,7 +112,7 @@ def test_a_killed_run_is_crashed_and_taken_up_again(one_day: World) -> None:
     for process in psutil.process_iter(["pid", "environ"]):
         if (process.info["environ"] or {}).get("PREFECT__FLOW_RUN_ID") == str(flow_run.id):
             os.kill(process.pid, signal.SIGKILL)
-    done = until(lambda: (now := run_of(flow_run.id)).state.is_completed() and now, 150)  # type: ignore[union-attr]
+    done = until(lambda: (now := run_of(flow_run.id)).state.is_completed() and now, 400)  # type: ignore[union-attr]
     assert done.run_count == 2
     with get_client(sync_client=True) as client:
         names = [state.name for state in client.read_flow_run_states(flow_run.id)]

@@ -73,8 +73,8 @@ def backfill(monkeypatch: pytest.MonkeyPatch) -> Backfill:
 
 
 def run_in_chunks(days: int) -> None:
-    run = Run("cpg-backfill", FIRST, LAST, run_id="r1")
-    cpg_backfill._in_chunks(run, ["sales"], Quality(), days, accept_truncated=True)
+    run = Run("cpg-backfill", FIRST, LAST, {"accept_truncated": True}, run_id="r1")
+    cpg_backfill._in_chunks(run, ["sales"], Quality(), days)
 
 
 def test_figures_of_chunks_are_summed_by_dataset(backfill: Backfill) -> None:

@@ -228,6 +228,59 @@ def test_a_run_that_is_overtaken_in_the_middle_of_its_commit_replaces_nothing(
     assert held() == [("a", DAY), ("b", DAY)]
 
 
+@pytest.mark.parametrize("is_there", [True, False], ids=["table is there", "first rows of the dataset"])
+def test_of_two_runs_that_both_open_an_empty_quarantine_the_second_looks_again(
+    empty_lake: None, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    if is_there:
+        daily("w0", broken("z", NEXT), days=[NEXT])
+    first, really = landed(), quarantine.mended_rows
+
+    def overtaken(*arguments: Any) -> Any:
+        """After the table was opened, and found without rows of the day."""
+        monkeypatch.setattr(quarantine, "mended_rows", really)
+        put_aside("w2", (first,), broken("a"))
+        return really(*arguments)
+
+    monkeypatch.setattr(quarantine, "mended_rows", overtaken)
+    slow = judged("w1", Slice("sales", (first,)), [broken("a")])
+    with pytest.raises(TransientError):
+        quarantine.put_aside(slow, "r1")
+    quarantine.put_aside(slow, "r1")  # as its task's retry does
+    assert [row for row in held() if row[1] == DAY] == [("a", DAY)]
+
+
+def test_a_run_without_broken_rows_refuses_the_one_that_was_about_to_put_some_there(
+    empty_lake: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file was replaced by a sound one, and the run that saw it had nothing to change."""
+    daily("w0", broken("z", NEXT), days=[NEXT])
+    stale, really = landed(), lake._commit
+
+    def overtaken(*arguments: Any) -> None:
+        monkeypatch.setattr(lake, "_commit", really)
+        put_aside("w2", [landed(body=b"sound")])
+        really(*arguments)
+
+    monkeypatch.setattr(lake, "_commit", overtaken)
+    slow = judged("w1", Slice("sales", (stale,)), [broken("a")])
+    with pytest.raises(TransientError, match="another run committed"):
+        quarantine.put_aside(slow, "r1")
+    with pytest.raises(Outrun):
+        quarantine.put_aside(slow, "r1")
+    assert held() == [("z", NEXT)]
+
+
+def test_a_repeated_call_that_has_nothing_to_change_makes_one_snapshot(empty_lake: None) -> None:
+    daily("w0", broken("z", NEXT), days=[NEXT])
+    files = [landed()]
+    for _ in range(3):
+        put_aside("w1", files)
+    table = lake.load(lake.QUARANTINE, "sales")
+    assert table is not None
+    assert len(table.snapshots()) == 2
+
+
 def test_publication_of_an_older_listing_is_outrun(empty_lake: None) -> None:
     seen = judged("w1", Slice("sales", (landed(),)), [])
     landed(name="part-1")
