@@ -10,7 +10,7 @@ import pytest
 from flows import cpg_run
 from flows.run import Run
 from tasks.curation import Counts, Curated
-from tasks.errors import Outrun, SystemFault
+from tasks.errors import BusinessError, Outrun, SystemFault
 from tasks.landing import InputFile, Slice
 from tasks.quality import Quality
 from tests.tasks.conftest import DAY
@@ -55,6 +55,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], dict[str, list[Ex
 
     monkeypatch.setattr(cpg_run, "judged", judged)
     monkeypatch.setattr(cpg_run, "list_again", list_again)
+    monkeypatch.setattr(cpg_run, "require_whole", lambda _: None)
     monkeypatch.setattr(cpg_run, "log", lambda *_, **__: None)
     return done, ends
 
@@ -112,6 +113,7 @@ def test_what_changed_before_quarantine_is_listed_and_curated_anew(monkeypatch: 
     monkeypatch.setattr(cpg_run, "release_orphans", lambda *_: None)
     monkeypatch.setattr(cpg_run, "put_aside", PutAside)
     monkeypatch.setattr(cpg_run, "list_again", lambda slice_: now[slice_.dataset])
+    monkeypatch.setattr(cpg_run, "require_whole", lambda _: None)
     monkeypatch.setattr(cpg_run, "log", lambda *_, **__: None)
     run = Run("cpg-daily", DAY, DAY, run_id="r1")
     found = cpg_run.curate_and_put_aside(run, [Slice("sales", (one,)), now["sku"]])
@@ -123,3 +125,24 @@ def test_what_changed_before_quarantine_is_listed_and_curated_anew(monkeypatch: 
     with pytest.raises(Outrun):
         cpg_run.curate_and_put_aside(run, [Slice("sales", (one,))])
     assert len(jobs) == 2 + 3
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_delivery_that_is_cut_off_while_the_job_runs_is_refused_too(
+    monkeypatch: pytest.MonkeyPatch, accepted: bool
+) -> None:
+    """The listing that the run began with was whole."""
+
+    def refuse(slices: list[Slice]) -> None:
+        if any(slice_.rows < 10 for slice_ in slices):
+            raise BusinessError("cut off")
+
+    cut_off = Slice("sku", (InputFile("s3://l/1", DAY, 3, {}, "e"),))
+    monkeypatch.setattr(cpg_run, "list_again", lambda _: cut_off)
+    monkeypatch.setattr(cpg_run, "require_whole", refuse)
+    run = Run("cpg-daily", DAY, DAY, {"accept_truncated": accepted}, run_id="r1")
+    if accepted:
+        assert cpg_run.listed_again(run, [curated("sku").slice]) == [cut_off]
+    else:
+        with pytest.raises(BusinessError, match="cut off"):
+            cpg_run.listed_again(run, [curated("sku").slice])

@@ -31,20 +31,20 @@ def publish(slice_: Slice) -> None:
     landed = (replace(file, etag=objects.head(file.path).etag) for file in slice_.inputs)
     slice_ = replace(slice_, inputs=tuple(landed))
     days = slice_.raw_dates
-    folder = f"curated/sku/data/w{days[-1]}"
+    folder = f"curated/{slice_.dataset}/data/w{days[-1]}"
     put(f"{folder}/published/a.parquet", sku_code=["a"])
     counts = curation.Counts(slice_.rows, slice_.rows, 0, 0, 0)
     publication.publish(
         Curated(
-            slice_, f"w{days[-1]}", _base(), f"s3://highwater-lake/{folder}", counts,
+            slice_, f"w{days[-1]}", _base(slice_.dataset), f"s3://highwater-lake/{folder}", counts,
             dict.fromkeys(days, counts), {}, {}, (), "jr", "s3://highwater-lake/figures.json",
         ),
         "run-1",
     )  # fmt: skip
 
 
-def _base() -> int | None:
-    return truncation.lake.snapshot_id(truncation.lake.load("curated", "sku"))
+def _base(dataset: str) -> int | None:
+    return truncation.lake.snapshot_id(truncation.lake.load("curated", dataset))
 
 
 def complaint(*slices: Slice) -> str:
@@ -101,3 +101,17 @@ def test_several_files_are_one_snapshot_and_other_deliveries_are_not_judged(empt
     truncation.require_whole([Slice("sku", parts)])
     truncation.require_whole([Slice("sales", sku(JAN_7, 1).inputs)])
     truncation.require_whole([Slice("sku", (replace(sku(JAN_7, 1).inputs[0], replay=True),))])
+
+
+def week(sunday: date, rows: int) -> Slice:
+    address = f"s3://highwater-lake/{contract('market').prefix.format(date=sunday)}a.parquet"
+    return Slice("market", (InputFile(address, sunday, rows, {"brand": "string"}, "e"),))
+
+
+def test_a_week_is_compared_with_its_own_earlier_delivery_and_with_no_other_week(empty_lake: None) -> None:
+    """What a later delivery of a week lacks is taken back: a cut off one would take back the rest of the week."""
+    first, second = date(2025, 1, 5), date(2025, 1, 12)
+    publish(week(first, 1000))
+    truncation.require_whole([week(second, 10)])
+    truncation.require_whole([week(first, 500)])
+    assert "- market 2025-01-05 has 10 rows, the one of 2025-01-05 had 1000\n" in complaint(week(first, 10))
