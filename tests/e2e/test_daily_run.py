@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from flows.cpg_daily import cpg_daily
 from tasks.quality import Quality
 from tasks.sources import ALL_SOURCES
 from tests.e2e.deliveries import address, deliver, everything_but_sales, masters, parquet, put, sale, table
@@ -132,6 +134,29 @@ def test_missing_sources_are_named_and_nothing_is_touched(world: World) -> None:
         assert prefix in alert["message"]
     assert world.state() == before
     assert [r["STATUS"] for r in world.sql("SELECT status FROM MONITORING.PIPELINE_RUNS")] == ["FAILED"]
+
+
+def test_a_master_that_was_cut_off_is_refused_unless_it_is_accepted(world: World) -> None:
+    masters(DAY, skus=[f"SKU-{n}" for n in range(9)])
+    assert world.daily(DAY, ["masters"]).is_completed()
+    before = world.state()
+    masters(NEXT, skus=["SKU-1"])
+    refused = world.daily(NEXT, ["masters"])
+    assert refused.is_failed()
+    assert f"sku {NEXT} has 1 rows, the one of {DAY} had 9" in str(refused.message)
+    assert world.state() == before
+
+    accepted: Any = cpg_daily(
+        run_date=NEXT,
+        sources=["masters"],
+        quality=OPEN,
+        forecast="never",
+        accept_truncated=True,
+        return_state=True,
+    )
+    assert accepted.is_completed()
+    (noted,) = [r for r in world.runs() if r["DATASET"] == "sku" and r["RUN_DATE"] == NEXT]
+    assert (noted["ROWS_RAW"], noted["STATUS"]) == (1, "published")
 
 
 def test_a_failed_audit_publishes_nothing_of_any_dataset(world: World) -> None:

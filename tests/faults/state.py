@@ -21,6 +21,7 @@ _BUCKETS = tuple(bucket.name for bucket in resources.BUCKETS)
 _NAMESPACES = tuple(database.name for database in resources.GLUE_DATABASES)
 _SCHEMAS = ("CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING")
 _SAVED = "FAULTS_SAVED"
+_DRIFT = "MONITORING.MODEL_DRIFT"
 _NEVER_WRITTEN = ("DW.DIM_DATE",)
 # Of a Glue table, what can be given when it is made again.
 _TABLE_INPUT = (
@@ -193,6 +194,8 @@ class CloudState:
                 rows[f"{namespace}.{name}"] = _lake_rows(namespace, name)
         return {
             **rows,
+            # Each check is on record by itself: what two of a day say is the same.
+            _DRIFT: sorted(set(comparable(self._query(f"SELECT * FROM HIGHWATER.{_DRIFT}")))),
             "tables": tables,
             "last sums": comparable(self._query(_LAST_SUMS)),
             "runs that do not balance": comparable(self._query(_UNBALANCED)),
@@ -245,7 +248,7 @@ def _lake_rows(namespace: str, name: str) -> list[str]:
 
 
 def _is_result(table: str) -> bool:
-    return not table.startswith("MONITORING.") or table == "MONITORING.MODEL_DRIFT"
+    return not table.startswith("MONITORING.")
 
 
 _LAST_SUMS = """SELECT run_date, dataset, rows_raw, rows_published, rows_superseded, rows_quarantined
