@@ -138,6 +138,7 @@ def retry_transient(_task: Any, _run: Any, state: Any) -> bool:
 
 RETRIES = 3
 _JITTER = 0.5
+# Not settings(), which keeps what it has read: this is read at import, and processes forked later may have others.
 RETRY: dict[str, Any] = {
     "retries": RETRIES,
     "retry_delay_seconds": exponential_backoff(backoff_factor=Settings().retry_seconds),

@@ -26,9 +26,9 @@ TABLES = ("sales", "inventory", "promotions", "sku", "geography")
 NAMESPACE, TABLE = "ml", "demand_features"
 MINIMUM_WEEKS = 60
 FEWEST_WEEKS = 30
-_LOOKS_MOST = 5
 """Three origins for the backtest, weeks to calibrate on before each, and weeks to train on before those take so many."""
 _DAYS_A_WEEK = 7
+_LOOKS_MOST = 5
 
 
 def first_week(as_of: date) -> date:
@@ -89,9 +89,8 @@ def pin(
             )
         snapshots = {name: lake.snapshot_id(lake.load(lake.CURATED, name)) for name in TABLES}
         units = _units_before(connection, as_of)
-        if (
-            warehouse.last_loaded(connection, "sales") == loaded
-        ):  # else the units are those of another snapshot
+        # Where sales were loaded meanwhile, the units are those of another snapshot.
+        if warehouse.last_loaded(connection, "sales") == loaded:
             break
     else:
         raise TransientError(

@@ -131,9 +131,8 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
         self.temporary.keep(name for (name,) in found)
 
     def end_statement(self) -> None:
-        if (
-            self.is_abandoned
-        ):  # while this statement ran: what it has done is of a transaction that nobody will end
+        if self.is_abandoned:
+            # While this statement ran: what it has done is of a transaction that nobody will end.
             self._undo()
         elif not self.in_transaction:
             self.has_written = self.is_spoiled = False

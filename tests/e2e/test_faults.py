@@ -11,7 +11,7 @@ import pytest
 from local.cloud import Cloud
 from tests.faults.__main__ import version
 from tests.faults.campaign import Campaign
-from tests.faults.cloud import LEASE_SECONDS, RETRY_SECONDS
+from tests.faults.cloud import OF_TRIALS
 from tests.faults.matrix import found
 from tests.faults.results import Results
 from tests.faults.runs import Runs
@@ -29,9 +29,7 @@ def results() -> Results:
 def campaign(cloud: Cloud, results: Results, tmp_path: Path) -> Iterator[Campaign]:
     environment = {
         **cloud.environment,
-        "HIGHWATER_LEASE_SECONDS": f"{LEASE_SECONDS}",
-        "HIGHWATER_RETRY_SECONDS": f"{RETRY_SECONDS}",
-        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        **OF_TRIALS,
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     }
     with Runs(environment, tmp_path / "runs") as runs:

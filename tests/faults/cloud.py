@@ -17,6 +17,11 @@ from tests.faults.runs import Runs
 
 LEASE_SECONDS = 4  # a killed run's work is free for the next one after so long
 RETRY_SECONDS = 0.2  # what is tried again need not wait here for a service to recover
+OF_TRIALS = {
+    "HIGHWATER_LEASE_SECONDS": f"{LEASE_SECONDS}",
+    "HIGHWATER_RETRY_SECONDS": f"{RETRY_SECONDS}",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+}
 
 
 def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> None:
@@ -26,12 +31,7 @@ def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> 
     settings = LocalSettings(state=state / f"cloud-{number}", **ports)
     try:
         up(settings, report=lambda line: print(f"  {line}", flush=True))
-        values = {
-            **environment(settings),
-            "HIGHWATER_LEASE_SECONDS": f"{LEASE_SECONDS}",
-            "HIGHWATER_RETRY_SECONDS": f"{RETRY_SECONDS}",
-            "PREFECT_LOGGING_TO_API_ENABLED": "false",
-        }
+        values = {**environment(settings), **OF_TRIALS}
         os.environ.update(values)
         with Runs(values, settings.state / "runs") as runs:
             campaign = Campaign(settings, values, runs, results)

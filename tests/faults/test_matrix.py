@@ -24,7 +24,7 @@ def test_every_call_with_every_fault_but_not_at_those_that_may_not_come() -> Non
     assert {plan.fault.kind for plan in every if plan.fault.at == CALLS[0]} == {"refuse", "lose", "kill"}
 
 
-def test_a_sample_is_of_the_commit_and_of_the_size_that_was_asked() -> None:
+def test_a_sample_is_of_the_code_and_of_the_size_that_was_asked() -> None:
     every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
     assert sampled(every, 5, "a") == sampled(every, 5, "a")
     assert sampled(every, 5, "a") != sampled(every, 5, "b")

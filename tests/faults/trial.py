@@ -46,6 +46,8 @@ class Laboratory:
             code = run.wait()
         if code != COMPLETED:
             raise AssertionError(f"an undisturbed {spec} ended with {code}; its log: {run.log}")
+        if not any(entry.address.service == "snowflake" for entry in way.recording.calls):
+            raise AssertionError(f"{spec} went to Snowflake without its proxy: no fault could come there")
         return way.recording, str(run.log)
 
     def killed(self, spec: Spec, fault: Fault) -> Recording:
