@@ -42,7 +42,8 @@ def main() -> None:
 
 
 def _flows() -> dict[str, Any]:
-    """Also Prefect's collections, which a run imports when it looks for the block of its results."""
+    """Also what Prefect imports in a run: collections, for the block of its results, and FastAPI, for its parameters."""
+    import fastapi.encoders  # noqa: F401
     from prefect._internal.plugins.collections import load_prefect_collections
 
     from flows.cpg_backfill import cpg_backfill

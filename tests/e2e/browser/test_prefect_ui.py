@@ -14,7 +14,7 @@ from uuid import UUID
 
 import boto3
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -34,6 +34,7 @@ from tests.e2e.world import World
 # The picker opens on this month; one step back is always a day that has come.
 DAY = (date.today().replace(day=1) - timedelta(days=1)).replace(day=20)
 Shot = Callable[..., None]
+SERVICE_UNAVAILABLE = 503
 
 
 @pytest.fixture
@@ -132,10 +133,20 @@ def artifacts_of(run: FlowRun) -> dict[str, UUID]:
 
 
 def submit(page: Page) -> None:
+    """As a person does: again where the server was busy. The UI does not repeat a 503 itself."""
+    answer = press_submit(page)
+    for _ in range(4):
+        if answer.status != SERVICE_UNAVAILABLE:
+            break
+        answer = press_submit(page)
+    assert answer.ok, answer.text()
+
+
+def press_submit(page: Page) -> Response:
     """By the keyboard: on a busy machine the UI's word that the server is slow lies over the button."""
     with page.expect_response(re.compile("/create_flow_run$"), timeout=90_000) as answer:
         page.get_by_role("button", name="Submit").press("Enter")
-    assert answer.value.ok, answer.value.text()
+    return answer.value
 
 
 def by_hand() -> dict[UUID, FlowRun]:
