@@ -29,8 +29,8 @@ from pyspark.sql import SparkSession
 
 from bench.forecast_peers import PEERS, peers_table
 from contracts.catalog import contract
-from contracts.drift import delivered_columns
-from contracts.spec import document
+from contracts.dialects.drift import delivered_columns
+from contracts.language.dataset import document
 from jobs.glue import curate, demand_features, demand_manifest, manifest, session
 from jobs.glue.storage import Storage
 from jobs.sagemaker.forecaster import Fits

@@ -65,7 +65,7 @@ def _reasons() -> str:
 
 
 def _digest() -> str:
-    """What contracts.spark_sql.standing says: how much a row says, then the digest of its content."""
+    """What contracts.dialects.spark_sql.standing says: how much a row says, then the digest of its content."""
 
     def sized(column: str) -> str:
         return f"length({column}) || ':' || {column}"

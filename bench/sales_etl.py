@@ -21,8 +21,8 @@ import pyspark
 from bench import measure
 from bench.order_lines import RAW_DATE, delivered
 from contracts.catalog import contract
-from contracts.drift import delivered_columns
-from contracts.spec import document
+from contracts.dialects.drift import delivered_columns
+from contracts.language.dataset import document
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).parent / "data"

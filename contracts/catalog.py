@@ -1,22 +1,20 @@
-"""Every dataset by its name."""
+"""Every delivered dataset by its name."""
 
 from __future__ import annotations
 
-from contracts.inventory import Inventory
-from contracts.market import Market
-from contracts.masters import Customer, Geography, Sku
-from contracts.model import Contract, spec_of
-from contracts.promotions import Promotions
-from contracts.sales import Sales
-from contracts.spec import ContractError, Spec
+from contracts.cpg.inventory import INVENTORY
+from contracts.cpg.market import MARKET
+from contracts.cpg.masters import CUSTOMER, GEOGRAPHY, SKU
+from contracts.cpg.promotions import PROMOTIONS
+from contracts.cpg.sales import SALES
+from contracts.language.dataset import ContractError, Dataset
 
-_ALL: tuple[type[Contract], ...] = (Sales, Inventory, Market, Promotions, Sku, Geography, Customer)
-
-DATASETS: dict[str, Spec] = {spec.dataset: spec for spec in map(spec_of, _ALL)}
-MODELS: dict[str, type[Contract]] = dict(zip(DATASETS, _ALL, strict=True))
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset for dataset in (SALES, INVENTORY, MARKET, PROMOTIONS, SKU, GEOGRAPHY, CUSTOMER)
+}
 
 
-def contract(dataset: str) -> Spec:
+def contract(dataset: str) -> Dataset:
     """The contract of a dataset; a wrong name is answered with the right ones."""
     try:
         return DATASETS[dataset]

@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from contracts import predictions as contract
+from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from flows.business_day import business_today, scheduled_today
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.model_approval import decided
@@ -202,7 +202,7 @@ def register_model(
         "run_id": run.run_id,
         "code_version": trained.code_version,
         "release": settings().code_version,
-        "contract_version": contract.VERSION,
+        "contract_version": DEMAND_PREDICTIONS.version,
         "image": settings().xgboost_image,
         "training_job": trained.job,
         **{name: f"{value:.6g}" for name, value in {**figures, **naive}.items() if value is not None},

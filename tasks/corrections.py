@@ -100,8 +100,8 @@ def _lines(body: bytes, address: str) -> Iterator[tuple[int, list[str]]]:
 
 def _columns(dataset: str, header: list[str], address: str) -> tuple[str, ...]:
     header[:] = [cell.strip() for cell in header]
-    spec = contract(dataset)
-    known = [column for column in spec.names if column not in spec.provided]
+    columns = contract(dataset)
+    known = [column for column in columns.names if column not in columns.provided]
     expected = f"Expected are {ID} and columns of {dataset}: {', '.join(known)}."
     if not any(header):
         raise DataError(f"{address} is empty. {expected}")

@@ -14,7 +14,7 @@ from typing import Any
 
 from pyiceberg.table import Table
 
-from contracts.spec import document
+from contracts.language.dataset import document
 from tasks import external_jobs, glue, lake, landing, objects
 from tasks.landing import Slice
 from tasks.rules import rules_of

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from contracts import predictions
+from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from tasks import external_jobs, glue, lake, landing, objects, warehouse
 from tasks.errors import BusinessError, DataError, TransientError
 from tasks.events import log
@@ -162,7 +162,7 @@ def publish(features: Features, run_id: str) -> int | None:
         work=inputs.key,
         run_id=run_id,
         raw_dates=(),
-        contract_version=predictions.VERSION,
+        contract_version=DEMAND_PREDICTIONS.version,
         added=tuple(lake.parquet_files(features.history)),
         notes={
             "as-of": inputs.as_of.isoformat(),

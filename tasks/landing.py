@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from contracts import drift
 from contracts.catalog import contract
-from contracts.spec import document
+from contracts.dialects import drift
+from contracts.language.dataset import document
 from tasks import objects
 from tasks.errors import DataError, Outrun
 from tasks.footers import read_footer

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from contracts import predictions as contract
+from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from tasks import aws
 from tasks.errors import DataError, aws_failures
 from tasks.events import log
@@ -57,12 +57,14 @@ def _judged(
     features: Features, model: ModelVersion, answers: str, addresses: Iterable[str]
 ) -> tuple[Counter[str], float]:
     """Rows by model type, and units. A broken file does not end it, so that people see all that is broken at once."""
+    from contracts.dialects.pandera_schema import breaches  # a second of imports, which no other step needs
+
     found: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     units = 0.0
     for address in addresses:
         table = _read(address)
-        broken = Counter(contract.breaches(table)) + Counter(_outside(table, features))
+        broken = Counter(breaches(DEMAND_PREDICTIONS, table)) + Counter(_outside(table, features))
         found.update(broken)
         if not broken:
             kinds.update(table.column("model_type").to_pylist())
@@ -119,7 +121,7 @@ def _read(address: str) -> pa.Table:
         body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
         table = pq.read_table(io.BytesIO(body))
-        return table.select([name for name in contract.COLUMNS if name in table.column_names])
+        return table.select([name for name in DEMAND_PREDICTIONS.names if name in table.column_names])
     except pa.ArrowInvalid as error:
         raise DataError(f"{address} is not the Parquet file that the model should answer: {error}") from error
 

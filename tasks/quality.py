@@ -9,16 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, model_validator
 
 from contracts.catalog import contract
-from contracts.checks import years_before
-from contracts.spec import Rule, Spec
+from contracts.language.dataset import Dataset, Rule
+from contracts.language.rules import keeps
 from tasks import aws, objects
 from tasks.curation import Counts, Curated
 from tasks.errors import BusinessError, aws_failures
@@ -32,6 +31,7 @@ NAMESPACE = "Highwater/DataQuality"
 _METRICS_PER_CALL = 500
 _FOOTERS_AT_ONCE = 16
 _COMPLAINTS_MOST = 5
+_OF_EXTREMES = ("allowed", "future", "too_old", "range")
 
 
 class Limits(BaseModel):
@@ -174,7 +174,7 @@ def contract_kept(curated: Curated) -> Finding:
 
 
 def _complaints(curated: Curated) -> Iterator[str]:
-    spec = rules_of(curated.dataset)
+    dataset = rules_of(curated.dataset)
     told = {
         "published": curated.rows_written,
         "survivors": curated.rows_survivors,
@@ -185,7 +185,7 @@ def _complaints(curated: Curated) -> Iterator[str]:
         for address, footer in _footers(f"{curated.output}/{folder}/"):
             rows += footer.rows
             if folder == "published":
-                yield from (f"{address}: {complaint}" for complaint in _broken(spec, footer))
+                yield from (f"{address}: {complaint}" for complaint in _broken(dataset, footer))
         if rows != wanted:
             yield f"{curated.output}/{folder}/ holds {rows} rows, the job's figures say {wanted}"
 
@@ -197,8 +197,8 @@ def _footers(folder: str) -> Iterator[tuple[str, Footer]]:
         yield from zip((file.address for file in files), footers, strict=True)
 
 
-def _broken(spec: Spec, footer: Footer) -> Iterator[str]:
-    for column in spec.columns:
+def _broken(dataset: Dataset, footer: Footer) -> Iterator[str]:
+    for column in dataset.columns:
         if column.name not in footer.schema.names:
             yield f"{column.name} is missing"
             continue
@@ -207,30 +207,25 @@ def _broken(spec: Spec, footer: Footer) -> Iterator[str]:
         values = footer.extremes(column.name) or ()
         for rule in column.rules:
             limits = footer.extremes(rule.limit) if rule.limit else None
+            if not _says_enough(rule, limits):
+                continue
+            least, greatest = limits or (None, None)
             for value in values:
-                if not _keeps(rule, value, limits):
+                if not _kept(rule, value, least if rule.name == "too_old" else greatest):
                     yield f"{column.name} holds {value}, against the rule {rule.name!r}"
 
 
-def _keeps(rule: Rule, value: Any, limits: tuple[Any, Any] | None) -> bool:
-    """Lengths and patterns are left to the job: a file may say the least and greatest of long texts in part."""
-    match rule.name:
-        case "allowed":
-            return value in rule.allowed
-        case "future" if limits and rule.days is not None:
-            return bool(value.date() <= limits[1] + timedelta(days=rule.days))
-        case "future":
-            return limits is None or value <= limits[1]
-        case "too_old" if limits and rule.years is not None:
-            return bool(value >= years_before(limits[0], rule.years))
-        case "range":
-            return isinstance(value, (int, float, Decimal)) and _in_range(rule, value)
-    return True
+def _kept(rule: Rule, value: Any, limit: Any) -> bool:
+    """A value of another kind than the column's keeps no rule."""
+    try:
+        return keeps(rule, value, limit)
+    except TypeError:
+        return False
 
 
-def _in_range(rule: Rule, value: float | Decimal) -> bool:
-    above = rule.minimum is None or (value > rule.minimum if rule.exclusive else value >= rule.minimum)
-    return above and (rule.maximum is None or value <= rule.maximum)
+def _says_enough(rule: Rule, limits: tuple[Any, Any] | None) -> bool:
+    """A file may say the least and greatest of long texts in part, and its extremes are no Mondays."""
+    return rule.name in _OF_EXTREMES and (rule.limit is None or limits is not None)
 
 
 def require(findings: Iterable[Finding], run_id: str) -> None:

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from contracts import drift
 from contracts.catalog import contract
+from contracts.dialects import drift
 from tasks import corrections, lake, objects, quarantine
 from tasks.corrections import ID, Corrections
 from tasks.errors import DataError

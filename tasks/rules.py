@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contracts.catalog import contract
-from contracts.spec import Spec, with_years
+from contracts.language.dataset import Dataset, with_years
 from tasks.settings import settings
 
 
-def rules_of(dataset: str) -> Spec:
+def rules_of(dataset: str) -> Dataset:
     return with_years(contract(dataset), settings().order_years_max)

@@ -10,7 +10,7 @@ from functools import cache
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.written import ORDER_YEARS
+from contracts.language.written import ORDER_YEARS
 
 
 class Settings(BaseSettings):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from contracts.catalog import contract
-from contracts.delivered import VOID
+from contracts.dialects.delivered import VOID
 from tasks import lake
 from tasks.errors import BusinessError
 from tasks.landing import Slice

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contracts.catalog import DATASETS as CONTRACTS
-from contracts.snowflake import snowflake_type
-from contracts.spec import RETRACTED
+from contracts.dialects.snowflake import snowflake_type
+from contracts.language.dataset import RETRACTED
 
 Columns = Mapping[str, str]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import holidays
 
-from contracts import written
+from contracts.language import written
 
 # From the first day that a contract lets through: a fact without a calendar drops out of marts.
 FIRST_DAY = date.fromisoformat(written.FIRST_DAY)

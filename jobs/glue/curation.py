@@ -14,8 +14,8 @@ from typing import Any
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.spark_values import literal, name
-from contracts.spec import Spec
+from contracts.dialects.spark_values import literal, name
+from contracts.language.dataset import Dataset
 from jobs.glue import figures, quarantine, reading, retraction, versions
 from jobs.glue.derive import curated_columns, write_options
 from jobs.glue.figures import QUARANTINED, Figures
@@ -36,7 +36,7 @@ class Curation:
         self.spark = spark
         self.storage = storage
         self.work = work
-        self.spec: Spec = work.spec
+        self.dataset: Dataset = work.dataset
         self.staging = f"{work.output}/staging"
         self.history = reading.history_frame(spark, work)
 
@@ -44,7 +44,7 @@ class Curation:
         self.storage.remove(self.work.output)
         seen = self._sort_out()
         fates = Counter({PUBLISHED: seen[PUBLISHED], QUARANTINED: seen[QUARANTINED]})
-        result = Figures(self.spec, extra_columns=self.work.extra_columns)
+        result = Figures(self.dataset, extra_columns=self.work.extra_columns)
         result.uncast = {column: seen[f"uncast {column}"] for column in self._castable()}
         touched: set[str] = set()
         if seen[CONTESTED]:
@@ -52,13 +52,13 @@ class Curation:
             fates.update({fate: told[fate] for fate in _FATES})
             touched.update(told["touched"])
         is_delivery = seen["read"] > 0 and not self.work.is_replay
-        if self.spec.is_whole and self.history is not None and is_delivery:
+        if self.dataset.is_whole and self.history is not None and is_delivery:
             retracted, files = retraction.retract(self.spark, self.work, self.staging, PART)
             result.rows_retracted = retracted
             touched.update(files)
         result.touched_files = self._given_names(touched)
         result.rows_survivors = self._keep_survivors(result.touched_files)
-        figures.reconcile(self.spec.dataset, self.work.rows, fates, seen["read"])
+        figures.reconcile(self.dataset.name, self.work.rows, fates, seen["read"])
         if seen[QUARANTINED]:
             result.reasons = self._quarantine()
         result.fates = self._fates_by_date() if self._several_dates() else {self.work.raw_dates[0]: fates}
@@ -75,10 +75,10 @@ class Curation:
         """The one wide pass: every row ends in the folder of what is known about it so far."""
         rows = reading.slice_frame(self.spark, self.storage, self.work)
         hashes = self._contested_hashes()
-        rows = versions.is_contested(rows, hashes, self.spec, CONTESTED)
+        rows = versions.is_contested(rows, hashes, self.dataset, CONTESTED)
         part = f"CASE WHEN size(reasons) > 0 THEN '{QUARANTINED}' WHEN {CONTESTED} THEN '{CONTESTED}' ELSE '{PUBLISHED}' END"
-        columns = curated_columns(self.spec, self.work.run_id)
-        kept_aside = versions.marked(self.spec) if self.work.is_replay else "kept_aside"
+        columns = curated_columns(self.dataset, self.work.run_id)
+        kept_aside = versions.marked(self.dataset) if self.work.is_replay else "kept_aside"
         columns["kept_aside"] = (
             f"CASE WHEN size(reasons) > 0 THEN {quarantine.ENVELOPE} ELSE {kept_aside} END"
         )
@@ -95,7 +95,7 @@ class Curation:
         return {measure: count or 0 for measure, count in seen.get.items()}
 
     def _write(self, rows: DataFrame, by: str) -> None:
-        options = write_options(self.spec)
+        options = write_options(self.dataset)
         rows.write.mode("overwrite").options(**options).partitionBy(by).parquet(f"{self.staging}/{by}")
 
     def _by_month(self, rows: DataFrame) -> DataFrame:
@@ -107,7 +107,7 @@ class Curation:
         if self.work.rows <= FEW_ROWS:
             return None
         keys = reading.slice_frame(self.spark, self.storage, self.work.of_keys_alone())
-        hashes = versions.contested(keys, self.history, self.spec).persist()
+        hashes = versions.contested(keys, self.history, self.dataset).persist()
         if hashes.count() <= MANY_KEYS:
             return hashes
         hashes.unpersist()
@@ -129,13 +129,13 @@ class Curation:
 
     def _castable(self) -> list[str]:
         delivered = {column for file in self.work.inputs for column in file.columns}
-        return [column.name for column in self.spec.optional if column.name in delivered]
+        return [column.name for column in self.dataset.optional if column.name in delivered]
 
     def _tell_apart(self) -> dict[str, Any]:
         """Published rows are written whole; of the others only what their count per raw date needs."""
         rows = self.spark.read.parquet(f"{self.staging}/{PART}/{PART}={CONTESTED}")
         columns = rows.columns
-        told = versions.told_apart(rows, self.history, self.spec)
+        told = versions.told_apart(rows, self.history, self.dataset)
         seen = Observation()
         measures = [F.expr(f"sum(int({OUTCOME} = {literal(fate)}))").alias(fate) for fate in _FATES]
         replaced = f"collect_set(CASE WHEN {OUTCOME} = '{REPLACED}' THEN {versions.PRIOR_FILE} END)"
@@ -179,7 +179,7 @@ class Curation:
             (self.spark.read.parquet(folder) for folder in folders if self.storage.parquet_files(folder)),
         )
         files = reading.scan(self.spark, touched, newer.schema)
-        survivors = files.join(newer.select(*self.spec.key), list(self.spec.key), "left_anti").select(
+        survivors = files.join(newer.select(*self.dataset.key), list(self.dataset.key), "left_anti").select(
             *newer.columns
         )
         seen = Observation()

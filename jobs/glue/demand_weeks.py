@@ -14,8 +14,8 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.spec import RETRACTED
-from contracts.stockout import STOCKOUT_DAYS
+from contracts.cpg.stockout import STOCKOUT_DAYS
+from contracts.language.dataset import RETRACTED
 from jobs.glue import reading
 from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of, week_number
 

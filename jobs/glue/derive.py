@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contracts.spark_sql import content_hash
-from contracts.spark_values import literal, name
-from contracts.spec import Spec
+from contracts.dialects.spark_sql import content_hash
+from contracts.dialects.spark_values import literal, name
+from contracts.language.dataset import Dataset
 
 LINEAGE = ("source_date", "source_file", "run_id", "content_hash", "kept_aside")
 
@@ -48,27 +48,29 @@ DERIVED: dict[str, dict[str, str]] = {
 }
 
 
-def curated_columns(spec: Spec, run_id: str) -> dict[str, str]:
+def curated_columns(dataset: Dataset, run_id: str) -> dict[str, str]:
     """Every column of a curated row, in order, as an expression over the contract's staged frame."""
     return {
-        **{column: name(column) for column in spec.names},
-        **DERIVED[spec.dataset],
+        **{column: name(column) for column in dataset.names},
+        **DERIVED[dataset.name],
         "source_date": "source_date",
         "source_file": "source_file",
         "run_id": literal(run_id),
-        "content_hash": content_hash(spec),
+        "content_hash": content_hash(dataset),
         "kept_aside": "kept_aside",
     }
 
 
-def write_options(spec: Spec) -> dict[str, str]:
+def write_options(dataset: Dataset) -> dict[str, str]:
     """Parquet looks every value up in a dictionary until it gives up; where nearly every value is another, or all are
     the same and compress to nothing, that costs more than the rest of the writing."""
-    pointless = [column.name for column in spec.columns if column.kind in ("decimal", "number", "timestamp")]
+    pointless = [
+        column.name for column in dataset.columns if column.kind in ("decimal", "number", "timestamp")
+    ]
     pointless += [
-        column for column in DERIVED[spec.dataset] if column in ("revenue_per_unit", "gross_margin")
+        column for column in DERIVED[dataset.name] if column in ("revenue_per_unit", "gross_margin")
     ]
     pointless += ["source_file", "run_id", "content_hash"]
-    if len(spec.key) > 1:
-        pointless += [column for column in spec.key[:1] if column.endswith("_id")]
+    if len(dataset.key) > 1:
+        pointless += [column for column in dataset.key[:1] if column.endswith("_id")]
     return {f"parquet.enable.dictionary#{column}": "false" for column in pointless}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from contracts.spec import Spec
+from contracts.language.dataset import Dataset
 from jobs.glue.errors import DataError
 from jobs.glue.versions import OUTDONE, PUBLISHED, REPEATED, SUPERSEDED, UNCHANGED
 
@@ -20,7 +20,7 @@ Tally = dict[date, Counter[str]]
 class Figures:
     """`fates` counts rows by raw date and outcome, `reasons` the causes of quarantine."""
 
-    spec: Spec
+    dataset: Dataset
     fates: Tally = field(default_factory=lambda: defaultdict(Counter))
     reasons: Tally = field(default_factory=lambda: defaultdict(Counter))
     uncast: dict[str, int] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Figures:
             "outdone": fates[OUTDONE],
             "repeats": fates[REPEATED],
             "rows_quarantined": fates[QUARANTINED],
-            "nulls": {column.name: causes[f"{column.name}:missing"] for column in self.spec.required},
+            "nulls": {column.name: causes[f"{column.name}:missing"] for column in self.dataset.required},
         }
 
 

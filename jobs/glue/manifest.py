@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from contracts.spec import Spec, from_document
+from contracts.language.dataset import Dataset, from_document
 from jobs.glue.derive import DERIVED
 from jobs.glue.errors import DataError
 
@@ -29,7 +29,7 @@ class Input:
 class Work:
     """One dataset's slice and the published files that it may touch."""
 
-    spec: Spec
+    dataset: Dataset
     run_id: str
     output: str
     inputs: tuple[Input, ...]
@@ -37,15 +37,14 @@ class Work:
 
     def of_keys_alone(self) -> Work:
         """The same files, read by a contract of the key columns: what asks for keys need not judge whole rows."""
-        columns = tuple(column for column in self.spec.columns if column.name in self.spec.key)
+        columns = tuple(column for column in self.dataset.columns if column.name in self.dataset.key)
         names = {column.name for column in columns}
         inputs = (
             replace(file, columns={c: t for c, t in file.columns.items() if c in names})
             for file in self.inputs
         )
-        return replace(
-            self, spec=replace(self.spec, columns=columns, version_column=None), inputs=tuple(inputs)
-        )
+        of_keys = replace(self.dataset, columns=columns, version_column=None, is_whole=False)
+        return replace(self, dataset=of_keys, inputs=tuple(inputs))
 
     @property
     def rows(self) -> int:
@@ -62,7 +61,7 @@ class Work:
     @property
     def extra_columns(self) -> list[str]:
         delivered = {name for file in self.inputs if not file.replay for name in file.columns}
-        return sorted(delivered - set(self.spec.names))
+        return sorted(delivered - set(self.dataset.names))
 
 
 def parse(text: str, origin: str) -> list[Work]:
@@ -80,11 +79,11 @@ def parse(text: str, origin: str) -> list[Work]:
 
 
 def _work(entry: Mapping[str, Any], run_id: str) -> Work:
-    spec = from_document(entry["contract"])
-    if spec.dataset not in DERIVED:
-        raise ValueError(f"nothing is derived for dataset {spec.dataset!r}; known are {', '.join(DERIVED)}")
+    dataset = from_document(entry["contract"])
+    if dataset.name not in DERIVED:
+        raise ValueError(f"nothing is derived for dataset {dataset.name!r}; known are {', '.join(DERIVED)}")
     return Work(
-        spec=spec,
+        dataset=dataset,
         run_id=run_id,
         output=entry["output"].rstrip("/"),
         inputs=tuple(_input(file) for file in entry["inputs"]),
@@ -103,7 +102,7 @@ def _input(file: Mapping[str, Any]) -> Input:
 
 
 def _check(work: Work, origin: str) -> None:
-    name = work.spec.dataset
+    name = work.dataset.name
     if not work.inputs:
         raise DataError(f"manifest {origin} names no input for {name}")
     if twice := [path for path, n in Counter(file.path for file in work.inputs).items() if n > 1]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.spark_values import literal, name
-from contracts.spec import Spec
+from contracts.dialects.spark_values import literal, name
+from contracts.language.dataset import Dataset
 from jobs.glue.manifest import Work
 from jobs.glue.reading import EXTRA_VALUES
 
@@ -18,30 +18,30 @@ _RAW = "from_json(opened.raw_values, 'map<string,string>')"
 
 
 def quarantined(travelled: DataFrame, work: Work) -> DataFrame:
-    spec = work.spec
-    raw = {column: f"raw[{literal(column)}]" for column in spec.names}
+    dataset = work.dataset
+    raw = {column: f"raw[{literal(column)}]" for column in dataset.names}
     columns = {
         **raw,
         "reasons": "opened.reasons",
         "source_file": "source_file",
         "raw_date": "source_date",
         "run_id": literal(work.run_id),
-        "contract_version": literal(spec.version),
-        "row_id": _row_id(spec),
+        "contract_version": literal(dataset.version),
+        "row_id": _row_id(dataset),
         EXTRA_VALUES: EXTRA_VALUES,
         DAY: "source_date",
     }
     return (
         travelled.selectExpr("source_file", "source_date", f"{_OPENED} AS opened")
         .selectExpr("*", f"{_RAW} AS raw")
-        .selectExpr("*", f"{_extra_values(spec)} AS {EXTRA_VALUES}")
+        .selectExpr("*", f"{_extra_values(dataset)} AS {EXTRA_VALUES}")
         .selectExpr(*(f"{expression} AS {name(column)}" for column, expression in columns.items()))
     )
 
 
-def _extra_values(spec: Spec) -> str:
+def _extra_values(dataset: Dataset) -> str:
     """What the contract does not know, as JSON. A row that was in quarantine before brings it along as it was."""
-    known = ", ".join(literal(column) for column in spec.names)
+    known = ", ".join(literal(column) for column in dataset.names)
     extra = f"map_filter(raw, (k, v) -> k NOT IN ({known}) AND v IS NOT NULL)"
     alone = f"map_keys({extra}) = array({literal(EXTRA_VALUES)})"
     return (
@@ -50,7 +50,7 @@ def _extra_values(spec: Spec) -> str:
     )
 
 
-def _row_id(spec: Spec) -> str:
+def _row_id(dataset: Dataset) -> str:
     """The same row has the same id every time that it is refused, whatever run or contract version refuses it: a later
     column that has no value takes no part."""
 
@@ -58,7 +58,7 @@ def _row_id(spec: Spec) -> str:
         return f"concat(char_length({field}), ':', {field})"
 
     parts = [f"coalesce({sized('source_file')}, '')"]
-    for column in spec.columns:
+    for column in dataset.columns:
         field = sized(f"raw[{literal(column.name)}]")
         parts.append(field if column.is_later else f"coalesce({field}, '')")
     parts.append(f"coalesce({sized(EXTRA_VALUES)}, '')")

@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from contracts.spark_sql import kept, spark_schema, stages, standing
-from contracts.spark_types import SPARK_TYPES
-from contracts.spark_values import literal, name
-from contracts.spec import Spec
+from contracts.dialects.spark_sql import kept, spark_schema, stages, standing
+from contracts.dialects.spark_types import SPARK_TYPES
+from contracts.dialects.spark_values import literal, name
+from contracts.language.dataset import Dataset
 from jobs.glue import versions
 from jobs.glue.manifest import Input, Work
 from jobs.glue.storage import Storage
@@ -34,7 +34,7 @@ def slice_frame(spark: SparkSession, storage: Storage, work: Work) -> DataFrame:
         for columns, files in _alike([file for file in work.inputs if not file.replay])
     ]
     if replayed:
-        frames.append(_replayed(spark, work.spec, replayed))
+        frames.append(_replayed(spark, work.dataset, replayed))
     return reduce(DataFrame.unionByName, frames)
 
 
@@ -69,10 +69,10 @@ def scan_with_file(spark: SparkSession, paths: Iterable[str], schema: str | Stru
     return rows.select("*", F.col("_metadata.file_path").alias(versions.PRIOR_FILE))
 
 
-def staged(frame: DataFrame, spec: Spec, delivered: Mapping[str, str]) -> DataFrame:
-    provided = [f"{_PROVIDED[column]} AS {name(column)}" for column in spec.provided]
+def staged(frame: DataFrame, dataset: Dataset, delivered: Mapping[str, str]) -> DataFrame:
+    provided = [f"{_PROVIDED[column]} AS {name(column)}" for column in dataset.provided]
     frame = frame.selectExpr("*", *provided)
-    for projection in stages(spec, delivered):
+    for projection in stages(dataset, delivered):
         frame = frame.selectExpr(*projection)
     return frame
 
@@ -80,12 +80,12 @@ def staged(frame: DataFrame, spec: Spec, delivered: Mapping[str, str]) -> DataFr
 def _delivered(
     spark: SparkSession, storage: Storage, work: Work, columns: dict[str, str], files: list[Input]
 ) -> DataFrame:
-    schema = spark_schema({c: t for c, t in columns.items() if c not in work.spec.provided})
+    schema = spark_schema({c: t for c, t in columns.items() if c not in work.dataset.provided})
     rows = scan(spark, [file.path for file in files], schema).select(
         "*", F.col("_metadata.file_path").alias(FILE)
     )
     # Sorted, so that what is kept of extra columns is spelled alike whatever the order of a file's columns.
-    return staged(_located(spark, storage, rows, files), work.spec, dict(sorted(columns.items())))
+    return staged(_located(spark, storage, rows, files), work.dataset, dict(sorted(columns.items())))
 
 
 def _located(spark: SparkSession, storage: Storage, rows: DataFrame, files: list[Input]) -> DataFrame:
@@ -105,12 +105,12 @@ def _origins(spark: SparkSession, storage: Storage, files: list[Input]) -> DataF
     return spark.sql(f"SELECT * FROM VALUES {', '.join(rows)} AS origins({FILE}, source_file, source_date)")
 
 
-def _replayed(spark: SparkSession, spec: Spec, files: list[Input]) -> DataFrame:
+def _replayed(spark: SparkSession, dataset: Dataset, files: list[Input]) -> DataFrame:
     """Rows out of quarantine, with the origin that they had when they went in."""
-    columns = dict.fromkeys([*spec.names, EXTRA_VALUES], "string")
+    columns = dict.fromkeys([*dataset.names, EXTRA_VALUES], "string")
     schema = f"{spark_schema(columns)}, source_file string, raw_date date"
     rows = scan(spark, [file.path for file in files], schema).withColumnRenamed("raw_date", "source_date")
-    return staged(rows, spec, columns)
+    return staged(rows, dataset, columns)
 
 
 def history_frame(spark: SparkSession, work: Work) -> DataFrame | None:
@@ -121,18 +121,18 @@ def history_frame(spark: SparkSession, work: Work) -> DataFrame | None:
     """
     if not work.history:
         return None
-    spec = work.spec
-    kinds = {column.name: SPARK_TYPES[column.kind] for column in spec.columns}
-    narrow = {column: kinds.get(column, "string") for column in spec.key}
-    if spec.version_column:
-        narrow[spec.version_column] = kinds[spec.version_column]
+    dataset = work.dataset
+    kinds = {column.name: SPARK_TYPES[column.kind] for column in dataset.columns}
+    narrow = {column: kinds.get(column, "string") for column in dataset.key}
+    if dataset.version_column:
+        narrow[dataset.version_column] = kinds[dataset.version_column]
     narrow |= {"source_date": "date", "content_hash": "bigint"}
     digested = kinds if work.is_replay else {"kept_aside": "string"}
-    tie = standing(spec) if work.is_replay else versions.MARKED_TIE
+    tie = standing(dataset) if work.is_replay else versions.MARKED_TIE
     schema = ", ".join(f"{name(column)} {type_name}" for column, type_name in (narrow | digested).items())
     # A version that the contract would refuse today is none, though it was published once: else it would win for ever.
     read = {
-        column: kept(spec.column(column)) if column == spec.version_column else name(column)
+        column: kept(dataset.column(column)) if column == dataset.version_column else name(column)
         for column in narrow
     }
     return scan(spark, work.history, schema).select(

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.spark_sql import content_hash
-from contracts.spark_values import literal, name
-from contracts.spec import RETRACTED
+from contracts.dialects.spark_sql import content_hash
+from contracts.dialects.spark_values import literal, name
+from contracts.language.dataset import RETRACTED
 from jobs.glue import reading
 from jobs.glue.manifest import Work
 from jobs.glue.versions import IS_MENDED, PRIOR_FILE
@@ -34,7 +34,7 @@ def retract(spark: SparkSession, work: Work, staging: str, part: str) -> tuple[i
     rows = gone.selectExpr(
         *(f"{taken_back.get(column, name(column))} AS {name(column)}" for column in delivered.columns)
     )
-    rows = rows.withColumn("content_hash", F.expr(content_hash(work.spec)))
+    rows = rows.withColumn("content_hash", F.expr(content_hash(work.dataset)))
     rows.coalesce(1).write.mode("overwrite").parquet(f"{staging}/{FOLDER}")
     return int(seen.get["rows"]), seen.get["files"].splitlines()
 
@@ -44,4 +44,4 @@ def missing(published: DataFrame, delivered: DataFrame, work: Work) -> DataFrame
     live = published.where(
         f"source_date IN ({dates}) AND NOT coalesce({RETRACTED}, false) AND NOT {IS_MENDED}"
     )
-    return live.join(delivered.select(*work.spec.key), list(work.spec.key), "left_anti")
+    return live.join(delivered.select(*work.dataset.key), list(work.dataset.key), "left_anti")

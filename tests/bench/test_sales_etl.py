@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import in_warehouse, measure, one_machine, order_lines, sales_etl
-from contracts.drift import delivered_columns
+from contracts.dialects.drift import delivered_columns
 from jobs.glue import curate, manifest, session
 
 ROWS = 1_500

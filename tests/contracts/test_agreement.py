@@ -22,12 +22,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from contracts.catalog import DATASETS, contract
-from contracts.drift import delivered_columns
-from contracts.frames import judge
-from contracts.spark_sql import spark_schema, stages
-from contracts.spark_types import TEXT_KINDS
-from contracts.spark_values import CASTABLE
-from contracts.spec import ColumnSpec, Spec
+from contracts.dialects.drift import delivered_columns
+from contracts.dialects.spark_sql import spark_schema, stages
+from contracts.dialects.spark_types import TEXT_KINDS
+from contracts.dialects.spark_values import CASTABLE
+from contracts.language.dataset import Column, Dataset
+from tests.contracts.frames import judge
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -167,7 +167,7 @@ def odd_text(kind: str) -> st.SearchStrategy[str | None]:
     return st.one_of(BLANK, known, st.text(LETTERS, max_size=8), st.sampled_from(ODD_NUMBERS + ODD_DATES))
 
 
-def text_pool(column: ColumnSpec) -> st.SearchStrategy[tuple[list[Any], list[Any]]]:
+def text_pool(column: Column) -> st.SearchStrategy[tuple[list[Any], list[Any]]]:
     good = st.tuples(PADDING, GOOD_TEXT[column.kind], PADDING).map("".join)
     odd = odd_text(column.kind).flatmap(
         lambda text: st.just(text) if not text else PADDING.map(lambda p: p + text)
@@ -235,7 +235,7 @@ TYPED: dict[str, list[tuple[pa.DataType, st.SearchStrategy[Any], st.SearchStrate
 
 
 @st.composite
-def typed_pool(draw: st.DrawFn, column: ColumnSpec) -> tuple[pa.DataType, list[Any], list[Any]]:
+def typed_pool(draw: st.DrawFn, column: Column) -> tuple[pa.DataType, list[Any], list[Any]]:
     families = sorted(at for kind, at in CASTABLE if kind == column.kind and at not in ("text", "void"))
     if not column.required:
         families.append("void")
@@ -261,9 +261,9 @@ def column_of(values: list[Any], arrow: pa.DataType) -> pa.Array:
 
 
 @st.composite
-def text_batch(draw: st.DrawFn, spec: Spec) -> pa.Table:
+def text_batch(draw: st.DrawFn, dataset: Dataset) -> pa.Table:
     seed = draw(st.integers(0, 2**32))
-    pools = {column.name: draw(text_pool(column)) for column in spec.columns}
+    pools = {column.name: draw(text_pool(column)) for column in dataset.columns}
     columns = {
         n: pa.array(mixed(seed + at, *pool), pa.string()) for at, (n, pool) in enumerate(pools.items())
     }
@@ -271,11 +271,11 @@ def text_batch(draw: st.DrawFn, spec: Spec) -> pa.Table:
 
 
 @st.composite
-def typed_batch(draw: st.DrawFn, spec: Spec) -> pa.Table:
+def typed_batch(draw: st.DrawFn, dataset: Dataset) -> pa.Table:
     """Each column in a type of its own; sometimes text, sometimes an optional column is not there at all."""
     seed = draw(st.integers(0, 2**32))
     columns: dict[str, pa.Array] = {}
-    for at, column in enumerate(spec.columns):
+    for at, column in enumerate(dataset.columns):
         if not column.required and draw(st.integers(0, 5)) == 0:
             continue
         if column.kind == "channel" or draw(st.integers(0, 5)) == 0:
@@ -287,20 +287,22 @@ def typed_batch(draw: st.DrawFn, spec: Spec) -> pa.Table:
     return pa.table(columns)
 
 
-def judged_by_spark(spark: SparkSession, spec: Spec, table: pa.Table, folder: Path) -> list[dict[str, Any]]:
+def judged_by_spark(
+    spark: SparkSession, dataset: Dataset, table: pa.Table, folder: Path
+) -> list[dict[str, Any]]:
     """One file, one read, one select: as the job does it."""
     path = folder / "batch.parquet"
     pq.write_table(table.append_column("row", pa.array(range(len(table)), pa.int64())), path)
     delivered = delivered_columns(pq.read_schema(path), str(path))
     frame = spark.read.schema(spark_schema(delivered)).parquet(str(path))
     frame = frame.selectExpr("*", f"DATE'{RAW_DATE}' AS source_date", "'f' AS source_file")
-    for column in spec.provided:
+    for column in dataset.provided:
         frame = frame.selectExpr("*", f"'2025-W01' AS {column}")
-    for stage in stages(spec, delivered):
+    for stage in stages(dataset, delivered):
         frame = frame.selectExpr(*stage)
     shown = [
         f"unix_micros({column.name}) AS {column.name}" if column.kind == "timestamp" else column.name
-        for column in spec.columns
+        for column in dataset.columns
     ]
     rows = frame.selectExpr(
         "get_json_object(kept_aside, '$.extra.row') AS row", *shown, "reasons", "raw_values"
@@ -308,21 +310,24 @@ def judged_by_spark(spark: SparkSession, spec: Spec, table: pa.Table, folder: Pa
     return sorted((row.asDict() for row in rows.collect()), key=lambda row: int(row["row"]))
 
 
-def judged_by_pandera(spec: Spec, table: pa.Table) -> list[dict[str, Any]]:
+def judged_by_pandera(dataset: Dataset, table: pa.Table) -> list[dict[str, Any]]:
     raw = table.to_pandas(types_mapper=pd.ArrowDtype)
-    for name in spec.provided:
+    for name in dataset.provided:
         raw[name] = "2025-W01"
-    judged = judge(spec, raw, RAW_DATE)
-    values = {column.name: pa.array(judged.frame[column.name].array) for column in spec.columns}
-    for column in spec.columns:
+    judged = judge(dataset, raw, RAW_DATE)
+    values = {column.name: pa.array(judged.frame[column.name].array) for column in dataset.columns}
+    for column in dataset.columns:
         if column.kind == "timestamp":
             values[column.name] = values[column.name].cast(pa.int64())
     rows = pa.table(values).to_pylist()
     return [{**row, "reasons": reasons} for row, reasons in zip(rows, judged.reasons, strict=True)]
 
 
-def agree(spark: SparkSession, spec: Spec, table: pa.Table, folder: Path) -> None:
-    spark_rows, pandera_rows = judged_by_spark(spark, spec, table, folder), judged_by_pandera(spec, table)
+def agree(spark: SparkSession, dataset: Dataset, table: pa.Table, folder: Path) -> None:
+    spark_rows, pandera_rows = (
+        judged_by_spark(spark, dataset, table, folder),
+        judged_by_pandera(dataset, table),
+    )
     assert len(spark_rows) == len(pandera_rows) == ROWS
     for at, (ours, theirs) in enumerate(zip(spark_rows, pandera_rows, strict=True)):
         seen = {name: ours[name] for name in theirs}
@@ -330,7 +335,7 @@ def agree(spark: SparkSession, spec: Spec, table: pa.Table, folder: Path) -> Non
         assert (ours["raw_values"] is None) == (ours["reasons"] == [])
 
 
-Batch = Callable[[Spec], st.SearchStrategy[pa.Table]]
+Batch = Callable[[Dataset], st.SearchStrategy[pa.Table]]
 
 
 @pytest.mark.parametrize("batch", [text_batch, typed_batch], ids=["text", "typed"])
@@ -338,13 +343,13 @@ Batch = Callable[[Spec], st.SearchStrategy[pa.Table]]
 def test_pandera_and_spark_agree_on_every_row(
     dataset: str, batch: Batch, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    spec, folder = contract(dataset), tmp_path_factory.mktemp(dataset)
+    dataset, folder = contract(dataset), tmp_path_factory.mktemp(dataset)
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
 
     @AGREEMENT
-    @given(table=batch(spec))
+    @given(table=batch(dataset))
     def check(table: pa.Table) -> None:
-        agree(spark, spec, table, folder)
+        agree(spark, dataset, table, folder)
 
     check()
 
@@ -352,23 +357,23 @@ def test_pandera_and_spark_agree_on_every_row(
 @pytest.mark.parametrize("dataset", list(DATASETS))
 def test_generated_rows_reach_every_reason_and_valid_rows_too(dataset: str) -> None:
     """Agreement on rows that are all valid, or all alike in what breaks, would prove little."""
-    spec, valid = contract(dataset), 0
+    dataset, valid = contract(dataset), 0
     seen: set[str] = set()
 
     @settings(AGREEMENT, max_examples=10)
-    @given(table=text_batch(spec))
+    @given(table=text_batch(dataset))
     def gather(table: pa.Table) -> None:
         nonlocal valid
-        reasons = [row["reasons"] for row in judged_by_pandera(spec, table)]
+        reasons = [row["reasons"] for row in judged_by_pandera(dataset, table)]
         valid += sum(row == [] for row in reasons)
         seen.update(reason for row in reasons for reason in row)
 
     gather()
-    assert seen == {f"{column.name}:{rule}" for column in spec.required for rule in reachable(column)}
+    assert seen == {f"{column.name}:{rule}" for column in dataset.required for rule in reachable(column)}
     assert valid > 50
 
 
-def reachable(column: ColumnSpec) -> set[str]:
+def reachable(column: Column) -> set[str]:
     """A text that is text already always casts; the shortest identifier is one character, a blank is missing."""
     rules = {"missing", *(rule.name for rule in column.rules)}
     return rules if column.kind in TEXT_KINDS else rules | {"type"}

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from contracts.catalog import DATASETS, contract
-from contracts.document import PAGES, page, write
+from contracts.pages import PAGES, page, write
 
 
 @pytest.mark.parametrize("dataset", list(DATASETS))
 def test_the_committed_page_is_current(dataset: str) -> None:
     committed = (PAGES / f"{dataset}.md").read_text(encoding="utf-8")
-    assert committed == page(contract(dataset)), "run `python -m contracts.document`"
+    assert committed == page(contract(dataset)), "run `python -m contracts.pages`"
 
 
 def test_there_is_a_page_per_dataset_and_no_other(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from contracts.catalog import DATASETS, contract
-from contracts.drift import Drift, SchemaDrift, check, delivered_columns, spark_type
-from contracts.spark_values import CASTABLE
+from contracts.dialects.drift import Drift, SchemaDrift, check, delivered_columns, spark_type
+from contracts.dialects.spark_values import CASTABLE
 
 SALES = dict.fromkeys(contract("sales").names, "string")
 PATH = "s3://highwater-lake/raw/sap/sales_orders/x.parquet"
@@ -87,7 +87,7 @@ def test_a_column_that_breaks_sparks_reader_stops_the_run_even_as_an_extra() -> 
 
 
 def test_every_kind_can_be_delivered_as_text_or_as_nothing() -> None:
-    kinds = {column.kind for spec in DATASETS.values() for column in spec.columns}
+    kinds = {column.kind for dataset in DATASETS.values() for column in dataset.columns}
     assert {(kind, at) for kind in kinds for at in ("text", "void")} <= CASTABLE
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.catalog import contract
-from contracts.snowflake import snowflake_type
+from contracts.dialects.snowflake import snowflake_type
 
 
 def test_types_of_datasets() -> None:

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.catalog import contract
-from contracts.drift import delivered_columns
-from contracts.spark_sql import broken, content_sha256, spark_schema, stages
-from contracts.spec import Rule
+from contracts.dialects.drift import delivered_columns
+from contracts.dialects.spark_sql import broken, content_sha256, spark_schema, stages
+from contracts.language.dataset import Rule
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,14 +34,14 @@ GOOD = {
 
 def run(spark: SparkSession, folder: Path, table: pa.Table, dataset: str = "sales") -> list[dict[str, Any]]:
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
-    spec, path = contract(dataset), folder / "file.parquet"
+    dataset, path = contract(dataset), folder / "file.parquet"
     pq.write_table(table, path)
     delivered = delivered_columns(pq.read_schema(path), str(path))
     frame = spark.read.schema(spark_schema(delivered)).parquet(str(path))
     frame = frame.selectExpr("*", "DATE'2025-01-05' AS source_date", "'s3://lake/f' AS source_file")
-    for stage in stages(spec, delivered):
+    for stage in stages(dataset, delivered):
         frame = frame.selectExpr(*stage)
-    return [row.asDict() for row in frame.selectExpr("*", f"{content_sha256(spec)} AS digest").collect()]
+    return [row.asDict() for row in frame.selectExpr("*", f"{content_sha256(dataset)} AS digest").collect()]
 
 
 def test_schema_leaves_out_what_spark_cannot_read_and_what_would_hide_our_own_columns() -> None:

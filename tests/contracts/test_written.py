@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts.spark_values import trimmed, value
-from contracts.values import value_of
-from contracts.written import WHITE_SPACE
+from contracts.dialects.spark_values import trimmed, value
+from contracts.language.written import WHITE_SPACE
+from tests.contracts.values import value_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts import predictions as contract
+from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from flows import demand_forecast as flow
 from flows.run import Run
 from tasks import aws, model_registry
@@ -112,7 +112,7 @@ def test_a_model_is_registered_with_all_that_it_came_from() -> None:
         "run_id": "run-1",
         "code_version": "c0dec0dec0de",
         "release": settings().code_version,
-        "contract_version": contract.VERSION,
+        "contract_version": DEMAND_PREDICTIONS.version,
         "image": settings().xgboost_image,
         "training_job": "train-1",
         "wmape": "0.1",

@@ -16,8 +16,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from contracts.catalog import contract
-from contracts.drift import delivered_columns
-from contracts.spec import document
+from contracts.dialects.drift import delivered_columns
+from contracts.language.dataset import document
 from jobs.glue import curate, manifest, session
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.catalog import contract
-from contracts.spec import document
+from contracts.language.dataset import document
 from jobs.glue import manifest
 from jobs.glue.errors import DataError
 
@@ -34,7 +34,7 @@ def manifested(**values: Any) -> dict[str, Any]:
 
 def test_a_manifest_is_read() -> None:
     (work,) = manifest.parse(json.dumps(manifested()), "m.json")
-    assert (work.spec.dataset, work.output, work.rows, work.run_id) == ("sales", "s3://lake/out", 2, "r")
+    assert (work.dataset.name, work.output, work.rows, work.run_id) == ("sales", "s3://lake/out", 2, "r")
     assert work.inputs[0].columns == {"order_id": "string"}
     assert not work.is_replay
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts.drift import delivered_columns
+from contracts.dialects.drift import delivered_columns
 from tasks.replay import row_id
 
 pytestmark = pytest.mark.spark

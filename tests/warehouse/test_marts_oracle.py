@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from contracts.stockout import STOCKOUT_DAYS
+from contracts.cpg.stockout import STOCKOUT_DAYS
 from tasks.warehouse import headlines
 from tests.warehouse.facts import FIRST_WEEK, Line, Sold, Stock, World
 from tests.warehouse.standin import Warehouse

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts import written
 from contracts.catalog import DATASETS
+from contracts.language import written
 from tests.warehouse.standin import DATABASE, Warehouse
 from warehouse import dim_date, migrate
 from warehouse.columns import merged, staged

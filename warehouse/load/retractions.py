@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.spec import RETRACTED
+from contracts.language.dataset import RETRACTED
 from warehouse.load.merge import merge_text, newer, newest_rows, outranks, same_key
 from warehouse.statement import Statement
 

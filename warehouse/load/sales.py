@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.written import CLOCK_DAYS
+from contracts.language.written import CLOCK_DAYS
 from warehouse.columns import merged
 from warehouse.load import inventory
 from warehouse.load.dimensions import CUSTOMER, GEOGRAPHY, SKU, infer

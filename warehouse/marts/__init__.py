@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from contracts.stockout import STOCKOUT_DAYS
+from contracts.cpg.stockout import STOCKOUT_DAYS
 from warehouse.statement import Kind, Statement
 
 MARTS = ("sales_performance_mart", "promo_effectiveness_mart")

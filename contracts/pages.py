@@ -1,4 +1,4 @@
-"""A page per dataset, written from its contract: `python -m contracts.document` writes docs/contracts/."""
+"""A page per dataset, written from its contract: `python -m contracts.pages` writes docs/contracts/."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ import sys
 from pathlib import Path
 
 from contracts.catalog import DATASETS
-from contracts.snowflake import snowflake_type
-from contracts.spark_types import SPARK_TYPES
-from contracts.spec import ColumnSpec, Rule, Spec
+from contracts.dialects.snowflake import snowflake_type
+from contracts.dialects.spark_types import SPARK_TYPES
+from contracts.language.dataset import Column, Dataset, Rule
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "contracts"
 
 
-def page(spec: Spec) -> str:
+def page(dataset: Dataset) -> str:
     """The dataset's page as Markdown."""
-    limits = spec.thresholds
-    version = f"`{spec.version_column}`, then the raw date" if spec.version_column else "the raw date"
-    rows = "\n".join(_row(column) for column in spec.columns)
-    provided = f"\nFrom the prefix, not from the file: {_names(spec.provided)}.\n" if spec.provided else ""
-    return f"""# {spec.dataset}
+    limits = dataset.thresholds
+    version = f"`{dataset.version_column}`, then the raw date" if dataset.version_column else "the raw date"
+    rows = "\n".join(_row(column) for column in dataset.columns)
+    provided = (
+        f"\nFrom the prefix, not from the file: {_names(dataset.provided)}.\n" if dataset.provided else ""
+    )
+    return f"""# {dataset.name}
 
-<!-- Written by `python -m contracts.document` from contracts/: change the contract, not this page. -->
+<!-- Written by `python -m contracts.pages` from contracts/: change the contract, not this page. -->
 
-{spec.description}
+{dataset.description}
 
 | | |
 | --- | --- |
-| contract version | {spec.version} |
-| prefix | `{spec.prefix}` |
-| key | {_names(spec.key)} |
+| contract version | {dataset.version} |
+| prefix | `{dataset.prefix}` |
+| key | {_names(dataset.key)} |
 | version of a row | {version}; the newest wins, of equal ones the row with more filled columns |
 | audit | at least {limits.row_count_min} rows; nulls in a required column <= {limits.null_rate_max:g}; \
 repeated rows <= {limits.duplicate_rate_max:g}; rejected rows <= {limits.rejected_rate_max:g}; \
@@ -43,7 +45,7 @@ value is kept in `kept_aside`. So are the values of columns that the contract do
 | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
-Reasons: {_reasons(spec)}.
+Reasons: {_reasons(dataset)}.
 """
 
 
@@ -51,9 +53,9 @@ def write(folder: Path = PAGES) -> list[Path]:
     """Write every page; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for spec in DATASETS.values():
-        path = folder / f"{spec.dataset}.md"
-        path.write_text(page(spec), encoding="utf-8")
+    for dataset in DATASETS.values():
+        path = folder / f"{dataset.name}.md"
+        path.write_text(page(dataset), encoding="utf-8")
         written.append(path)
     return written
 
@@ -62,7 +64,7 @@ def _names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _row(column: ColumnSpec) -> str:
+def _row(column: Column) -> str:
     rules = "; ".join(_told(rule) for rule in column.rules)
     required = "yes" if column.required else "no"
     spark, snowflake = SPARK_TYPES[column.kind], snowflake_type(column)
@@ -85,18 +87,20 @@ def _told(rule: Rule) -> str:
             return "a Monday"
         case "too_old":
             return f"at most {rule.years} years before {rule.limit}"
+        case "exceeds":
+            return f"at most {rule.limit}"
         case _ if rule.days is not None:
             return f"not after the end of {rule.limit} + {rule.days} day"
         case _:
             return f"not after {rule.limit}"
 
 
-def _reasons(spec: Spec) -> str:
-    reasons = {f"`{column.name}:{rule}`" for column in spec.required for rule in _rules(column)}
+def _reasons(dataset: Dataset) -> str:
+    reasons = {f"`{column.name}:{rule}`" for column in dataset.required for rule in _rules(column)}
     return ", ".join(sorted(reasons))
 
 
-def _rules(column: ColumnSpec) -> list[str]:
+def _rules(column: Column) -> list[str]:
     return ["missing", "type", *(rule.name for rule in column.rules)]
 
 

@@ -1,13 +1,13 @@
 """Text to value in Spark SQL: one expression per kind and delivered family, null where the value does not fit.
 
 Spark's own casts are too generous ("5d", "NaN", "2025-1-5", Arabic digits are numbers or dates to it) and too
-narrow ("5.0" is no bigint), so the written form is checked first, by the patterns that contracts.values uses too.
+narrow ("5.0" is no bigint), so the written form is checked first, by the patterns that tests.contracts.values uses too.
 """
 
 from __future__ import annotations
 
-from contracts.spark_types import SPARK_TYPES, TEXT_KINDS
-from contracts.written import (
+from contracts.dialects.spark_types import SPARK_TYPES, TEXT_KINDS
+from contracts.language.written import (
     DATE_PATTERN,
     EXACT_DOUBLES,
     FALSE_WORDS,

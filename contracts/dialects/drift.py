@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contracts.delivered import FLOAT16, TIME, TIMESTAMP_NANOS, TIMESTAMP_NANOS_UTC, UNKNOWN, VOID, family
-from contracts.spark_values import CASTABLE
-from contracts.spec import Spec
+from contracts.dialects.delivered import (
+    FLOAT16,
+    TIME,
+    TIMESTAMP_NANOS,
+    TIMESTAMP_NANOS_UTC,
+    UNKNOWN,
+    VOID,
+    family,
+)
+from contracts.dialects.spark_values import CASTABLE
+from contracts.language.dataset import Dataset
 
 if TYPE_CHECKING:
     import pyarrow
@@ -28,18 +36,18 @@ class Drift:
     missing_optional: tuple[str, ...]
 
 
-def check(spec: Spec, delivered: Mapping[str, str], path: str) -> Drift:
+def check(dataset: Dataset, delivered: Mapping[str, str], path: str) -> Drift:
     """Compare a file's columns, as Spark types by lower-cased name, with the contract."""
-    absent = [column.name for column in spec.required if column.name not in delivered]
+    absent = [column.name for column in dataset.required if column.name not in delivered]
     if absent:
         raise SchemaDrift(
-            f"{path}: {spec.dataset} {spec.version} needs column(s) {', '.join(absent)}; "
+            f"{path}: {dataset.name} {dataset.version} needs column(s) {', '.join(absent)}; "
             f"the file has {', '.join(sorted(delivered)) or 'no column'}. "
             "Ask the source to deliver them again, or release a new contract version."
         )
     unfit = [
         f"{column.name} is {delivered[column.name]} and can never be a {column.kind}"
-        for column in spec.columns
+        for column in dataset.columns
         if column.name in delivered and (column.kind, family(delivered[column.name])) not in CASTABLE
     ]
     unfit += [
@@ -47,12 +55,12 @@ def check(spec: Spec, delivered: Mapping[str, str], path: str) -> Drift:
     ]
     if unfit:
         raise SchemaDrift(
-            f"{path}: {spec.dataset} {spec.version}: {'; '.join(unfit)}. "
+            f"{path}: {dataset.name} {dataset.version}: {'; '.join(unfit)}. "
             "Ask the source to deliver it again, or release a new contract version."
         )
     return Drift(
-        extra=tuple(sorted(name for name in delivered if name not in spec.names)),
-        missing_optional=tuple(column.name for column in spec.optional if column.name not in delivered),
+        extra=tuple(sorted(name for name in delivered if name not in dataset.names)),
+        missing_optional=tuple(column.name for column in dataset.optional if column.name not in delivered),
     )
 
 

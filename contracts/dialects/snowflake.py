@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contracts.spark_types import MONEY_PRECISION, MONEY_SCALE
-from contracts.spec import ColumnSpec
+from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE
+from contracts.language.dataset import Column
 
 _TYPES = {
     "integer": "BIGINT",
@@ -15,6 +15,6 @@ _TYPES = {
 }
 
 
-def snowflake_type(column: ColumnSpec) -> str:
+def snowflake_type(column: Column) -> str:
     """A text's length is the contract's to judge: a column as long as Snowflake lets it be costs nothing there."""
     return _TYPES.get(column.kind, "VARCHAR")

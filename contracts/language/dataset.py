@@ -1,16 +1,29 @@
 """What is true of a dataset, as plain values: whoever reads a contract needs neither pandera nor pandas.
 
-A Spark job starts twice as fast for it, and is told by its manifest, as a document, which contract to judge by.
+A flow and a Spark job start faster for it. A job is told by its manifest, as a document, which contract to judge by.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 RETRACTED = "is_deleted"
+KINDS = {
+    "code": "a natural key of the masters: trimmed and upper-cased",
+    "identifier": "another system's id: trimmed, its case kept",
+    "channel": "a sales channel: trimmed, lower-cased, spaces and hyphens made underscores",
+    "text": "free text, trimmed",
+    "integer": 'a whole number, which may have been written "5" or "5.0"',
+    "decimal": "an exact amount: sums do not depend on the order of rows",
+    "number": "a finite ratio or share",
+    "boolean": "true or false, however the source spells it",
+    "date": "a calendar day",
+    "timestamp": "a moment, kept in UTC",
+}
 CODE_PATTERN = "^[A-Z0-9][A-Z0-9_-]{0,49}$"
 
 
@@ -29,7 +42,7 @@ class Rule:
     exclusive: bool = False
     pattern: str | None = None
     limit: str | None = None
-    """The column that holds the date which the value is held against."""
+    """The column of the same row that the value is held against."""
     days: int | None = None
     """So many whole days after the limit's are allowed too."""
     years: int | None = None
@@ -37,7 +50,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class ColumnSpec:
+class Column:
     name: str
     kind: str
     required: bool
@@ -66,31 +79,54 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class Spec:
+class Dataset:
     """All that is true of a dataset. `provided` are columns that come from the prefix, not from the file."""
 
-    dataset: str
-    version: str
+    name: str
     description: str
-    columns: tuple[ColumnSpec, ...]
+    columns: tuple[Column, ...]
     key: tuple[str, ...]
-    version_column: str | None
-    thresholds: Thresholds
-    prefix: str
+    prefix: str = ""
+    """Where a delivery of a date lies; nothing is delivered of what we make ourselves."""
+    version: str = "1.0.0"
+    version_column: str | None = None
+    thresholds: Thresholds = Thresholds()
     provided: tuple[str, ...] = ()
     is_whole: bool = False
     """The files of a raw date are all there is of it: rows that an earlier delivery had and they lack are taken back."""
 
+    def __post_init__(self) -> None:
+        """A contract that cannot hold is refused where it is written, not where it is used."""
+        repeated = [name for name, times in Counter(c.name for c in self.columns).items() if times > 1]
+        if repeated:
+            raise ContractError(f"{self.name}: column {repeated[0]} is there twice")
+        for column in self.columns:
+            if column.kind not in KINDS:
+                raise ContractError(
+                    f"{self.name}: column {column.name} is of the unknown kind {column.kind!r}; known are {', '.join(KINDS)}"
+                )
+            if not column.description:
+                raise ContractError(f"{self.name}: column {column.name} has no description")
+        known = {column.name for column in self.required} | set(self.provided)
+        if missing := [name for name in self.key if name not in known]:
+            raise ContractError(f"{self.name}: key columns {missing} are not required columns")
+        if self.version_column is not None:
+            self.column(self.version_column)
+        if self.is_whole and not self.retracts:
+            raise ContractError(
+                f"{self.name}: rows of a whole delivery can be taken back, which needs {RETRACTED}"
+            )
+
     @cached_property
-    def required(self) -> tuple[ColumnSpec, ...]:
+    def required(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.required)
 
     @cached_property
-    def optional(self) -> tuple[ColumnSpec, ...]:
+    def optional(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if not column.required)
 
     @cached_property
-    def _by_name(self) -> dict[str, ColumnSpec]:
+    def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}
 
     @property
@@ -102,16 +138,16 @@ class Spec:
     def names(self) -> tuple[str, ...]:
         return tuple(self._by_name)
 
-    def column(self, name: str) -> ColumnSpec:
+    def column(self, name: str) -> Column:
         try:
             return self._by_name[name]
         except KeyError:
             raise ContractError(
-                f"{self.dataset} has no column {name!r}; it has {', '.join(self.names)}"
+                f"{self.name} has no column {name!r}; it has {', '.join(self.names)}"
             ) from None
 
 
-def with_years(spec: Spec, years: int) -> Spec:
+def with_years(dataset: Dataset, years: int) -> Dataset:
     """The contract with another limit of how old a date may be."""
     columns = tuple(
         replace(
@@ -120,23 +156,23 @@ def with_years(spec: Spec, years: int) -> Spec:
                 replace(rule, years=years) if rule.name == "too_old" else rule for rule in column.rules
             ),
         )
-        for column in spec.columns
+        for column in dataset.columns
     )
-    return replace(spec, columns=columns)
+    return replace(dataset, columns=columns)
 
 
-def document(spec: Spec) -> dict[str, Any]:
+def document(dataset: Dataset) -> dict[str, Any]:
     """For a manifest; `from_document` reads it back, from JSON too."""
-    return asdict(spec)
+    return asdict(dataset)
 
 
-def from_document(found: Mapping[str, Any]) -> Spec:
+def from_document(found: Mapping[str, Any]) -> Dataset:
     columns = tuple(
-        ColumnSpec(**{**column, "rules": tuple(_rule(rule) for rule in column["rules"])})
+        Column(**{**column, "rules": tuple(_rule(rule) for rule in column["rules"])})
         for column in found["columns"]
     )
     listed = {name: tuple(found[name]) for name in ("key", "provided")}
-    return Spec(**{**found, **listed, "columns": columns, "thresholds": Thresholds(**found["thresholds"])})
+    return Dataset(**{**found, **listed, "columns": columns, "thresholds": Thresholds(**found["thresholds"])})
 
 
 def _rule(found: Mapping[str, Any]) -> Rule:

@@ -1,22 +1,29 @@
-"""A model is read once, and what Spark could not evaluate is refused there and then."""
+"""A contract that cannot hold is refused where it is written."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
-import pandera.pandas as pa
 import pytest
 
-from contracts.catalog import DATASETS, MODELS, contract
-from contracts.kinds import Code, Text
-from contracts.model import Contract, facts, required, rule_of, spec_of
-from contracts.spec import CODE_PATTERN, ContractError, Rule, Thresholds, document, from_document
+from contracts.catalog import DATASETS, contract
+from contracts.language.columns import matches, required
+from contracts.language.dataset import (
+    CODE_PATTERN,
+    Column,
+    ContractError,
+    Dataset,
+    Rule,
+    Thresholds,
+    document,
+    from_document,
+)
 
 
 def test_every_dataset_is_there_under_its_name() -> None:
     assert list(DATASETS) == ["sales", "inventory", "market", "promotions", "sku", "geography", "customer"]
-    assert [model.__name__.lower() for model in MODELS.values()] == list(DATASETS)
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones() -> None:
@@ -84,73 +91,42 @@ def test_the_contract_of_sales() -> None:
     ],
 )
 def test_keys_and_required_columns(dataset: str, key: str, needed: str) -> None:
-    spec = contract(dataset)
-    assert (spec.key, [column.name for column in spec.required]) == (tuple(key.split()), needed.split())
-    assert (spec.version_column, spec.thresholds) == (None, Thresholds(1, 0.05, 0.01, 0.05, 0.05))
+    dataset = contract(dataset)
+    assert (dataset.key, [column.name for column in dataset.required]) == (tuple(key.split()), needed.split())
+    assert (dataset.version_column, dataset.thresholds) == (None, Thresholds(1, 0.05, 0.01, 0.05, 0.05))
 
 
 def test_every_column_says_what_it_is() -> None:
-    assert all(len(column.description) > 5 for spec in DATASETS.values() for column in spec.columns)
-    assert all(len(spec.description) > 20 for spec in DATASETS.values())
-
-
-def test_a_check_that_spark_cannot_evaluate_is_refused() -> None:
-    class Odd(Contract):
-        """Odd."""
-
-        code: Code = required("Its code.", str_startswith="x")
-
-        class Config:
-            metadata = facts("odd", prefix="raw/odd/", key=("code",))
-
-    with pytest.raises(ContractError, match=r"check 'str_startswith' .* has no Spark counterpart"):
-        spec_of(Odd)
-
-
-@pytest.mark.parametrize(
-    "check", [pa.Check.in_range(0, 1, include_min=False), pa.Check.str_length(exact_value=3), pa.Check.ne(3)]
-)
-def test_forms_of_checks_that_only_pandera_knows_are_refused(check: Any) -> None:
-    with pytest.raises(ContractError, match="has no Spark counterpart"):
-        rule_of(check)
+    assert all(len(column.description) > 5 for dataset in DATASETS.values() for column in dataset.columns)
+    assert all(len(dataset.description) > 20 for dataset in DATASETS.values())
 
 
 def test_a_pattern_must_cover_the_whole_value() -> None:
     with pytest.raises(ContractError, match=r"must start with \^ and end with \$"):
-        rule_of(pa.Check.str_matches("[A-Z]+"))
+        matches("[A-Z]+")
 
 
-def test_a_column_needs_a_kind_a_description_and_a_key_that_is_required() -> None:
-    class Bare(Contract):
-        """Bare."""
+CODE = required("code", "code", "Its code.")
 
-        name: str = required("Its name.")
 
-        class Config:
-            metadata = facts("bare", prefix="raw/bare/", key=("name",))
-
-    class Silent(Contract):
-        """Silent."""
-
-        name: Text = pa.Field(nullable=False)
-
-        class Config:
-            metadata = facts("silent", prefix="raw/silent/", key=("name",))
-
-    class Keyless(Contract):
-        """Keyless."""
-
-        name: Text = required("Its name.")
-
-        class Config:
-            metadata = facts("keyless", prefix="raw/keyless/", key=("code",))
-
-    with pytest.raises(ContractError, match=r"column 'name': annotate it with one of contracts.kinds"):
-        spec_of(Bare)
-    with pytest.raises(ContractError, match="column 'name' has no description"):
-        spec_of(Silent)
-    with pytest.raises(ContractError, match=r"keyless: key columns \['code'\] are not required columns"):
-        spec_of(Keyless)
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"columns": (CODE, CODE)}, "odd: column code is there twice"),
+        (
+            {"columns": (CODE, Column("name", "string", True, "Its name."))},
+            "name is of the unknown kind 'string'",
+        ),
+        ({"columns": (CODE, Column("name", "text", True, ""))}, "odd: column name has no description"),
+        ({"key": ("codes",)}, r"odd: key columns \['codes'\] are not required columns"),
+        ({"version_column": "changed_at"}, "odd has no column 'changed_at'"),
+        ({"is_whole": True}, "odd: rows of a whole delivery can be taken back, which needs is_deleted"),
+    ],
+)
+def test_a_contract_that_cannot_hold_is_refused(change: dict[str, Any], complaint: str) -> None:
+    sound = Dataset("odd", "Odd things.", (CODE,), ("code",))
+    with pytest.raises(ContractError, match=complaint):
+        replace(sound, **change)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

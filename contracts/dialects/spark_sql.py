@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from contracts.delivered import family, readable
-from contracts.spark_types import SPARK_TYPES, TEXT_KINDS
-from contracts.spark_values import instant_of_nanos, literal, name, trimmed, value
-from contracts.spec import ColumnSpec, Rule, Spec
+from contracts.dialects.delivered import family, readable
+from contracts.dialects.spark_types import SPARK_TYPES, TEXT_KINDS
+from contracts.dialects.spark_values import instant_of_nanos, literal, name, trimmed, value
+from contracts.language.dataset import Column, Dataset, Rule
 
 SOURCE_COLUMNS = ("source_date", "source_file")
 FILLED_DIGITS = 3
@@ -28,45 +28,45 @@ def spark_schema(columns: Mapping[str, str]) -> str:
     )
 
 
-def stages(spec: Spec, delivered: Mapping[str, str]) -> list[list[str]]:
+def stages(dataset: Dataset, delivered: Mapping[str, str]) -> list[list[str]]:
     """Projections to apply one after the other; each uses what the one before named, so nothing is computed twice."""
-    frame = _Frame(spec, delivered)
+    frame = _Frame(dataset, delivered)
     return [frame.raw_and_text(), frame.typed(), frame.judged(), frame.explained()]
 
 
-def content_hash(spec: Spec) -> str:
+def content_hash(dataset: Dataset) -> str:
     """Tells whether two versions of a row say the same, for a tenth of a digest's price. Spark's hash passes over a
     null without a trace, so that which columns are null is hashed too; not of later columns, so that a row which lacks
     them keeps its hash."""
-    values = ", ".join(name(column.name) for column in spec.columns)
+    values = ", ".join(name(column.name) for column in dataset.columns)
     nulls = " + ".join(
         f"shiftleft(int({name(column.name)} IS NULL), {bit})"
-        for bit, column in enumerate(column for column in spec.optional if not column.is_later)
+        for bit, column in enumerate(column for column in dataset.optional if not column.is_later)
     )
     return f"xxhash64({values}, {nulls or 0})"
 
 
-def content_sha256(spec: Spec) -> str:
+def content_sha256(dataset: Dataset) -> str:
     """A digest of the normalised row. A null is the empty string, which no normalised value is, and in a later column
     nothing at all; texts that may hold the separator carry their length."""
     fields = ", ".join(
         _canonical(column) if column.is_later else f"coalesce({_canonical(column)}, '')"
-        for column in spec.columns
+        for column in dataset.columns
     )
     return f"sha2(concat_ws('|', {fields}), 256)"
 
 
-def standing(spec: Spec) -> str:
+def standing(dataset: Dataset) -> str:
     """Which of two rows of the same version stands: the one with the greater text.
 
     First the one that says more, so that a file which lacks the optional columns does not wipe out its twin's values;
     then the greater digest, so that neither files nor runs nor their order matter. This is the only place that says so.
     """
-    filled = " + ".join(f"int({name(column.name)} IS NOT NULL)" for column in spec.optional) or "0"
-    return f"concat(lpad({filled}, {FILLED_DIGITS}, '0'), ':', {content_sha256(spec)})"
+    filled = " + ".join(f"int({name(column.name)} IS NOT NULL)" for column in dataset.optional) or "0"
+    return f"concat(lpad({filled}, {FILLED_DIGITS}, '0'), ':', {content_sha256(dataset)})"
 
 
-def kept(column: ColumnSpec) -> str:
+def kept(column: Column) -> str:
     """An optional value that breaks a rule is null; a required one stays, for the reasons to name it."""
     at = name(column.name)
     if column.required or not column.rules:
@@ -94,6 +94,8 @@ def broken(rule: Rule, column: str) -> str:
             return f"{column} > {name(rule.limit)}"
         case "too_old" if rule.limit and rule.years is not None:
             return f"{column} < add_months({name(rule.limit)}, {-12 * rule.years})"
+        case "exceeds" if rule.limit:
+            return f"{column} > {name(rule.limit)}"
     raise ValueError(f"rule {rule} cannot be written as Spark SQL")
 
 
@@ -119,7 +121,7 @@ def _wrong_length(column: str, rule: Rule) -> str:
     return " OR ".join(bounds)
 
 
-def _canonical(column: ColumnSpec) -> str:
+def _canonical(column: Column) -> str:
     at = name(column.name)
     if column.kind in ("identifier", "text", "channel"):
         return f"concat(char_length({at}), ':', {at})"
@@ -149,18 +151,18 @@ def _first(items: list[str]) -> str:
 class _Frame:
     """One group of files that were delivered alike."""
 
-    def __init__(self, spec: Spec, delivered: Mapping[str, str]) -> None:
-        ours = {*SOURCE_COLUMNS, *spec.provided}
-        self.spec = spec
+    def __init__(self, dataset: Dataset, delivered: Mapping[str, str]) -> None:
+        ours = {*SOURCE_COLUMNS, *dataset.provided}
+        self.dataset = dataset
         self.families = {
             column: family(type_name)
             for column, type_name in delivered.items()
             if column in readable(delivered) and column not in ours
         }
-        self.carried = [name(column) for column in (*SOURCE_COLUMNS, *spec.provided)]
+        self.carried = [name(column) for column in (*SOURCE_COLUMNS, *dataset.provided)]
         self.raws = [_raw(column) for column in self.families]
-        self.extra = [column for column in self.families if column not in spec.names]
-        self.columns = [name(column) for column in spec.names]
+        self.extra = [column for column in self.families if column not in dataset.names]
+        self.columns = [name(column) for column in dataset.names]
 
     def raw_and_text(self) -> list[str]:
         raws = [f"{name(column)} AS {_raw(column)}" for column in self.families]
@@ -168,14 +170,14 @@ class _Frame:
         return [*raws, *texts, *self.carried]
 
     def typed(self) -> list[str]:
-        values = [f"{self._value(column)} AS {name(column.name)}" for column in self.spec.columns]
+        values = [f"{self._value(column)} AS {name(column.name)}" for column in self.dataset.columns]
         present = [f"{_text(column)} IS NOT NULL AS {_present(column)}" for column in self._as_text()]
         return [*values, *self.raws, *present, *self.carried]
 
     def judged(self) -> list[str]:
         values = [
             f"{kept(column)} AS {name(column.name)}" if column.name in self.families else name(column.name)
-            for column in self.spec.columns
+            for column in self.dataset.columns
         ]
         return [*values, *self.raws, *(_present(column) for column in self._as_text()), *self.carried]
 
@@ -194,9 +196,9 @@ class _Frame:
         ]
 
     def _as_text(self) -> list[str]:
-        return [column for column in self.spec.names if self.families.get(column) == "text"]
+        return [column for column in self.dataset.names if self.families.get(column) == "text"]
 
-    def _value(self, column: ColumnSpec) -> str:
+    def _value(self, column: Column) -> str:
         at = self.families.get(column.name)
         if at is None:
             return f"CAST(NULL AS {SPARK_TYPES[column.kind]})"
@@ -208,7 +210,7 @@ class _Frame:
     def _reasons(self) -> list[str]:
         """One case per reason, in the order of the reasons' names: the list comes out sorted."""
         cases: dict[str, str] = {}
-        for column in self.spec.required:
+        for column in self.dataset.required:
             at = name(column.name)
             delivered = column.name in self.families
             present = self._present(column.name) if delivered else "false"
@@ -225,7 +227,7 @@ class _Frame:
         uncast = {
             column.name: f"CASE WHEN {name(column.name)} IS NULL AND {self._present(column.name)} "
             f"THEN {self._shown(column.name)} END"
-            for column in self.spec.optional
+            for column in self.dataset.optional
             if column.name in self.families
         }
         parts = {"extra": extra, "uncast": uncast}

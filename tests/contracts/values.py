@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from contracts.spark_types import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
-from contracts.written import (
+from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
+from contracts.language.written import (
     DATE_PATTERN,
     EXACT_DOUBLES,
     FALSE_WORDS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ import pandera.pandas as pa
 import pyarrow
 from pandera.errors import SchemaErrorReason
 
-from contracts.catalog import MODELS
-from contracts.drift import SchemaDrift
-from contracts.kinds import KINDS, Day
-from contracts.model import rule_of
-from contracts.spec import Spec
-from contracts.values import present, value_of
+from contracts.dialects.drift import SchemaDrift
+from contracts.dialects.pandas_types import PANDAS_TYPES
+from contracts.dialects.pandera_schema import column_and_rule, schema
+from contracts.language.dataset import Dataset
+from tests.contracts.values import present, value_of
+
+_OF_ROWS = (SchemaErrorReason.SERIES_CONTAINS_NULLS, SchemaErrorReason.DATAFRAME_CHECK)
 
 
 @dataclass(frozen=True)
@@ -29,41 +29,39 @@ class Judged:
     reasons: pd.Series[Any]
 
 
-def validate(spec: Spec, typed: pd.DataFrame) -> pd.DataFrame:
+def validate(dataset: Dataset, typed: pd.DataFrame) -> pd.DataFrame:
     """Pandera's verdict on typed rows that are to be published: every rule, and one row per key."""
-    schema = copy.deepcopy(_schema(spec))  # pandera hands out one schema per model
-    schema.unique = list(spec.key)
-    validated: pd.DataFrame = schema.validate(typed, lazy=True)
+    validated: pd.DataFrame = schema(dataset, unique=True).validate(typed, lazy=True)
     return validated
 
 
-def normalise(spec: Spec, raw: pd.DataFrame, source_date: dt.date) -> pd.DataFrame:
-    return judge(spec, raw, source_date).frame
+def normalise(dataset: Dataset, raw: pd.DataFrame, source_date: dt.date) -> pd.DataFrame:
+    return judge(dataset, raw, source_date).frame
 
 
-def reasons(spec: Spec, raw: pd.DataFrame, source_date: dt.date) -> pd.Series[Any]:
-    return judge(spec, raw, source_date).reasons
+def reasons(dataset: Dataset, raw: pd.DataFrame, source_date: dt.date) -> pd.Series[Any]:
+    return judge(dataset, raw, source_date).reasons
 
 
-def judge(spec: Spec, raw: pd.DataFrame, source_date: dt.date) -> Judged:
+def judge(dataset: Dataset, raw: pd.DataFrame, source_date: dt.date) -> Judged:
     """Cast a delivered frame and let pandera judge it. Optional values that break a rule become null."""
-    delivered = _delivered(spec, raw)
+    delivered = _delivered(dataset, raw)
     frame = pd.DataFrame(
         {
             column.name: pd.Series(
                 [value_of(column.kind, raw_value) for raw_value in delivered[column.name]],
-                dtype=KINDS[column.kind].type,
+                dtype=PANDAS_TYPES[column.kind],
             )
-            for column in spec.columns
+            for column in dataset.columns
         }
     )
-    for name in spec.provided:
+    for name in dataset.provided:
         frame[name] = raw[name].to_numpy()
-    frame["source_date"] = pd.Series([source_date] * len(raw), dtype=Day.type)
+    frame["source_date"] = pd.Series([source_date] * len(raw), dtype=PANDAS_TYPES["date"])
 
     found: list[set[str]] = [set() for _ in range(len(raw))]
-    for row, name, rule in _failures(spec, frame):
-        if not spec.column(name).required:
+    for row, name, rule in _failures(dataset, frame):
+        if not dataset.column(name).required:
             frame.loc[row, name] = pd.NA
         elif rule == "missing" and present(delivered[name][row]):
             found[row].add(f"{name}:type")
@@ -74,36 +72,28 @@ def judge(spec: Spec, raw: pd.DataFrame, source_date: dt.date) -> Judged:
     )
 
 
-def _failures(spec: Spec, frame: pd.DataFrame) -> list[tuple[int, str, str]]:
+def _failures(dataset: Dataset, frame: pd.DataFrame) -> list[tuple[int, str, str]]:
     """Row, column and rule of everything that pandera's lazy validation found."""
     try:
-        _schema(spec).validate(frame, lazy=True)
+        schema(dataset).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as errors:
-        return [failure for error in errors.schema_errors for failure in _told(error)]
+        return [failure for error in errors.schema_errors for failure in _failed_rows(error)]
     return []
 
 
-def _told(error: Any) -> list[tuple[int, str, str]]:
-    if error.reason_code == SchemaErrorReason.SERIES_CONTAINS_NULLS:
-        column, rule = error.schema.name, "missing"
-    elif error.reason_code == SchemaErrorReason.DATAFRAME_CHECK:
-        column = (error.check.statistics or {}).get("column") or error.schema.name
-        rule = rule_of(error.check).name
-    else:
+def _failed_rows(error: Any) -> list[tuple[int, str, str]]:
+    column, rule = column_and_rule(error)
+    if column is None or error.reason_code not in _OF_ROWS:
         raise error
     return [(int(row), column, rule) for row in set(error.failure_cases["index"])]
 
 
-def _schema(spec: Spec) -> Any:
-    return MODELS[spec.dataset].to_schema()
-
-
-def _delivered(spec: Spec, raw: pd.DataFrame) -> Mapping[str, Sequence[object]]:
-    absent = [column.name for column in spec.required if column.name not in raw]
+def _delivered(dataset: Dataset, raw: pd.DataFrame) -> Mapping[str, Sequence[object]]:
+    absent = [column.name for column in dataset.required if column.name not in raw]
     if absent:
-        raise SchemaDrift(f"{spec.dataset}: the frame lacks required column(s) {', '.join(absent)}")
+        raise SchemaDrift(f"{dataset.name}: the frame lacks required column(s) {', '.join(absent)}")
     nothing: list[object] = [None] * len(raw)
-    return {name: _python_values(raw[name]) if name in raw else nothing for name in spec.names}
+    return {name: _python_values(raw[name]) if name in raw else nothing for name in dataset.names}
 
 
 def _python_values(series: pd.Series[Any]) -> list[object]:

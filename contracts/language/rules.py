@@ -1,0 +1,55 @@
+"""What each rule means, in plain Python. Dialects say the same in their own words; pandera's checks call this."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from typing import Any
+
+from contracts.language.dataset import ContractError, Rule
+
+_MONDAY = 0
+
+
+def keeps(rule: Rule, value: Any, limit: Any = None) -> bool:
+    """Whether a value that is there keeps the rule; `limit` is the value that it is held against."""
+    try:
+        meaning = _MEANINGS[rule.name]
+    except KeyError:
+        raise ContractError(f"rule {rule.name!r} has no meaning; known are {', '.join(_MEANINGS)}") from None
+    return bool(meaning(rule, value, limit))
+
+
+def years_before(day: dt.date, years: int) -> dt.date:
+    """The 29th of February is the 28th where there is none, as for Spark's add_months."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return day.replace(year=day.year - years, day=28)
+
+
+def _in_range(rule: Rule, value: Any, _: Any) -> bool:
+    """A NaN is in no range."""
+    above = rule.minimum is None or (value > rule.minimum if rule.exclusive else value >= rule.minimum)
+    return above and (rule.maximum is None or value <= rule.maximum)
+
+
+def _in_length(rule: Rule, value: str, _: Any) -> bool:
+    return (rule.minimum or 0) <= len(value) and (rule.maximum is None or len(value) <= rule.maximum)
+
+
+def _in_time(rule: Rule, value: Any, limit: dt.date) -> bool:
+    return bool(value <= limit if rule.days is None else value.date() <= limit + dt.timedelta(days=rule.days))
+
+
+_MEANINGS: dict[str, Callable[[Rule, Any, Any], bool]] = {
+    "allowed": lambda rule, value, _: value in rule.allowed,
+    "range": _in_range,
+    "length": _in_length,
+    "pattern": lambda rule, value, _: re.fullmatch(rule.pattern or "", value) is not None,
+    "monday": lambda _, day, __: day.weekday() == _MONDAY,
+    "future": _in_time,
+    "too_old": lambda rule, day, limit: day >= years_before(limit, rule.years or 0),
+    "exceeds": lambda _, value, limit: value <= limit,
+}
