@@ -11,7 +11,7 @@ import sys
 import duckdb
 import sqlglot
 
-from warehouse.load.sales import anomalies_text
+from warehouse.load.cpg.sales import anomalies_text
 
 
 def flag_anomalies(published: str, target: str) -> None:

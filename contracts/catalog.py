@@ -1,17 +1,13 @@
-"""Every delivered dataset by its name."""
+"""Every delivered dataset by the name of its tables, and the order in which they are loaded."""
 
 from __future__ import annotations
 
-from contracts.cpg.inventory import INVENTORY
-from contracts.cpg.market import MARKET
-from contracts.cpg.masters import CUSTOMER, GEOGRAPHY, SKU
-from contracts.cpg.promotions import PROMOTIONS
-from contracts.cpg.sales import SALES
+from graphlib import TopologicalSorter
+
+from contracts import cpg
 from contracts.language.dataset import ContractError, Dataset
 
-DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset for dataset in (SALES, INVENTORY, MARKET, PROMOTIONS, SKU, GEOGRAPHY, CUSTOMER)
-}
+DATASETS: dict[str, Dataset] = {dataset.table: dataset for dataset in (*cpg.DELIVERED,)}
 
 
 def contract(dataset: str) -> Dataset:
@@ -20,3 +16,12 @@ def contract(dataset: str) -> Dataset:
         return DATASETS[dataset]
     except KeyError:
         raise ContractError(f"unknown dataset {dataset!r}; known are {', '.join(DATASETS)}") from None
+
+
+def load_order() -> tuple[str, ...]:
+    """Every dataset after those that it refers to or reads, so that a fact finds its members."""
+    earlier = {
+        name: [*(reference.dataset for reference in dataset.references), *dataset.reads]
+        for name, dataset in DATASETS.items()
+    }
+    return tuple(TopologicalSorter(earlier).static_order())

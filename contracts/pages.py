@@ -30,7 +30,7 @@ def page(dataset: Dataset) -> str:
 | | |
 | --- | --- |
 | contract version | {dataset.version} |
-| prefix | `{dataset.prefix}` |
+| prefix | `{dataset.delivery.prefix if dataset.delivery else "none: Highwater makes it"}` |
 | key | {_names(dataset.key)} |
 | version of a row | {version}; the newest wins, of equal ones the row with more filled columns |
 | audit | at least {limits.row_count_min} rows; nulls in a required column <= {limits.null_rate_max:g}; \
@@ -67,7 +67,7 @@ def _names(names: tuple[str, ...]) -> str:
 def _row(column: Column) -> str:
     rules = "; ".join(_told(rule) for rule in column.rules)
     required = "yes" if column.required else "no"
-    spark, snowflake = SPARK_TYPES[column.kind], snowflake_type(column)
+    spark, snowflake = SPARK_TYPES[column.kind], snowflake_type(column.kind)
     return f"| `{column.name}` | {required} | {column.kind} | {spark} | {snowflake} | {rules} | {column.description} |"
 
 

@@ -17,11 +17,12 @@ from typing import Any
 from contracts.catalog import contract
 from contracts.dialects import drift
 from contracts.language.dataset import document
+from contracts.language.delivery import Delivery
 from tasks import objects
 from tasks.errors import DataError, Outrun
 from tasks.footers import read_footer
 from tasks.rules import rules_of
-from tasks.sources import DELIVERIES, Delivery
+from tasks.sources import delivery
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,10 @@ class Slice:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _listed(bucket: str, delivery: Delivery, first: date, last: date) -> Iterator[LandedFile]:
+def _listed(bucket: str, expected: Delivery, first: date, last: date) -> Iterator[LandedFile]:
     """Files of the prefix with raw dates in the range, in one sweep: date prefixes sort by date."""
-    for found in objects.listed(f"s3://{bucket}/{delivery.root}", after=delivery.address(first)):
-        day = delivery.date_of(found.key)
+    for found in objects.listed(f"s3://{bucket}/{expected.root}", after=expected.address(first)):
+        day = expected.date_of(found.key)
         if day is not None and day > last:
             return
         is_hidden = any(
@@ -102,20 +103,20 @@ def find(bucket: str, datasets: Iterable[str], first: date, last: date) -> dict[
     absent: set[str] = set()
     shown: list[str] = []
     for dataset in datasets:
-        delivery = DELIVERIES[dataset]
-        landed = list(_listed(bucket, delivery, delivery.earliest(first), last))
+        expected = delivery(dataset)
+        landed = list(_listed(bucket, expected, expected.earliest(first), last))
         dates = {file.raw_date for file in landed}
         wanted: set[date] = set()
         gaps: list[date] = []
         for offset in range((last - first).days + 1):
             day = first + timedelta(days=offset)
-            needed = delivery.needed(day, dates)
+            needed = expected.needed(day, dates)
             if needed is None:
                 gaps.append(day)
             else:
                 wanted.add(needed)
-        absent.update(delivery.missing(bucket, day) for day in gaps)
-        shown += [f"- {delivery.missing(bucket, *stretch)}" for stretch in _stretches(gaps)]
+        absent.update(expected.missing(bucket, day) for day in gaps)
+        shown += [f"- {expected.missing(bucket, *stretch)}" for stretch in _stretches(gaps)]
         found[dataset] = [file for file in landed if file.raw_date in wanted]
     if absent:
         lines = "\n".join(shown)
@@ -132,7 +133,7 @@ def again(bucket: str, slice_: Slice) -> Slice:
         return slice_
     files = _of_dates(bucket, slice_)
     if gone := set(slice_.raw_dates) - {file.raw_date for file in files}:
-        missing = DELIVERIES[slice_.dataset].missing(bucket, min(gone))
+        missing = delivery(slice_.dataset).missing(bucket, min(gone))
         raise DataError(
             f"{missing}: its files were removed while the run was at work. Deliver them, then run the date again."
         )
@@ -155,7 +156,7 @@ def require_unchanged(bucket: str, slice_: Slice) -> None:
 def _of_dates(bucket: str, slice_: Slice) -> list[LandedFile]:
     """One sweep over the range of the slice's raw dates."""
     wanted = set(slice_.raw_dates)
-    landed = _listed(bucket, DELIVERIES[slice_.dataset], min(wanted), max(wanted))
+    landed = _listed(bucket, delivery(slice_.dataset), min(wanted), max(wanted))
     return [file for file in landed if file.raw_date in wanted]
 
 

@@ -18,7 +18,7 @@ from contracts.dialects.delivered import VOID
 from tasks import lake
 from tasks.errors import BusinessError
 from tasks.landing import Slice
-from tasks.sources import DELIVERIES
+from tasks.sources import delivery
 
 NOTE = "snapshots"
 LEAST_SHARE = 0.5
@@ -81,7 +81,7 @@ def require_whole(slices: Iterable[Slice]) -> None:
 
 def is_compared(slice_: Slice) -> bool:
     """Whether what a delivery lacks is taken for gone."""
-    is_snapshot = DELIVERIES[slice_.dataset].cadence == "snapshot"
+    is_snapshot = delivery(slice_.dataset).cadence == "snapshot"
     return not slice_.is_replay and (is_snapshot or contract(slice_.dataset).is_whole)
 
 
@@ -91,7 +91,7 @@ def lost(slice_: Slice, published: Mapping[date, Snapshot]) -> Iterator[str]:
     Weeks are compared with their own earlier delivery alone: one week sells less than another.
     """
     known = dict(published)
-    is_snapshot = DELIVERIES[slice_.dataset].cadence == "snapshot"
+    is_snapshot = delivery(slice_.dataset).cadence == "snapshot"
     for day, snapshot in snapshots_of(slice_).items():
         before = max((d for d in known if d == day or (is_snapshot and d < day)), default=None)
         if before is not None:

@@ -8,11 +8,11 @@ landed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from contracts.catalog import contract, load_order
 from tasks import lake
 from tasks.errors import Outrun, SystemFault, TransientError
 from tasks.events import log
@@ -20,9 +20,9 @@ from tasks.lake import Published
 from tasks.snowflake import execute
 from tasks.warehouse_write import writing
 from warehouse import marts
-from warehouse.columns import DATASETS
-from warehouse.load import LOAD_ORDER, change_statements, count_staged, heads, stage_statements
+from warehouse.load import change_statements, count_staged, heads, stage_statements
 from warehouse.load.dimensions import DIMENSIONS, count_doubled
+from warehouse.load.snapshot import Snapshot
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ class LoadResult:
 
 def last_loaded(connection: SnowflakeConnection, dataset: str) -> LoadedSnapshot | None:
     """The Iceberg snapshot of curated.<dataset> that the DW holds; those after it are still to load."""
-    if dataset not in DATASETS:
-        raise ValueError(f"{dataset!r} is not a dataset of the warehouse: one of {', '.join(DATASETS)}")
+    contract(dataset)
     snapshot_id, sequence = execute(connection, heads.ask(dataset)) or (None, None)
     return None if snapshot_id is None else LoadedSnapshot(int(snapshot_id), int(sequence))
 
@@ -62,27 +61,14 @@ def load(
     run_id: str,
     *,
     after: LoadedSnapshot | None,
-    promotion_snapshots: Sequence[date] = (),
-    sighting_files: Sequence[str] = (),
 ) -> LoadResult:
-    """One Iceberg snapshot into the DW, which holds the snapshot `after`; where it holds another, Outrun.
-
-    For promotions also the dates of the calendars that the snapshot's run processed, and the files of their quarantined
-    rows, so that a line missing from a calendar can be told from a broken one.
-    """
-    _stage(connection, dataset, published, sighting_files)
+    """One Iceberg snapshot into the DW, which holds the snapshot `after`; where it holds another, Outrun."""
+    snapshot = _snapshot(dataset, published, run_id)
+    _stage(connection, snapshot, published.rows)
     merged: tuple[Any, ...] = ()
     with writing(connection, f"load of {dataset} by run {run_id}"):
         _move_head(connection, dataset, published, run_id, after)
-        for statement in change_statements(
-            dataset,
-            len(published.files),
-            published.snapshot_id,
-            published.sequence,
-            run_id,
-            promotion_snapshots,
-            bool(sighting_files),
-        ):
+        for statement in change_statements(snapshot):
             row = execute(connection, statement)
             if statement.step == "merge":
                 merged = row
@@ -100,21 +86,32 @@ def load(
     return result
 
 
-def _stage(
-    connection: SnowflakeConnection, dataset: str, published: Published, sighting_files: Sequence[str]
-) -> None:
+def _snapshot(dataset: str, published: Published, run_id: str) -> Snapshot:
+    sightings = published.notes.get("sightings", "")
+    return Snapshot(
+        contract(dataset),
+        published.files,
+        published.snapshot_id,
+        published.sequence,
+        run_id,
+        published.raw_dates,
+        tuple(file for file in sightings.split(",") if file),
+    )
+
+
+def _stage(connection: SnowflakeConnection, snapshot: Snapshot, published: int) -> None:
     """All rows of the snapshot's files, or none is merged. Anew once: a COPY whose answer was lost may have run twice."""
     rows = -1
     for _ in range(_STAGED_MOST):
-        for statement in stage_statements(dataset, published.files, sighting_files):
+        for statement in stage_statements(snapshot):
             execute(connection, statement)
-        rows = int(execute(connection, count_staged(dataset))[0])
-        if rows == published.rows:
+        rows = int(execute(connection, count_staged(snapshot))[0])
+        if rows == published:
             return
     raise SystemFault(
-        f"snapshot {published.snapshot_id} of {dataset} has {published.rows} rows by its manifests, and {rows} arrived in "
-        f"the warehouse from its {len(published.files)} files; none was merged. A file was overwritten or cut off: restore "
-        "it (the bucket keeps versions), then run again."
+        f"snapshot {snapshot.snapshot_id} of {snapshot.dataset.table} has {published} rows by its manifests, and {rows} "
+        f"arrived in the warehouse from its {len(snapshot.files)} files; none was merged. A file was overwritten or cut "
+        "off: restore it (the bucket keeps versions), then run again."
     )
 
 
@@ -164,7 +161,7 @@ def catch_up(connection: SnowflakeConnection, dataset: str, run_id: str) -> int:
         try:
             before = loaded
             for published in lake.log_after(table, last.snapshot_id if last else None):
-                _replay(connection, dataset, published, run_id, last)
+                load(connection, dataset, published, run_id, after=last)
                 last = LoadedSnapshot(published.snapshot_id, published.sequence)
                 loaded += 1
         except Outrun as error:
@@ -177,28 +174,8 @@ def catch_up(connection: SnowflakeConnection, dataset: str, run_id: str) -> int:
     )
 
 
-def _replay(
-    connection: SnowflakeConnection,
-    dataset: str,
-    published: Published,
-    run_id: str,
-    after: LoadedSnapshot | None,
-) -> None:
-    promotions = dataset == "promotions"
-    sightings = published.notes.get("sightings", "") if promotions else ""
-    load(
-        connection,
-        dataset,
-        published,
-        run_id,
-        after=after,
-        promotion_snapshots=published.raw_dates if promotions else (),
-        sighting_files=[file for file in sightings.split(",") if file],
-    )
-
-
 def in_load_order(datasets: Iterable[str]) -> list[str]:
-    return sorted(datasets, key=LOAD_ORDER.index)
+    return sorted(datasets, key=load_order().index)
 
 
 def refresh_marts(connection: SnowflakeConnection) -> None:

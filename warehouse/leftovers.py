@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from warehouse.columns import DATASETS
+from contracts.catalog import DATASETS
 from warehouse.names import identifier
 
 if TYPE_CHECKING:

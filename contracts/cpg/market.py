@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contracts.cpg.masters import TO_GEOGRAPHY
 from contracts.language.columns import at_least, later, length, matches, optional, required
-from contracts.language.dataset import CODE_PATTERN, Dataset
+from contracts.language.dataset import CODE_PATTERN, Dataset, Derived
+from contracts.language.delivery import Delivery
 
 MARKET = Dataset(
+    domain="cpg",
     name="market",
     description="Units and value that Nielsen measured per region, category and brand. The ISO week is in the prefix. "
     "The files of a week are the whole week: what an earlier delivery of it had and this one lacks is taken back.",
     version="1.1.0",
     key=("week", "region_code", "category", "brand"),
-    prefix="raw/nielsen/market_share/week={date:%G}-W{date:%V}/",
+    delivery=Delivery("market", "week", "raw/nielsen/market_share/week={date:%G}-W{date:%V}/"),
+    references=(TO_GEOGRAPHY,),
     provided=("week",),
     is_whole=True,
     columns=(
@@ -27,5 +31,9 @@ MARKET = Dataset(
             "Whether the row was taken back: it stays in the lake, the DW loses it. The curation says so of a row that a "
             "newer delivery of its week lacks.",
         ),
+    ),
+    derived=(
+        Derived("week", "text", "week"),
+        Derived("week_start", "date", "date_sub(source_date, 6)"),
     ),
 )

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from contracts.language.columns import length, matches, optional, required
-from contracts.language.dataset import CODE_PATTERN, Dataset
+from contracts.language.dataset import CODE_PATTERN, Dataset, Reference
+from contracts.language.delivery import OF_A_DAY, Delivery
+
+TO_SKU = Reference("sku_code", "sku", "sku_key")
+TO_GEOGRAPHY = Reference("region_code", "geography", "geo_key")
+TO_CUSTOMER = Reference("customer_id", "customer", "customer_key")
 
 _SHORT, _LONG = length(1, 200), length(1, 500)
 
 SKU = Dataset(
+    domain="cpg",
     name="sku",
     description="Articles. Every snapshot is the whole master; an article that is gone from it stays known.",
     key=("sku_code",),
-    prefix="raw/sap/masters/sku/year={date:%Y}/month={date:%m}/day={date:%d}/",
+    surrogate=TO_SKU.surrogate,
+    delivery=Delivery("masters", "snapshot", "raw/sap/masters/sku/" + OF_A_DAY),
     columns=(
         required("sku_code", "code", "Article code.", matches(CODE_PATTERN)),
         optional("sku_name", "text", "Name shown to people.", _LONG),
@@ -28,10 +35,12 @@ SKU = Dataset(
 )
 
 GEOGRAPHY = Dataset(
+    domain="cpg",
     name="geography",
     description="Regions. Every snapshot is the whole master; a region that is gone from it stays known.",
     key=("region_code",),
-    prefix="raw/sap/masters/geography/year={date:%Y}/month={date:%m}/day={date:%d}/",
+    surrogate=TO_GEOGRAPHY.surrogate,
+    delivery=Delivery("masters", "snapshot", "raw/sap/masters/geography/" + OF_A_DAY),
     columns=(
         required("region_code", "code", "Region code.", matches(CODE_PATTERN)),
         optional("region_name", "text", "Name shown to people.", _LONG),
@@ -43,10 +52,12 @@ GEOGRAPHY = Dataset(
 )
 
 CUSTOMER = Dataset(
+    domain="cpg",
     name="customer",
     description="Customers of the trade. Every snapshot is the whole master; one that is gone from it stays known.",
     key=("customer_id",),
-    prefix="raw/sap/masters/customer/year={date:%Y}/month={date:%m}/day={date:%d}/",
+    surrogate=TO_CUSTOMER.surrogate,
+    delivery=Delivery("masters", "snapshot", "raw/sap/masters/customer/" + OF_A_DAY),
     columns=(
         required("customer_id", "identifier", "Customer number.", length(1, 100)),
         optional("customer_name", "text", "Name shown to people.", _LONG),

@@ -15,6 +15,7 @@ MODEL_TYPES = ("model", "category_profile", "zero")
 _FINITE = between(0, sys.float_info.max)
 
 DEMAND_PREDICTIONS = Dataset(
+    domain="cpg",
     name="demand_predictions",
     description="Weekly demand per SKU and region, with the interval that should hold the actual units in 80 of 100 weeks.",
     key=("sku_code", "region_code", "forecast_week"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contracts.cpg.masters import TO_GEOGRAPHY, TO_SKU
 from contracts.language.columns import at_least, at_most, length, matches, monday, optional, required
-from contracts.language.dataset import CODE_PATTERN, Dataset
+from contracts.language.dataset import CODE_PATTERN, Dataset, Derived
+from contracts.language.delivery import OF_A_DAY, Delivery
 
 PROMOTIONS = Dataset(
+    domain="cpg",
     name="promotions",
     description="Promotions per SKU, region and week, past and planned. Every snapshot is the whole calendar. Required is "
     "the key: a line says by being there that something is promoted, unless is_promoted is false. Without a discount or a "
     "spend it has no price of its own and no return on investment, and is a promotion all the same.",
     key=("promo_id", "sku_code", "region_code", "week"),
-    prefix="raw/trade_promotions/promo_calendar/year={date:%Y}/month={date:%m}/day={date:%d}/",
+    references=(TO_SKU, TO_GEOGRAPHY),
+    is_sighted=True,
+    delivery=Delivery("promotions", "snapshot", "raw/trade_promotions/promo_calendar/" + OF_A_DAY),
     columns=(
         required("promo_id", "identifier", "Promotion.", length(1, 100)),
         required("sku_code", "code", "Article promoted, as in the SKU master.", matches(CODE_PATTERN)),
@@ -28,4 +33,5 @@ PROMOTIONS = Dataset(
         optional("is_promoted", "boolean", "Whether the line is on promotion in that week."),
         optional("planned_spend", "decimal", "Money planned for it."),
     ),
+    derived=(Derived("week_start", "date", "week", replaces="week"),),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contracts.cpg.masters import TO_CUSTOMER, TO_GEOGRAPHY, TO_SKU
 from contracts.language.columns import (
     above,
+    date_key,
     later,
     length,
     matches,
@@ -14,19 +16,22 @@ from contracts.language.columns import (
     optional,
     required,
 )
-from contracts.language.dataset import CODE_PATTERN, Dataset, Thresholds
+from contracts.language.dataset import CODE_PATTERN, Dataset, Derived, Thresholds
+from contracts.language.delivery import OF_A_DAY, Delivery
 from contracts.language.written import CLOCK_DAYS, ORDER_YEARS
 
 CHANNELS = ("modern_trade", "general_trade", "ecommerce")
 SALES_ROWS_A_DAY = 1000
 
 SALES = Dataset(
+    domain="cpg",
     name="sales",
     description="Order lines as SAP delivers them. An order has several lines; a later file may correct an earlier line.",
     version="1.1.0",
     key=("order_id", "sku_code"),
+    references=(TO_SKU, TO_GEOGRAPHY, TO_CUSTOMER),
     version_column="changed_at",
-    prefix="raw/sap/sales_orders/year={date:%Y}/month={date:%m}/day={date:%d}/",
+    delivery=Delivery("sales", "day", "raw/sap/sales_orders/" + OF_A_DAY),
     thresholds=Thresholds(row_count_min=SALES_ROWS_A_DAY),
     columns=(
         required("order_id", "identifier", "Number of the order; its lines share it.", length(1, 100)),
@@ -61,5 +66,16 @@ SALES = Dataset(
             "Whether this version takes the line back: it stays in the lake, the DW and the marts lose it. A later version "
             "may bring the line back.",
         ),
+    ),
+    derived=(
+        Derived("revenue_per_unit", "number", "cast(net_revenue AS double) / quantity"),
+        Derived("gross_margin", "decimal", "cast(net_revenue - cost_of_goods AS decimal(18,4))"),
+        Derived("iso_year", "integer", "date_part('YEAROFWEEK', order_date)", in_warehouse=False),
+        Derived("iso_week", "integer", "weekofyear(order_date)", in_warehouse=False),
+        Derived("year", "integer", "year(order_date)", in_warehouse=False),
+        Derived("month", "integer", "month(order_date)", in_warehouse=False),
+        Derived("quarter", "integer", "quarter(order_date)", in_warehouse=False),
+        date_key("order_date"),
+        Derived("is_modern_trade", "boolean", "channel = 'modern_trade'"),
     ),
 )

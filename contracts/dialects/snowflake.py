@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE
-from contracts.language.dataset import Column
 
 _TYPES = {
     "integer": "BIGINT",
@@ -15,6 +14,6 @@ _TYPES = {
 }
 
 
-def snowflake_type(column: Column) -> str:
+def snowflake_type(kind: str) -> str:
     """A text's length is the contract's to judge: a column as long as Snowflake lets it be costs nothing there."""
-    return _TYPES.get(column.kind, "VARCHAR")
+    return _TYPES.get(kind, "VARCHAR")

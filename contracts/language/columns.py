@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.language.dataset import Column, ContractError, Rule
+from contracts.language.dataset import Column, ContractError, Derived, Rule
 
 
 def required(name: str, kind: str, description: str, *rules: Rule) -> Column:
@@ -78,3 +78,8 @@ def not_years_before(limit: str, years: int) -> Rule:
 def at_most_column(limit: str) -> Rule:
     """No greater than another column of the same row."""
     return Rule("exceeds", limit=limit)
+
+
+def date_key(day: str) -> Derived:
+    """YYYYMMDD as a number, by which facts join the calendar."""
+    return Derived("date_key", "integer", f"year({day}) * 10000 + month({day}) * 100 + day({day})")

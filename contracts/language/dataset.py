@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from contracts.language.delivery import Delivery
+
 RETRACTED = "is_deleted"
+_FIRST_DOMAIN = "cpg"
 KINDS = {
     "code": "a natural key of the masters: trimmed and upper-cased",
     "identifier": "another system's id: trimmed, its case kept",
@@ -68,6 +71,27 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A column that names a row of another dataset. `surrogate` is the key by which the warehouse joins the two."""
+
+    column: str
+    dataset: str
+    surrogate: str
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column that follows from a row's other columns. The expression is Spark SQL over them."""
+
+    name: str
+    kind: str
+    expression: str
+    in_warehouse: bool = True
+    replaces: str = ""
+    """The contract's column that the warehouse's table has this one for."""
+
+
+@dataclass(frozen=True)
 class Thresholds:
     """The audit's limits, which a run may override. Rates are shares of the raw slice's rows."""
 
@@ -82,18 +106,28 @@ class Thresholds:
 class Dataset:
     """All that is true of a dataset. `provided` are columns that come from the prefix, not from the file."""
 
+    domain: str
     name: str
+    """Unique in its domain."""
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    prefix: str = ""
-    """Where a delivery of a date lies; nothing is delivered of what we make ourselves."""
+    delivery: Delivery | None = None
+    """None of what Highwater makes itself."""
+    references: tuple[Reference, ...] = ()
+    derived: tuple[Derived, ...] = ()
+    surrogate: str = ""
+    """Of a master: the key that follows from its code, by which the warehouse joins it."""
+    reads: tuple[str, ...] = ()
+    """Datasets whose rows its load looks at, beside those that it refers to."""
     version: str = "1.0.0"
     version_column: str | None = None
     thresholds: Thresholds = Thresholds()
     provided: tuple[str, ...] = ()
     is_whole: bool = False
     """The files of a raw date are all there is of it: rows that an earlier delivery had and they lack are taken back."""
+    is_sighted: bool = False
+    """Its load is told of quarantined rows as well: a row that is broken in a snapshot is not gone from it."""
 
     def __post_init__(self) -> None:
         """A contract that cannot hold is refused where it is written, not where it is used."""
@@ -110,8 +144,9 @@ class Dataset:
         known = {column.name for column in self.required} | set(self.provided)
         if missing := [name for name in self.key if name not in known]:
             raise ContractError(f"{self.name}: key columns {missing} are not required columns")
-        if self.version_column is not None:
-            self.column(self.version_column)
+        for named in (self.version_column, *(reference.column for reference in self.references)):
+            if named is not None:
+                self.column(named)
         if self.is_whole and not self.retracts:
             raise ContractError(
                 f"{self.name}: rows of a whole delivery can be taken back, which needs {RETRACTED}"
@@ -133,6 +168,20 @@ class Dataset:
     def retracts(self) -> bool:
         """Whether a version of a row may take the row back."""
         return RETRACTED in self._by_name
+
+    @property
+    def table(self) -> str:
+        """Its table in every namespace of the lake and the name that runs, quarantine and figures know it by.
+
+        The first domain has no prefix: its tables were there before there was a second one.
+        """
+        return self.name if self.domain == _FIRST_DOMAIN else f"{self.domain}_{self.name}"
+
+    @property
+    def surrogates(self) -> dict[str, str]:
+        """Each surrogate key with the column that it follows from."""
+        own = {self.surrogate: self.key[0]} if self.surrogate else {}
+        return {reference.surrogate: reference.column for reference in self.references} | own
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -171,8 +220,15 @@ def from_document(found: Mapping[str, Any]) -> Dataset:
         Column(**{**column, "rules": tuple(_rule(rule) for rule in column["rules"])})
         for column in found["columns"]
     )
-    listed = {name: tuple(found[name]) for name in ("key", "provided")}
-    return Dataset(**{**found, **listed, "columns": columns, "thresholds": Thresholds(**found["thresholds"])})
+    listed = {name: tuple(found[name]) for name in ("key", "provided", "reads")}
+    nested = {
+        "columns": columns,
+        "thresholds": Thresholds(**found["thresholds"]),
+        "delivery": Delivery(**found["delivery"]) if found["delivery"] else None,
+        "references": tuple(Reference(**reference) for reference in found["references"]),
+        "derived": tuple(Derived(**derived) for derived in found["derived"]),
+    }
+    return Dataset(**{**found, **listed, **nested})
 
 
 def _rule(found: Mapping[str, Any]) -> Rule:

@@ -40,7 +40,7 @@ def curate(spark: SparkSession, works: Sequence[Work]) -> dict[str, Any]:
     session.size_shuffles(spark, max(work.rows for work in works))
     with ThreadPoolExecutor(DATASETS_AT_ONCE) as pool:
         figures = list(pool.map(lambda work: _curate_one(spark, work), works))
-    return {"datasets": {work.dataset.name: found for work, found in zip(works, figures, strict=True)}}
+    return {"datasets": {work.dataset.table: found for work, found in zip(works, figures, strict=True)}}
 
 
 def _curate_one(spark: SparkSession, work: Work) -> dict[str, Any]:
@@ -48,10 +48,10 @@ def _curate_one(spark: SparkSession, work: Work) -> dict[str, Any]:
     try:
         found = Curation(spark, Storage(spark), work).run()
     except (PySparkException, Py4JError) as error:
-        raise CurationFailed(f"{work.dataset.name}: {failure(error)}") from error
+        raise CurationFailed(f"{work.dataset.table}: {failure(error)}") from error
     event = {
         "event": "curated",
-        "dataset": work.dataset.name,
+        "dataset": work.dataset.table,
         "run": work.run_id,
         "seconds": round(time.monotonic() - started, 2),
         **{name: count for name, count in found.items() if name.startswith("rows_")},

@@ -58,7 +58,7 @@ class Curation:
             touched.update(files)
         result.touched_files = self._given_names(touched)
         result.rows_survivors = self._keep_survivors(result.touched_files)
-        figures.reconcile(self.dataset.name, self.work.rows, fates, seen["read"])
+        figures.reconcile(self.dataset.table, self.work.rows, fates, seen["read"])
         if seen[QUARANTINED]:
             result.reasons = self._quarantine()
         result.fates = self._fates_by_date() if self._several_dates() else {self.work.raw_dates[0]: fates}

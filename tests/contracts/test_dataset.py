@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import DATASETS, contract
+from contracts.catalog import DATASETS, contract, load_order
 from contracts.language.columns import matches, required
 from contracts.language.dataset import (
     CODE_PATTERN,
     Column,
     ContractError,
     Dataset,
+    Reference,
     Rule,
     Thresholds,
     document,
@@ -120,11 +121,12 @@ CODE = required("code", "code", "Its code.")
         ({"columns": (CODE, Column("name", "text", True, ""))}, "odd: column name has no description"),
         ({"key": ("codes",)}, r"odd: key columns \['codes'\] are not required columns"),
         ({"version_column": "changed_at"}, "odd has no column 'changed_at'"),
+        ({"references": (Reference("city", "city", "city_key"),)}, "odd has no column 'city'"),
         ({"is_whole": True}, "odd: rows of a whole delivery can be taken back, which needs is_deleted"),
     ],
 )
 def test_a_contract_that_cannot_hold_is_refused(change: dict[str, Any], complaint: str) -> None:
-    sound = Dataset("odd", "Odd things.", (CODE,), ("code",))
+    sound = Dataset("test", "odd", "Odd things.", (CODE,), ("code",))
     with pytest.raises(ContractError, match=complaint):
         replace(sound, **change)
 
@@ -132,3 +134,15 @@ def test_a_contract_that_cannot_hold_is_refused(change: dict[str, Any], complain
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_a_contract_travels_as_a_document(dataset: str) -> None:
     assert from_document(json.loads(json.dumps(document(DATASETS[dataset])))) == DATASETS[dataset]
+
+
+def test_datasets_are_loaded_after_those_that_they_refer_to_or_read() -> None:
+    order = load_order()
+    assert sorted(order) == sorted(DATASETS)
+    assert max(map(order.index, ("sku", "geography", "customer"))) < order.index("sales")
+    assert order.index("sales") < order.index("inventory")  # days of supply look at sales
+
+
+def test_tables_of_another_domain_carry_its_name() -> None:
+    sales = replace(contract("sales"), domain="retail")
+    assert (contract("sales").table, sales.table) == ("sales", "retail_sales")

@@ -7,7 +7,7 @@ from contracts.dialects.snowflake import snowflake_type
 
 
 def test_types_of_datasets() -> None:
-    geography = {column.name: snowflake_type(column) for column in contract("geography").columns}
+    geography = {column.name: snowflake_type(column.kind) for column in contract("geography").columns}
     assert geography == {
         "region_code": "VARCHAR",
         "region_name": "VARCHAR",
@@ -16,7 +16,7 @@ def test_types_of_datasets() -> None:
         "city_tier": "VARCHAR",
         "population": "BIGINT",
     }
-    sales = {column.name: snowflake_type(column) for column in contract("sales").columns}
+    sales = {column.name: snowflake_type(column.kind) for column in contract("sales").columns}
     assert sales["order_id"] == "VARCHAR"
     assert (sales["net_revenue"], sales["order_date"], sales["changed_at"]) == (
         "NUMBER(18, 4)",

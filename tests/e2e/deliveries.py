@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts.catalog import contract
 from tasks import aws
+from tasks.sources import delivery
 
 BUCKET = "highwater-lake"
 Row = dict[str, Any]
@@ -54,7 +54,7 @@ def parquet(content: pa.Table) -> bytes:
 
 
 def address(dataset: str, raw_date: date, name: str = "part-0.parquet") -> str:
-    return contract(dataset).prefix.format(date=raw_date) + name
+    return delivery(dataset).address(raw_date) + name
 
 
 def deliver(dataset: str, raw_date: date, rows: Iterable[Row], name: str = "part-0.parquet") -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from contracts.catalog import DATASETS
 from tasks import lake
+from tasks.sources import delivery
 from tests.infra.test_names import declared, stack
 
 TASKS = Path(__file__).parents[2] / "tasks"
@@ -101,7 +102,7 @@ def named() -> set[tuple[str, str]]:
     in_text = {found for path in TASKS.glob("*.py") for found in prefixes_of(path.read_text())}
     # The catalog's namespaces, which curation.location puts in a name's place.
     in_text |= {("LAKE", lake.CURATED), ("LAKE", lake.QUARANTINE)}
-    return in_text | {("LAKE", dataset.prefix.split("/")[0]) for dataset in DATASETS.values()}
+    return in_text | {("LAKE", delivery(name).prefix.split("/")[0]) for name in DATASETS}
 
 
 def allowed(action: str) -> set[tuple[str, str]]:

@@ -12,7 +12,8 @@ from contracts.language.dataset import document
 from jobs.glue import manifest
 from jobs.glue.errors import DataError
 
-UNKNOWN = {**document(contract("sales")), "dataset": "sale"}
+SALES = document(contract("sales"))
+FIRST, *OTHERS = SALES["columns"]
 
 
 def manifested(**values: Any) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def manifested(**values: Any) -> dict[str, Any]:
         "columns": {"Order_ID": "string"},
     }
     entry = {
-        "contract": document(contract("sales")),
+        "contract": SALES,
         "output": "s3://lake/out/",
         "inputs": [file],
         "history": [],
@@ -42,9 +43,12 @@ def test_a_manifest_is_read() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"contract": UNKNOWN}, "nothing is derived for dataset 'sale'; known are sales"),
-        ({"contract": {**UNKNOWN, "columns": [{"title": "x"}]}}, "lacks the field 'rules'"),
-        ({"contract": {**UNKNOWN, "colour": "red"}}, "unexpected keyword argument 'colour'"),
+        (
+            {"contract": {**SALES, "columns": [{**FIRST, "kind": "guess"}, *OTHERS]}},
+            "sales: column order_id is of the unknown kind 'guess'; known are code",
+        ),
+        ({"contract": {**SALES, "columns": [{"title": "x"}]}}, "lacks the field 'rules'"),
+        ({"contract": {**SALES, "colour": "red"}}, "unexpected keyword argument 'colour'"),
         ({"inputs": []}, "names no input for sales"),
         ({"inputs": [{"path": "s3://lake/a.parquet"}]}, "lacks the field 'raw_date'"),
         (

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import contract
 from tasks import curation, lake, objects, publication
 from tasks.curation import Curated, Plan
 from tasks.errors import DataError
 from tasks.landing import InputFile, Slice
 from tasks.settings import settings
+from tasks.sources import delivery
 from tests.tasks.conftest import DAY
 from tests.tasks.test_lake import put
 
@@ -27,7 +27,7 @@ ADDRESS = "s3://highwater-lake/runs/g-1/figures.json"
 
 
 def sales(body: str = "rows", *, replay: bool = False) -> Slice:
-    address = f"s3://highwater-lake/{contract('sales').prefix.format(date=DAY)}a.parquet"
+    address = f"s3://highwater-lake/{delivery('sales').address(DAY)}a.parquet"
     objects.write(address, body.encode())
     return Slice("sales", (InputFile(address, DAY, 1, {}, objects.head(address).etag, replay=replay),))
 

@@ -88,9 +88,9 @@ def test_sound_answers_are_written_with_their_origin(account: None) -> None:
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
-        ({"predicted_units": [math.nan, 1.0]}, "predicted_units:in_range: 1"),
-        ({"lower": [-1.0, 0.0]}, "lower:in_range: 1"),
-        ({"upper": [math.inf, 30.0]}, "upper:in_range: 1"),
+        ({"predicted_units": [math.nan, 1.0]}, "predicted_units:range: 1"),
+        ({"lower": [-1.0, 0.0]}, "lower:range: 1"),
+        ({"upper": [math.inf, 30.0]}, "upper:range: 1"),
         ({"forecast_week": [FIRST, FIRST + timedelta(weeks=2)]}, "forecast_week:horizon: 1"),
         ({"forecast_week": [FIRST - timedelta(weeks=1), FIRST]}, "forecast_week:horizon: 1"),
     ],
@@ -120,7 +120,7 @@ def test_every_broken_file_is_told_of_at_once(account: None) -> None:
     answer("A", lower=[-1.0, -1.0])
     answer("B")
     answer("C", lower=[-1.0, 0.0], upper=[math.inf, 30.0])
-    with pytest.raises(DataError, match=r"lower:in_range: 3, upper:in_range: 1"):
+    with pytest.raises(DataError, match=r"lower:range: 3, upper:range: 1"):
         accept(rows=6)
     assert written() == []
 

@@ -22,6 +22,7 @@ from tasks import aws, lake, objects, publication, quarantine, replay
 from tasks.curation import Counts, Curated
 from tasks.errors import DataError, Outrun, TransientError
 from tasks.landing import InputFile, Slice
+from tasks.sources import delivery
 from tests.tasks.conftest import DAY
 
 NEXT = DAY + timedelta(days=1)
@@ -73,7 +74,7 @@ def judged(work: str, slice_: Slice, refused: Iterable[Row]) -> Curated:
 
 def landed(day: date = DAY, name: str = "part-0", body: bytes = b"rows") -> InputFile:
     """A raw file, delivered; landing lists it whatever is in it."""
-    address = f"s3://highwater-lake/{contract('sales').prefix.format(date=day)}{name}.parquet"
+    address = f"s3://highwater-lake/{delivery('sales').address(day)}{name}.parquet"
     objects.write(address, body)
     return InputFile(address, day, 9, {}, objects.head(address).etag)
 

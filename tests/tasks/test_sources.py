@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.sources import DELIVERIES, datasets_of, iso_week, last_ended_week
+from contracts.language.delivery import iso_week, last_ended_week
+from tasks.sources import datasets_of, delivery
 
 DAYS = st.dates(date(2015, 1, 1), date(2035, 12, 31))
 
@@ -48,20 +49,20 @@ def test_last_ended_week_is_a_sunday_at_most_seven_days_back(day: date) -> None:
 
 @given(DAYS, st.sets(DAYS, max_size=20))
 def test_snapshot_is_the_newest_of_the_last_seven_days(day: date, landed: set[date]) -> None:
-    found = DELIVERIES["promotions"].needed(day, landed)
+    found = delivery("promotions").needed(day, landed)
     usable = sorted(d for d in landed if timedelta(0) <= day - d <= timedelta(days=7))
     assert found == (usable[-1] if usable else None)
 
 
 def test_snapshot_of_seven_days_ago_serves_and_of_eight_does_not() -> None:
     day = date(2025, 3, 10)
-    masters = DELIVERIES["sku"]
+    masters = delivery("sku")
     assert masters.needed(day, [date(2025, 3, 3)]) == date(2025, 3, 3)
     assert masters.needed(day, [date(2025, 3, 2), date(2025, 3, 11)]) is None
 
 
 def test_dates_are_read_from_prefixes() -> None:
-    sales, market = DELIVERIES["sales"], DELIVERIES["market"]
+    sales, market = delivery("sales"), delivery("market")
     assert sales.date_of("raw/sap/sales_orders/year=2025/month=01/day=05/a.parquet") == date(2025, 1, 5)
     assert market.date_of("raw/nielsen/market_share/week=2025-W01/a.parquet") == date(2025, 1, 5)
     assert sales.date_of("raw/sap/sales_orders/readme.txt") is None
@@ -70,25 +71,25 @@ def test_dates_are_read_from_prefixes() -> None:
 
 def test_missing_delivery_is_named_by_its_address() -> None:
     day = date(2025, 1, 6)
-    assert DELIVERIES["sales"].missing("lake", day) == (
+    assert delivery("sales").missing("lake", day) == (
         "s3://lake/raw/sap/sales_orders/year=2025/month=01/day=06/"
     )
-    assert DELIVERIES["market"].missing("lake", day) == "s3://lake/raw/nielsen/market_share/week=2025-W01/"
-    assert "no snapshot dated 2024-12-30 to 2025-01-06" in DELIVERIES["customer"].missing("lake", day)
+    assert delivery("market").missing("lake", day) == "s3://lake/raw/nielsen/market_share/week=2025-W01/"
+    assert "no snapshot dated 2024-12-30 to 2025-01-06" in delivery("customer").missing("lake", day)
 
 
 def test_missing_deliveries_of_several_days_are_named_in_one() -> None:
     first, last = date(2024, 12, 28), date(2025, 1, 13)
-    assert DELIVERIES["sales"].missing("lake", first, last) == (
+    assert delivery("sales").missing("lake", first, last) == (
         "s3://lake/raw/sap/sales_orders/ 2024-12-28..2025-01-13"
     )
-    assert DELIVERIES["market"].missing("lake", first, last) == (
+    assert delivery("market").missing("lake", first, last) == (
         "s3://lake/raw/nielsen/market_share/week=2024-W51..2025-W02"
     )
-    assert DELIVERIES["market"].missing("lake", last, last + timedelta(days=6)) == (
+    assert delivery("market").missing("lake", last, last + timedelta(days=6)) == (
         "s3://lake/raw/nielsen/market_share/week=2025-W02/"
     )
-    assert DELIVERIES["sku"].missing("lake", first, last) == (
+    assert delivery("sku").missing("lake", first, last) == (
         "s3://lake/raw/sap/masters/sku/ (no snapshot dated 2024-12-21 to 2025-01-13)"
     )
 

@@ -7,15 +7,15 @@ from datetime import date
 
 import pytest
 
-from contracts.catalog import contract
 from tasks import curation, objects, publication, truncation
 from tasks.curation import Curated
 from tasks.errors import BusinessError
 from tasks.landing import InputFile, Slice
+from tasks.sources import delivery
 from tests.tasks.test_lake import put
 
 JAN_6, JAN_7, JAN_8, JAN_9 = (date(2025, 1, day) for day in (6, 7, 8, 9))
-FOLDER = f"s3://highwater-lake/{contract('sku').prefix}"
+FOLDER = f"s3://highwater-lake/{delivery('sku').prefix}"
 COLUMNS = {"sku_code": "string", "brand": "string", "mrp": "double", "note": "string"}
 
 
@@ -104,7 +104,7 @@ def test_several_files_are_one_snapshot_and_other_deliveries_are_not_judged(empt
 
 
 def week(sunday: date, rows: int) -> Slice:
-    address = f"s3://highwater-lake/{contract('market').prefix.format(date=sunday)}a.parquet"
+    address = f"s3://highwater-lake/{delivery('market').address(sunday)}a.parquet"
     return Slice("market", (InputFile(address, sunday, rows, {"brand": "string"}, "e"),))
 
 

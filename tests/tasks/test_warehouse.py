@@ -18,10 +18,9 @@ DAY = date(2025, 1, 5)
 
 
 def test_catching_up_replays_what_came_after_the_last_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    sightings = {"sightings": "s3://lake/q1.parquet,s3://lake/q2.parquet"}
     log = [
-        Published(30, 3, ("s3://lake/a.parquet",), (DAY,), sightings, 5),
-        Published(40, 4, (), (date(2025, 1, 12),), {"sightings": ""}, 0),
+        Published(30, 3, ("s3://lake/a.parquet",), (DAY,), {}, 5),
+        Published(40, 4, (), (date(2025, 1, 12),), {}, 0),
     ]
     heads = [LoadedSnapshot(20, 2), LoadedSnapshot(40, 4)]
     asked: list[int | None] = []
@@ -29,21 +28,14 @@ def test_catching_up_replays_what_came_after_the_last_load(monkeypatch: pytest.M
     monkeypatch.setattr(warehouse.lake, "load", lambda *_: "table")
     monkeypatch.setattr(warehouse.lake, "log_after", lambda _, loaded: asked.append(loaded) or log)
     monkeypatch.setattr(warehouse, "last_loaded", lambda *_: heads.pop(0))
-    monkeypatch.setattr(warehouse, "load", lambda _, *given, **named: loads.append((*given, named)))
+    monkeypatch.setattr(warehouse, "load", lambda _, *given, after: loads.append((*given, after)))
 
     assert warehouse.catch_up(None, "promotions", "run") == 2  # type: ignore[arg-type]
     assert asked == [20]
-    assert [load[:3] for load in loads] == [("promotions", log[0], "run"), ("promotions", log[1], "run")]
-    assert loads[0][3] == {
-        "after": LoadedSnapshot(20, 2),
-        "promotion_snapshots": (DAY,),
-        "sighting_files": ["s3://lake/q1.parquet", "s3://lake/q2.parquet"],
-    }
-    assert loads[1][3] == {
-        "after": LoadedSnapshot(30, 3),
-        "promotion_snapshots": (date(2025, 1, 12),),
-        "sighting_files": [],
-    }
+    assert loads == [
+        ("promotions", log[0], "run", LoadedSnapshot(20, 2)),
+        ("promotions", log[1], "run", LoadedSnapshot(30, 3)),
+    ]
 
 
 def test_a_run_that_is_always_outrun_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,12 +55,7 @@ def test_a_run_that_is_always_outrun_gives_up(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_masters_are_loaded_first() -> None:
-    assert warehouse.in_load_order(["sales", "market", "customer", "sku"]) == [
-        "sku",
-        "customer",
-        "sales",
-        "market",
-    ]
+    assert warehouse.in_load_order(["sales", "market", "customer", "sku"])[:2] == ["sku", "customer"]
 
 
 def test_records_go_in_one_statement_with_bound_values() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.columns import SIGHTED, staged
+from contracts.catalog import contract
+from warehouse.columns import sighted, staged
 
 _ARROW = {
     "VARCHAR": pa.string(),
@@ -185,7 +186,7 @@ def customer(code: str, source_date: str, **attributes: Any) -> dict[str, Any]:
 
 
 def parquet(dataset: str, rows: Sequence[dict[str, Any]]) -> bytes:
-    columns = SIGHTED if dataset == "sightings" else staged(dataset)
+    columns = sighted(contract("promotions")) if dataset == "sightings" else staged(contract(dataset))
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in columns.items()])
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -63,11 +64,13 @@ class Snapshot:
     files: tuple[str, ...]
     rows: int
     number: int
-    given: dict[str, Any]
+    raw_dates: tuple[date, ...] = ()
+    sightings: tuple[str, ...] = ()
 
     @property
     def published(self) -> Published:
-        return Published(self.number * 1000, self.number, self.files, (), {}, self.rows)
+        notes = {"sightings": ",".join(self.sightings)}
+        return Published(self.number * 1000, self.number, self.files, self.raw_dates, notes, self.rows)
 
 
 @dataclass
@@ -85,7 +88,7 @@ class Warehouse:
     def snapshot(self, dataset: str, *batches: Sequence[dict[str, Any]], **given: Any) -> Snapshot:
         """One Iceberg snapshot whose files are the batches."""
         files = tuple(self.file(dataset, rows) for rows in batches)
-        return Snapshot(dataset, files, sum(map(len, batches)), next(self._numbers), given)
+        return Snapshot(dataset, files, sum(map(len, batches)), next(self._numbers), **given)
 
     def load(self, dataset: str, *batches: Sequence[dict[str, Any]], **given: Any) -> LoadResult:
         return self.replay(self.snapshot(dataset, *batches, **given))
@@ -99,7 +102,6 @@ class Warehouse:
             snapshot.published,
             f"run-{snapshot.number}",
             after=last_loaded(session, snapshot.dataset),
-            **snapshot.given,
         )
 
     def replay_until(self, snapshot: Snapshot, statements: int) -> bool:

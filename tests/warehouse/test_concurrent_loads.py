@@ -211,7 +211,7 @@ def test_where_an_answer_is_lost_the_head_says_what_landed(
 
 def test_fewer_rows_than_the_snapshot_has_are_not_merged(warehouse: Warehouse, sessions: Sessions) -> None:
     snapshot = warehouse.snapshot("sku", [sku("S1", "2025-01-01")])
-    short = Snapshot("sku", snapshot.files, 2, snapshot.number, {})
+    short = Snapshot("sku", snapshot.files, 2, snapshot.number)
     with pytest.raises(SystemFault, match="has 2 rows by its manifests, and 1 arrived in the warehouse"):
         warehouse.replay(short)
     assert warehouse.one("SELECT COUNT(*) FROM DW.DIM_SKU") == 0

@@ -21,8 +21,8 @@ def load_calendar(
     warehouse.load(
         "promotions",
         *([rows] if rows else []),
-        promotion_snapshots=[date.fromisoformat(day)],
-        sighting_files=[warehouse.file("sightings", broken)] if broken else [],
+        raw_dates=(date.fromisoformat(day),),
+        sightings=(warehouse.file("sightings", broken),) if broken else (),
     )
 
 
@@ -81,7 +81,10 @@ def test_a_repeat_remembers_calendars_once(warehouse: Warehouse) -> None:
     snapshot = warehouse.snapshot(
         "promotions",
         [promotion("P1", D3, D1)],
-        promotion_snapshots=[date.fromisoformat(D1), date.fromisoformat(D2)],
+        raw_dates=(
+            date.fromisoformat(D1),
+            date.fromisoformat(D2),
+        ),
     )
     first, second = warehouse.replay(snapshot), warehouse.replay(snapshot)
     assert (first.rows_inserted, second.rows_inserted, second.rows_updated) == (1, 0, 0)

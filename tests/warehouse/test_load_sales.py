@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from contracts.catalog import contract
 from tasks.snowflake import execute
 from tests.warehouse.curated import hashed, sale
 from tests.warehouse.standin import Warehouse
-from warehouse.load import load_statements
+from warehouse.load import change_statements, stage_statements
+from warehouse.load.snapshot import Snapshot
 
 pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
 
@@ -198,9 +200,10 @@ class TestAnomaly:
     def test_only_changed_flags_are_written(self, warehouse: Warehouse) -> None:
         warehouse.load("sales", [sale(f"A{n}", "2025-01-05", "2025-01-05", revenue="10") for n in range(9)])
         snapshot = warehouse.snapshot("sales", [sale("X", "2025-01-05", "2025-01-06", revenue="9000")])
+        loaded = Snapshot(contract("sales"), snapshot.files, 1, 1, "r")
         counts = {
             statement.step: execute(warehouse.connection, statement)
-            for statement in load_statements("sales", snapshot.files, 1, 1, "r")
+            for statement in [*stage_statements(loaded), *change_statements(loaded)]
         }
         assert counts["recompute anomalies"][0] == 1
 

@@ -126,7 +126,7 @@ class TestPromotions:
                 promotion("WITHDRAWN", monday(-5), monday(-8)),
                 promotion("CALLED_OFF", monday(-4), monday(-8), is_promoted=False),
             ],
-            promotion_snapshots=[date.fromisoformat(monday(-6))],
+            raw_dates=(date.fromisoformat(monday(-6)),),
         )
         refresh_marts(warehouse.connection)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.catalog import DATASETS
+from contracts.catalog import DATASETS, contract
 from contracts.language import written
 from tests.warehouse.standin import DATABASE, Warehouse
 from warehouse import dim_date, migrate
@@ -106,7 +106,7 @@ def test_a_database_name_is_no_sql() -> None:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_column_that_a_load_merges_is_in_its_table(migrated: Warehouse, dataset: str) -> None:
     """A column added to a contract, or of another type there, shows here until a migration gives it its place."""
-    declared = ", ".join(f"{name} {type_name}" for name, type_name in staged(dataset).items())
+    declared = ", ".join(f"{name} {type_name}" for name, type_name in staged(contract(dataset)).items())
     migrated.rows(f"CREATE OR REPLACE TABLE CURATED.DECLARED ({declared})")
 
     def types(schema: str, table: str) -> dict[str, tuple[object, ...]]:
@@ -117,8 +117,8 @@ def test_every_column_that_a_load_merges_is_in_its_table(migrated: Warehouse, da
         return {str(name): tuple(kind) for name, *kind in found}
 
     wanted, there = types("CURATED", "DECLARED"), types("DW", TABLES[dataset])
-    assert {name.upper(): there.get(name.upper()) for name in merged(dataset)} == {
-        name.upper(): wanted[name.upper()] for name in merged(dataset)
+    assert {name.upper(): there.get(name.upper()) for name in merged(contract(dataset))} == {
+        name.upper(): wanted[name.upper()] for name in merged(contract(dataset))
     }
 
 

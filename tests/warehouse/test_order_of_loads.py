@@ -119,7 +119,7 @@ def snapshots(warehouse: Warehouse) -> list[Snapshot]:
     plain = {"sales": SALES, "inventory": STOCK, "market": MARKET, "sku": MASTERS}
     made = [warehouse.snapshot(dataset, batch) for dataset, batches in plain.items() for batch in batches]
     for day, rows in CALENDARS.items():
-        made.append(warehouse.snapshot("promotions", rows, promotion_snapshots=[date.fromisoformat(day)]))
+        made.append(warehouse.snapshot("promotions", rows, raw_dates=(date.fromisoformat(day),)))
     return made
 
 

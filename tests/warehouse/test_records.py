@@ -26,7 +26,7 @@ def test_the_last_load_is_where_the_head_is(warehouse: Warehouse) -> None:
 
 
 def test_an_unknown_dataset_is_refused(warehouse: Warehouse) -> None:
-    with pytest.raises(ValueError, match="not a dataset"):
+    with pytest.raises(ValueError, match="unknown dataset 'orders'"):
         last_loaded(warehouse.connection, "orders")
 
 

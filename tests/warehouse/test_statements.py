@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import pytest
 
+from contracts.catalog import DATASETS, contract
+from contracts.language.columns import required
+from contracts.language.dataset import Dataset
 from warehouse import marts
-from warehouse.load import change_statements, load_statements, stage_statements
+from warehouse.load import change_statements, stage_statements
+from warehouse.load.snapshot import Snapshot
 from warehouse.load.staging import copy_text, create_text
 from warehouse.names import chunks, stage_paths
+from warehouse.statement import Statement
 
 FILE = "s3://highwater-lake/curated/market/data/w1/published/part-0.parquet"
+
+
+def load_statements(dataset: str, files: Sequence[str] = (), **given: Any) -> list[Statement]:
+    snapshot = Snapshot(contract(dataset), tuple(files), 7, 3, "run-1", **given)
+    return [*stage_statements(snapshot), *change_statements(snapshot)]
 
 
 def test_copy() -> None:
@@ -38,7 +50,7 @@ def test_staging_table() -> None:
 
 
 def test_market_in_order() -> None:
-    steps = load_statements("market", [FILE], 7, 3, "run-1")
+    steps = load_statements("market", [FILE])
     assert [statement.step for statement in steps] == [
         "create staging table",
         "copy files, part 1 of 1",
@@ -73,25 +85,26 @@ WHEN MATCHED AND (src.source_date > tgt.source_date OR (src.source_date = tgt.so
     content_hash = src.content_hash,
     date_key = src.date_key
 WHEN NOT MATCHED AND NOT COALESCE(src.is_deleted, FALSE) THEN INSERT (
-    category, brand, units, value, distribution_pct, geo_key, week, week_start, source_date, source_file, run_id, content_hash, date_key
+    category, brand, units, value, distribution_pct, week, week_start, geo_key, source_date, source_file, run_id, content_hash, date_key
 ) VALUES (
-    src.category, src.brand, src.units, src.value, src.distribution_pct, src.geo_key, src.week, src.week_start, src.source_date, src.source_file, src.run_id, src.content_hash, src.date_key
+    src.category, src.brand, src.units, src.value, src.distribution_pct, src.week, src.week_start, src.geo_key, src.source_date, src.source_file, src.run_id, src.content_hash, src.date_key
 )"""  # noqa: E501
     )
     assert steps[-1].parameters == ("market", 7, 3, "run-1", 1, "market", 7)
 
 
 def test_the_record_is_the_last_statement_of_every_load() -> None:
-    for dataset in ("sales", "inventory", "market", "promotions", "sku", "geography", "customer"):
-        assert load_statements(dataset, [], 1, 1, "r")[-1].step == "record"
+    for dataset in DATASETS:
+        assert load_statements(dataset)[-1].step == "record"
 
 
 def test_the_changes_of_a_load_are_one_transaction() -> None:
     """DDL would commit what is before it, and COPY is done by then."""
-    for dataset in ("sales", "inventory", "market", "promotions", "sku", "geography", "customer"):
-        for statement in change_statements(dataset, 1, 1, 1, "r", [date(2025, 1, 1)], True):
+    for dataset in DATASETS.values():
+        snapshot = Snapshot(dataset, (FILE,), 1, 1, "r", (date(2025, 1, 1),), (FILE,))
+        for statement in change_statements(snapshot):
             assert re.match(r"(MERGE INTO|UPDATE|INSERT INTO|DELETE FROM) ", statement.sql), statement.sql
-        for statement in stage_statements(dataset, [FILE]):
+        for statement in stage_statements(snapshot):
             assert re.match(r"CREATE OR REPLACE TEMPORARY TABLE|COPY INTO", statement.sql), statement.sql
 
 
@@ -104,7 +117,7 @@ def test_each_mart_is_rebuilt_by_one_insert_overwrite() -> None:
 
 def test_more_files_than_a_copy_takes_are_copied_in_parts() -> None:
     files = [f"s3://highwater-lake/c/part-{n:05d}.parquet" for n in range(2001)]
-    copies = [s for s in load_statements("sku", files, 1, 1, "r") if s.step.startswith("copy")]
+    copies = [s for s in load_statements("sku", files) if s.step.startswith("copy")]
     assert [len(re.findall(r"\.parquet'", copy.sql)) for copy in copies] == [1000, 1000, 1]
     assert [len(part) for part in chunks(stage_paths(files))] == [1000, 1000, 1]
 
@@ -130,11 +143,10 @@ def test_files_of_two_buckets_are_refused() -> None:
         stage_paths(["s3://bucket-a/x.parquet", "s3://bucket-b/x.parquet"])
 
 
-def test_unknown_dataset() -> None:
-    with pytest.raises(ValueError, match="'orders' is not a dataset of the warehouse: one of sales, "):
-        load_statements("orders", [], 1, 1, "r")
-
-
-def test_calendars_belong_to_promotions() -> None:
-    with pytest.raises(ValueError, match="not to sales"):
-        load_statements("sales", [], 1, 1, "r", promotion_snapshots=[date(2025, 1, 1)])
+def test_a_dataset_without_a_load_is_refused() -> None:
+    for domain in ("cpg", "retail"):
+        dataset = Dataset(domain, "orders", "Orders.", (required("id", "code", "Its id."),), ("id",))
+        with pytest.raises(
+            ValueError, match=f"the warehouse has no load for {domain}.orders: add it to APPLY"
+        ):
+            change_statements(Snapshot(dataset, (), 1, 1, "r"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contracts.catalog import contract
 from warehouse.columns import merged
 from warehouse.load.merge import NEWER_MASTER, merge_text, newest_rows
 from warehouse.statement import Kind, Statement
@@ -46,7 +47,7 @@ def merge_master(dimension: Dimension, staging: str) -> Statement:
         dimension.table,
         newest_rows(staging, [dimension.key]),
         [dimension.key],
-        merged(dimension.dataset),
+        merged(contract(dimension.dataset)),
         newer=NEWER_MASTER,
         inserted={"is_inferred": "FALSE", "created_at": NOW, "updated_at": NOW},
         updated={

@@ -48,7 +48,3 @@ class Retractions:
             f"SELECT newest.* FROM (\n    {rows}\n    ) newest\n    LEFT JOIN {self.table} tomb"
             f" ON {same_key(self.key, 'tomb', 'newest')} AND {beaten}\n    WHERE tomb.source_date IS NULL"
         )
-
-
-SALES = Retractions("CURATED.SALES_TAKEN_BACK", ("order_id", "sku_key"), changed_at=True)
-MARKET = Retractions("CURATED.MARKET_TAKEN_BACK", ("week_start", "geo_key", "category", "brand"))

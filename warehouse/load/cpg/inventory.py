@@ -5,18 +5,20 @@ from __future__ import annotations
 from warehouse.columns import merged
 from warehouse.load.dimensions import GEOGRAPHY, SKU, infer
 from warehouse.load.merge import NEWER_SNAPSHOT, merge_text, newest_rows
+from warehouse.load.snapshot import Snapshot
 from warehouse.statement import Statement
 
 KEY = ("sku_key", "geo_key", "snapshot_date")
 
 
-def statements(staging: str) -> list[Statement]:
+def statements(snapshot: Snapshot) -> list[Statement]:
+    staging = snapshot.staging
     source = newest_rows(staging, KEY, computed="COALESCE(closing_stock <= 0, FALSE) AS stockout_flag")
     text = merge_text(
         "DW.FACT_INVENTORY",
         source,
         KEY,
-        [*merged("inventory"), "stockout_flag"],
+        [*merged(snapshot.dataset), "stockout_flag"],
         newer=NEWER_SNAPSHOT,
         inserted={"overstock_flag": "FALSE"},
     )

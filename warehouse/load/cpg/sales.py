@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contracts.language.written import CLOCK_DAYS
 from warehouse.columns import merged
-from warehouse.load import inventory
+from warehouse.load.cpg import inventory
 from warehouse.load.dimensions import CUSTOMER, GEOGRAPHY, SKU, infer
 from warehouse.load.merge import NEWER_CHANGE, merge_text, same_key
-from warehouse.load.retractions import IS_RETRACTED, SALES
+from warehouse.load.retractions import IS_RETRACTED, Retractions
+from warehouse.load.snapshot import Snapshot
 from warehouse.statement import Statement
 
 KEY = ("order_id", "sku_key")
+TAKEN_BACK = Retractions("CURATED.SALES_TAKEN_BACK", KEY, changed_at=True)
 
 DAY_NUMBER = "DATEDIFF(day, '1970-01-01'::DATE, {})"
 
@@ -19,12 +21,13 @@ TOUCHED = """SELECT sku_key, geo_key, MIN(from_date) AS from_date, MAX(to_date) 
         GROUP BY sku_key, geo_key"""
 
 
-def statements(staging: str, snapshot_id: int) -> list[Statement]:
+def statements(snapshot: Snapshot) -> list[Statement]:
+    staging, snapshot_id = snapshot.staging, snapshot.snapshot_id
     text = merge_text(
         "DW.FACT_SALES",
-        SALES.standing_rows(staging, KEY),
+        TAKEN_BACK.standing_rows(staging, KEY),
         KEY,
-        merged("sales"),
+        merged(snapshot.dataset),
         newer=NEWER_CHANGE,
         inserted={"is_revenue_anomaly": "FALSE"},
         deleted=IS_RETRACTED,
@@ -35,7 +38,7 @@ def statements(staging: str, snapshot_id: int) -> list[Statement]:
         infer(GEOGRAPHY, staging),
         infer(CUSTOMER, staging),
         Statement("note what will change", touch_text(staging), (snapshot_id,)),
-        SALES.remember(staging),
+        TAKEN_BACK.remember(staging),
         Statement("merge", text),
         Statement("recompute anomalies", anomalies_text()),
         Statement("recompute days of supply", inventory.days_of_supply_text(_SNAPSHOTS_AFTER_TOUCHED)),

@@ -9,26 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from warehouse.columns import SIGHTED, merged
+from warehouse.columns import merged
+from warehouse.load.cpg.market import DATE_KEY
 from warehouse.load.dimensions import GEOGRAPHY, SKU, infer
-from warehouse.load.market import DATE_KEY
 from warehouse.load.merge import NEWER_SNAPSHOT, merge_text, newest_rows
-from warehouse.load.staging import stage
+from warehouse.load.snapshot import Snapshot
 from warehouse.statement import Statement
 
 KEY = ("promo_id", "sku_key", "geo_key", "week_start")
 
 
-def sighted_staging(staging: str) -> str:
-    return f"{staging}_SIGHTED"
-
-
-def statements(staging: str, snapshots: Sequence[date], has_sightings: bool) -> list[Statement]:
+def statements(snapshot: Snapshot) -> list[Statement]:
+    staging = snapshot.staging
     text = merge_text(
         "DW.FACT_PROMOTION",
         newest_rows(staging, KEY, computed=DATE_KEY),
         KEY,
-        [*merged("promotions"), "date_key"],
+        [*merged(snapshot.dataset), "date_key"],
         newer=NEWER_SNAPSHOT,
         inserted={"is_withdrawn": "FALSE"},
     )
@@ -36,13 +33,13 @@ def statements(staging: str, snapshots: Sequence[date], has_sightings: bool) -> 
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
         Statement("merge", text),
-        *([remember_sightings(sighted_staging(staging))] if has_sightings else []),
-        *([remember_snapshots(snapshots)] if snapshots else []),
+        *([remember_sightings(snapshot.sighted_staging)] if snapshot.sightings else []),
+        *([remember_calendars(snapshot.raw_dates)] if snapshot.raw_dates else []),
         Statement("recompute withdrawals", withdrawals_text()),
     ]
 
 
-def remember_snapshots(snapshots: Sequence[date]) -> Statement:
+def remember_calendars(snapshots: Sequence[date]) -> Statement:
     rows = ", ".join(["(%s)"] * len(snapshots))
     return Statement(
         "remember calendars",
@@ -53,10 +50,6 @@ LEFT JOIN CURATED.PROMOTION_SNAPSHOTS known ON known.snapshot_date = given.snaps
 WHERE known.snapshot_date IS NULL""",
         tuple(snapshots),
     )
-
-
-def stage_sightings(staging: str, files: Sequence[str]) -> list[Statement]:
-    return stage(sighted_staging(staging), SIGHTED, files) if files else []
 
 
 def remember_sightings(staging: str) -> Statement:

@@ -5,25 +5,28 @@ from __future__ import annotations
 from warehouse.columns import merged
 from warehouse.load.dimensions import GEOGRAPHY, infer
 from warehouse.load.merge import NEWER_SNAPSHOT, merge_text
-from warehouse.load.retractions import IS_RETRACTED, MARKET
+from warehouse.load.retractions import IS_RETRACTED, Retractions
+from warehouse.load.snapshot import Snapshot
 from warehouse.statement import Statement
 
 KEY = ("week_start", "geo_key", "category", "brand")
+TAKEN_BACK = Retractions("CURATED.MARKET_TAKEN_BACK", KEY)
 DATE_KEY = "YEAR(week_start) * 10000 + MONTH(week_start) * 100 + DAY(week_start) AS date_key"
 
 
-def statements(staging: str) -> list[Statement]:
+def statements(snapshot: Snapshot) -> list[Statement]:
+    staging = snapshot.staging
     text = merge_text(
         "DW.FACT_MARKET",
-        MARKET.standing_rows(staging, KEY, computed=DATE_KEY),
+        TAKEN_BACK.standing_rows(staging, KEY, computed=DATE_KEY),
         KEY,
-        [*merged("market"), "date_key"],
+        [*merged(snapshot.dataset), "date_key"],
         newer=NEWER_SNAPSHOT,
         deleted=IS_RETRACTED,
     )
     return [
         infer(GEOGRAPHY, staging),
-        MARKET.remember(staging),
+        TAKEN_BACK.remember(staging),
         Statement("merge", text),
         Statement("recompute shares", shares_text(staging)),
     ]

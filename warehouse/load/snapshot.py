@@ -1,0 +1,35 @@
+"""One Iceberg snapshot of a dataset, as a load needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from contracts.language.dataset import Dataset
+from warehouse.statement import Statement
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`files` are those that it added, `raw_dates` what its run processed, `sightings` the files of its quarantined rows."""
+
+    dataset: Dataset
+    files: tuple[str, ...]
+    snapshot_id: int
+    sequence: int
+    run_id: str
+    raw_dates: tuple[date, ...] = ()
+    sightings: tuple[str, ...] = ()
+
+    @property
+    def staging(self) -> str:
+        return f"CURATED.{self.dataset.table.upper()}_STAGE"
+
+    @property
+    def sighted_staging(self) -> str:
+        return f"{self.staging}_SIGHTED"
+
+
+Apply = Callable[[Snapshot], list[Statement]]
+"""The statements that bring a staged snapshot into the DW: nothing but DML, they are one transaction."""
