@@ -7,12 +7,13 @@ what is newer. A row that is still broken stays in quarantine, with its new reas
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
+from contracts import cpg
 from flows.cpg_backfill import refuse_backwards
 from flows.cpg_run import finish, marts, process
 from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
@@ -22,7 +23,11 @@ from tasks.curation import Curated, outcomes
 from tasks.errors import RETRY, HighwaterError
 from tasks.landing import Slice
 from tasks.quality import Limits, Quality
-from tasks.replay import Dataset
+
+if TYPE_CHECKING:
+    Dataset = str
+else:
+    Dataset = Literal[tuple(dataset.table for dataset in cpg.DELIVERED)]  # Prefect's form offers them
 
 # The rows of a quarantine are few and mostly broken by nature: the limits of a day's delivery say nothing about them.
 _ANYTHING = Limits(

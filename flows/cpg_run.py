@@ -192,12 +192,14 @@ def _is_over(flow_run_id: str) -> bool:
 
 def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
     """The datasets of a small day in one job, side by side in it: starting a second Spark session would cost more than
-    the day's work. Of a large one, sales by itself beside everything small."""
-    if slices and sum(s.rows for s in slices) <= ONE_JOB_ROWS:
+    the day's work. Of a large one, the largest dataset by itself beside the others."""
+    if not slices:
+        return {}
+    if sum(s.rows for s in slices) <= ONE_JOB_ROWS:
         return {"everything": slices}
-    sales = [s for s in slices if s.dataset == "sales"]
-    others = [s for s in slices if s.dataset != "sales"]
-    return {label: group for label, group in (("sales", sales), ("reference", others)) if group}
+    largest = max(slices, key=lambda s: (s.rows, s.dataset))
+    others = [s for s in slices if s is not largest]
+    return {largest.dataset: [largest], **({"others": others} if others else {})}
 
 
 @task(name="compare with what is published", cache_policy=NO_CACHE, **RETRY)

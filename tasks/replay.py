@@ -11,7 +11,7 @@ import hashlib
 import tempfile
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,10 +26,8 @@ from tasks.events import log
 from tasks.landing import InputFile, Slice
 from tasks.settings import settings
 
-Dataset = Literal["sales", "inventory", "market", "promotions", "sku", "geography", "customer"]
 
-
-def gather(dataset: Dataset, first: date, last: date, mended: str | None) -> Slice:
+def gather(dataset: str, first: date, last: date, mended: str | None) -> Slice:
     """One input file per quarantined file of the raw dates; corrected copies where rows were mended."""
     given = corrections.read(dataset, mended) if mended else None
     wanted = f"raw_date >= '{first.isoformat()}' and raw_date <= '{last.isoformat()}'"

@@ -67,7 +67,7 @@ def slice_of(dataset: str, rows: int) -> Slice:
     ("sales", "jobs"),
     [
         (90_000, {"everything": ["sales", "inventory", "sku"]}),
-        (90_001, {"sales": ["sales"], "reference": ["inventory", "sku"]}),
+        (90_001, {"sales": ["sales"], "others": ["inventory", "sku"]}),
     ],
 )
 def test_a_small_day_is_one_job_and_of_a_large_one_sales_runs_by_itself(
