@@ -1,0 +1,196 @@
+"""A dataset in DuckDB's SQL, for rows that were delivered as text: the projection that casts, judges and explains each row.
+
+DuckDB's own casts are as generous in their way as Spark's, so the written form is checked first, by the same patterns.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+
+from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
+from contracts.language.dataset import Column, ContractError, Dataset, Rule
+from contracts.language.written import (
+    DATE_PATTERN,
+    FALSE_WORDS,
+    FIRST_DAY,
+    INSTANT_PATTERN,
+    LAST_DAY,
+    NUMBER_PATTERN,
+    TRUE_WORDS,
+    WHITE_SPACE,
+    WHOLE_PATTERN,
+)
+
+DUCKDB_TYPES = {
+    **dict.fromkeys(sorted(TEXT_KINDS), "VARCHAR"),
+    "integer": "BIGINT",
+    "decimal": f"DECIMAL({MONEY_PRECISION}, {MONEY_SCALE})",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",  # in UTC
+}
+# Letters outside ASCII whose capitals are more than one letter, or ASCII: DuckDB maps one letter to one.
+_CAPITALS = {"ß": "SS", "ﬀ": "FF", "ﬁ": "FI", "ﬂ": "FL", "ﬃ": "FFI", "ﬄ": "FFL", "ﬅ": "ST", "ﬆ": "ST"}
+_LONGEST_OFFSET_MINUTES = 18 * 60
+
+
+def select(dataset: Dataset, delivered: Collection[str], rows: str, source_date: dt.date) -> str:
+    """The query that reads `rows`, a relation of text columns, and gives every column by contract, and `reasons`.
+
+    `reasons` is a sorted list, empty for a valid row. A required column that was not delivered is missing in every row.
+    """
+    provided = "".join(f", {name(column)}" for column in dataset.provided)
+    texts = ", ".join(
+        f"{_trimmed(name(column.name)) if column.name in delivered else 'NULL::VARCHAR'} AS {_text(column.name)}"
+        for column in dataset.columns
+    )
+    values = ", ".join(
+        f"{value(column.kind, _text(column.name))} AS {name(column.name)}" for column in dataset.columns
+    )
+    kept = ", ".join(f"{_kept(column)} AS {name(column.name)}" for column in dataset.columns)
+    return f"""SELECT {kept}{provided}, {_reasons(dataset)} AS reasons
+FROM (
+    SELECT {values}, COLUMNS('^text__'), source_date{provided}
+    FROM (SELECT {texts}, DATE '{source_date}' AS source_date{provided} FROM {rows})
+)"""
+
+
+def literal(text: str) -> str:
+    """A string literal; a NUL, which no literal can hold, is spelled out."""
+    parts = ("'" + part.replace("'", "''") + "'" for part in text.split("\0"))
+    return "(" + " || chr(0) || ".join(parts) + ")" if "\0" in text else next(parts)
+
+
+def name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def value(kind: str, text: str) -> str:
+    """The typed value of a trimmed text, null where it does not fit."""
+    match kind:
+        case "code":
+            return f"upper({_with_capitals(text)})"
+        case "channel":
+            return f"translate(lower(replace({text}, 'İ', 'i̇')), ' -', '__')"
+        case "identifier" | "text":
+            return text
+        case "integer":
+            return _written(
+                text, WHOLE_PATTERN, f"TRY_CAST(ltrim(split_part({text}, '.', 1), '+') AS BIGINT)"
+            )
+        case "decimal":
+            return _written(text, NUMBER_PATTERN, f"TRY_CAST({text} AS {DUCKDB_TYPES[kind]})")
+        case "number":
+            number = f"TRY_CAST({text} AS DOUBLE)"
+            return _written(text, NUMBER_PATTERN, f"CASE WHEN isfinite({number}) THEN {number} + 0.0 END")
+        case "boolean":
+            is_true, is_false = (f"lower({text}) IN {_listed(words)}" for words in (TRUE_WORDS, FALSE_WORDS))
+            return f"CASE WHEN {is_true} THEN true WHEN {is_false} THEN false END"
+        case "date":
+            return _written(text, DATE_PATTERN, f"TRY_CAST({text} AS DATE)")
+        case "timestamp":
+            return _written(text, INSTANT_PATTERN, _instant(text))
+    raise ContractError(f"kind {kind!r} cannot be written as DuckDB's SQL")
+
+
+def broken(rule: Rule, column: str) -> str:
+    """True where the value breaks the rule, null or false where there is nothing to say."""
+    match rule.name:
+        case "allowed":
+            return f"{column} NOT IN {_listed(rule.allowed)}"
+        case "range":
+            return _outside(rule, column)
+        case "length":
+            return _outside(rule, f"length({column})")
+        case "pattern" if rule.pattern is not None:
+            return f"NOT regexp_full_match({column}, {literal(rule.pattern)})"
+        case "monday":
+            return f"isodow({column}) <> 1"
+        case "future" if rule.limit and rule.days is not None:
+            return f"{column} >= CAST({name(rule.limit)} + {rule.days + 1} AS TIMESTAMP)"
+        case "future" | "exceeds" if rule.limit:
+            return f"{column} > {name(rule.limit)}"
+        case "too_old" if rule.limit and rule.years is not None:
+            return f"{column} < CAST({name(rule.limit)} - INTERVAL '{rule.years} years' AS DATE)"
+    raise ContractError(f"rule {rule} cannot be written as DuckDB's SQL")
+
+
+def _reasons(dataset: Dataset) -> str:
+    cases: dict[str, list[str]] = {}
+    for column in dataset.required:
+        at, text = name(column.name), _text(column.name)
+        cases[f"{column.name}:missing"] = [f"{text} IS NULL"]
+        if column.kind not in TEXT_KINDS:
+            cases[f"{column.name}:type"] = [f"{at} IS NULL AND {text} IS NOT NULL"]
+        for rule in column.rules:
+            cases.setdefault(f"{column.name}:{rule.name}", []).append(broken(rule, at))
+    found = ", ".join(
+        f"CASE WHEN {' OR '.join(f'({case})' for case in cases[reason])} THEN {literal(reason)} END"
+        for reason in sorted(cases)
+    )
+    return f"list_filter([{found}], lambda reason: reason IS NOT NULL)" if found else "[]::VARCHAR[]"
+
+
+def _kept(column: Column) -> str:
+    """An optional value that breaks a rule is null; a required one stays, for the reasons to name it."""
+    at = name(column.name)
+    if column.required or not column.rules:
+        return at
+    return (
+        f"CASE WHEN {' OR '.join(f'({broken(rule, at)})' for rule in column.rules)} THEN NULL ELSE {at} END"
+    )
+
+
+def _outside(rule: Rule, measure: str) -> str:
+    bounds = []
+    if rule.minimum is not None:
+        bounds.append(f"{measure} {'<=' if rule.exclusive else '<'} {rule.minimum}")
+    if rule.maximum is not None:
+        bounds.append(f"{measure} > {rule.maximum}")
+    return " OR ".join(bounds)
+
+
+def _text(column: str) -> str:
+    return name(f"text__{column}")
+
+
+def _trimmed(column: str) -> str:
+    return f"nullif(trim({column}, {literal(WHITE_SPACE)}), '')"
+
+
+def _listed(words: Collection[str]) -> str:
+    return "(" + ", ".join(map(literal, words)) + ")"
+
+
+def _written(text: str, pattern: str, cast: str) -> str:
+    return f"CASE WHEN regexp_full_match({text}, {literal(pattern)}) THEN {cast} END"
+
+
+def _with_capitals(text: str) -> str:
+    replaced = text
+    for letter, capitals in _CAPITALS.items():
+        replaced = f"replace({replaced}, '{letter}', '{capitals}')"
+    return f"CASE WHEN regexp_full_match({text}, '[ -~]*') THEN {text} ELSE {replaced} END"
+
+
+def _instant(text: str) -> str:
+    """In UTC, down to the microsecond. The offset is reckoned here: DuckDB's own casts of it depend on an extension."""
+    clock = f"TRY_CAST(left({text}, 10) || ' ' || substr({text}, 12, 8) AS TIMESTAMP)"
+    fraction = f"regexp_extract({text}, '[.]([0-9]+)', 1)"
+    micros = f"to_microseconds(CAST('0' || left(rpad({fraction}, 6, '0'), 6) AS BIGINT))"
+    hours, minutes = (
+        f"CAST('0' || regexp_extract({text}, '[+-]([0-9]{{2}}):?([0-9]{{2}})$', {group}) AS INTEGER)"
+        for group in (1, 2)
+    )
+    zone = f"regexp_matches(substr({text}, 20), '[+-]')"
+    sign = f"CASE WHEN contains(substr({text}, 20), '-') THEN -1 ELSE 1 END"
+    offset = f"CASE WHEN {zone} THEN {sign} * ({hours} * 60 + {minutes}) ELSE 0 END"
+    is_clock = (
+        f"substr({text}, 12, 2) < '24' AND substr({text}, 15, 2) < '60' AND substr({text}, 18, 2) < '60'"
+    )
+    is_zone = f"NOT {zone} OR ({minutes} < 60 AND {hours} * 60 + {minutes} <= {_LONGEST_OFFSET_MINUTES})"
+    instant = f"{clock} + {micros} - to_minutes({offset})"
+    between = f"BETWEEN TIMESTAMP '{FIRST_DAY} 00:00:00' AND TIMESTAMP '{LAST_DAY} 23:59:59.999999'"
+    return f"CASE WHEN {is_clock} AND ({is_zone}) AND {instant} {between} THEN {instant} END"

@@ -1,0 +1,325 @@
+"""Rows of a dataset as hypothesis draws them, and pandera's verdict on them.
+
+Hypothesis draws a pool of values per column; a batch of rows is mixed from the pools, so that one query judges hundreds of
+rows and a failing example still shrinks to few values.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import string
+from decimal import Context, Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from contracts.dialects.spark_values import CASTABLE
+from contracts.language.columns import (
+    above,
+    at_least,
+    at_most,
+    at_most_column,
+    between,
+    length,
+    matches,
+    monday,
+    not_after,
+    not_days_after,
+    not_years_before,
+    one_of,
+    optional,
+    required,
+)
+from contracts.language.dataset import CODE_PATTERN, Column, Dataset
+from tests.contracts.frames import judge
+
+EVERY_RULE = Dataset(
+    domain="test",
+    name="every_rule",
+    description="Every rule of the language, on required and on optional columns.",
+    key=("code",),
+    columns=(
+        required("code", "code", "Its code.", matches(CODE_PATTERN)),
+        required("label", "text", "Its label.", length(2, 9)),
+        required("lower", "number", "Never above upper.", at_least(0), at_most_column("upper")),
+        required("upper", "number", "Never below lower.", at_most(1)),
+        required("first", "date", "Never after last.", at_most_column("last")),
+        required("last", "date", "Not long ago.", not_years_before("source_date", 10)),
+        required("kind", "channel", "One of two.", one_of("modern_trade", "ecommerce")),
+        optional("price", "decimal", "Neither nothing nor a fortune.", above(0), at_most(10**6)),
+        optional("stock", "integer", "Within bounds.", between(0, 10**5)),
+        optional("seen_at", "timestamp", "Never of the future.", not_days_after("source_date", 1)),
+        optional("sold_on", "date", "Never of the future.", not_after("source_date")),
+        optional("week", "date", "A Monday.", monday()),
+        optional("is_open", "boolean", "Whether it is."),
+    ),
+)
+WIDE = Context(prec=50)
+RAW_DATE = dt.date(2025, 1, 4)
+ROWS = 250
+GOOD_SHARE = 0.93
+EXAMPLES = 2
+AGREEMENT = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],  # a failure names its row; shrinking would run Spark for minutes
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+
+PADDING = st.sampled_from(["", "", " ", "\t", "\u00a0", "\u3000", "\x00", "\x85\n", " \u2028"])
+LETTERS = st.sampled_from([*string.ascii_letters, *string.digits, *"-_ .,/éßſıΩक中😀'\"\\|\u200b\x01"])
+GOOD_TEXT: dict[str, st.SearchStrategy[str]] = {
+    "code": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,9}", fullmatch=True),
+    "identifier": st.from_regex(r"[A-Za-z0-9]{1,8}", fullmatch=True),
+    "channel": st.sampled_from(["modern_trade", "General Trade", "E-Commerce", "ecommerce", "MODERN-TRADE"]),
+    "text": st.text(LETTERS, min_size=1, max_size=12),
+    "integer": st.integers(-3, 10**6).map(str) | st.integers(1, 99).map(lambda n: f"{n}.0"),
+    "decimal": st.decimals("-10", "1e8", places=4, allow_nan=False).map(str),
+    "number": st.floats(0, 1).map(str),
+    "boolean": st.sampled_from(["true", "F", "Yes", "n", "1", "0", "TRUE"]),
+    "date": st.dates(dt.date(2024, 12, 25), dt.date(2025, 1, 8)).map(str),
+    "timestamp": st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2025, 1, 8)).map(str),
+}
+ODD_NUMBERS = [
+    "-5",
+    "5d",
+    "5f",
+    "5 pcs",
+    "1,000",
+    "NaN",
+    "Infinity",
+    "-inf",
+    "1e30",
+    "1e3",
+    "1E-3",
+    "0x10",
+    "٥",
+    "+7",
+]
+ODD_NUMBERS += [
+    "5.",
+    ".5",
+    ".",
+    "-",
+    "+",
+    "",
+    "--5",
+    "5.50",
+    "-0",
+    "-0.0",
+    "0.00005",
+    "0.00004999",
+    "1e999",
+    "1e-999",
+]
+ODD_NUMBERS += ["9223372036854775807", "9223372036854775808", "-9223372036854775808", "99999999999999.99995"]
+ODD_NUMBERS += [
+    "99999999999999.99994",
+    "1" * 40,
+    "0" * 30 + "5",
+    "5_000",
+    "1e1000",
+    "5.0.0",
+    "5e",
+    "0.1" + "0" * 60,
+]
+ODD_DATES = [
+    "2025-02-30",
+    "2024-02-29",
+    "2023-02-29",
+    "2025-1-5",
+    "20250105",
+    "2025-01-05 00:00:00",
+    "05-01-2025",
+]
+ODD_DATES += [
+    "1899-12-31",
+    "1900-01-01",
+    "9999-12-31",
+    "0001-01-01",
+    "2015-01-03",
+    "2015-01-04",
+    "2025-13-01",
+    "2025-00-10",
+    "2025",
+    "２０２５-01-05",
+]
+ODD_INSTANTS = ["2025-01-05T10:00:00Z", "2025-01-05 10:00:00.123456789+05:30", "2025-01-05T10:00:00-0800"]
+ODD_INSTANTS += [
+    "2025-01-05 24:00:00",
+    "2025-01-05 10:60:00",
+    "2025-01-05T10:00",
+    "2025-01-05",
+    "2025-01-05t10:00:00z",
+]
+ODD_INSTANTS += [
+    "2025-01-05 10:00:00+18:00",
+    "2025-01-05 10:00:00+18:01",
+    "2025-01-05 10:00:00+05:60",
+    "now",
+    "epoch",
+]
+ODD_INSTANTS += [
+    "1900-01-01 00:00:00+05:30",
+    "9999-12-31 23:59:59-01:00",
+    "9999-12-31 00:00:00",
+    "2025-01-05 23:59:59.999999",
+    "2025-01-06 00:00:00",
+    "2025-02-30 10:00:00",
+    "2025-01-05 10:00:00 Z",
+]
+ODD_CODES = ["ß", "ſku", "ı1", "-A", "_a", "A" * 50, "A" * 51, "A B", "é", "a.b", "中"]
+ODD: dict[str, list[str]] = {
+    "code": ODD_CODES,
+    "identifier": ["x" * 100, "x" * 101, "😀" * 100, "😀" * 101, "a|b", "'", "\\"],
+    "channel": ["modern  trade", "retail", "modern trade", "İ", "x" * 201],
+    "text": ["x" * 200, "x" * 201, "x" * 500, "x" * 501, "\u200b"],
+    "boolean": ["maybe", "2", "1.0", "0.0", "yess", "ON", "-1"],
+    "date": ODD_DATES,
+    "timestamp": ODD_INSTANTS,
+}
+BLANK = st.sampled_from([None, None, "", " ", "\u00a0\t", "\x00"])
+
+
+def odd_text(kind: str) -> st.SearchStrategy[str | None]:
+    known = st.sampled_from(ODD.get(kind, ODD_NUMBERS))
+    return st.one_of(BLANK, known, st.text(LETTERS, max_size=8), st.sampled_from(ODD_NUMBERS + ODD_DATES))
+
+
+def text_pool(column: Column) -> st.SearchStrategy[tuple[list[Any], list[Any]]]:
+    good = st.tuples(PADDING, GOOD_TEXT[column.kind], PADDING).map("".join)
+    odd = odd_text(column.kind).flatmap(
+        lambda text: st.just(text) if not text else PADDING.map(lambda p: p + text)
+    )
+    return st.tuples(st.lists(good, min_size=3, max_size=8), st.lists(odd, min_size=2, max_size=8))
+
+
+def money_of(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
+    return st.integers(-(10**precision) + 1, 10**precision - 1).map(lambda n: Decimal(n).scaleb(-scale, WIDE))
+
+
+SMALL, DOUBLES = (
+    st.integers(-2, 2000),
+    st.floats(-1e11, 1e11) | st.sampled_from([float("nan"), float("inf"), -float("inf")]),
+)
+FEW_DAYS = st.dates(dt.date(2024, 12, 25), dt.date(2025, 1, 8))
+ANY_DAY = st.dates(dt.date(1890, 1, 1), dt.date(9999, 12, 31))
+ANY_INSTANT = st.datetimes(dt.datetime(1890, 1, 1), dt.datetime(9999, 12, 30))
+NANOS = st.integers(-(2**62), 2**62)
+FEW_INSTANTS = st.datetimes(dt.datetime(2025, 1, 1), dt.datetime(2025, 1, 9))
+MIDNIGHTS = FEW_DAYS.map(lambda day: dt.datetime.combine(day, dt.time()))
+MIDNIGHTS_IN_INDIA = MIDNIGHTS.map(lambda midnight: midnight - dt.timedelta(hours=5, minutes=30))
+
+
+def nanos_of(moment: dt.datetime) -> int:
+    return int(moment.replace(tzinfo=dt.UTC).timestamp()) * 10**9
+
+
+TYPED: dict[str, list[tuple[pa.DataType, st.SearchStrategy[Any], st.SearchStrategy[Any]]]] = {
+    "whole": [
+        (pa.int64(), SMALL, st.integers(-(2**63), 2**63 - 1)),
+        (pa.int32(), SMALL, st.integers(-(2**31), 2**31 - 1)),
+        (pa.int8(), st.integers(-2, 100), st.integers(-128, 127)),
+        (pa.uint32(), SMALL.map(abs), st.integers(0, 2**32 - 1)),
+    ],
+    "decimal": [
+        (pa.decimal128(38, 10), st.decimals("-2", "2000", places=2), money_of(38, 10)),
+        (pa.decimal128(20, 0), SMALL.map(Decimal), money_of(20, 0)),
+    ],
+    "floating": [
+        (
+            pa.float64(),
+            SMALL.map(float) | st.floats(0, 1),
+            DOUBLES | st.sampled_from([1e30, -0.0, 2.0**63, 0.00005]),
+        ),
+        (pa.float32(), SMALL.map(float), st.floats(width=32)),
+    ],
+    "boolean": [(pa.bool_(), st.booleans(), st.booleans())],
+    "date": [(pa.date32(), FEW_DAYS, ANY_DAY)],
+    "instant": [
+        (pa.timestamp("us", "UTC"), MIDNIGHTS | FEW_INSTANTS, ANY_INSTANT),
+        (pa.timestamp("ms", "Asia/Kolkata"), MIDNIGHTS | FEW_INSTANTS, MIDNIGHTS_IN_INDIA | ANY_INSTANT),
+    ],
+    "timestamp": [
+        (pa.timestamp("us"), FEW_INSTANTS, ANY_INSTANT),
+        (pa.timestamp("ms"), MIDNIGHTS, ANY_INSTANT),
+    ],
+    "nanos": [(pa.timestamp("ns"), NANOS.map(abs), NANOS)],
+    "instant_nanos": [
+        (pa.timestamp("ns", "UTC"), (MIDNIGHTS | FEW_INSTANTS).map(nanos_of), NANOS),
+        (pa.timestamp("ns", "Asia/Kolkata"), MIDNIGHTS.map(nanos_of), MIDNIGHTS_IN_INDIA.map(nanos_of)),
+    ],
+    "void": [(pa.null(), st.none(), st.none())],
+}
+
+
+@st.composite
+def typed_pool(draw: st.DrawFn, column: Column) -> tuple[pa.DataType, list[Any], list[Any]]:
+    families = sorted(at for kind, at in CASTABLE if kind == column.kind and at not in ("text", "void"))
+    if not column.required:
+        families.append("void")
+    arrow, good, odd = draw(st.sampled_from(TYPED[draw(st.sampled_from(families))] if families else []))
+    return (
+        arrow,
+        draw(st.lists(good, min_size=3, max_size=8)),
+        [None, *draw(st.lists(odd, min_size=2, max_size=6))],
+    )
+
+
+def mixed(seed: int, good: list[Any], odd: list[Any]) -> list[Any]:
+    dice = random.Random(seed)
+    return [dice.choice(good if dice.random() < GOOD_SHARE else odd) for _ in range(ROWS)]
+
+
+def column_of(values: list[Any], arrow: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(arrow) and arrow.unit == "ms":
+        values = [value and value.replace(microsecond=value.microsecond // 1000 * 1000) for value in values]
+    if pa.types.is_decimal(arrow):  # pyarrow takes the precision of mixed scales for too wide
+        values = [value and value.quantize(Decimal(1).scaleb(-arrow.scale), context=WIDE) for value in values]
+    return pa.array(values, type=arrow)
+
+
+@st.composite
+def text_batch(draw: st.DrawFn, dataset: Dataset) -> pa.Table:
+    seed = draw(st.integers(0, 2**32))
+    pools = {column.name: draw(text_pool(column)) for column in dataset.columns}
+    columns = {
+        n: pa.array(mixed(seed + at, *pool), pa.string()) for at, (n, pool) in enumerate(pools.items())
+    }
+    return pa.table(columns)
+
+
+@st.composite
+def typed_batch(draw: st.DrawFn, dataset: Dataset) -> pa.Table:
+    """Each column in a type of its own; sometimes text, sometimes an optional column is not there at all."""
+    seed = draw(st.integers(0, 2**32))
+    columns: dict[str, pa.Array] = {}
+    for at, column in enumerate(dataset.columns):
+        if not column.required and draw(st.integers(0, 5)) == 0:
+            continue
+        if column.kind == "channel" or draw(st.integers(0, 5)) == 0:
+            good, odd = draw(text_pool(column))
+            arrow: pa.DataType = pa.string()
+        else:
+            arrow, good, odd = draw(typed_pool(column))
+        columns[column.name] = column_of(mixed(seed + at, good, odd), arrow)
+    return pa.table(columns)
+
+
+def judged_by_pandera(dataset: Dataset, table: pa.Table) -> list[dict[str, Any]]:
+    raw = table.to_pandas(types_mapper=pd.ArrowDtype)
+    for name in dataset.provided:
+        raw[name] = "2025-W01"
+    judged = judge(dataset, raw, RAW_DATE)
+    values = {column.name: pa.array(judged.frame[column.name].array) for column in dataset.columns}
+    for column in dataset.columns:
+        if column.kind == "timestamp":
+            values[column.name] = values[column.name].cast(pa.int64())
+    rows = pa.table(values).to_pylist()
+    return [{**row, "reasons": reasons} for row, reasons in zip(rows, judged.reasons, strict=True)]
