@@ -1,1 +1,1 @@
-"""What each dataset must look like: written once as a pandera model, read by Spark, Snowflake and the docs."""
+"""What each dataset must look like: written once as a value, read by Spark, Snowflake, DuckDB, pandera and the docs."""

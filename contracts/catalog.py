@@ -20,6 +20,10 @@ def contract(dataset: str) -> Dataset:
 
 def load_order() -> tuple[str, ...]:
     """Every dataset after those that it refers to or reads, so that a fact finds its members."""
+    for name, dataset in DATASETS.items():
+        for other in (*(reference.dataset for reference in dataset.references), *dataset.reads):
+            if other not in DATASETS:
+                raise ContractError(f"{name} refers to {other!r}, which is the table of no dataset")
     earlier = {
         name: [*(reference.dataset for reference in dataset.references), *dataset.reads]
         for name, dataset in DATASETS.items()

@@ -21,7 +21,7 @@ def page(dataset: Dataset) -> str:
     provided = (
         f"\nFrom the prefix, not from the file: {_names(dataset.provided)}.\n" if dataset.provided else ""
     )
-    return f"""# {dataset.name}
+    return f"""# {dataset.table}
 
 <!-- Written by `python -m contracts.pages` from contracts/: change the contract, not this page. -->
 
@@ -30,7 +30,7 @@ def page(dataset: Dataset) -> str:
 | | |
 | --- | --- |
 | contract version | {dataset.version} |
-| prefix | `{dataset.delivery.prefix if dataset.delivery else "none: Highwater makes it"}` |
+| prefix | `{dataset.delivery.prefix if dataset.delivery else ""}` |
 | key | {_names(dataset.key)} |
 | version of a row | {version}; the newest wins, of equal ones the row with more filled columns |
 | audit | at least {limits.row_count_min} rows; nulls in a required column <= {limits.null_rate_max:g}; \
@@ -54,7 +54,7 @@ def write(folder: Path = PAGES) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for dataset in DATASETS.values():
-        path = folder / f"{dataset.name}.md"
+        path = folder / f"{dataset.table}.md"
         path.write_text(page(dataset), encoding="utf-8")
         written.append(path)
     return written

@@ -16,6 +16,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 
+from contracts.catalog import contract
 from flows.run import Run, record
 from tasks import (
     alerts,
@@ -192,12 +193,12 @@ def _is_over(flow_run_id: str) -> bool:
 
 def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
     """The datasets of a small day in one job, side by side in it: starting a second Spark session would cost more than
-    the day's work. Of a large one, the largest dataset by itself beside the others."""
+    the day's work. Of a large one, the dataset of the most values by itself beside the others."""
     if not slices:
         return {}
     if sum(s.rows for s in slices) <= ONE_JOB_ROWS:
         return {"everything": slices}
-    largest = max(slices, key=lambda s: (s.rows, s.dataset))
+    largest = max(slices, key=lambda s: (s.rows * len(contract(s.dataset).columns), s.dataset))
     others = [s for s in slices if s is not largest]
     return {largest.dataset: [largest], **({"others": others} if others else {})}
 

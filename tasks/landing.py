@@ -21,8 +21,7 @@ from contracts.language.delivery import Delivery
 from tasks import objects
 from tasks.errors import DataError, Outrun
 from tasks.footers import read_footer
-from tasks.rules import rules_of
-from tasks.sources import delivery
+from tasks.rules import delivery, rules_of
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def publish(curated: Curated, run_id: str) -> int | None:
     }
     if truncation.is_compared(curated.slice):
         notes[truncation.NOTE] = truncation.note(curated.slice)
-    if contract(curated.dataset).is_sighted:
+    if contract(curated.dataset).load_sees_quarantine:
         notes["sightings"] = ",".join(output_files(curated, "quarantined"))
     commit = Commit(
         work=curated.work,

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, model_validator
 
 from contracts.catalog import contract
-from contracts.language.dataset import Dataset, Rule
+from contracts.language.dataset import FIRST_DOMAIN, Dataset, Rule
 from contracts.language.rules import keeps
 from tasks import aws, objects
 from tasks.curation import Counts, Curated
 from tasks.errors import BusinessError, aws_failures
 from tasks.footers import Footer, read_footer
-from tasks.rules import rules_of
+from tasks.rules import delivery, rules_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
@@ -84,8 +84,10 @@ class Quality(BaseModel):
         return {**given, **{name: getattr(cls(), name).model_dump() | dict(partly[name]) for name in partly}}
 
     def of(self, dataset: str) -> Limits:
-        limits: Limits = getattr(self, dataset) if dataset in type(self).model_fields else self.masters
-        return limits
+        """Those of its source where the form has them; of a dataset that the form does not know, its contract's."""
+        source = delivery(dataset).source
+        is_known = contract(dataset).domain == FIRST_DOMAIN and source in type(self).model_fields
+        return getattr(self, source) if is_known else _of_contract(dataset)
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,8 @@ def _kept(rule: Rule, value: Any, limit: Any) -> bool:
 
 
 def _says_enough(rule: Rule, limits: tuple[Any, Any] | None) -> bool:
-    """A file may say the least and greatest of long texts in part, and its extremes are no Mondays."""
+    """Whether a file's least and greatest value can tell. Lengths, patterns and Mondays cannot be judged by them; a rule
+    against another column needs that column's too."""
     return rule.name in _OF_EXTREMES and (rule.limit is None or limits is not None)
 
 

@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from contracts.catalog import DATASETS, contract
-from contracts.language.dataset import ContractError
-from contracts.language.delivery import Delivery
+from contracts import cpg
 
 Source = Literal["sales", "inventory", "market", "promotions", "masters"]
 ALL_SOURCES: tuple[Source, ...] = get_args(Source)
@@ -24,13 +22,6 @@ def _refuse_none(sources: Any) -> Any:
 Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_refuse_none)]
 
 
-def delivery(dataset: str) -> Delivery:
-    found = contract(dataset).delivery
-    if found is None:
-        raise ContractError(f"{dataset} is made by Highwater: nobody delivers it")
-    return found
-
-
 def datasets_of(sources: Iterable[Source]) -> list[str]:
     wanted = set(sources)
-    return [name for name in DATASETS if delivery(name).source in wanted]
+    return [d.table for d in cpg.DELIVERED if d.delivery and d.delivery.source in wanted]

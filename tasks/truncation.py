@@ -18,7 +18,7 @@ from contracts.dialects.delivered import VOID
 from tasks import lake
 from tasks.errors import BusinessError
 from tasks.landing import Slice
-from tasks.sources import delivery
+from tasks.rules import delivery
 
 NOTE = "snapshots"
 LEAST_SHARE = 0.5

@@ -99,19 +99,19 @@ def _snapshot(dataset: str, published: Published, run_id: str) -> Snapshot:
     )
 
 
-def _stage(connection: SnowflakeConnection, snapshot: Snapshot, published: int) -> None:
+def _stage(connection: SnowflakeConnection, snapshot: Snapshot, rows_published: int) -> None:
     """All rows of the snapshot's files, or none is merged. Anew once: a COPY whose answer was lost may have run twice."""
     rows = -1
     for _ in range(_STAGED_MOST):
         for statement in stage_statements(snapshot):
             execute(connection, statement)
         rows = int(execute(connection, count_staged(snapshot))[0])
-        if rows == published:
+        if rows == rows_published:
             return
     raise SystemFault(
-        f"snapshot {snapshot.snapshot_id} of {snapshot.dataset.table} has {published} rows by its manifests, and {rows} "
-        f"arrived in the warehouse from its {len(snapshot.files)} files; none was merged. A file was overwritten or cut "
-        "off: restore it (the bucket keeps versions), then run again."
+        f"snapshot {snapshot.snapshot_id} of {snapshot.dataset.table} has {rows_published} rows by its manifests, and "
+        f"{rows} arrived in the warehouse from its {len(snapshot.files)} files; none was merged. A file was overwritten or "
+        "cut off: restore it (the bucket keeps versions), then run again."
     )
 
 
@@ -140,7 +140,7 @@ def _move_head(
 
 
 def _require_single_members(connection: SnowflakeConnection, dataset: str, published: Published) -> None:
-    counts = zip(DIMENSIONS.values(), execute(connection, count_doubled()), strict=True)
+    counts = zip(DIMENSIONS, execute(connection, count_doubled()), strict=True)
     doubled = [f"{dimension.table}: {count} by {dimension.key}" for dimension, count in counts if count]
     if doubled:
         raise SystemFault(

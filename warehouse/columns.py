@@ -41,5 +41,5 @@ def merged(dataset: Dataset) -> list[str]:
 
 
 def sighted(dataset: Dataset) -> Columns:
-    """Of quarantined rows, which keep what was delivered as text, what says that a row was there."""
+    """The key and the raw date of a quarantined row, as the text that was delivered."""
     return dict.fromkeys((*dataset.key, "raw_date"), "VARCHAR")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contracts.cpg.masters import TO_GEOGRAPHY
 from contracts.language.columns import at_least, later, length, matches, optional, required
 from contracts.language.dataset import CODE_PATTERN, Dataset, Derived
-from contracts.language.delivery import Delivery
+from contracts.language.delivery import OF_A_WEEK, Delivery
 
 MARKET = Dataset(
     domain="cpg",
@@ -14,7 +14,7 @@ MARKET = Dataset(
     "The files of a week are the whole week: what an earlier delivery of it had and this one lacks is taken back.",
     version="1.1.0",
     key=("week", "region_code", "category", "brand"),
-    delivery=Delivery("market", "week", "raw/nielsen/market_share/week={date:%G}-W{date:%V}/"),
+    delivery=Delivery("market", "week", "raw/nielsen/market_share/" + OF_A_WEEK),
     references=(TO_GEOGRAPHY,),
     provided=("week",),
     is_whole=True,

@@ -15,7 +15,7 @@ PROMOTIONS = Dataset(
     "spend it has no price of its own and no return on investment, and is a promotion all the same.",
     key=("promo_id", "sku_code", "region_code", "week"),
     references=(TO_SKU, TO_GEOGRAPHY),
-    is_sighted=True,
+    load_sees_quarantine=True,
     delivery=Delivery("promotions", "snapshot", "raw/trade_promotions/promo_calendar/" + OF_A_DAY),
     columns=(
         required("promo_id", "identifier", "Promotion.", length(1, 100)),

@@ -41,7 +41,7 @@ def check(dataset: Dataset, delivered: Mapping[str, str], path: str) -> Drift:
     absent = [column.name for column in dataset.required if column.name not in delivered]
     if absent:
         raise SchemaDrift(
-            f"{path}: {dataset.name} {dataset.version} needs column(s) {', '.join(absent)}; "
+            f"{path}: {dataset.table} {dataset.version} needs column(s) {', '.join(absent)}; "
             f"the file has {', '.join(sorted(delivered)) or 'no column'}. "
             "Ask the source to deliver them again, or release a new contract version."
         )
@@ -55,7 +55,7 @@ def check(dataset: Dataset, delivered: Mapping[str, str], path: str) -> Drift:
     ]
     if unfit:
         raise SchemaDrift(
-            f"{path}: {dataset.name} {dataset.version}: {'; '.join(unfit)}. "
+            f"{path}: {dataset.table} {dataset.version}: {'; '.join(unfit)}. "
             "Ask the source to deliver it again, or release a new contract version."
         )
     return Drift(

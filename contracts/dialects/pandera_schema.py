@@ -7,6 +7,7 @@ from collections import Counter
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow
+from pandera.errors import SchemaErrorReason
 
 from contracts.dialects.pandas_types import PANDAS_TYPES
 from contracts.language.dataset import Column, Dataset, Rule
@@ -34,13 +35,16 @@ def breaches(dataset: Dataset, rows: pyarrow.Table) -> dict[str, int]:
     except pa.errors.SchemaErrors as errors:
         found: Counter[str] = Counter()
         for error in errors.schema_errors:
-            found[_name(dataset, error)] += _rows(error)
+            if (
+                error.reason_code != SchemaErrorReason.CHECK_ERROR
+            ):  # of a column that is not there, or of another type
+                found[_name(dataset, error)] += _rows(error)
         return dict(found)
     return {}
 
 
 def column_and_rule(error: pa.errors.SchemaError) -> tuple[str | None, str]:
-    """The rule that a check is named for; of what pandera checks by itself, its own word."""
+    """The column and the rule; where pandera itself checked, pandera's name for it."""
     reason = error.reason_code.name.lower()
     if reason == "dataframe_check":
         return error.check.title or error.schema.name, error.check.name
@@ -55,6 +59,8 @@ def _name(dataset: Dataset, error: pa.errors.SchemaError) -> str:
 
 def _rows(error: pa.errors.SchemaError) -> int:
     """What concerns a column as a whole, such as its type, counts once."""
+    if error.reason_code == SchemaErrorReason.WRONG_DATATYPE:
+        return 1
     cases = error.failure_cases
     rows = cases["index"].nunique() if isinstance(cases, pd.DataFrame) and "index" in cases else 0
     return max(int(rows), 1)

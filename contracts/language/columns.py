@@ -47,7 +47,7 @@ def length(shortest: int, longest: int) -> Rule:
 
 
 def matches(pattern: str) -> Rule:
-    """The whole value, and it must say so: engines search differently."""
+    """Must be anchored with ^ and $, because engines search differently."""
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ContractError(
             f"pattern {pattern!r} must start with ^ and end with $: engines search differently"
@@ -66,7 +66,7 @@ def not_after(limit: str) -> Rule:
 
 
 def not_days_after(limit: str, days: int) -> Rule:
-    """No later than the end of so many days after the limit's: a clock's error is no claim on the future."""
+    """No later than the end of so many days after the limit's: allows for a source's clock that is fast."""
     return Rule("future", limit=limit, days=days)
 
 

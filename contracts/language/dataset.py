@@ -5,6 +5,7 @@ A flow and a Spark job start faster for it. A job is told by its manifest, as a 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +15,11 @@ from typing import Any
 from contracts.language.delivery import Delivery
 
 RETRACTED = "is_deleted"
-_FIRST_DOMAIN = "cpg"
+FIRST_DOMAIN = "cpg"
+SOURCE_DATE = "source_date"
+"""The raw date of the row's file, which every row has beside its contract's columns."""
+RULES = ("allowed", "range", "length", "pattern", "monday", "future", "too_old", "exceeds")
+_NAME_PATTERN = "[a-z][a-z0-9_]*"
 KINDS = {
     "code": "a natural key of the masters: trimmed and upper-cased",
     "identifier": "another system's id: trimmed, its case kept",
@@ -62,17 +67,13 @@ class Column:
     is_later: bool = False
     """Came after the contract's first version: where it is null, the row's hashes and ids are what they were before."""
 
-    @property
-    def max_length(self) -> int | None:
-        lengths = [
-            int(rule.maximum) for rule in self.rules if rule.name == "length" and rule.maximum is not None
-        ]
-        return min(lengths, default=None)
-
 
 @dataclass(frozen=True)
 class Reference:
-    """A column that names a row of another dataset. `surrogate` is the key by which the warehouse joins the two."""
+    """A column that names a row of another dataset, which is given by its table.
+
+    `surrogate` is the key by which the warehouse joins the two.
+    """
 
     column: str
     dataset: str
@@ -88,7 +89,7 @@ class Derived:
     expression: str
     in_warehouse: bool = True
     replaces: str = ""
-    """The contract's column that the warehouse's table has this one for."""
+    """The contract's column in whose place the warehouse has this one."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Dataset:
     provided: tuple[str, ...] = ()
     is_whole: bool = False
     """The files of a raw date are all there is of it: rows that an earlier delivery had and they lack are taken back."""
-    is_sighted: bool = False
+    load_sees_quarantine: bool = False
     """Its load is told of quarantined rows as well: a row that is broken in a snapshot is not gone from it."""
 
     def __post_init__(self) -> None:
@@ -144,6 +145,23 @@ class Dataset:
         known = {column.name for column in self.required} | set(self.provided)
         if missing := [name for name in self.key if name not in known]:
             raise ContractError(f"{self.name}: key columns {missing} are not required columns")
+        for part in (self.domain, self.name):
+            if not re.fullmatch(_NAME_PATTERN, part):
+                raise ContractError(
+                    f"{self.domain}.{self.name}: {part!r} is not lower-case letters, digits and _"
+                )
+        beside = {*self.provided, SOURCE_DATE}
+        for column in self.columns:
+            for rule in column.rules:
+                if rule.name not in RULES:
+                    raise ContractError(f"{self.name}: {column.name} has the unknown rule {rule.name!r}")
+                if rule.limit is not None and rule.limit not in beside:
+                    self.column(rule.limit)
+        for derived in self.derived:
+            if derived.kind not in KINDS:
+                raise ContractError(f"{self.name}: {derived.name} is of the unknown kind {derived.kind!r}")
+            if derived.replaces:
+                self.column(derived.replaces)
         for named in (self.version_column, *(reference.column for reference in self.references)):
             if named is not None:
                 self.column(named)
@@ -175,7 +193,7 @@ class Dataset:
 
         The first domain has no prefix: its tables were there before there was a second one.
         """
-        return self.name if self.domain == _FIRST_DOMAIN else f"{self.domain}_{self.name}"
+        return self.name if self.domain == FIRST_DOMAIN else f"{self.domain}_{self.name}"
 
     @property
     def surrogates(self) -> dict[str, str]:

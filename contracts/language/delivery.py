@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from typing import Literal
 
 OF_A_DAY = "year={date:%Y}/month={date:%m}/day={date:%d}/"
-"""The last part of a prefix that has a folder for each day."""
+OF_A_WEEK = "week={date:%G}-W{date:%V}/"
+"""The last part of a prefix that has a folder for each day, or ISO week."""
 SNAPSHOT_MAX_AGE = timedelta(days=7)
 
 _DAY = re.compile(r"year=(\d{4})/month=(\d{2})/day=(\d{2})/")
@@ -37,6 +38,11 @@ class Delivery:
     source: str
     cadence: Literal["day", "week", "snapshot"]
     prefix: str
+
+    def __post_init__(self) -> None:
+        last_part = OF_A_WEEK if self.cadence == "week" else OF_A_DAY
+        if not self.prefix.endswith(last_part):
+            raise ValueError(f"{self.prefix}: the prefix of a delivery by {self.cadence} ends in {last_part}")
 
     def address(self, raw_date: date) -> str:
         return self.prefix.format(date=raw_date)

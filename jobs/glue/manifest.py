@@ -36,13 +36,19 @@ class Work:
 
     def of_keys_alone(self) -> Work:
         """The same files, read by a contract of the key columns: what asks for keys need not judge whole rows."""
-        columns = tuple(column for column in self.dataset.columns if column.name in self.dataset.key)
+        columns = tuple(
+            replace(column, rules=tuple(rule for rule in column.rules if rule.limit is None))
+            for column in self.dataset.columns
+            if column.name in self.dataset.key
+        )
         names = {column.name for column in columns}
         inputs = (
             replace(file, columns={c: t for c, t in file.columns.items() if c in names})
             for file in self.inputs
         )
-        of_keys = replace(self.dataset, columns=columns, version_column=None, is_whole=False)
+        of_keys = replace(
+            self.dataset, columns=columns, references=(), derived=(), version_column=None, is_whole=False
+        )
         return replace(self, dataset=of_keys, inputs=tuple(inputs))
 
     @property

@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 
 from contracts.catalog import DATASETS, contract, load_order
-from contracts.language.columns import matches, required
+from contracts.language.columns import matches, not_after, required
 from contracts.language.dataset import (
     CODE_PATTERN,
     Column,
     ContractError,
     Dataset,
+    Derived,
     Reference,
     Rule,
     Thresholds,
     document,
     from_document,
 )
+from contracts.language.delivery import Delivery
 
 
 def test_every_dataset_is_there_under_its_name() -> None:
@@ -121,6 +123,14 @@ CODE = required("code", "code", "Its code.")
         ({"columns": (CODE, Column("name", "text", True, ""))}, "odd: column name has no description"),
         ({"key": ("codes",)}, r"odd: key columns \['codes'\] are not required columns"),
         ({"version_column": "changed_at"}, "odd has no column 'changed_at'"),
+        (
+            {"columns": (required("code", "code", "Its code.", Rule("odd")),)},
+            "code has the unknown rule 'odd'",
+        ),
+        ({"columns": (required("code", "code", "Its code.", not_after("day")),)}, "odd has no column 'day'"),
+        ({"derived": (Derived("day", "guess", "code"),)}, "odd: day is of the unknown kind 'guess'"),
+        ({"derived": (Derived("day", "date", "code", replaces="week"),)}, "odd has no column 'week'"),
+        ({"name": "odd'; DROP"}, "is not lower-case letters"),
         ({"references": (Reference("city", "city", "city_key"),)}, "odd has no column 'city'"),
         ({"is_whole": True}, "odd: rows of a whole delivery can be taken back, which needs is_deleted"),
     ],
@@ -146,3 +156,15 @@ def test_datasets_are_loaded_after_those_that_they_refer_to_or_read() -> None:
 def test_tables_of_another_domain_carry_its_name() -> None:
     sales = replace(contract("sales"), domain="retail")
     assert (contract("sales").table, sales.table) == ("sales", "retail_sales")
+
+
+def test_a_reference_to_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = replace(contract("inventory"), reads=("store",))
+    monkeypatch.setitem(DATASETS, "inventory", lost)
+    with pytest.raises(ContractError, match="inventory refers to 'store', which is the table of no dataset"):
+        load_order()
+
+
+def test_a_delivery_has_a_folder_for_each_day_or_week() -> None:
+    with pytest.raises(ValueError, match="raw/x/: the prefix of a delivery by day ends in year="):
+        Delivery("x", "day", "raw/x/")

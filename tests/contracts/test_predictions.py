@@ -67,7 +67,7 @@ def test_a_breach_is_named_with_its_rows(columns: dict[str, list[Any]], found: d
 
 def test_a_missing_column_and_a_wrong_type_are_breaches() -> None:
     assert "column_not_in_dataframe" in breaches(predictions().drop_columns(["upper"]))
-    assert breaches(predictions(predicted_units=["1.5", "0"]))["predicted_units:wrong_datatype"] == 2
+    assert breaches(predictions(predicted_units=["1.5", "0"]))["predicted_units:wrong_datatype"] == 1
 
 
 @settings(deadline=None)

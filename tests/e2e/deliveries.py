@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks import aws
-from tasks.sources import delivery
+from tasks.rules import delivery
 
 BUCKET = "highwater-lake"
 Row = dict[str, Any]

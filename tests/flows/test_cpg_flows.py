@@ -64,16 +64,18 @@ def slice_of(dataset: str, rows: int) -> Slice:
 
 
 @pytest.mark.parametrize(
-    ("sales", "jobs"),
+    ("sales", "inventory", "jobs"),
     [
-        (90_000, {"everything": ["sales", "inventory", "sku"]}),
-        (90_001, {"sales": ["sales"], "others": ["inventory", "sku"]}),
+        (90_000, 9_000, {"everything": ["sales", "inventory", "sku"]}),
+        (90_001, 9_000, {"sales": ["sales"], "others": ["inventory", "sku"]}),
+        (60_000, 100_000, {"sales": ["sales"], "others": ["inventory", "sku"]}),  # more rows of fewer columns
+        (10_000, 100_000, {"inventory": ["inventory"], "others": ["sales", "sku"]}),
     ],
 )
-def test_a_small_day_is_one_job_and_of_a_large_one_sales_runs_by_itself(
-    sales: int, jobs: dict[str, list[str]]
+def test_a_small_day_is_one_job_and_of_a_large_one_the_largest_runs_by_itself(
+    sales: int, inventory: int, jobs: dict[str, list[str]]
 ) -> None:
-    slices = [slice_of("sales", sales), slice_of("inventory", 9_000), slice_of("sku", 1_000)]
+    slices = [slice_of("sales", sales), slice_of("inventory", inventory), slice_of("sku", 1_000)]
     assert {label: [s.dataset for s in group] for label, group in groups(slices).items()} == jobs
 
 

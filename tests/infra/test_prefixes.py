@@ -15,7 +15,7 @@ import pytest
 
 from contracts.catalog import DATASETS
 from tasks import lake
-from tasks.sources import delivery
+from tasks.rules import delivery
 from tests.infra.test_names import declared, stack
 
 TASKS = Path(__file__).parents[2] / "tasks"

@@ -86,8 +86,7 @@ class Lake:
         session.configure(self.spark)
         figures = curate.curate(self.spark, parsed)["datasets"]
         outcomes = [
-            Outcome(figures[w["contract"]["dataset"]], Path(w["output"].removeprefix("file://")))
-            for w in works
+            Outcome(figures[w["contract"]["name"]], Path(w["output"].removeprefix("file://"))) for w in works
         ]
         for outcome in outcomes:
             for folder, figure in WRITTEN.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import contract
+from contracts.catalog import DATASETS, contract
 from contracts.language.dataset import document
 from jobs.glue import manifest
 from jobs.glue.errors import DataError
@@ -66,3 +66,10 @@ def test_a_wrong_manifest_says_what_is_wrong(values: dict[str, Any], message: st
 def test_a_text_that_is_no_manifest() -> None:
     with pytest.raises(DataError, match=r"m\.json cannot be read"):
         manifest.parse("{", "m.json")
+
+
+@pytest.mark.parametrize("dataset", list(DATASETS))
+def test_the_keys_of_every_dataset_can_be_read_alone(dataset: str) -> None:
+    (work,) = manifest.parse(json.dumps(manifested(contract=document(contract(dataset)))), "m.json")
+    keys = [name for name in contract(dataset).key if name not in contract(dataset).provided]
+    assert sorted(work.of_keys_alone().dataset.names) == sorted(keys)

@@ -11,8 +11,8 @@ from tasks import curation, lake, objects, publication
 from tasks.curation import Curated, Plan
 from tasks.errors import DataError
 from tasks.landing import InputFile, Slice
+from tasks.rules import delivery
 from tasks.settings import settings
-from tasks.sources import delivery
 from tests.tasks.conftest import DAY
 from tests.tasks.test_lake import put
 

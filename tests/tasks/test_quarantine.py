@@ -22,7 +22,7 @@ from tasks import aws, lake, objects, publication, quarantine, replay
 from tasks.curation import Counts, Curated
 from tasks.errors import DataError, Outrun, TransientError
 from tasks.landing import InputFile, Slice
-from tasks.sources import delivery
+from tasks.rules import delivery
 from tests.tasks.conftest import DAY
 
 NEXT = DAY + timedelta(days=1)

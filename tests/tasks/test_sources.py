@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts import cpg
 from contracts.language.delivery import iso_week, last_ended_week
-from tasks.sources import datasets_of, delivery
+from tasks.rules import delivery
+from tasks.sources import ALL_SOURCES, datasets_of
 
 DAYS = st.dates(date(2015, 1, 1), date(2035, 12, 31))
 
@@ -97,3 +99,7 @@ def test_missing_deliveries_of_several_days_are_named_in_one() -> None:
 def test_masters_are_three_datasets() -> None:
     assert datasets_of(["masters"]) == ["sku", "geography", "customer"]
     assert datasets_of(["market", "sales"]) == ["sales", "market"]
+
+
+def test_a_run_can_be_asked_for_every_source_of_the_domain() -> None:
+    assert set(ALL_SOURCES) == {d.delivery.source for d in cpg.DELIVERED if d.delivery}

@@ -11,7 +11,7 @@ from tasks import curation, objects, publication, truncation
 from tasks.curation import Curated
 from tasks.errors import BusinessError
 from tasks.landing import InputFile, Slice
-from tasks.sources import delivery
+from tasks.rules import delivery
 from tests.tasks.test_lake import put
 
 JAN_6, JAN_7, JAN_8, JAN_9 = (date(2025, 1, day) for day in (6, 7, 8, 9))

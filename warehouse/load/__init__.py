@@ -6,9 +6,10 @@ recompute, record. What a dataset's changes are is said in the folder of its dom
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 
-from contracts.language.dataset import Dataset
+from contracts.language.dataset import ContractError, Dataset
 from warehouse.columns import sighted, staged
 from warehouse.load.snapshot import Apply, Snapshot
 from warehouse.load.staging import count_text, stage
@@ -32,14 +33,19 @@ def change_statements(snapshot: Snapshot) -> list[Statement]:
 
 
 def _apply(dataset: Dataset) -> Apply:
+    module = f"warehouse.load.{dataset.domain}"
     try:
-        found: Apply = import_module(f"warehouse.load.{dataset.domain}").APPLY[dataset.name]
-    except (ModuleNotFoundError, KeyError) as error:
-        raise ValueError(
+        loads: Mapping[str, Apply] = import_module(module).APPLY
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        loads = {}
+    if dataset.name not in loads:
+        raise ContractError(
             f"the warehouse has no load for {dataset.domain}.{dataset.name}: add it to APPLY in "
             f"warehouse/load/{dataset.domain}"
-        ) from error
-    return found
+        )
+    return loads[dataset.name]
 
 
 def record(snapshot: Snapshot) -> Statement:

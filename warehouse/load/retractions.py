@@ -6,7 +6,6 @@ undone: the fact's own row is then the newer one. So any order of versions ends 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.language.dataset import RETRACTED
@@ -40,9 +39,9 @@ class Retractions:
         )
         return Statement("remember what was taken back", text)
 
-    def standing_rows(self, staging: str, key: Sequence[str], computed: str = "") -> str:
+    def standing_rows(self, staging: str, computed: str = "") -> str:
         """The newest staged row of each key, unless a tombstone outranks it."""
-        rows = newest_rows(staging, key, changed_at=self.changed_at, computed=computed)
+        rows = newest_rows(staging, self.key, changed_at=self.changed_at, computed=computed)
         beaten = outranks("tomb", "newest", changed_at=self.changed_at)
         return (
             f"SELECT newest.* FROM (\n    {rows}\n    ) newest\n    LEFT JOIN {self.table} tomb"

@@ -18,7 +18,7 @@ def statements(snapshot: Snapshot) -> list[Statement]:
     staging = snapshot.staging
     text = merge_text(
         "DW.FACT_MARKET",
-        TAKEN_BACK.standing_rows(staging, KEY, computed=DATE_KEY),
+        TAKEN_BACK.standing_rows(staging, computed=DATE_KEY),
         KEY,
         [*merged(snapshot.dataset), "date_key"],
         newer=NEWER_SNAPSHOT,

@@ -25,7 +25,7 @@ def statements(snapshot: Snapshot) -> list[Statement]:
     staging, snapshot_id = snapshot.staging, snapshot.snapshot_id
     text = merge_text(
         "DW.FACT_SALES",
-        TAKEN_BACK.standing_rows(staging, KEY),
+        TAKEN_BACK.standing_rows(staging),
         KEY,
         merged(snapshot.dataset),
         newer=NEWER_CHANGE,
