@@ -48,7 +48,7 @@ EVERY_RULE = Dataset(
         required("lower", "number", "Never above upper.", at_least(0), at_most_column("upper")),
         required("upper", "number", "Never below lower.", at_most(1)),
         required("first", "date", "Never after last.", at_most_column("last")),
-        required("last", "date", "Not before the raw date.", not_years_before("source_date", 0)),
+        required("last", "date", "Not long ago.", not_years_before("source_date", 1)),
         required("kind", "channel", "One of two.", one_of("modern_trade", "ecommerce")),
         optional("price", "decimal", "Neither nothing nor a fortune.", above(0), at_most(10**6)),
         optional("stock", "integer", "Within bounds.", between(0, 10**5)),
