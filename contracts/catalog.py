@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 from contracts import cpg
 from contracts.language.dataset import ContractError, Dataset
 
-DATASETS: dict[str, Dataset] = {dataset.table: dataset for dataset in (*cpg.DELIVERED,)}
+DATASETS: dict[str, Dataset] = {dataset.table: dataset for dataset in cpg.DELIVERED}
 
 
 def contract(dataset: str) -> Dataset:
@@ -20,12 +20,11 @@ def contract(dataset: str) -> Dataset:
 
 def load_order() -> tuple[str, ...]:
     """Every dataset after those that it refers to or reads, so that a fact finds its members."""
-    for name, dataset in DATASETS.items():
-        for other in (*(reference.dataset for reference in dataset.references), *dataset.reads):
-            if other not in DATASETS:
-                raise ContractError(f"{name} refers to {other!r}, which is the table of no dataset")
     earlier = {
         name: [*(reference.dataset for reference in dataset.references), *dataset.reads]
         for name, dataset in DATASETS.items()
     }
+    for name, others in earlier.items():
+        if lost := [other for other in others if other not in DATASETS]:
+            raise ContractError(f"{name} refers to {lost[0]!r}, which is the table of no dataset")
     return tuple(TopologicalSorter(earlier).static_order())

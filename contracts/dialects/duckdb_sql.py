@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 
+from contracts.dialects.spark_sql import outside
 from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
 from contracts.language.dataset import Column, ContractError, Dataset, Rule
 from contracts.language.written import (
@@ -101,9 +102,9 @@ def broken(rule: Rule, column: str) -> str:
         case "allowed":
             return f"{column} NOT IN {_listed(rule.allowed)}"
         case "range":
-            return _outside(rule, column)
+            return outside(column, rule)
         case "length":
-            return _outside(rule, f"length({column})")
+            return outside(f"length({column})", rule)
         case "pattern" if rule.pattern is not None:
             return f"NOT regexp_full_match({column}, {literal(rule.pattern)})"
         case "monday":
@@ -141,15 +142,6 @@ def _kept(column: Column) -> str:
     return (
         f"CASE WHEN {' OR '.join(f'({broken(rule, at)})' for rule in column.rules)} THEN NULL ELSE {at} END"
     )
-
-
-def _outside(rule: Rule, measure: str) -> str:
-    bounds = []
-    if rule.minimum is not None:
-        bounds.append(f"{measure} {'<=' if rule.exclusive else '<'} {rule.minimum}")
-    if rule.maximum is not None:
-        bounds.append(f"{measure} > {rule.maximum}")
-    return " OR ".join(bounds)
 
 
 def _text(column: str) -> str:

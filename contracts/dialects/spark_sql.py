@@ -81,7 +81,7 @@ def broken(rule: Rule, column: str) -> str:
         case "allowed":
             return f"{column} NOT IN ({', '.join(literal(item) for item in rule.allowed)})"
         case "range":
-            return _outside(column, rule)
+            return outside(column, rule)
         case "length":
             return _wrong_length(column, rule)
         case "pattern" if rule.pattern is not None:
@@ -99,7 +99,7 @@ def broken(rule: Rule, column: str) -> str:
     raise ValueError(f"rule {rule} cannot be written as Spark SQL")
 
 
-def _outside(measure: str, rule: Rule) -> str:
+def outside(measure: str, rule: Rule) -> str:
     below = "<=" if rule.exclusive else "<"
     bounds = []
     if rule.minimum is not None:

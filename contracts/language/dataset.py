@@ -1,6 +1,6 @@
 """What is true of a dataset, as plain values: whoever reads a contract needs neither pandera nor pandas.
 
-A flow and a Spark job start faster for it. A job is told by its manifest, as a document, which contract to judge by.
+Flows and Spark jobs start faster without them. A job's manifest holds the contract that it judges by, as a document.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Dataset:
     is_whole: bool = False
     """The files of a raw date are all there is of it: rows that an earlier delivery had and they lack are taken back."""
     load_sees_quarantine: bool = False
-    """Its load is told of quarantined rows as well: a row that is broken in a snapshot is not gone from it."""
+    """The load also gets the snapshot's quarantined rows, so that it can tell a broken row from a missing one."""
 
     def __post_init__(self) -> None:
         """A contract that cannot hold is refused where it is written, not where it is used."""
