@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import shutil
 import socket
@@ -45,9 +46,23 @@ class AwsPortTakenError(Exception):
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
     """One log line per request would bury the errors; those are still logged, by the server."""
 
+    # A client keeps its connection: no handshake and no thread for each request.
+    protocol_version = "HTTP/1.1"
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
         if str(code).startswith("5"):
             log.error("request_failed", request=f"{self.command} {self.path}", status=str(code))
+
+
+class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
+    """moto's, which lists its folder of services at each request to find out whether a host is the name of one."""
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        return self._backend(host)
+
+    @functools.cache  # noqa: B019 - one for the server's life
+    def _backend(self, host: str | None) -> Any:
+        return super().get_backend_for_host(host)
 
 
 class LocalAws:
@@ -96,7 +111,7 @@ class LocalAws:
         """Return once requests are answered."""
         self._clear_state()
         checkpoints = self._install()
-        application = checkpoints.before(DomainDispatcherApplication(create_backend_app))
+        application = checkpoints.before(Dispatcher(create_backend_app))
         port = self._socket.getsockname()[1]
         self._server = make_server(
             HOST, port, application, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
