@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import State
 from pydantic import PositiveInt
 
 from flows.cpg_daily import refuse_future
-from flows.cpg_run import (
+from flows.write_audit_publish import (
     ACCEPT_TRUNCATED,
     STEPS,
     Done,
@@ -28,13 +28,13 @@ from flows.cpg_run import (
     process,
     require_whole_unless_accepted,
 )
-from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
-from flows.run import Run, guarded
-from tasks import artifacts
-from tasks.curation import Outcome, outcomes
 from tasks.errors import DataError, HighwaterError
-from tasks.quality import Quality
-from tasks.sources import ALL_SOURCES, Sources, datasets_of
+from tasks.intake.sources import ALL_SOURCES, Sources, datasets_of
+from tasks.publishing.curation import Outcome, outcomes
+from tasks.publishing.quality import Quality
+from tasks.runs import run_page
+from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.run import Run, guarded
 
 _HOURS = 3600
 
@@ -96,7 +96,7 @@ def cpg_backfill(
 
 def _in_chunks(run: Run, datasets: list[str], quality: Quality, days: int) -> dict[str, Any]:
     """Of a chunk that is on record nothing but sums is kept: the worker's memory is small, a backfill may be of years."""
-    progress = artifacts.progress_started(
+    progress = run_page.progress_started(
         "backfill-progress", f"{run.label}: {_days(run.first, run.last)} days"
     )
     parts = list(chunks(run.first, run.last, days))
@@ -128,7 +128,7 @@ def _progress_of(run: Run, first: date, last: date, artifact: UUID) -> Done:
     def done(step: Step) -> None:
         share = (STEPS.index(step) + 1) / len(STEPS)
         complete = before + here * (share == 1)
-        artifacts.progress_moved(
+        run_page.progress_moved(
             artifact,
             100.0 * (before + here * share) / total,
             f"{complete} of {total} days; {run.days} {step}",

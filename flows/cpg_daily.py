@@ -14,16 +14,23 @@ from typing import Any, Literal
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
-from flows.business_day import business_today, scheduled_today
-from flows.cpg_run import ACCEPT_TRUNCATED, finish, marts, preflight, process, require_whole_unless_accepted
 from flows.demand_forecast import demand_forecast
-from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
-from flows.run import Run, guarded
-from tasks.curation import outcomes
+from flows.write_audit_publish import (
+    ACCEPT_TRUNCATED,
+    finish,
+    marts,
+    preflight,
+    process,
+    require_whole_unless_accepted,
+)
 from tasks.errors import DataError, HighwaterError
-from tasks.quality import Quality
+from tasks.intake.sources import ALL_SOURCES, Source, Sources, datasets_of
+from tasks.publishing.curation import outcomes
+from tasks.publishing.quality import Quality
+from tasks.runs.business_day import business_today, scheduled_today
+from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.run import Run, guarded
 from tasks.settings import settings
-from tasks.sources import ALL_SOURCES, Source, Sources, datasets_of
 
 _HOURS = 3600
 _SUNDAY = 7

@@ -15,14 +15,14 @@ from prefect.client.schemas.objects import State
 
 from contracts import cpg
 from flows.cpg_backfill import refuse_backwards
-from flows.cpg_run import finish, marts, process
-from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
-from flows.run import Run, guarded
-from tasks import quarantine, replay
-from tasks.curation import Curated, outcomes
+from flows.write_audit_publish import finish, marts, process
 from tasks.errors import RETRY, HighwaterError
-from tasks.landing import Slice
-from tasks.quality import Limits, Quality
+from tasks.intake.landing import Slice
+from tasks.publishing import quarantine, replay
+from tasks.publishing.curation import Curated, outcomes
+from tasks.publishing.quality import Limits, Quality
+from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.run import Run, guarded
 
 if TYPE_CHECKING:
     Dataset = str

@@ -2,7 +2,7 @@
 
 Started by an automation (prefect.yaml) that listens to the pipelines' deployments only, so a crash of this flow starts
 nothing. It may be started twice for one crash, and the second time finds nothing to do. Others may have told of the death
-before (tasks/run_lease.py): then the run is taken up in silence.
+before (tasks/leases/run_lease.py): then the run is taken up in silence.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import AwaitingRetry
 
-from flows.endings import facts_of, stop_owned_jobs, tell_of_refusal
-from flows.run import tell_of_end
-from tasks import alerts, run_lease
 from tasks.events import log
+from tasks.leases import run_lease
+from tasks.runs import alerts
+from tasks.runs.endings import facts_of, stop_owned_jobs, tell_of_refusal
+from tasks.runs.run import tell_of_end
 from tasks.settings import settings
 
 CRASHES_MOST = 3

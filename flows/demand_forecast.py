@@ -17,28 +17,21 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from contracts.cpg.predictions import DEMAND_PREDICTIONS
-from flows.business_day import business_today, scheduled_today
-from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from flows.model_approval import decided
-from flows.run import Run, guarded, record
-from tasks import (
-    alerts,
-    artifacts,
-    forecast_accuracy,
-    forecast_features,
-    forecast_jobs,
-    model_gate,
-    model_registry,
-    monitoring,
-    predictions,
-)
 from tasks.errors import RETRY, BusinessError, DataError, HighwaterError
-from tasks.forecast_features import Features, Inputs
-from tasks.forecast_jobs import Evaluated, Trained
-from tasks.model_gate import Approved, Evaluation, Gate
-from tasks.model_registry import ModelVersion, Registration
-from tasks.monitoring import DatasetRecord
-from tasks.predictions import Predictions
+from tasks.forecast import forecast_accuracy, forecast_features, forecast_jobs, predictions
+from tasks.forecast.forecast_features import Features, Inputs
+from tasks.forecast.forecast_jobs import Evaluated, Trained
+from tasks.forecast.predictions import Predictions
+from tasks.models import model_gate, model_page, model_registry
+from tasks.models.model_gate import Approved, Evaluation, Gate
+from tasks.models.model_registry import ModelVersion, Registration
+from tasks.publishing import audit_page
+from tasks.runs import alerts, monitoring
+from tasks.runs.business_day import business_today, scheduled_today
+from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.monitoring import DatasetRecord
+from tasks.runs.run import Run, guarded, record
 from tasks.settings import settings
 
 _HOURS = 3600
@@ -179,8 +172,8 @@ def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Eva
     others = model_registry.last(gate.compared_with, "Approved", horizon_weeks)
     approved = Approved.best(model.figure(RELATIVE_WMAPE) for model in others)
     verdicts = model_gate.judge(gate, evaluation, approved)
-    artifacts.gate_table(verdicts, evaluation, run.first, [model.name for model in others])
-    artifacts.forecast_plot(evaluated.plot, run.first)
+    model_page.gate_table(verdicts, evaluation, run.first, [model.name for model in others])
+    model_page.forecast_plot(evaluated.plot, run.first)
     model_gate.require(verdicts, run.label)
     return evaluation
 
@@ -282,7 +275,7 @@ def finish(
         "wmape": evaluation.model.wmape,
         "wmape_share_of_naive": evaluation.relative_wmape,
     }
-    artifacts.headlines_table(headlines, run.first)
+    audit_page.headlines_table(headlines, run.first)
     message = (
         f"demand-forecast {run.label} is done: model {model.name} ({model.status}), {loaded} predictions for "
         f"{headlines['series']} series x {headlines['weeks']} weeks, WMAPE {evaluation.model.wmape:.4f}"

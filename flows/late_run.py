@@ -21,10 +21,10 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 
-from flows.endings import facts_of, tell_of_refusal
-from tasks import alerts
 from tasks.errors import Severity
 from tasks.events import log
+from tasks.runs import alerts
+from tasks.runs.endings import facts_of, tell_of_refusal
 
 _NOT_TAKEN = ("Late", "AwaitingRetry")
 

@@ -13,10 +13,11 @@ from prefect.input import RunInput
 from prefect.states import Running
 from pydantic import Field
 
-from flows.run import Run
-from tasks import alerts, model_registry
 from tasks.errors import RETRY, BusinessError
-from tasks.model_registry import ModelVersion, Registration
+from tasks.models import model_registry
+from tasks.models.model_registry import ModelVersion, Registration
+from tasks.runs import alerts
+from tasks.runs.run import Run
 
 _SECONDS_AN_HOUR = 3600
 _STATUS: dict[Literal["approve", "reject"], Literal["Approved", "Rejected"]] = {

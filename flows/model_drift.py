@@ -13,16 +13,18 @@ from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
-from flows.business_day import scheduled_today
 from flows.demand_forecast import Horizon, MinimumWeeks, as_of_or_today, features_of
-from flows.endings import ended_badly, stop_external_jobs, tell_of_refusal
-from flows.run import Run, guarded, record
-from tasks import alerts, artifacts, forecast_accuracy, forecast_features, model_registry, monitoring
-from tasks import model_drift as drift
 from tasks.errors import RETRY, DataError, HighwaterError
-from tasks.model_drift import Limits
-from tasks.model_registry import ModelVersion
-from tasks.monitoring import DriftRecord
+from tasks.forecast import forecast_accuracy, forecast_features
+from tasks.forecast import model_drift as drift
+from tasks.forecast.model_drift import Limits
+from tasks.models import model_page, model_registry
+from tasks.models.model_registry import ModelVersion
+from tasks.runs import alerts, monitoring
+from tasks.runs.business_day import scheduled_today
+from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.monitoring import DriftRecord
+from tasks.runs.run import Run, guarded, record
 
 
 def _run_name() -> str:
@@ -86,7 +88,7 @@ def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
         )
         monitoring.record_drift(connection, records)
     drift.emit(records)
-    artifacts.drift_table(records, run.first)
+    model_page.drift_table(records, run.first)
     return records
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from tasks.errors import HighwaterError
+from tasks.services.snowflake import connect, seconds_of
 from tasks.settings import settings
-from tasks.snowflake import connect, seconds_of
 from warehouse.migrate import MigrationRefused, migrate, migrate_account
 from warehouse.statement import Kind
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import forecast_code
+from tasks.forecast import forecast_code
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()

@@ -17,7 +17,8 @@ from prefect.settings import (
 
 from local.cloud import Cloud, down, up
 from local.settings import LocalSettings
-from tasks import alerts, lake
+from tasks.lake import lake_tables
+from tasks.runs import alerts
 from tasks.settings import settings
 from tests.e2e.world import World
 from tests.tasks.conftest import CLIENTS
@@ -43,7 +44,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     os.environ["HIGHWATER_LEASE_SECONDS"] = "4"  # a killed run's job is up for taking after so long
     running = up(chosen)
     os.environ.update(running.environment)
-    for cached in (*CLIENTS, lake.catalog, settings, alerts._topic_arn):
+    for cached in (*CLIENTS, lake_tables.catalog, settings, alerts._topic_arn):
         cached.cache_clear()
     try:
         with temporary_settings(
@@ -61,7 +62,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         down(chosen)
         os.environ.clear()
         os.environ.update(before)
-        for cached in (*CLIENTS, lake.catalog, settings, alerts._topic_arn):
+        for cached in (*CLIENTS, lake_tables.catalog, settings, alerts._topic_arn):
             cached.cache_clear()
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks import aws
-from tasks.rules import delivery
+from tasks.intake.rules import delivery
+from tasks.services import aws
 
 BUCKET = "highwater-lake"
 Row = dict[str, Any]

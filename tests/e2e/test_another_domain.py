@@ -11,10 +11,10 @@ import pytest
 from prefect import flow
 
 from contracts.catalog import DATASETS
-from flows.cpg_run import preflight, process
-from flows.run import Run, guarded
-from tasks import quarantine, replay
-from tasks.landing import Slice
+from flows.write_audit_publish import preflight, process
+from tasks.intake.landing import Slice
+from tasks.publishing import quarantine, replay
+from tasks.runs.run import Run, guarded
 from tests.e2e import retail
 from tests.e2e.deliveries import deliver, put, sale
 from tests.e2e.world import OPEN, World

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from flows.cpg_daily import cpg_daily
-from tasks.quality import Quality
-from tasks.sources import ALL_SOURCES
+from tasks.intake.sources import ALL_SOURCES
+from tasks.publishing.quality import Quality
 from tests.e2e.deliveries import address, deliver, everything_but_sales, masters, parquet, put, sale, table
 from tests.e2e.world import OPEN, World
 

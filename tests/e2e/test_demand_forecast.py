@@ -16,10 +16,13 @@ from flows.cpg_daily import cpg_daily
 from flows.demand_forecast import demand_forecast
 from flows.model_drift import model_drift
 from local.cloud import Cloud
-from tasks import aws, lake, ledger, model_registry
-from tasks.model_drift import Limits
-from tasks.model_gate import Gate
-from tasks.model_registry import Registration
+from tasks.forecast.model_drift import Limits
+from tasks.lake import lake_tables
+from tasks.leases import ledger
+from tasks.models import model_registry
+from tasks.models.model_gate import Gate
+from tasks.models.model_registry import Registration
+from tasks.services import aws
 from tests.e2e import forecasting as company
 from tests.e2e.deliveries import deliver, sale
 from tests.e2e.forecasting import (
@@ -43,11 +46,11 @@ PREDICTIONS = "ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS"
 ROWS = SERIES * HORIZON_WEEKS
 # Each run goes on where the one before it died.
 DEATHS = (
-    "'tasks.external_jobs:_wait', 'before', 2",  # the first is for the features, the second for a job of SageMaker's
-    "'tasks.model_registry:register', 'after'",
-    "'tasks.predictions:accept', 'after'",
-    "'tasks.predictions:load', 'after'",
-    "'tasks.monitoring:record_datasets', 'before'",
+    "'tasks.jobs.external_jobs:_wait', 'before', 2",  # the first is for the features, the second for a job of SageMaker's
+    "'tasks.models.model_registry:register', 'after'",
+    "'tasks.forecast.predictions:accept', 'after'",
+    "'tasks.forecast.predictions:load', 'after'",
+    "'tasks.runs.monitoring:record_datasets', 'before'",
 )
 
 
@@ -113,7 +116,7 @@ def test_a_killed_forecast_is_taken_up_and_every_row_arrives(world: World) -> No
     features = aws.glue().get_job_runs(JobName="highwater-demand-features")["JobRuns"]
     assert [run["JobRunState"] for run in features] == ["SUCCEEDED"]
 
-    table = lake.load("ml", "demand_features")
+    table = lake_tables.load("ml", "demand_features")
     assert table
     made = table.scan().to_arrow()
     future = made.filter(made.column("is_future"))
@@ -137,8 +140,8 @@ def test_a_killed_forecast_is_taken_up_and_every_row_arrives(world: World) -> No
     model = model_registry.newest("Approved")
     assert model
     assert (model.number, model.metadata["as_of"]) == (1, AS_OF.isoformat())
-    sales = lake.load("curated", "sales")
-    assert model.metadata["snapshot.sales"] == str(lake.snapshot_id(sales))
+    sales = lake_tables.load("curated", "sales")
+    assert model.metadata["snapshot.sales"] == str(lake_tables.snapshot_id(sales))
     # That the killed run died is told by whichever run finds its lease over: this one, or one after it.
     told = [a for a in world.alerts() if "died without a word" not in a["message"]]
     assert [a["severity"] for a in told] == ["INFO"]
@@ -147,10 +150,10 @@ def test_a_killed_forecast_is_taken_up_and_every_row_arrives(world: World) -> No
 
 def test_running_it_again_does_nothing_twice(world: World) -> None:
     before, had = predictions(world), jobs()
-    snapshot = lake.snapshot_id(lake.load("ml", "demand_features"))
+    snapshot = lake_tables.snapshot_id(lake_tables.load("ml", "demand_features"))
     assert forecast().is_completed()
     assert (predictions(world), jobs()) == (before, had)
-    assert lake.snapshot_id(lake.load("ml", "demand_features")) == snapshot
+    assert lake_tables.snapshot_id(lake_tables.load("ml", "demand_features")) == snapshot
     assert len(aws.glue().get_job_runs(JobName="highwater-demand-features")["JobRuns"]) == 1
     assert model_registry.newest().number == 1  # type: ignore[union-attr]
     world.alerts()

@@ -23,7 +23,7 @@ from prefect.states import Cancelling
 from local import resources
 from local.cloud import Cloud, declared_parts
 from local.supervisor import Supervisor
-from tasks import aws
+from tasks.services import aws
 from tests.e2e.deliveries import deliver, sale
 from tests.e2e.world import OPEN, World
 

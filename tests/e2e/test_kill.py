@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks import aws
+from tasks.services import aws
 from tests.e2e.deliveries import deliver, masters, put, sale
 from tests.e2e.world import World
 
@@ -18,16 +18,26 @@ NEXT = DAY + timedelta(days=1)
 
 # Where, before or after, at which call; the last two say how many job runs the day may take in all.
 DEATHS = [
-    ("tasks.external_jobs:_wait", "before", 1, 1),  # the job has been started, nobody waits for it any more
-    ("tasks.landing:write_manifest", "after", 1, 1),  # the ledger row is there, the job is not started
-    ("tasks.quarantine:put_aside", "after", 1, 1),
-    ("tasks.monitoring:record_datasets", "after", 1, 1),  # judged, on record, not yet published
-    ("tasks.monitoring:record_quality", "after", 1, 1),
-    ("tasks.lake:_commit", "after", 2, 1),  # quarantine and rows are committed, nobody was told
-    ("tasks.warehouse:execute", "after", 3, 1),  # staged, nothing merged
-    ("tasks.warehouse:execute", "after", 9, 1),  # merged, figures that depend on it not yet recomputed
-    ("tasks.warehouse:refresh_marts", "before", 1, 1),
-    ("tasks.monitoring:record_datasets", "before", 2, 1),
+    (
+        "tasks.jobs.external_jobs:_wait",
+        "before",
+        1,
+        1,
+    ),  # the job has been started, nobody waits for it any more
+    ("tasks.intake.landing:write_manifest", "after", 1, 1),  # the ledger row is there, the job is not started
+    ("tasks.publishing.quarantine:put_aside", "after", 1, 1),
+    ("tasks.runs.monitoring:record_datasets", "after", 1, 1),  # judged, on record, not yet published
+    ("tasks.runs.monitoring:record_quality", "after", 1, 1),
+    ("tasks.lake.lake_commits:_commit", "after", 2, 1),  # quarantine and rows are committed, nobody was told
+    ("tasks.warehouse.warehouse_load:execute", "after", 3, 1),  # staged, nothing merged
+    (
+        "tasks.warehouse.warehouse_load:execute",
+        "after",
+        9,
+        1,
+    ),  # merged, figures that depend on it not yet recomputed
+    ("tasks.warehouse.warehouse_marts:refresh_marts", "before", 1, 1),
+    ("tasks.runs.monitoring:record_datasets", "before", 2, 1),
 ]
 
 
@@ -84,7 +94,7 @@ def test_a_killed_day_ends_as_an_undisturbed_one(
     assert all(run["JobRunState"] == "SUCCEEDED" for run in started)
     # Once the rows are published, the same day is a new question: it may be asked again, and changes nothing.
     published_before_death = target.startswith(("tasks.lake", "tasks.warehouse")) or (
-        target == "tasks.monitoring:record_datasets" and nth == 2
+        target == "tasks.runs.monitoring:record_datasets" and nth == 2
     )
     assert len(started) <= runs + published_before_death
 
@@ -108,7 +118,7 @@ def test_killed_between_the_commits_of_two_datasets(world: World) -> None:
     sources = ("sales", "masters")
     deliver_both_days()
     masters(DAY)
-    death = "from tests.e2e import death; death.arrange('tasks.publication:publish', 'after', 1)"
+    death = "from tests.e2e import death; death.arrange('tasks.publishing.publication:publish', 'after', 1)"
     assert world.daily_in_process(DAY, death, sources) == -signal.SIGKILL
     assert world.daily(DAY, sources).is_completed()
     assert {r["DATASET"]: r["ROWS_PUBLISHED"] for r in world.runs()} == {
@@ -137,7 +147,9 @@ def test_killed_between_two_chunks_of_a_backfill(world: World, undisturbed: dict
     assert [(row["order_id"], row["raw_date"]) for row in world.quarantine()] == [("O7", NEXT)]
 
 
-@pytest.mark.parametrize(("target", "nth"), [("tasks.lake:_commit", 1), ("tasks.lake:_commit", 2)])
+@pytest.mark.parametrize(
+    ("target", "nth"), [("tasks.lake.lake_commits:_commit", 1), ("tasks.lake.lake_commits:_commit", 2)]
+)
 def test_a_killed_replay_is_repeated_harmlessly(world: World, target: str, nth: int) -> None:
     """Killed when its rows are published, or when they have left quarantine, and nobody was told."""
     deliver("sales", DAY, [sale("O1", DAY, 10), sale("O2", DAY, "12,50"), sale("O3", DAY, "x")])

@@ -19,8 +19,9 @@ from flows.cpg_daily import cpg_daily
 from local.aws_resources import session
 from local.cloud import Cloud
 from local.sql import connect, query
-from tasks import aws, lake
-from tasks.quality import Limits, Quality
+from tasks.lake import lake_tables
+from tasks.publishing.quality import Limits, Quality
+from tasks.services import aws
 from tests.e2e import forked
 
 ROOT = Path(__file__).parents[2]
@@ -66,9 +67,9 @@ class World:
             .Bucket("highwater-lake")
         )
         bucket.objects.all().delete()
-        for namespace in (lake.CURATED, lake.QUARANTINE, "ml"):
-            for _, name in lake.catalog().list_tables(namespace):
-                lake.catalog().drop_table((namespace, name))
+        for namespace in (lake_tables.CURATED, lake_tables.QUARANTINE, "ml"):
+            for _, name in lake_tables.catalog().list_tables(namespace):
+                lake_tables.catalog().drop_table((namespace, name))
         for item in aws.dynamodb().scan(TableName="highwater-ledger")["Items"]:
             aws.dynamodb().delete_item(TableName="highwater-ledger", Key={"id": item["id"]})
         self._empty_warehouse()
@@ -151,11 +152,11 @@ class World:
         }
 
     def curated(self, dataset: str) -> list[str]:
-        table = lake.load(lake.CURATED, dataset)
+        table = lake_tables.load(lake_tables.CURATED, dataset)
         return comparable(table.scan().to_arrow().to_pylist()) if table else []
 
     def quarantine(self, dataset: str = "sales") -> list[dict[str, Any]]:
-        table = lake.load(lake.QUARANTINE, dataset)
+        table = lake_tables.load(lake_tables.QUARANTINE, dataset)
         rows = table.scan().to_arrow().to_pylist() if table else []
         return sorted(rows, key=lambda row: (row["raw_date"], row["row_id"]))
 

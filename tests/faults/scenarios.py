@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from local.faults.call import Address
-from tasks import lake
+from tasks.lake import lake_tables
 from tests.e2e import forecasting as company
 from tests.e2e.deliveries import BUCKET, deliver, everything_but_sales, put, sale
 from tests.e2e.world import OPEN
@@ -131,7 +131,7 @@ def _redelivered() -> None:
 
 def _mended() -> None:
     """One of the two broken rows is corrected, the other one is replayed as it is."""
-    table = lake.load(lake.QUARANTINE, "sales")
+    table = lake_tables.load(lake_tables.QUARANTINE, "sales")
     assert table is not None
     (row,) = [row for row in table.scan().to_arrow().to_pylist() if row["order_id"] == "O8"]
     put("mended/sales.csv", f"row_id,net_revenue\n{row['row_id']},80\n".encode())

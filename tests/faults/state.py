@@ -14,7 +14,9 @@ from local.aws.checkpoints import PATH
 from local.aws_resources import session
 from local.settings import LocalSettings
 from local.sql import connect
-from tasks import external_jobs, lake, ledger
+from tasks.jobs import external_jobs
+from tasks.lake import lake_tables
+from tasks.leases import ledger
 from tests.e2e.world import comparable
 
 _BUCKETS = tuple(bucket.name for bucket in resources.BUCKETS)
@@ -189,8 +191,8 @@ class CloudState:
             for name in tables
             if _is_result(name)
         }
-        for namespace in (lake.CURATED, lake.QUARANTINE, "ml"):
-            for _, name in lake.catalog().list_tables(namespace):
+        for namespace in (lake_tables.CURATED, lake_tables.QUARANTINE, "ml"):
+            for _, name in lake_tables.catalog().list_tables(namespace):
                 rows[f"{namespace}.{name}"] = _lake_rows(namespace, name)
         return {
             **rows,
@@ -211,8 +213,8 @@ class CloudState:
             for row in self._query("SELECT dataset, snapshot_id FROM HIGHWATER.MONITORING.LOADS")
         }
         heads = {
-            name: lake.snapshot_id(lake.load(lake.CURATED, name))
-            for _, name in lake.catalog().list_tables(lake.CURATED)
+            name: lake_tables.snapshot_id(lake_tables.load(lake_tables.CURATED, name))
+            for _, name in lake_tables.catalog().list_tables(lake_tables.CURATED)
         }
         return sorted(name for name, head in heads.items() if head is not None and (name, head) not in loaded)
 
@@ -240,7 +242,7 @@ class CloudState:
 
 def _lake_rows(namespace: str, name: str) -> list[str]:
     """A table whose files are gone is the worst of outcomes, not a failure of the comparison."""
-    table = lake.load(namespace, name)
+    table = lake_tables.load(namespace, name)
     try:
         return comparable(table.scan().to_arrow().to_pylist()) if table else []
     except FileNotFoundError as error:

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from flows import cpg_backfill, cpg_run
-from flows.run import Run
-from tasks.curation import Counts, Curated, Outcome
-from tasks.landing import Slice
-from tasks.quality import Quality
+from flows import cpg_backfill, write_audit_publish
+from tasks.intake.landing import Slice
+from tasks.publishing.curation import Counts, Curated, Outcome
+from tasks.publishing.quality import Quality
+from tasks.runs.run import Run
 
 FIRST = date(2025, 1, 1)
 LAST = FIRST + timedelta(days=4)
@@ -63,12 +63,12 @@ def backfill(monkeypatch: pytest.MonkeyPatch) -> Backfill:
     monkeypatch.setattr(cpg_backfill, "preflight", there.preflight)
     monkeypatch.setattr(cpg_backfill, "marts", lambda run: {"net_revenue": run.label})
     monkeypatch.setattr(cpg_backfill, "finish", lambda _run, sums, _: there.finished.extend(sums))
-    monkeypatch.setattr(cpg_backfill.artifacts, "progress_started", lambda *_: uuid4())
-    monkeypatch.setattr(cpg_backfill.artifacts, "progress_moved", there.moved)
-    monkeypatch.setattr(cpg_run, "judged", there.judge)
-    monkeypatch.setattr(cpg_run, "publish_all", lambda _run, curated, _limits: curated)
-    monkeypatch.setattr(cpg_run.warehouse, "in_load_order", lambda _: [])
-    monkeypatch.setattr(cpg_run, "reconcile", lambda *_: None)
+    monkeypatch.setattr(cpg_backfill.run_page, "progress_started", lambda *_: uuid4())
+    monkeypatch.setattr(cpg_backfill.run_page, "progress_moved", there.moved)
+    monkeypatch.setattr(write_audit_publish, "judged", there.judge)
+    monkeypatch.setattr(write_audit_publish, "publish_all", lambda _run, curated, _limits: curated)
+    monkeypatch.setattr(write_audit_publish.warehouse_load, "in_load_order", lambda _: [])
+    monkeypatch.setattr(write_audit_publish, "reconcile", lambda *_: None)
     return there
 
 
@@ -93,7 +93,7 @@ def test_figures_of_chunks_are_summed_by_dataset(backfill: Backfill) -> None:
         jobs=frozenset({"jr_1", "jr_2", "jr_3"}),
     )
     assert (sku.rows_raw, sku.unchanged, sku.missing_columns) == (6, True, frozenset({"brand"}))
-    assert cpg_run.summary(Run("cpg-backfill", FIRST, LAST, run_id="r1"), backfill.finished) == (
+    assert write_audit_publish.summary(Run("cpg-backfill", FIRST, LAST, run_id="r1"), backfill.finished) == (
         "cpg-backfill 2025-01-01..2025-01-05 is done. "
         "sales: 120 raw = 60 published + 57 superseded + 3 quarantined; "
         "sku: 6 raw = 3 published + 0 superseded + 3 quarantined (unchanged)"

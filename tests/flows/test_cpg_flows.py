@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 
-from flows import business_day
 from flows import cpg_daily as daily
 from flows.cpg_backfill import chunks, cpg_backfill
 from flows.cpg_daily import cpg_daily, is_forecast_due, refuse_future, run_date_or_yesterday
-from flows.cpg_run import groups
 from flows.demand_forecast import demand_forecast
 from flows.model_drift import model_drift
+from flows.write_audit_publish import groups
 from tasks.errors import DataError
-from tasks.landing import InputFile, Slice
+from tasks.intake.landing import InputFile, Slice
+from tasks.runs import business_day
 
 DAYS = st.dates(date(2015, 1, 1), date(2035, 1, 1))
 

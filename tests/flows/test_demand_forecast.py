@@ -13,9 +13,9 @@ from flows import demand_forecast as forecast
 from flows import model_approval
 from flows.demand_forecast import as_of_or_today
 from flows.model_approval import Approval, decided
-from flows.run import Run
 from tasks.errors import BusinessError, DataError
-from tasks.model_registry import ModelVersion, Registration
+from tasks.models.model_registry import ModelVersion, Registration
+from tasks.runs.run import Run
 
 DAY = date(2026, 11, 23)
 

@@ -10,13 +10,14 @@ import pytest
 
 from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from flows import demand_forecast as flow
-from flows.run import Run
-from tasks import aws, model_registry
 from tasks.errors import BusinessError
-from tasks.forecast_features import Features, Inputs
-from tasks.forecast_jobs import Evaluated, Trained
-from tasks.model_gate import Evaluation, Gate
-from tasks.model_registry import ModelVersion, Registration
+from tasks.forecast.forecast_features import Features, Inputs
+from tasks.forecast.forecast_jobs import Evaluated, Trained
+from tasks.models import model_registry
+from tasks.models.model_gate import Evaluation, Gate
+from tasks.models.model_registry import ModelVersion, Registration
+from tasks.runs.run import Run
+from tasks.services import aws
 from tasks.settings import settings
 
 DAY = date(2026, 11, 23)
@@ -38,8 +39,8 @@ def evaluated(account: None, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.s3().put_object(
         Bucket="highwater-lake", Key="evaluation/evaluation.json", Body=json.dumps(REPORT).encode()
     )
-    monkeypatch.setattr(flow.artifacts, "gate_table", lambda *_: None)
-    monkeypatch.setattr(flow.artifacts, "forecast_plot", lambda *_: None)
+    monkeypatch.setattr(flow.model_page, "gate_table", lambda *_: None)
+    monkeypatch.setattr(flow.model_page, "forecast_plot", lambda *_: None)
 
 
 def approved(horizon: str = "13", as_of: str = "2026-11-16", **figures: str) -> ModelVersion:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from flows import model_drift as flow
-from flows.run import Run
-from tasks import aws, model_registry
-from tasks.model_drift import Limits
-from tasks.monitoring import DriftRecord
+from tasks.forecast.model_drift import Limits
+from tasks.models import model_registry
+from tasks.runs.monitoring import DriftRecord
+from tasks.runs.run import Run
+from tasks.services import aws
 
 WEDNESDAY = date(2026, 11, 25)
 ERRORS = DriftRecord("r", WEDNESDAY, "v2", "wmape_ratio", "", 1.5, 1.25, True, 9)
@@ -41,7 +42,7 @@ def test_errors_are_compared_over_the_models_before_the_newest(
     monkeypatch.setattr(flow.drift, "compare_errors", lambda *given: asked.append(given) or ERRORS)
     monkeypatch.setattr(flow.forecast_accuracy, "refresh", lambda _: None)
     monkeypatch.setattr(flow.monitoring, "record_drift", lambda *_: None)
-    monkeypatch.setattr(flow.artifacts, "drift_table", lambda *_: None)
+    monkeypatch.setattr(flow.model_page, "drift_table", lambda *_: None)
     model = flow.model_in_use.fn()
     run = Run("model-drift", WEDNESDAY, WEDNESDAY, run_id="r")
     assert flow.compare.fn(run, model, Limits()) == [ERRORS]

@@ -17,10 +17,11 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Crashed, Late, Pending, Running
 
-from flows import crash_recovery, endings, late_run
-from flows import run as surroundings
-from flows.run import Run, guarded
-from tasks import ledger, run_lease
+from flows import crash_recovery, late_run
+from tasks.leases import ledger, run_lease
+from tasks.runs import endings
+from tasks.runs import run as surroundings
+from tasks.runs.run import Run, guarded
 from tests.tasks.conftest import DAY
 
 RUN = uuid4()

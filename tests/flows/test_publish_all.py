@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from flows import cpg_run
-from flows.run import Run
-from tasks.curation import Counts, Curated
+from flows import write_audit_publish
 from tasks.errors import BusinessError, Outrun, SystemFault
-from tasks.landing import InputFile, Slice
-from tasks.quality import Quality
+from tasks.intake.landing import InputFile, Slice
+from tasks.publishing.curation import Counts, Curated
+from tasks.publishing.quality import Quality
+from tasks.runs.run import Run
 from tests.tasks.conftest import DAY
 
 NONE = Counts(0, 0, 0, 0, 0)
@@ -47,22 +47,22 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], dict[str, list[Ex
         done.append(("judge", *(s.dataset for s in slices)))
         return [curated(s.dataset, base=len(done)) for s in slices]
 
-    monkeypatch.setattr(cpg_run, "publish", Publish)
+    monkeypatch.setattr(write_audit_publish, "publish", Publish)
 
     def list_again(slice_: Slice) -> Slice:
         done.append(("list", slice_.dataset))
         return slice_
 
-    monkeypatch.setattr(cpg_run, "judged", judged)
-    monkeypatch.setattr(cpg_run, "list_again", list_again)
-    monkeypatch.setattr(cpg_run, "require_whole", lambda _: None)
-    monkeypatch.setattr(cpg_run, "log", lambda *_, **__: None)
+    monkeypatch.setattr(write_audit_publish, "judged", judged)
+    monkeypatch.setattr(write_audit_publish, "list_again", list_again)
+    monkeypatch.setattr(write_audit_publish, "require_whole", lambda _: None)
+    monkeypatch.setattr(write_audit_publish, "log", lambda *_, **__: None)
     return done, ends
 
 
 def publish_all() -> list[Curated]:
     run = Run("cpg-daily", DAY, DAY, run_id="r1")
-    return cpg_run.publish_all(run, [curated("sales"), curated("sku")], Quality())
+    return write_audit_publish.publish_all(run, [curated("sales"), curated("sku")], Quality())
 
 
 def test_what_was_outrun_is_judged_anew_and_the_rest_is_not(steps: Any) -> None:
@@ -109,21 +109,21 @@ def test_what_changed_before_quarantine_is_listed_and_curated_anew(monkeypatch: 
         def submit(c: Curated, run_id: str) -> Future:
             return Future(None if c.slice == now[c.dataset] else Outrun("a file came"))
 
-    monkeypatch.setattr(cpg_run, "curate_all", curate_all)
-    monkeypatch.setattr(cpg_run, "release_orphans", lambda *_: None)
-    monkeypatch.setattr(cpg_run, "put_aside", PutAside)
-    monkeypatch.setattr(cpg_run, "list_again", lambda slice_: now[slice_.dataset])
-    monkeypatch.setattr(cpg_run, "require_whole", lambda _: None)
-    monkeypatch.setattr(cpg_run, "log", lambda *_, **__: None)
+    monkeypatch.setattr(write_audit_publish, "curate_all", curate_all)
+    monkeypatch.setattr(write_audit_publish, "release_orphans", lambda *_: None)
+    monkeypatch.setattr(write_audit_publish, "put_aside", PutAside)
+    monkeypatch.setattr(write_audit_publish, "list_again", lambda slice_: now[slice_.dataset])
+    monkeypatch.setattr(write_audit_publish, "require_whole", lambda _: None)
+    monkeypatch.setattr(write_audit_publish, "log", lambda *_, **__: None)
     run = Run("cpg-daily", DAY, DAY, run_id="r1")
-    found = cpg_run.curate_and_put_aside(run, [Slice("sales", (one,)), now["sku"]])
+    found = write_audit_publish.curate_and_put_aside(run, [Slice("sales", (one,)), now["sku"]])
     assert jobs == [[("sales", 1), ("sku", 1)], [("sales", 2)]]
     assert [c.slice for c in found] == [now["sales"], now["sku"]]
 
     now["sales"] = Slice("sales", ())  # changes for ever
-    monkeypatch.setattr(cpg_run, "list_again", lambda slice_: slice_)
+    monkeypatch.setattr(write_audit_publish, "list_again", lambda slice_: slice_)
     with pytest.raises(Outrun):
-        cpg_run.curate_and_put_aside(run, [Slice("sales", (one,))])
+        write_audit_publish.curate_and_put_aside(run, [Slice("sales", (one,))])
     assert len(jobs) == 2 + 3
 
 
@@ -138,11 +138,11 @@ def test_a_delivery_that_is_cut_off_while_the_job_runs_is_refused_too(
             raise BusinessError("cut off")
 
     cut_off = Slice("sku", (InputFile("s3://l/1", DAY, 3, {}, "e"),))
-    monkeypatch.setattr(cpg_run, "list_again", lambda _: cut_off)
-    monkeypatch.setattr(cpg_run, "require_whole", refuse)
+    monkeypatch.setattr(write_audit_publish, "list_again", lambda _: cut_off)
+    monkeypatch.setattr(write_audit_publish, "require_whole", refuse)
     run = Run("cpg-daily", DAY, DAY, {"accept_truncated": accepted}, run_id="r1")
     if accepted:
-        assert cpg_run.listed_again(run, [curated("sku").slice]) == [cut_off]
+        assert write_audit_publish.listed_again(run, [curated("sku").slice]) == [cut_off]
     else:
         with pytest.raises(BusinessError, match="cut off"):
-            cpg_run.listed_again(run, [curated("sku").slice])
+            write_audit_publish.listed_again(run, [curated("sku").slice])

@@ -18,7 +18,9 @@ from contracts.catalog import contract
 from deployments import result_storage
 from deployments.settings import Place
 from local import resources
-from tasks import alerts, model_drift, quality
+from tasks.forecast import model_drift
+from tasks.publishing import quality
+from tasks.runs import alerts
 from tasks.settings import Settings
 
 INFRA = Path(__file__).resolve().parents[2] / "infra" / "cdk"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from contracts.catalog import DATASETS
-from tasks import lake
-from tasks.rules import delivery
+from tasks.intake.rules import delivery
+from tasks.lake import lake_tables
 from tests.infra.test_names import declared, stack
 
 TASKS = Path(__file__).parents[2] / "tasks"
@@ -99,9 +99,9 @@ def _last_name(node: ast.expr) -> str:
 
 
 def named() -> set[tuple[str, str]]:
-    in_text = {found for path in TASKS.glob("*.py") for found in prefixes_of(path.read_text())}
+    in_text = {found for path in TASKS.rglob("*.py") for found in prefixes_of(path.read_text())}
     # The catalog's namespaces, which curation.location puts in a name's place.
-    in_text |= {("LAKE", lake.CURATED), ("LAKE", lake.QUARANTINE)}
+    in_text |= {("LAKE", lake_tables.CURATED), ("LAKE", lake_tables.QUARANTINE)}
     return in_text | {("LAKE", delivery(name).prefix.split("/")[0]) for name in DATASETS}
 
 

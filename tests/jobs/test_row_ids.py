@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.dialects.drift import delivered_columns
-from tasks.replay import row_id
+from tasks.publishing.replay import row_id
 
 pytestmark = pytest.mark.spark
 

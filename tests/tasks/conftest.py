@@ -10,7 +10,9 @@ import pytest
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
-from tasks import alerts, aws, lake
+from tasks.lake import lake_tables
+from tasks.runs import alerts
+from tasks.services import aws
 from tasks.settings import settings
 from tests.tasks import aws_calls
 
@@ -76,7 +78,7 @@ def empty_lake(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     }.items():
         monkeypatch.setenv(name, value)
     _clients_of(server)
-    lake.catalog.cache_clear()
+    lake_tables.catalog.cache_clear()
     aws.s3().create_bucket(
         Bucket="highwater-lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
     )
@@ -84,4 +86,4 @@ def empty_lake(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         aws.glue().create_database(DatabaseInput={"Name": name})
     yield
     urlopen(Request(f"{server}/moto-api/reset", method="POST")).close()
-    lake.catalog.cache_clear()
+    lake_tables.catalog.cache_clear()

@@ -10,10 +10,11 @@ import pytest
 from snowflake.connector import SnowflakeConnection
 
 from local.snowflake.session import Session
-from tasks import warehouse as loading
 from tasks.errors import SystemFault, TransientError
-from tasks.lake import Published
-from tasks.warehouse import LoadedSnapshot, catch_up, last_loaded, refresh_marts
+from tasks.lake.lake_log import Published
+from tasks.warehouse import warehouse_load
+from tasks.warehouse.warehouse_load import LoadedSnapshot, catch_up, last_loaded
+from tasks.warehouse.warehouse_marts import refresh_marts
 from tests.warehouse.curated import hashed, sale, sku, stock
 from tests.warehouse.interleaved import (
     Held,
@@ -44,8 +45,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
         ids = [entry.snapshot_id for entry in table]
         yield from table[ids.index(loaded) + 1 :] if loaded in ids else table
 
-    monkeypatch.setattr(loading.lake, "load", lambda *_: list(snapshots) or None)
-    monkeypatch.setattr(loading.lake, "log_after", after)
+    monkeypatch.setattr(warehouse_load.lake_tables, "load", lambda *_: list(snapshots) or None)
+    monkeypatch.setattr(warehouse_load.lake_log, "log_after", after)
 
     def publish(*published: Snapshot) -> None:
         snapshots.extend(snapshot.published for snapshot in published)
@@ -219,10 +220,10 @@ def test_fewer_rows_than_the_snapshot_has_are_not_merged(warehouse: Warehouse, s
 
 
 def test_a_member_that_is_there_twice_stops_the_load(warehouse: Warehouse) -> None:
-    warehouse.load("sku", [sku("S1", "2025-01-01")])
+    warehouse_load.load("sku", [sku("S1", "2025-01-01")])
     warehouse.rows("INSERT INTO DW.DIM_SKU SELECT * FROM DW.DIM_SKU")
     with pytest.raises(SystemFault, match=r"members are there twice \(DW.DIM_SKU: 1 by sku_key\)"):
-        warehouse.load("sales", [sale("O1", "2025-01-05", "2025-01-05")])
+        warehouse_load.load("sales", [sale("O1", "2025-01-05", "2025-01-05")])
     assert warehouse.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 0
     assert last_loaded(warehouse.connection, "sales") is None
 
@@ -276,7 +277,7 @@ def test_without_its_row_the_write_lock_says_so(warehouse: Warehouse) -> None:
     warehouse.rows("INSERT INTO MONITORING.WRITE_LOCK SELECT * FROM MONITORING.WRITE_LOCK")
     try:
         with pytest.raises(SystemFault, match=r"MONITORING.WRITE_LOCK, has 2 rows"):
-            warehouse.load("sku", [sku("S1", "2025-01-01")])
+            warehouse_load.load("sku", [sku("S1", "2025-01-01")])
     finally:
         warehouse.rows("DELETE FROM MONITORING.WRITE_LOCK")
         warehouse.rows("INSERT INTO MONITORING.WRITE_LOCK VALUES ('nobody', CURRENT_TIMESTAMP())")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tasks.model_drift import Limits, compare_errors
-from tasks.model_registry import ModelVersion
-from tasks.monitoring import DriftRecord
-from tasks.snowflake import execute
+from tasks.forecast.model_drift import Limits, compare_errors
+from tasks.models.model_registry import ModelVersion
+from tasks.runs.monitoring import DriftRecord
+from tasks.services.snowflake import execute
 from tests.warehouse.standin import Warehouse
 from warehouse import marts
 

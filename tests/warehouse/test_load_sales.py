@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from contracts.catalog import contract
-from tasks.snowflake import execute
+from tasks.services.snowflake import execute
 from tests.warehouse.curated import hashed, sale
 from tests.warehouse.standin import Warehouse
 from warehouse.load import change_statements, stage_statements

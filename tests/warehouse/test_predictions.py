@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows import demand_forecast
-from tasks import forecast_accuracy
 from tasks.errors import DataError
-from tasks.predictions import Predictions, load
+from tasks.forecast import forecast_accuracy
+from tasks.forecast.predictions import Predictions, load
 from tasks.settings import settings
 from tests.warehouse.curated import _ARROW, sale, sku
 from tests.warehouse.standin import BUCKET, Warehouse

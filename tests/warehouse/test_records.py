@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
+from tasks.warehouse.warehouse_marts import headlines, refresh_marts
 
-from tasks import aws, monitoring
-from tasks.monitoring import DatasetRecord, QualityRecord, RunRecord
-from tasks.warehouse import LoadedSnapshot, headlines, last_loaded, refresh_marts
+from tasks.runs import monitoring
+from tasks.runs.monitoring import DatasetRecord, QualityRecord, RunRecord
+from tasks.services import aws
+from tasks.warehouse.warehouse_load import LoadedSnapshot, last_loaded
 from tests.warehouse.curated import sku
 from tests.warehouse.standin import Warehouse
 

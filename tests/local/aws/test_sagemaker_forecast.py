@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from local.aws_resources import packages_as_zip
-from tasks import forecast_code, forecast_jobs
-from tasks.forecast_features import Features, Inputs
+from tasks.forecast import forecast_code, forecast_jobs
+from tasks.forecast.forecast_features import Features, Inputs
 from tests.local.aws.conftest import ROLE, XGBOOST
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]

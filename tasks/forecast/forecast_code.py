@@ -1,0 +1,66 @@
+"""The programs of jobs/sagemaker, brought to where SageMaker fetches them.
+
+Their address is a hash of their content: the same code is uploaded once, another code is another address, and a job that is
+running keeps what it was started with.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tasks.errors import aws_failures
+from tasks.services import aws
+from tasks.settings import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = "jobs/sagemaker"
+SHARED = ("jobs/__init__.py", "jobs/demand_columns.py")
+"""What its modules import from beside it."""
+PROGRAMS = ("train.py", "evaluate.py", "inference.py")
+
+
+@dataclass(frozen=True)
+class Code:
+    version: str
+    folder: str
+    """The files one by one, as a processing job reads them."""
+    archive: str
+    """sourcedir.tar.gz, as script mode reads it."""
+
+
+@cache
+def ship() -> Code:
+    """Upload what is there not yet; a process does so once."""
+    files = source()
+    parts = (name.encode() + b"\0" + body for name, body in files.items())
+    version = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+    bucket, prefix = settings().artifacts_bucket, f"sagemaker/code/{version}"
+    with aws_failures(f"uploading {PACKAGE} to s3://{bucket}/{prefix}"):
+        for name, body in files.items():
+            aws.s3().put_object(Bucket=bucket, Key=f"{prefix}/source/{name}", Body=body)
+        aws.s3().put_object(Bucket=bucket, Key=f"{prefix}/sourcedir.tar.gz", Body=archive(files))
+    return Code(version, f"s3://{bucket}/{prefix}/source/", f"s3://{bucket}/{prefix}/sourcedir.tar.gz")
+
+
+def source() -> dict[str, bytes]:
+    """The three programs at the top and their package below them, so that an import reads the same here and there."""
+    modules = [*(ROOT / name for name in SHARED), *sorted((ROOT / PACKAGE).glob("*.py"))]
+    package = {module.relative_to(ROOT).as_posix(): module.read_bytes() for module in modules}
+    return {**{name: package[f"{PACKAGE}/{name}"] for name in PROGRAMS}, **package}
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    """The same files give the same bytes: no times, no owners."""
+    tarred = io.BytesIO()
+    with tarfile.open(fileobj=tarred, mode="w") as tar:
+        for name, body in sorted(files.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(body), 0o644
+            tar.addfile(entry, io.BytesIO(body))
+    return gzip.compress(tarred.getvalue(), mtime=0)

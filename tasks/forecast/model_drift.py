@@ -1,0 +1,209 @@
+"""Has the world moved away from what the model was trained on? Features by PSI, errors by their ratio.
+
+PSI, because it needs only the training's binned shares, which travel in the model's own archive, and because it measures
+how far a distribution moved: a p-value (KS, chi-squared) on hundreds of thousands of rows calls every move significant.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from tasks.errors import DataError, SystemFault, aws_failures
+from tasks.forecast.forecast_features import NAMESPACE, TABLE
+from tasks.lake import lake_tables
+from tasks.models.model_registry import ModelVersion
+from tasks.runs.monitoring import DriftRecord
+from tasks.services import aws
+from tasks.services.snowflake import execute
+from warehouse.load import predictions as statements
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
+    from snowflake.connector import SnowflakeConnection
+
+CLOUDWATCH = "Highwater/Models"
+PSI, ERRORS = "psi", "wmape_ratio"
+# What tells of the world as it is. Left out: the season (a few weeks always differ from a year in it) and what is only
+# ever accumulated, such as the lift of past promotions or the weeks a series has been known.
+COMPARED = (
+    "units", "lag_1", "is_promoted", "discount", "promoted_before", "competing_share", "competing_discount",
+    "planned_spend", "price_index_last", "price_trend", "stockout_share_8", "zero_share_13",
+)  # fmt: skip
+_LEAST_SHARE = 1e-4  # an empty bin would make the index infinite
+
+
+class Limits(BaseModel):
+    """From where on people are told."""
+
+    weeks: int = Field(default=8, ge=1, le=52, description="how many of the last weeks are compared")
+    psi_max: float = Field(
+        default=0.25,
+        gt=0,
+        description="largest population stability index of any feature, beyond what chance makes of few rows; below 0.1 "
+        "is little, above 0.25 a change",
+    )
+    error_ratio_max: float = Field(
+        default=1.25,
+        gt=0,
+        description="largest WMAPE of the closed weeks as a multiple of the backtest's at the same lead times",
+    )
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A feature at training: the share of rows between the edges, and of those where it is not known."""
+
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+    missing: float
+
+    def count(self, values: pa.ChunkedArray | pa.Array) -> list[int]:
+        """How many fall in each bin, the unknown ones last. A value on an edge belongs to the bin above it."""
+        numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        known = numbers[~np.isnan(numbers)]
+        bins = np.searchsorted(np.asarray(self.edges), known, side="right")
+        counts = np.bincount(bins, minlength=len(self.shares)).tolist()
+        return [*counts, len(numbers) - len(known)]
+
+
+def psi(expected: Sequence[float], actual: Sequence[float]) -> float:
+    """Population stability index: the sum of (a - e) ln(a / e) over the bins. Zero for equal shares, symmetric."""
+    if len(expected) != len(actual):
+        raise ValueError(f"{len(expected)} and {len(actual)} bins cannot be compared")
+    pairs = [(max(e, _LEAST_SHARE), max(a, _LEAST_SHARE)) for e, a in zip(expected, actual, strict=True)]
+    return sum((a - e) * math.log(a / e) for e, a in pairs)
+
+
+def chance(bins: int, rows: int) -> float:
+    """How large the index of so few rows may be by chance: it is about chi-squared by the rows; three deviations."""
+    freedom = bins - 1
+    return (freedom + 3 * math.sqrt(2 * freedom)) / rows
+
+
+def closed_weeks(as_of: date, weeks: int) -> tuple[date, date]:
+    """From the first one's Monday to the Monday after the last; the week of `as_of` itself is open."""
+    until = as_of - timedelta(days=as_of.weekday())
+    return until - timedelta(weeks=weeks), until
+
+
+def at_training(model: ModelVersion) -> dict[str, Distribution]:
+    """The distributions in metadata.json of the model's archive."""
+    bucket, key = aws.split(model.model_data)
+    with aws_failures(f"reading {model.model_data}"):
+        body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+            member = archive.extractfile("metadata.json")
+            described: dict[str, Any] = json.load(member)["distributions"]  # type: ignore[arg-type]
+        return {
+            name: Distribution(tuple(found["edges"]), tuple(found["shares"]), float(found["missing"]))
+            for name, found in described.items()
+        }
+    except (KeyError, TypeError, ValueError, tarfile.TarError) as error:
+        raise SystemFault(
+            f"{model.model_data} has no metadata.json with the training's distributions: {error!r}. Train a new model."
+        ) from error
+
+
+def compare_features(
+    trained: Mapping[str, Distribution], as_of: date, limits: Limits, model: ModelVersion, run_id: str
+) -> list[DriftRecord]:
+    """The last weeks' rows of ml.demand_features, counted batch by batch."""
+    table = lake_tables.load(NAMESPACE, TABLE)
+    if table is None:
+        raise DataError("there are no features in ml.demand_features: run the forecast first.")
+    since, until = closed_weeks(as_of, limits.weeks)
+    known = {field.name for field in table.schema().fields}
+    names = [name for name in COMPARED if name in trained and name in known]
+    batches = table.scan(
+        row_filter=f"as_of = '{as_of}' and is_future = false and week >= '{since}' and week < '{until}'",
+        selected_fields=tuple(names),
+    ).to_arrow_batch_reader()
+    counts = {name: [0] * (len(trained[name].shares) + 1) for name in names}
+    for batch in batches:
+        for name in names:
+            found = trained[name].count(batch.column(name))
+            counts[name] = [total + more for total, more in zip(counts[name], found, strict=True)]
+    return [_feature(name, trained[name], counts[name], as_of, limits, model, run_id) for name in names]
+
+
+def _feature(
+    name: str,
+    trained: Distribution,
+    counts: Sequence[int],
+    as_of: date,
+    limits: Limits,
+    model: ModelVersion,
+    run_id: str,
+) -> DriftRecord:
+    rows = sum(counts)
+    if not rows:
+        raise DataError(
+            f"ml.demand_features has no rows of the {limits.weeks} weeks before {as_of}: nothing to compare."
+        )
+    limit = limits.psi_max + chance(len(counts), rows)
+    value = psi((*trained.shares, trained.missing), [count / rows for count in counts])
+    return DriftRecord(run_id, as_of, model.name, PSI, name, value, limit, value > limit, rows)
+
+
+def errors_at_training(model: ModelVersion) -> dict[int, float]:
+    """WMAPE by lead time in the model's backtest; a lead time at which nothing was sold has none."""
+    try:
+        with aws_failures(f"reading {model.evaluation}"):
+            described = aws.read_json(model.evaluation)["by_lead_time"]
+        return {int(lead): float(s["wmape"]) for lead, s in described.items() if s["wmape"] is not None}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SystemFault(
+            f"{model.evaluation} has no errors by lead time: {error!r}. Train a new model."
+        ) from error
+
+
+def compare_errors(
+    connection: SnowflakeConnection,
+    as_of: date,
+    limits: Limits,
+    model: ModelVersion,
+    versions: Sequence[str],
+    expected: Mapping[int, float],
+    run_id: str,
+) -> DriftRecord:
+    """What was published of the closed weeks, whichever of the versions it came from: the model in use is often so new
+    that no week of its own has closed. None at all may have, or nothing was sold in them: then there is no ratio.
+    """
+    since, until = closed_weeks(as_of, limits.weeks)
+    rows, error, usual = execute(connection, statements.sum_errors(versions, since, until, expected))
+    ratio = float(error) / float(usual) if usual else None
+    drifted = ratio is not None and ratio > limits.error_ratio_max
+    limit = limits.error_ratio_max
+    return DriftRecord(run_id, as_of, model.name, ERRORS, "", ratio, limit, drifted, int(rows))
+
+
+def emit(records: Iterable[DriftRecord]) -> None:
+    """Few figures, on which an alarm can be set: the largest PSI, how many features drifted, the errors' ratio."""
+    records = list(records)
+    features = [record for record in records if record.metric == PSI]
+    errors = next((record.value for record in records if record.metric == ERRORS), None)
+    figures = {
+        "feature_psi_max": max((record.value or 0.0 for record in features), default=None),
+        "features_drifted": float(sum(record.drifted for record in features)) if features else None,
+        ERRORS: errors,
+    }
+    data: list[MetricDatumTypeDef] = [
+        {"MetricName": name, "Dimensions": [{"Name": "Model", "Value": "demand-forecast"}], "Value": value}
+        for name, value in figures.items()
+        if value is not None
+    ]
+    if data:
+        with aws_failures(f"sending {len(data)} drift figures to CloudWatch {CLOUDWATCH}"):
+            aws.cloudwatch().put_metric_data(Namespace=CLOUDWATCH, MetricData=data)

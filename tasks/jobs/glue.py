@@ -1,0 +1,76 @@
+"""Glue job runs: how they are started, found again, looked at and stopped.
+
+boto3 rather than prefect-aws's GlueJobBlock: the block's run object cannot be stopped on cancel, cannot be found again
+after a crash, and waits for ever on a run that expired (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import DataError, HighwaterError, SystemFault, aws_failures
+from tasks.events import log
+from tasks.jobs.job_service import Look, Request, starting
+from tasks.leases.ledger import Entry
+from tasks.services import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import JobRunTypeDef
+
+KIND = "glue"
+_UNDER_WAY = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
+_LEDGER_ARGUMENT = "--ledger_id"
+
+
+def written_by(entry: Entry, folder: str) -> str:
+    """Where the job run that the ledger names has written below a folder (jobs/glue/request.py)."""
+    return f"{folder}/{entry.external_id}"
+
+
+class GlueJobs:
+    """`entry.name` is the Glue job's name, `entry.external_id` the job run's, a request its arguments."""
+
+    def start(self, entry: Entry, request: Request) -> str:
+        with starting(f"starting Glue job {entry.name}"):
+            started = aws.glue_once().start_job_run(
+                JobName=entry.name, Arguments={**request, _LEDGER_ARGUMENT: entry.tag}
+            )
+        return started["JobRunId"]
+
+    def find(self, entry: Entry) -> list[str]:
+        with aws_failures(f"listing the runs of Glue job {entry.name}"):
+            return [
+                run["Id"]
+                for page in aws.glue().get_paginator("get_job_runs").paginate(JobName=entry.name)
+                for run in page["JobRuns"]
+                if run.get("Arguments", {}).get(_LEDGER_ARGUMENT) == entry.tag
+            ]
+
+    def look(self, entry: Entry) -> Look:
+        assert entry.external_id
+        with aws_failures(f"asking for Glue job {entry.name} run {entry.external_id}"):
+            run = aws.glue().get_job_run(JobName=entry.name, RunId=entry.external_id)["JobRun"]
+        state = run["JobRunState"]
+        if state in _UNDER_WAY:
+            return Look("RUNNING")
+        if state == "SUCCEEDED":
+            return Look("SUCCEEDED", seconds=run.get("ExecutionTime"))
+        return Look("STOPPED" if state == "STOPPED" else "FAILED", _failure(entry, run))
+
+    def stop(self, entry: Entry, external_id: str) -> None:
+        with aws_failures(f"stopping Glue job {entry.name} run {external_id}"):
+            answer: Any = aws.glue().batch_stop_job_run(JobName=entry.name, JobRunIds=[external_id])
+        if answer.get("Errors"):
+            log("Glue did not stop a job", job=entry.name, job_run=external_id, errors=answer["Errors"])
+
+
+def _failure(entry: Entry, run: JobRunTypeDef) -> HighwaterError:
+    state, message = run["JobRunState"], run.get("ErrorMessage", "no message")
+    what = f"Glue job {entry.name} run {entry.external_id} ended {state}: {message}"
+    if "DataError" in message:
+        return DataError(what)
+    if state == "STOPPED":
+        return SystemFault(f"{what}. Somebody or something stopped it; run the date again.")
+    if state == "TIMEOUT":
+        return SystemFault(f"{what}. Give the job more workers or a longer timeout, then run the date again.")
+    return SystemFault(f"{what}. Its log has the whole traceback.")

@@ -1,0 +1,93 @@
+"""The Glue catalog, in which every commit has a known end: it landed, it surely did not, or it is reported as uncertain.
+
+pyiceberg deletes the manifests of a commit that Glue refused. That is right only where the request was sent once: the
+repetition of a commit that landed is refused too. So a commit is one request, and whatever it is answered, the table says
+what became of it (Apache Iceberg's own GlueTableOperations does the same). Only what surely never lands is cleaned away.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
+
+from tasks.errors import HighwaterError, Uncertain, aws_failures, from_aws
+from tasks.events import log
+from tasks.services import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import TableInputTypeDef, TableTypeDef
+
+LOOK_AGAIN_AFTER = (0.0, 1.0, 2.0)
+"""A request whose connection was cut may still be under way to the table."""
+_LOCATION = "metadata_location"
+_REFUSED_FOR_ANOTHER = "ConcurrentModificationException"
+
+
+class LakeCatalog(GlueCatalog):
+    """CreateTable may be repeated by its client: the table that is there already is then the one that is used."""
+
+    def _update_glue_table(
+        self, database_name: str, table_name: str, table_input: TableInputTypeDef, version_id: str
+    ) -> None:
+        try:
+            aws.glue_once().update_table(
+                DatabaseName=database_name, TableInput=table_input, VersionId=version_id, SkipArchive=True
+            )
+        except (ClientError, BotoCoreError) as error:
+            self._settle(error, database_name, table_name, table_input["Parameters"][_LOCATION], version_id)
+
+    def _settle(self, error: Exception, database: str, name: str, ours: str, version_id: str) -> None:
+        """Returns when the commit landed after all; otherwise raises what is known of it."""
+        doing = f"committing to {database}.{name}"
+        failure = from_aws(error, doing)
+        for seconds in LOOK_AGAIN_AFTER if isinstance(failure, Uncertain) else (0.0,):
+            time.sleep(seconds)
+            now = self._now(failure, database, name)
+            if self._holds(now, ours):
+                log(
+                    "a commit landed although its answer says otherwise",
+                    table=f"{database}.{name}",
+                    error=error,
+                )
+                return
+            if (
+                now.get("VersionId") != version_id
+            ):  # Glue takes a commit only on top of the version that it names
+                raise CommitFailedException(
+                    f"another commit to {database}.{name} was faster: it is at version {now.get('VersionId')}, no "
+                    f"longer at {version_id}"
+                ) from error
+        if _is_concurrent(error):
+            raise CommitFailedException(f"Glue refused the commit to {database}.{name}: {error}") from error
+        if isinstance(failure, Uncertain):
+            raise Uncertain(
+                f"{doing}: {error}. The commit may have landed, or may still land; nothing of it was removed. Run it "
+                "again: it looks first whether it is there."
+            ) from error
+        raise error
+
+    def _now(self, failure: HighwaterError, database: str, name: str) -> TableTypeDef:
+        """Not to know what became of a commit is worse than the failure to look."""
+        try:
+            with aws_failures(f"looking whether the commit to {database}.{name} landed"):
+                return self._get_glue_table(database, name)
+        except NoSuchTableError as gone:
+            raise CommitFailedException(f"{database}.{name} was dropped meanwhile") from gone
+        except HighwaterError as error:
+            raise Uncertain(f"{failure} Whether it landed could not be seen: {error}") from error
+
+    def _holds(self, table: TableTypeDef, ours: str) -> bool:
+        """Whether the commit is the table's newest, or others were built upon it."""
+        parameters: dict[str, Any] = dict(table.get("Parameters") or {})
+        if parameters.get(_LOCATION) == ours:
+            return True
+        log_entries = self._convert_glue_to_iceberg(table).metadata.metadata_log
+        return any(entry.metadata_file == ours for entry in log_entries)
+
+
+def _is_concurrent(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == _REFUSED_FOR_ANOTHER

@@ -1,0 +1,219 @@
+"""Publishing: one atomic Iceberg commit per dataset, of files that a job wrote and an audit passed.
+
+No data moves here. A commit takes the job's immutable Parquet files as they are, drops the files whose rows they
+replace, and says in the snapshot's summary which run, work and raw dates it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, parquet_file_to_data_file
+from pyiceberg.manifest import DataFile
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+from pyiceberg.table import Table
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.name_mapping import create_mapping_from_schema
+
+from tasks.errors import Outrun, SystemFault, TransientError
+from tasks.events import log
+from tasks.lake.footers import FooterOf
+from tasks.lake.lake_log import NOTE_PREFIX, lineage, summary
+from tasks.lake.lake_tables import LOST_RACE, catalog, live_files, load, snapshot_id, told
+
+# pyiceberg would put a commit that lost a race on top of the winner's, unless it sees a conflict. We know better.
+_PROPERTIES = {"format-version": "2", "commit.retry.num-retries": "0"}
+_NAME_MAPPING = "schema.name-mapping.default"
+_FOOTERS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one publication changes, and what its snapshot says about it."""
+
+    work: str
+    run_id: str
+    raw_dates: tuple[date, ...]
+    contract_version: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, str]:
+        return {
+            f"{NOTE_PREFIX}work": self.work,
+            f"{NOTE_PREFIX}run-id": self.run_id,
+            f"{NOTE_PREFIX}raw-dates": ",".join(d.isoformat() for d in self.raw_dates),
+            f"{NOTE_PREFIX}contract-version": self.contract_version,
+            **{f"{NOTE_PREFIX}{name}": value for name, value in self.notes.items()},
+        }
+
+
+Change = Callable[[list[str]], Commit]
+
+
+def publish(namespace: str, dataset: str, location: str, commit: Commit, base: int | None) -> Table | None:
+    """Commit, unless this work is in the log already. `base` is the snapshot that the work was computed from.
+
+    Raises Outrun when another run published in between: what was computed may then miss its rows.
+    """
+    with told(f"publishing to {namespace}.{dataset}"):
+        table = load(namespace, dataset)
+        if table is None:
+            if not commit.added:
+                return None
+            table = _create(namespace, dataset, location, commit.added[0])
+        _complete(table)
+        if _is_in(table, commit):
+            log("already published", table=f"{namespace}.{dataset}", work=commit.work)
+            return table
+        if snapshot_id(table) != base:
+            raise _outrun(table, commit, base, f"now it is at {snapshot_id(table)}")
+        removed = set(commit.removed)
+        try:
+            _commit(table, commit, [file for file in live_files(table) if file.file_path in removed])
+        except LOST_RACE as error:
+            if _is_in(table.refresh(), commit):  # an earlier attempt of this work, which landed late
+                return table
+            raise _outrun(table, commit, base, str(error)) from error
+        return table
+
+
+def _is_in(table: Table, commit: Commit) -> bool:
+    return any(summary(snapshot).get("work") == commit.work for snapshot in lineage(table))
+
+
+def _outrun(table: Table, commit: Commit, base: int | None, how: str) -> Outrun:
+    return Outrun(
+        f"{'.'.join(table.name())}: run {commit.run_id} computed from snapshot {base}, and another run published "
+        f"meanwhile ({how}). Nothing of it was published; run it again, when no other run is at it."
+    )
+
+
+def amend(namespace: str, dataset: str, location: str, change: Change) -> Table | None:
+    """Commit what `change` makes of the table's live files: which to add, which to drop.
+
+    It is asked after the table was opened, and the commit is refused when another one came in between, so that what it
+    looked at is what is changed. A change of nothing is committed too: whoever opened the table before it is refused.
+    """
+    with told(f"changing {namespace}.{dataset}"):
+        table = load(namespace, dataset)
+        live = live_files(table)
+        commit = _without_what_stays(change([file.file_path for file in live]))
+        if not (commit.added or commit.removed) and (table is None or _is_newest(table, commit)):
+            return table
+        if table is None:
+            table = _create(namespace, dataset, location, commit.added[0])
+            if table.current_snapshot():
+                raise TransientError(
+                    f"{namespace}.{dataset}: another run made the table at the same moment. Nothing was changed; "
+                    "run it again."
+                )
+        _complete(table, partition="raw_date")
+        removed = set(commit.removed)
+        _commit(table, commit, [file for file in live if file.file_path in removed])
+        return table
+
+
+def _is_newest(table: Table, commit: Commit) -> bool:
+    newest = table.current_snapshot()
+    return newest is not None and summary(newest).get("work") == commit.work
+
+
+def _without_what_stays(commit: Commit) -> Commit:
+    """A change that is repeated, because its answer was lost, finds its own files there: they are not changed."""
+    stays = set(commit.added) & set(commit.removed)
+    return replace(
+        commit,
+        added=tuple(path for path in commit.added if path not in stays),
+        removed=tuple(path for path in commit.removed if path not in stays),
+    )
+
+
+def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_of: date) -> int | None:
+    """Make the rows of one as-of day exactly the commit's files; returns the snapshot that holds them."""
+    if not commit.added:
+        raise SystemFault(
+            f"{namespace}.{name}: work {commit.work} of run {commit.run_id} has no file to publish."
+        )
+    with told(f"publishing to {namespace}.{name}"):
+        table = load(namespace, name) or _create(namespace, name, location, commit.added[0])
+        _complete(table, partition="as_of")
+        stale = live_files(table, f"as_of = '{as_of.isoformat()}'")
+        if {file.file_path for file in stale} != set(commit.added):
+            _commit(table, commit, stale)
+        return snapshot_id(table)
+
+
+def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:
+    return catalog().create_table_if_not_exists(
+        (namespace, dataset),
+        schema=_file_schema(sample),
+        location=location,
+        partition_spec=UNPARTITIONED_PARTITION_SPEC,
+        properties=_PROPERTIES,
+    )
+
+
+def _complete(table: Table, partition: str | None = None) -> None:
+    """What a table needs before its first file. Looked at each time, because its creator may have been killed."""
+    is_unpartitioned = partition is not None and table.spec().is_unpartitioned()
+    if _NAME_MAPPING in table.properties and not is_unpartitioned:
+        return
+    with table.transaction() as change:
+        mapping = create_mapping_from_schema(table.schema())
+        change.set_properties({_NAME_MAPPING: mapping.model_dump_json()})
+        if partition and is_unpartitioned:
+            with change.update_spec() as spec:
+                spec.add_identity(partition)
+
+
+def _file_schema(path: str) -> pa.Schema:
+    """The file's columns, all nullable: whether a job happened to write a column as required is no promise."""
+    with told(f"reading the columns of {path}"):
+        columns = pq.read_schema(FooterOf(path).open())
+        return pa.schema([field.with_nullable(True) for field in columns])
+
+
+def _commit(table: Table, commit: Commit, removed: Iterable[DataFile]) -> None:
+    with table.transaction() as change:
+        _widen(change, commit.added)
+        with change.update_snapshot(snapshot_properties=commit.summary()).overwrite() as snapshot:
+            for file in removed:
+                snapshot.delete_data_file(file)
+            for file in _data_files(change.table_metadata, commit.added):
+                snapshot.append_data_file(file)
+
+
+def _data_files(metadata: TableMetadata, paths: Iterable[str]) -> list[DataFile]:
+    """A backfill of years commits a file for every raw date: one by one their footers would take minutes."""
+
+    def described(path: str) -> DataFile:
+        return parquet_file_to_data_file(_Footers(), metadata, path)  # type: ignore[arg-type]  # asks it for nothing else
+
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
+        return list(pool.map(described, paths))
+
+
+class _Footers:
+    def new_input(self, location: str) -> FooterOf:
+        return FooterOf(location)
+
+
+def _widen(change: Any, added: tuple[str, ...]) -> None:
+    """A column that the contract gained appears in the table with the first file that has it."""
+    if not added:
+        return
+    arrow = _file_schema(added[0])
+    known = {f.name for f in change.table_metadata.schema().fields}
+    if set(arrow.names) - known:
+        with change.update_schema() as schema:
+            schema.union_by_name(_pyarrow_to_schema_without_ids(arrow))
+        mapping = create_mapping_from_schema(change.table_metadata.schema())
+        change.set_properties({_NAME_MAPPING: mapping.model_dump_json()})

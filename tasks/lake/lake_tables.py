@@ -1,0 +1,89 @@
+"""The lake's Iceberg tables: opened, and asked for their live files. What fails is told as one of our kinds of error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import pyarrow as pa
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+
+from tasks.errors import SystemFault, TransientError, aws_failures
+from tasks.lake.lake_catalog import LakeCatalog
+from tasks.services import aws, objects
+
+CURATED, QUARANTINE = "curated", "quarantine"
+PUBLISHED_FOLDER = "/published/"
+LOST_RACE = (CommitFailedException, ValidationException)
+
+
+@cache
+def catalog() -> LakeCatalog:
+    # pyiceberg's own S3 client does not honour AWS_ENDPOINT_URL; boto3 does, so it is asked where S3 is.
+    s3 = aws.s3()
+    return LakeCatalog(
+        "highwater",
+        client=aws.glue(),
+        **{"s3.endpoint": s3.meta.endpoint_url, "s3.region": s3.meta.region_name},
+    )
+
+
+def load(namespace: str, dataset: str) -> Table | None:
+    with told(f"opening {namespace}.{dataset}"):
+        try:
+            return catalog().load_table((namespace, dataset))
+        except NoSuchTableError:
+            return None
+
+
+def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:
+    if table is None or table.current_snapshot() is None:
+        return []
+    with told(f"listing the files of {'.'.join(table.name())}"):
+        return [task.file for task in (table.scan(row_filter=where) if where else table.scan()).plan_files()]
+
+
+def files_of(namespace: str, dataset: str, snapshot: int | None) -> list[str]:
+    """The files of one snapshot of a table; none where there is no snapshot."""
+    table = load(namespace, dataset) if snapshot is not None else None
+    if table is None:
+        return []
+    with told(f"listing the files of {namespace}.{dataset}"):
+        return sorted(task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files())
+
+
+def parquet_files(folder: str) -> list[str]:
+    """The addresses of the Parquet files below a folder of S3."""
+    return [file.address for file in objects.listed(folder) if file.key.endswith(".parquet")]
+
+
+def snapshot_id(table: Table | None) -> int | None:
+    snapshot = table.current_snapshot() if table else None
+    return snapshot.snapshot_id if snapshot else None
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Failures of the catalog and of pyarrow's own S3 client, which raises OSError, as our kinds."""
+    try:
+        with aws_failures(doing):
+            yield
+    except LOST_RACE as error:
+        raise TransientError(
+            f"{doing}: another run committed at the same moment ({error}). Nothing was changed; run it again."
+        ) from error
+    except FileNotFoundError as error:
+        raise SystemFault(
+            f"{doing}: {error}. A file that the table needs is gone: restore it (the bucket keeps versions), or roll the "
+            "table back to a snapshot without it."
+        ) from error
+    except pa.ArrowInvalid as error:
+        raise SystemFault(f"{doing}: {error}. A file was overwritten or cut off: restore it.") from error
+    except OSError as error:
+        text = f"{doing}: {error}"
+        if "ACCESS_DENIED" in text:
+            raise SystemFault(f"{text}. Give the worker's role this permission.") from error
+        raise TransientError(f"{text}. It may pass by itself; if it lasts, run again later.") from error

@@ -1,0 +1,165 @@
+"""The models that people may approve: SageMaker model packages in one group, each with its origin and its figures.
+
+A package is found again by the work that made it, so that registering twice gives one version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pydantic import BaseModel, Field
+
+from tasks.errors import aws_failures
+from tasks.events import log
+from tasks.services import aws
+from tasks.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import InferenceSpecificationTypeDef
+
+CONTENT_TYPE = "application/x-parquet"
+Status = Literal["PendingManualApproval", "Approved", "Rejected"]
+AS_OF = "as_of"
+HORIZON_WEEKS = "horizon_weeks"
+_WORK = "work"
+
+
+class Registration(BaseModel):
+    """What happens to a model that passed the gate."""
+
+    auto_approve: bool = Field(
+        default=False,
+        description="approve the model at once; otherwise it is registered as PendingManualApproval",
+    )
+    wait_for_approval: bool = Field(
+        default=False,
+        description="pause the run until a person approves or rejects the model on the run's page; a rejected model's "
+        "predictions are not published",
+    )
+    wait_hours: float = Field(default=24, gt=0, le=72, description="how long to wait for that person")
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    arn: str
+    number: int
+    status: str
+    metadata: Mapping[str, str]
+    model_data: str
+    image: str
+    evaluation: str
+
+    @property
+    def name(self) -> str:
+        """As the warehouse knows it."""
+        return f"v{self.number}"
+
+    def figure(self, name: str) -> float | None:
+        return float(self.metadata[name]) if name in self.metadata else None
+
+
+def newest(status: Status | None = None, horizon_weeks: int | None = None) -> ModelVersion | None:
+    """The newest version: of all, of one status, or of those that look as many weeks ahead."""
+    return next(iter(last(1, status, horizon_weeks)), None)
+
+
+def last(most: int, status: Status | None = None, horizon_weeks: int | None = None) -> list[ModelVersion]:
+    """The newest versions, the newest first.
+
+    A past day that is run again today makes the highest number, and is no newer than it was.
+    """
+    wanted = None if horizon_weeks is None else str(horizon_weeks)
+    found = [
+        v
+        for v in _versions()
+        if status in (None, v.status) and wanted in (None, v.metadata.get(HORIZON_WEEKS))
+    ]
+    return sorted(found, key=lambda v: (v.metadata.get(AS_OF, ""), v.number), reverse=True)[:most]
+
+
+def version(number: int) -> ModelVersion | None:
+    return next((v for v in _versions() if v.number == number), None)
+
+
+def current(model: ModelVersion) -> ModelVersion:
+    """As the registry has it now: somebody may have decided on it meanwhile."""
+    return _describe(model.arn)
+
+
+def as_far_ahead(model: ModelVersion) -> tuple[str, ...]:
+    """The model and every other that planners may use and that looks as many weeks ahead, by name."""
+    horizon = model.metadata.get(HORIZON_WEEKS)
+    others = (v for v in _versions() if v.status != "Rejected" and v.metadata.get(HORIZON_WEEKS) == horizon)
+    return (model.name, *(v.name for v in others if v.number != model.number))
+
+
+def register(
+    work: str, model_data: str, image: str, evaluation: str, metadata: Mapping[str, str], status: Status
+) -> ModelVersion:
+    """The version that this work made; a new one only if there is none yet."""
+    if known := next((v for v in _versions() if v.metadata.get(_WORK) == work), None):
+        log("model already registered", version=known.number, status=known.status, work=work)
+        return known
+    group = settings().model_group
+    inference: InferenceSpecificationTypeDef = {
+        "Containers": [{"Image": image, "ModelDataUrl": model_data}],
+        "SupportedContentTypes": [CONTENT_TYPE],
+        "SupportedResponseMIMETypes": [CONTENT_TYPE],
+        "SupportedTransformInstanceTypes": [cast("Any", settings().transform_instance)],
+    }
+    with aws_failures(f"registering a model in {group}"):
+        created = aws.sagemaker().create_model_package(
+            ModelPackageGroupName=group,
+            ModelPackageDescription=f"Weekly demand per SKU and region, as of {metadata.get(AS_OF, 'unknown')}",
+            InferenceSpecification=inference,
+            ModelMetrics={
+                "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": evaluation}}
+            },
+            ModelApprovalStatus=status,
+            CustomerMetadataProperties={_WORK: work, **metadata},
+            ClientToken=work[:36],
+        )
+    made = _describe(created["ModelPackageArn"])
+    log("model registered", version=made.number, status=made.status, work=work)
+    return made
+
+
+def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: str) -> ModelVersion:
+    """A person's decision, or the run's own where it was told to approve."""
+    with aws_failures(f"setting {model.arn} to {status}"):
+        aws.sagemaker().update_model_package(
+            ModelPackageArn=model.arn,
+            ModelApprovalStatus=status,
+            ApprovalDescription=why[:1024],
+        )
+    return _describe(model.arn)
+
+
+def _versions() -> Iterator[ModelVersion]:
+    """The last made first."""
+    group = settings().model_group
+    with aws_failures(f"listing the models of {group}"):
+        pages = aws.sagemaker().get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+        found = [package for page in pages for package in page["ModelPackageSummaryList"]]
+    for package in sorted(found, key=lambda p: -int(p.get("ModelPackageVersion", 0))):
+        yield _describe(package["ModelPackageArn"])
+
+
+def _describe(arn: str) -> ModelVersion:
+    with aws_failures(f"reading {arn}"):
+        package = aws.sagemaker().describe_model_package(ModelPackageName=arn)
+    container = package["InferenceSpecification"]["Containers"][0]
+    return ModelVersion(
+        arn=arn,
+        number=int(package["ModelPackageVersion"]),
+        status=package["ModelApprovalStatus"],
+        metadata=dict(package.get("CustomerMetadataProperties") or {}),
+        model_data=container["ModelDataUrl"],
+        image=container["Image"],
+        evaluation=package.get("ModelMetrics", {})
+        .get("ModelQuality", {})
+        .get("Statistics", {})
+        .get("S3Uri", ""),
+    )

@@ -1,0 +1,285 @@
+"""From landed files to judged, unpublished Parquet: one Glue run for a group of datasets.
+
+The work's id is made of its inputs and of the snapshot that it builds on. The same question asked again, by a retry or
+by a new run after a crash, finds the same job and its answer; a question about changed data is a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from pyiceberg.table import Table
+
+from contracts.language.dataset import document
+from tasks.intake import landing
+from tasks.intake.landing import Slice
+from tasks.intake.rules import rules_of
+from tasks.jobs import external_jobs, glue
+from tasks.lake import lake_log, lake_tables
+from tasks.services import objects
+from tasks.settings import settings
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The figures of one dataset, for a raw date or in all."""
+
+    rows_raw: int
+    rows_published: int
+    rows_superseded: int
+    rows_quarantined: int
+    repeats: int
+    nulls: dict[str, int] = field(default_factory=dict)
+    outdone: int = 0
+    """Superseded by another row of the same raw date that is not the same row."""
+
+    @classmethod
+    def read(cls, figures: dict[str, Any]) -> Counts:
+        return cls(
+            rows_raw=figures["rows_raw"],
+            rows_published=figures["rows_published"],
+            rows_superseded=figures["rows_superseded"],
+            rows_quarantined=figures["rows_quarantined"],
+            repeats=figures["repeats"],
+            nulls=dict(figures.get("nulls", {})),
+            outdone=figures.get("outdone", 0),
+        )
+
+    def balances(self) -> bool:
+        return self.rows_raw == self.rows_published + self.rows_superseded + self.rows_quarantined
+
+
+@dataclass(frozen=True)
+class Curated:
+    """One dataset's slice, cleaned and versioned, not yet visible to anyone."""
+
+    slice: Slice
+    work: str
+    base: int | None
+    output: str
+    total: Counts
+    by_date: dict[date, Counts]
+    reasons: dict[str, int]
+    uncast: dict[str, int]
+    touched_files: tuple[str, ...]
+    job_run_id: str | None
+    figures_address: str
+    unchanged: bool = False
+    rows_written: int = 0
+    """Rows that the job says are in its output as new ones; others are published already as they are."""
+    rows_survivors: int = 0
+    """Published rows that it wrote again, because the files that held them are dropped."""
+
+    @property
+    def dataset(self) -> str:
+        return self.slice.dataset
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a dataset's rows, in sums alone: nothing else of a chunk is kept while a backfill goes on."""
+
+    dataset: str
+    rows_raw: int
+    rows_published: int
+    rows_superseded: int
+    rows_quarantined: int
+    unchanged: bool
+    extra_columns: frozenset[str]
+    missing_columns: frozenset[str]
+    jobs: frozenset[str]
+
+    @classmethod
+    def of(cls, curated: Curated) -> Outcome:
+        return cls(
+            dataset=curated.dataset,
+            rows_raw=curated.total.rows_raw,
+            rows_published=curated.total.rows_published,
+            rows_superseded=curated.total.rows_superseded,
+            rows_quarantined=curated.total.rows_quarantined,
+            unchanged=curated.unchanged,
+            extra_columns=frozenset(curated.slice.extra_columns),
+            missing_columns=frozenset(curated.slice.missing_columns),
+            jobs=frozenset({curated.job_run_id} if curated.job_run_id else ()),
+        )
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(
+            dataset=self.dataset,
+            rows_raw=self.rows_raw + other.rows_raw,
+            rows_published=self.rows_published + other.rows_published,
+            rows_superseded=self.rows_superseded + other.rows_superseded,
+            rows_quarantined=self.rows_quarantined + other.rows_quarantined,
+            unchanged=self.unchanged and other.unchanged,
+            extra_columns=self.extra_columns | other.extra_columns,
+            missing_columns=self.missing_columns | other.missing_columns,
+            jobs=self.jobs | other.jobs,
+        )
+
+    def balances(self) -> bool:
+        return self.rows_raw == self.rows_published + self.rows_superseded + self.rows_quarantined
+
+
+def outcomes(curated: Iterable[Curated], before: Iterable[Outcome] = ()) -> list[Outcome]:
+    """One for each dataset, with what earlier chunks did to it."""
+    found = {outcome.dataset: outcome for outcome in before}
+    for outcome in map(Outcome.of, curated):
+        earlier = found.get(outcome.dataset)
+        found[outcome.dataset] = earlier + outcome if earlier else outcome
+    return list(found.values())
+
+
+def location(namespace: str, dataset: str) -> str:
+    return f"s3://{settings().lake_bucket}/{namespace}/{dataset}"
+
+
+def work_of(slice_: Slice, base: int | None) -> str:
+    parts = (slice_.dataset, slice_.fingerprint(), str(base), settings().code_version)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def unchanged(slice_: Slice) -> Curated | None:
+    """The slice's figures from its publication, if nothing else was published for the dataset since then.
+
+    Other code may see the same files differently. A replay is never unchanged: what it read has yet to leave quarantine.
+    """
+    table = lake_tables.load(lake_tables.CURATED, slice_.dataset)
+    last = lake_log.last_notes(table)
+    asked = {"input": slice_.fingerprint(), "code": settings().code_version}
+    if table is None or slice_.is_replay or any(last.get(note) != value for note, value in asked.items()):
+        return None
+    address = last["figures"]
+    figures = objects.read_json(address)["datasets"][slice_.dataset]
+    return _curated(
+        slice_,
+        last["work"],
+        lake_tables.snapshot_id(table),
+        "",
+        figures,
+        address,
+        job_run_id=None,
+        unchanged=True,
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one job is to do: slices, each on the snapshot that it builds on."""
+
+    slices: tuple[Slice, ...]
+    tables: dict[str, Table | None]
+
+    @classmethod
+    def of(cls, slices: Iterable[Slice]) -> Plan:
+        slices = tuple(slices)
+        return cls(slices, {s.dataset: lake_tables.load(lake_tables.CURATED, s.dataset) for s in slices})
+
+    @property
+    def bases(self) -> dict[str, int | None]:
+        return {name: lake_tables.snapshot_id(table) for name, table in self.tables.items()}
+
+    @property
+    def works(self) -> dict[str, str]:
+        bases = self.bases
+        return {s.dataset: work_of(s, bases[s.dataset]) for s in self.slices}
+
+    @property
+    def group(self) -> str:
+        return hashlib.sha256(" ".join(sorted(self.works.values())).encode()).hexdigest()[:24]
+
+    @property
+    def key(self) -> str:
+        """The ledger's row of this job."""
+        return f"curate/{self.group}"
+
+    def folder(self, attempt: int) -> str:
+        return f"runs/{self.group}-{attempt}"
+
+    def figures(self, attempt: int) -> str:
+        """The folder below which each run of the job writes its figures, in a folder of its own."""
+        return f"s3://{settings().lake_bucket}/{self.folder(attempt)}"
+
+    def output(self, dataset: str, attempt: int) -> str:
+        """Of this job alone: the same work may be part of another group's job. A run of it writes to a folder below."""
+        folder = f"{self.works[dataset]}-{self.group[:8]}-{attempt}"
+        return f"{location(lake_tables.CURATED, dataset)}/data/{folder}"
+
+    def request(self, attempt: int, run_id: str) -> dict[str, str]:
+        bucket = settings().lake_bucket
+        manifest = {
+            "run_id": run_id,
+            "datasets": [
+                {
+                    "contract": document(rules_of(s.dataset)),
+                    "output": self.output(s.dataset, attempt),
+                    "inputs": [file.for_manifest() for file in s.inputs],
+                    "history": sorted(f.file_path for f in lake_tables.live_files(self.tables[s.dataset])),
+                }
+                for s in self.slices
+            ],
+        }
+        return {
+            "--manifest": landing.write_manifest(bucket, f"{self.folder(attempt)}/manifest.json", manifest),
+            "--figures": self.figures(attempt),
+        }
+
+
+def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:
+    """Run the job over the slices and read its figures. Nothing that it writes is visible to anyone yet."""
+    plan = Plan.of(slices)
+    entry = external_jobs.run(
+        glue.KIND, settings().curate_job, plan.key, lambda attempt: plan.request(attempt, run_id), run_id
+    )
+    figures_address = f"{glue.written_by(entry, plan.figures(entry.attempt))}/figures.json"
+    figures = objects.read_json(figures_address)["datasets"]
+    return [
+        _curated(
+            s,
+            plan.works[s.dataset],
+            plan.bases[s.dataset],
+            glue.written_by(entry, plan.output(s.dataset, entry.attempt)),
+            figures[s.dataset],
+            figures_address,
+            job_run_id=entry.external_id,
+        )
+        for s in plan.slices
+    ]
+
+
+def _curated(
+    slice_: Slice,
+    work: str,
+    base: int | None,
+    output: str,
+    figures: dict[str, Any],
+    figures_address: str,
+    *,
+    job_run_id: str | None,
+    unchanged: bool = False,
+) -> Curated:
+    return Curated(
+        slice=slice_,
+        work=work,
+        base=base,
+        output=output,
+        total=Counts.read(figures),
+        by_date={date.fromisoformat(d): Counts.read(f) for d, f in sorted(figures["by_date"].items())},
+        reasons=dict(figures["reasons"]),
+        uncast=dict(figures["uncast"]),
+        touched_files=tuple(figures["touched_files"]),
+        job_run_id=job_run_id,
+        figures_address=figures_address,
+        unchanged=unchanged,
+        rows_written=figures["rows_written"],
+        rows_survivors=figures["rows_survivors"],
+    )
+
+
+def output_files(curated: Curated, folder: str) -> tuple[str, ...]:
+    """The Parquet files that the job wrote into a folder of its output."""
+    found = objects.listed(f"{curated.output}/{folder}/")
+    return tuple(file.address for file in found if file.key.endswith(".parquet"))

@@ -1,0 +1,99 @@
+"""What is told of a run: each event as JSON with channel, severity, message and the run's facts, for whatever listens.
+
+What somebody should look at goes to people too, by the topic of its severity, in the form in which Amazon Q shows a
+message in Slack.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tasks.errors import Severity, SystemFault, from_aws
+from tasks.events import log
+from tasks.leases import ledger
+from tasks.services import aws
+from tasks.settings import settings
+
+CLOUDWATCH, METRIC = "Highwater/Runs", "alerts"
+_SUBJECT_MOST = 100  # SNS refuses longer subjects
+_READ_MOST = 2_000  # of a message in Slack and mail; the whole is on the run's page
+
+
+@cache
+def _topic_arn(name: str) -> str:
+    for page in aws.sns().get_paginator("list_topics").paginate():
+        for topic in page["Topics"]:
+            if topic["TopicArn"].rpartition(":")[2] == name:
+                return topic["TopicArn"]
+    raise SystemFault(
+        f"SNS topic {name} does not exist: deploy it, or set the HIGHWATER_..._TOPIC that names it."
+    )
+
+
+def send(severity: Severity, message: str, run: dict[str, Any], channel: str = "data-pipelines") -> None:
+    body = {"channel": channel, "severity": severity, "message": message, "run": run}
+    subject = f"[{severity}] {run.get('flow', 'highwater')} {run.get('run_date', '')}".strip()[:_SUBJECT_MOST]
+    try:
+        if severity != "INFO":
+            known = settings()
+            topic = known.critical_topic if severity == "CRITICAL" else known.warnings_topic
+            _publish(topic, severity, subject, _for_people(subject, message, run))
+    finally:  # one topic's trouble is no reason to be silent on the other
+        _publish(settings().alerts_topic, severity, subject, body)
+    _count(severity)
+    log("alert sent", severity=severity, channel=channel, run=run.get("run_id"))
+
+
+def _publish(topic: str, severity: Severity, subject: str, body: dict[str, Any]) -> None:
+    try:
+        aws.sns().publish(
+            TopicArn=_topic_arn(topic),
+            Subject=subject,
+            Message=json.dumps(body, default=str, ensure_ascii=False),
+            MessageAttributes={"severity": {"DataType": "String", "StringValue": severity}},
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise from_aws(error, f"publishing a {severity} alert to {topic}") from error
+
+
+def _for_people(subject: str, message: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Amazon Q's custom notification."""
+    return {
+        "version": "1.0",
+        "source": "custom",
+        "content": {"textType": "client-markdown", "title": subject, "description": message[:_READ_MOST]},
+        "metadata": {"additionalContext": {name: str(value) for name, value in run.items()}},
+    }
+
+
+def _count(severity: Severity) -> None:
+    """For the alarm on many failures at once. People are told already: a figure that does not arrive fails no run."""
+    try:
+        aws.cloudwatch().put_metric_data(
+            Namespace=CLOUDWATCH,
+            MetricData=[
+                {
+                    "MetricName": METRIC,
+                    "Dimensions": [{"Name": "Severity", "Value": severity}],
+                    "Value": 1,
+                    "Unit": "Count",
+                }
+            ],
+        )
+    except (ClientError, BotoCoreError) as error:
+        log("alert not counted in CloudWatch", severity=severity, error=str(error))
+
+
+def send_once(event: str, severity: Severity, message: str, run: dict[str, Any]) -> None:
+    """Of all who notice the event the first one tells. When that fails, the next one does."""
+    if not ledger.once(event, str(run.get("run_id", event))):
+        return
+    try:
+        send(severity, message, run)
+    except BaseException:
+        ledger.not_after_all(event)
+        raise

@@ -1,0 +1,183 @@
+"""One run of a flow: how alerts, audit rows and query tags name it, and what surrounds it however it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+from prefect import runtime
+
+from tasks.errors import HighwaterError, Severity, retried
+from tasks.events import log
+from tasks.jobs import external_jobs
+from tasks.leases import ledger, run_lease
+from tasks.leases.ledger import Entry
+from tasks.runs import alerts, monitoring
+from tasks.runs.monitoring import RunRecord
+from tasks.services.snowflake import connect
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+_TAKEN_UP_WITHIN = 3600.0
+_HARMLESS = "What it had not published is not visible to anyone; run it again, which is harmless."
+
+
+@dataclass
+class Run:
+    flow: str
+    first: date
+    last: date
+    parameters: dict[str, Any] = field(default_factory=dict)
+    run_id: str = field(default_factory=lambda: str(runtime.flow_run.id or uuid4()))
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    chunk: str = ""
+    """The days that are processed just now, where they are not all of the run's."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+
+    @property
+    def days(self) -> str:
+        return self.chunk or self.label
+
+    @property
+    def owner(self) -> str:
+        """Whose end is the end of this run's jobs: of a run within a run, the outermost is the one that is cancelled."""
+        return str(runtime.flow_run.root_flow_run_id or self.run_id)
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "flow": self.flow,
+            "run_id": self.run_id,
+            "run_date": self.label,
+            "url": runtime.flow_run.ui_url,
+        }
+
+    def session(self, step: str) -> AbstractContextManager[SnowflakeConnection]:
+        """Snowflake, with a query tag that says who asks and what for."""
+        return connect(flow=self.flow, run_id=self.run_id, step=step)
+
+    def date_of(self, raw_date: date) -> date:
+        """A daily run speaks of its own date, a backfill of each file's."""
+        return self.first if self.first == self.last else raw_date
+
+
+@contextmanager
+def guarded(run: Run) -> Iterator[None]:
+    """Record the run's start, and on any failure stop its jobs and tell people before the run ends."""
+    log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
+    breath = None
+    try:
+        breath = retried(run_lease.begin, run.run_id, f"{run.flow} {run.label}", run.owner)
+        _attempt(bury_the_dead, run)
+        retried(record, run, "RUNNING")
+        yield
+    except run_lease.AlreadyExecuted:  # what there is to stop and to record is the other process's
+        raise
+    except Exception as error:
+        severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
+        _ended(run, "FAILED", severity, f"{type(error).__name__}: {error}")
+        raise
+    except BaseException as end:
+        message = f"cancelled, or told to terminate ({type(end).__name__}). {_HARMLESS}"
+        _ended(run, "CANCELLED", "WARNING", message, breath.holder if breath else None)
+        raise
+    finally:
+        if breath:
+            _attempt(breath.end)
+
+
+def _ended(run: Run, status: str, severity: Severity, message: str, dying: str | None = None) -> None:
+    """`dying` is the process, where it ends with the run."""
+    _attempt(external_jobs.stop_owned, run.owner)
+    _attempt(_tell_once, dying, severity, message, run.facts())
+    _attempt(_record_with_jobs, run, status, message)
+
+
+def _record_with_jobs(run: Run, status: str, message: str) -> None:
+    record(run, status, message, jobs=external_jobs.ids_of(run.owner))
+
+
+def _tell_once(process: str | None, severity: Severity, message: str, facts: dict[str, Any]) -> None:
+    if process is None or _is_first(process):
+        alerts.send(severity, message, facts)
+
+
+def _is_first(process: str) -> bool:
+    try:
+        return run_lease.first_to_tell(process)
+    except HighwaterError as error:  # twice is better than not at all
+        log("whether others told is not known", level=logging.WARNING, process=process, error=error)
+        return True
+
+
+def bury_the_dead(run: Run) -> None:
+    """Runs whose process is gone are put on record as crashed, and people are told: they could not do it themselves.
+
+    One that people were told of is about to be taken up (flows/crash_recovery.py) and is left alone for a while.
+    """
+    for entry in run_lease.forsaken():
+        if run_lease.run_id_of(entry) == run.run_id:
+            continue  # late to breathe on a busy machine, but alive
+        if entry.seconds_left > -_TAKEN_UP_WITHIN and run_lease.is_told(entry.holder):
+            continue
+        tell_of_end(entry, "CRASHED", "HIGH", f"its process died without a word. {_HARMLESS}", run.run_id)
+
+
+def tell_of_end(entry: Entry, status: str, severity: Severity, how: str, teller: str) -> None:
+    """The end of a run that is not this one, put on record by whoever takes its row."""
+    held = ledger.take_over(entry, teller)
+    if held is None:
+        return  # it lives after all, or another one is telling
+    run_id, message = run_lease.run_id_of(entry), f"{entry.name}: {how}"
+    log("run is over", run=run_id, status=status, name=entry.name)
+    _attempt(_tell_once, entry.holder, severity, message, {"flow": entry.name, "run_id": run_id})
+    _attempt(_record_end, run_id, status, message)
+    run_lease.close(held, entry.holder)
+
+
+def _record_end(run_id: str, status: str, message: str) -> None:
+    with connect(flow="ending", run_id=run_id, step="record end") as connection:
+        monitoring.record_end(connection, run_id, status, message, external_jobs.ids_of(run_id))
+
+
+def _attempt(action: Callable[..., Any], *arguments: Any) -> None:
+    """One of several last duties: if it fails as well, the others are still done and the first failure stays the news."""
+    try:
+        action(*arguments)
+    except (HighwaterError, ClientError, BotoCoreError) as error:
+        log("could not be done at the run's end", level=logging.ERROR, what=action.__name__, error=error)
+
+
+def record(
+    run: Run,
+    status: str,
+    message: str | None = None,
+    rows: Mapping[str, int] | None = None,
+    jobs: Collection[str] = (),
+) -> None:
+    """`rows` are any of rows_raw, rows_published, rows_superseded, rows_quarantined."""
+    with run.session("record run") as connection:
+        monitoring.record_run(
+            connection,
+            RunRecord(
+                run_id=run.run_id,
+                flow=run.flow,
+                run_date=run.last,
+                parameters=run.parameters,
+                status=status,
+                **(rows or {}),
+                external_job_ids=sorted(jobs) or None,
+                started_at=run.started_at,
+                ended_at=None if status == "RUNNING" else datetime.now(UTC),
+                message=message,
+            ),
+        )

@@ -1,0 +1,101 @@
+"""S3 objects by their s3:// address. Whatever S3 answers instead of the object is told as one of our kinds of error."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boto3.s3.transfer import TransferConfig
+
+from tasks.errors import DataError, aws_failures
+from tasks.services import aws
+
+_CHUNK = 1 << 20
+_ONE_PART_AT_A_TIME = TransferConfig(use_threads=False)  # ten parts of 8 MB would be in memory otherwise
+
+
+@dataclass(frozen=True)
+class Found:
+    address: str
+    key: str
+    size: int
+    etag: str
+
+
+def read(address: str) -> bytes:
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading {address}"):
+        return aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def read_json(address: str) -> Any:
+    try:
+        return json.loads(read(address))
+    except ValueError as error:
+        raise DataError(
+            f"{address} is no JSON ({error}). It was overwritten or cut off: remove it and run the date again."
+        ) from error
+
+
+def part(address: str, start: int, end: int) -> bytes:
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading bytes {start} to {end} of {address}"):
+        return aws.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}")["Body"].read()
+
+
+def tail(address: str, length: int) -> tuple[bytes, int]:
+    """The last bytes, and the size of all, in one request that needs to know neither."""
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading the end of {address}"):
+        answer = aws.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes=-{length}")
+        return answer["Body"].read(), int(answer["ContentRange"].rpartition("/")[2])
+
+
+def download(address: str, file: Path) -> Path:
+    """To the disk in one request: its size is never held in memory."""
+    bucket, key = aws.split(address)
+    with aws_failures(f"reading {address}"):
+        body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"]
+        with file.open("wb") as target:
+            shutil.copyfileobj(body, target, _CHUNK)
+    return file
+
+
+def write(address: str, body: bytes) -> str:
+    bucket, key = aws.split(address)
+    with aws_failures(f"writing {address}"):
+        aws.s3().put_object(Bucket=bucket, Key=key, Body=body)
+    return address
+
+
+def upload(file: Path, address: str) -> str:
+    """In parts from the disk: its size is never held in memory."""
+    bucket, key = aws.split(address)
+    with aws_failures(f"writing {address}"):
+        aws.s3().upload_file(str(file), bucket, key, Config=_ONE_PART_AT_A_TIME)
+    return address
+
+
+def head(address: str) -> Found:
+    bucket, key = aws.split(address)
+    with aws_failures(f"asking for {address}"):
+        answer = aws.s3().head_object(Bucket=bucket, Key=key)
+    return Found(address, key, answer["ContentLength"], answer["ETag"].strip('"'))
+
+
+def listed(prefix: str, after: str = "") -> Iterator[Found]:
+    """Every object under an s3:// prefix, in the order of their keys."""
+    bucket, start = aws.split(prefix)
+    with aws_failures(f"listing {prefix}"):
+        pages = (
+            aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start, StartAfter=after)
+        )
+        for page in pages:
+            for item in page.get("Contents", []):
+                yield Found(
+                    f"s3://{bucket}/{item['Key']}", item["Key"], item["Size"], item["ETag"].strip('"')
+                )
