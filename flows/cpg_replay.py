@@ -9,20 +9,20 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 
 from contracts import cpg
 from flows.cpg_backfill import refuse_backwards
 from flows.write_audit_publish import finish, marts, process
-from tasks.errors import RETRY, HighwaterError
+from tasks.errors import HighwaterError
 from tasks.intake.landing import Slice
 from tasks.publishing import quarantine, replay
 from tasks.publishing.curation import Curated, outcomes
 from tasks.publishing.quality import Limits, Quality
 from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from tasks.runs.run import Run, guarded
+from tasks.step import step
 
 if TYPE_CHECKING:
     Dataset = str
@@ -38,12 +38,12 @@ _NO_LIMITS = Quality(
 )
 
 
-@task(name="gather quarantined rows", cache_policy=NO_CACHE, **RETRY)
+@step("gather quarantined rows")
 def gather(dataset: Dataset, first: date, last: date, mended: str | None) -> Slice:
     return replay.gather(dataset, first, last, mended)
 
 
-@task(name="take out of quarantine", cache_policy=NO_CACHE, **RETRY)
+@step("take out of quarantine")
 def settle(curated: Curated, run_id: str) -> None:
     quarantine.settle(curated, run_id)
 

@@ -11,14 +11,13 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from prefect import flow, runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from flows.model_approval import decided
-from tasks.errors import RETRY, BusinessError, DataError, HighwaterError
+from tasks.errors import BusinessError, DataError, HighwaterError
 from tasks.forecast import forecast_accuracy, forecast_features, forecast_jobs, predictions
 from tasks.forecast.forecast_features import Features, Inputs
 from tasks.forecast.forecast_jobs import Evaluated, Trained
@@ -33,6 +32,7 @@ from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from tasks.runs.monitoring import DatasetRecord
 from tasks.runs.run import Run, guarded, record
 from tasks.settings import settings
+from tasks.step import step
 
 _HOURS = 3600
 RELATIVE_WMAPE = "relative_wmape"
@@ -130,39 +130,39 @@ def train_and_evaluate(run: Run, features: Features) -> tuple[Trained, Evaluated
 
 
 # What a step does depends on the lake, the ledger and the registry, not on its arguments alone: Prefect must not skip it.
-@task(name="pin snapshots", cache_policy=NO_CACHE, **RETRY)
+@step("pin snapshots")
 def pin(run: Run, horizon_days: int, minimum_weeks: int) -> Inputs:
     with run.session("pin snapshots") as connection:
         return forecast_features.pin(connection, run.first, horizon_days, minimum_weeks)
 
 
-@task(name="features", cache_policy=NO_CACHE, **RETRY)
+@step("features")
 def make_features(inputs: Inputs, run_id: str, owner: str) -> Features:
     return forecast_features.build(inputs, run_id, owner)
 
 
-@task(name="check features", cache_policy=NO_CACHE, **RETRY)
+@step("check features")
 def check_features(run: Run, features: Features) -> None:
     with run.session("check features") as connection:
         forecast_features.check(connection, features)
 
 
-@task(name="publish features", cache_policy=NO_CACHE, **RETRY)
+@step("publish features")
 def publish_features(features: Features, run_id: str) -> int | None:
     return forecast_features.publish(features, run_id)
 
 
-@task(name="train", cache_policy=NO_CACHE, **RETRY)
+@step("train")
 def train(features: Features, owner: str) -> Trained:
     return forecast_jobs.train(features, owner)
 
 
-@task(name="evaluate", cache_policy=NO_CACHE, **RETRY)
+@step("evaluate")
 def evaluate(features: Features, owner: str) -> Evaluated:
     return forecast_jobs.evaluate(features, owner)
 
 
-@task(name="gate", cache_policy=NO_CACHE, **RETRY)
+@step("gate")
 def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Evaluation:
     """The figures and the plot are on the run's page before the gate says no.
 
@@ -178,7 +178,7 @@ def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Eva
     return evaluation
 
 
-@task(name="register", cache_policy=NO_CACHE, **RETRY)
+@step("register")
 def register_model(
     run: Run,
     features: Features,
@@ -212,26 +212,26 @@ def register_model(
     )
 
 
-@task(name="predict", cache_policy=NO_CACHE, **RETRY)
+@step("predict")
 def predict(run: Run, features: Features, model: ModelVersion) -> Predictions:
     answers = forecast_jobs.predict(features, model, run.owner)
     return predictions.accept(features, model, answers, run.run_id)
 
 
-@task(name="load predictions", cache_policy=NO_CACHE, **RETRY)
+@step("load predictions")
 def load(run: Run, accepted: Predictions) -> int:
     with run.session("load predictions") as connection:
         return predictions.load(connection, accepted, business_today())
 
 
-@task(name="accuracy", cache_policy=NO_CACHE, **RETRY)
+@step("accuracy")
 def accuracy(run: Run) -> None:
     """A forecast of past weeks finds its actuals at once."""
     with run.session("accuracy") as connection:
         forecast_accuracy.refresh(connection)
 
 
-@task(name="finish", cache_policy=NO_CACHE, **RETRY)
+@step("finish")
 def finish(
     run: Run,
     features: Features,

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from prefect import pause_flow_run, task
-from prefect.cache_policies import NO_CACHE
+from prefect import pause_flow_run
 from prefect.client.orchestration import get_client
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 from prefect.states import Running
 from pydantic import Field
 
-from tasks.errors import RETRY, BusinessError
+from tasks.errors import BusinessError
 from tasks.models import model_registry
 from tasks.models.model_registry import ModelVersion, Registration
 from tasks.runs import alerts
 from tasks.runs.run import Run
+from tasks.step import step
 
 _SECONDS_AN_HOUR = 3600
 _STATUS: dict[Literal["approve", "reject"], Literal["Approved", "Rejected"]] = {
@@ -84,11 +84,11 @@ def go_on(run: Run) -> None:
         client.set_flow_run_state(UUID(run.run_id), Running(), force=True)
 
 
-@task(name="look up the decision", cache_policy=NO_CACHE, **RETRY)
+@step("look up the decision")
 def look_up(model: ModelVersion) -> ModelVersion:
     return model_registry.current(model)
 
 
-@task(name="decide", cache_policy=NO_CACHE, **RETRY)
+@step("decide")
 def decide(model: ModelVersion, decision: Literal["approve", "reject"], why: str) -> ModelVersion:
     return model_registry.decide(model, _STATUS[decision], why)

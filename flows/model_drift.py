@@ -9,12 +9,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from prefect import flow, runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
 from flows.demand_forecast import Horizon, MinimumWeeks, as_of_or_today, features_of
-from tasks.errors import RETRY, DataError, HighwaterError
+from tasks.errors import DataError, HighwaterError
 from tasks.forecast import forecast_accuracy, forecast_features
 from tasks.forecast import model_drift as drift
 from tasks.forecast.model_drift import Limits
@@ -25,6 +24,7 @@ from tasks.runs.business_day import scheduled_today
 from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
 from tasks.runs.monitoring import DriftRecord
 from tasks.runs.run import Run, guarded, record
+from tasks.step import step
 
 
 def _run_name() -> str:
@@ -66,7 +66,7 @@ def model_drift(
         return ended_badly(error)
 
 
-@task(name="model in use", cache_policy=NO_CACHE, **RETRY)
+@step("model in use")
 def model_in_use() -> ModelVersion:
     model = model_registry.newest("Approved") or model_registry.newest()
     if model is None:
@@ -76,7 +76,7 @@ def model_in_use() -> ModelVersion:
     return model
 
 
-@task(name="compare", cache_policy=NO_CACHE, **RETRY)
+@step("compare")
 def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
     trained, expected = drift.at_training(model), drift.errors_at_training(model)
     versions = model_registry.as_far_ahead(model)
@@ -92,7 +92,7 @@ def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
     return records
 
 
-@task(name="tell", cache_policy=NO_CACHE, **RETRY)
+@step("tell")
 def tell(run: Run, model: ModelVersion, records: list[DriftRecord]) -> dict[str, Any]:
     drifted = [r for r in records if r.drifted]
     lines = [f"{r.metric} {r.feature}".strip() + f" = {r.value:.3f} (limit {r.threshold:g})" for r in drifted]

@@ -10,14 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Literal, get_args
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 
 from contracts.catalog import contract
-from tasks.errors import RETRY, BusinessError, Outrun
+from tasks.errors import BusinessError, Outrun
 from tasks.events import log
 from tasks.forecast import forecast_accuracy
 from tasks.intake import landing, truncation
@@ -30,6 +28,7 @@ from tasks.runs import alerts, monitoring
 from tasks.runs.monitoring import JUDGED, PUBLISHED, REJECTED, UNCHANGED, DatasetRecord, QualityRecord
 from tasks.runs.run import Run, record
 from tasks.settings import settings
+from tasks.step import step
 from tasks.warehouse import warehouse_load, warehouse_marts
 
 ACCEPT_TRUNCATED = "accept_truncated"
@@ -41,9 +40,7 @@ STEPS: tuple[Step, ...] = get_args(Step)
 Done = Callable[[Step], None]
 
 
-# What a step does depends on the lake and the warehouse, not on its arguments alone, so Prefect must not skip it by them.
-# What is done is known better: by the ledger (jobs), the Iceberg log (publications) and MONITORING.LOADS (loads).
-@task(name="preflight", cache_policy=NO_CACHE, **RETRY)
+@step("preflight")
 def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
     """Every source has landed, every file is whole and of its contract; otherwise nothing is touched."""
     bucket = settings().lake_bucket
@@ -61,31 +58,31 @@ def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
     return slices
 
 
-@task(name="compare with the snapshots before", cache_policy=NO_CACHE, **RETRY)
+@step("compare with the snapshots before")
 def require_whole(slices: list[Slice]) -> None:
     """A master or a calendar that was cut off on its way is refused before anything is touched."""
     truncation.require_whole(slices)
 
 
-@task(name="list again", cache_policy=NO_CACHE, task_run_name="list again {slice_.dataset}", **RETRY)
+@step("list again", task_run_name="list again {slice_.dataset}")
 def list_again(slice_: Slice) -> Slice:
     """Whoever was outrun reads what is there now: the run that was faster may have seen more files."""
     return landing.again(settings().lake_bucket, slice_)
 
 
-@task(name="curate", cache_policy=NO_CACHE, **RETRY)
+@step("curate")
 def curate(slices: list[Slice], run_id: str) -> list[Curated]:
     return curation.curate(slices, run_id)
 
 
-@task(name="quarantine", cache_policy=NO_CACHE, task_run_name="quarantine {curated.dataset}", **RETRY)
+@step("quarantine", task_run_name="quarantine {curated.dataset}")
 def put_aside(curated: Curated, run_id: str) -> None:
     """The rows of a replay are in quarantine as it is; those of an unchanged slice have been put there or replayed since."""
     if not (curated.unchanged or curated.slice.is_replay):
         quarantine.put_aside(curated, run_id)
 
 
-@task(name="audit", cache_policy=NO_CACHE, **RETRY)
+@step("audit")
 def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
     """Judge every dataset, put the verdict and what became of each row on record, tell CloudWatch, then say no if a
     figure failed. A run that is refused, or dies before it has published, has its reconciliation all the same."""
@@ -113,19 +110,19 @@ def _judged(curated: Curated, limits: Quality) -> list[Finding]:
     return [*figures, *quality.uncast(curated), quality.contract_kept(curated)]
 
 
-@task(name="publish", cache_policy=NO_CACHE, task_run_name="publish {curated.dataset}", **RETRY)
+@step("publish", task_run_name="publish {curated.dataset}")
 def publish(curated: Curated, run_id: str) -> int | None:
     return publication.publish(curated, run_id)
 
 
-@task(name="load", cache_policy=NO_CACHE, **RETRY)
+@step("load")
 def load(run: Run, dataset: str) -> int:
     """Replay into Snowflake what the dataset's log holds beyond the last load."""
     with run.session(f"load {dataset}") as connection:
         return warehouse_load.catch_up(connection, dataset, run.run_id)
 
 
-@task(name="marts", cache_policy=NO_CACHE, **RETRY)
+@step("marts")
 def marts(run: Run) -> dict[str, Any]:
     with run.session("marts") as connection:
         warehouse_marts.refresh_marts(connection)
@@ -133,7 +130,7 @@ def marts(run: Run) -> dict[str, Any]:
         return warehouse_marts.headlines(connection)
 
 
-@task(name="reconcile", cache_policy=NO_CACHE, **RETRY)
+@step("reconcile")
 def reconcile(run: Run, curated: list[Curated]) -> None:
     """raw = published + superseded + quarantined, with raw counted by the files' footers and the rest by the job."""
     for c in curated:
@@ -168,7 +165,7 @@ def dataset_records(run: Run, curated: list[Curated], status: str | None = None)
     ]
 
 
-@task(name="release orphaned jobs", cache_policy=NO_CACHE, **RETRY)
+@step("release orphaned jobs")
 def release_orphans(run_id: str, keep: list[str]) -> list[str]:
     """Stop jobs that nobody waits for any more: a killed process could not do it itself, and they would take up slots."""
     return external_jobs.release_orphans(run_id, _is_over, keep)
@@ -195,7 +192,7 @@ def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
     return {largest.dataset: [largest], **({"others": others} if others else {})}
 
 
-@task(name="compare with what is published", cache_policy=NO_CACHE, **RETRY)
+@step("compare with what is published")
 def compare(slices: list[Slice]) -> tuple[list[Curated], dict[str, list[Slice]], list[str]]:
     """What is published from the very same files already; the rest in groups, and the work that each group is."""
     known = {s.dataset: curation.unchanged(s) for s in slices}
@@ -296,7 +293,7 @@ def process(run: Run, slices: list[Slice], limits: Quality, done: Done = _unhear
     return curated
 
 
-@task(name="finish", cache_policy=NO_CACHE, **RETRY)
+@step("finish")
 def finish(run: Run, outcomes: list[Outcome], headlines: dict[str, Any]) -> None:
     """The run is on record as completed, and people are told: the last thing that it does."""
     audit_page.reconciliation_table(outcomes, run.label)

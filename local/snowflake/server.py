@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import fakesnow.server
 import psutil
@@ -75,7 +76,7 @@ async def login(request: Request) -> Response:
     token = answer["data"]["token"]
     answer["data"]["masterToken"] = token  # without one the connector does not end its session
     session = fakesnow.server.sessions[token]
-    parameters = await _session_parameters(request)
+    parameters = (await _body(request))["data"].get("SESSION_PARAMETERS") or {}
     if isinstance(session, Session):
         session.query_tag = str(parameters.get("QUERY_TAG", ""))
     return JSONResponse(answer)
@@ -90,17 +91,20 @@ async def close_session(request: Request) -> Response:
     return response
 
 
-async def _session_parameters(request: Request) -> dict[str, object]:
+async def _body(request: Request) -> dict[str, Any]:
     body = await request.body()
     if request.headers.get("Content-Encoding") == "gzip":
         body = gzip.decompress(body)
-    parameters: dict[str, object] = json.loads(body)["data"].get("SESSION_PARAMETERS") or {}
-    return parameters
+    asked: dict[str, Any] = json.loads(body)
+    return asked
 
 
 async def query(request: Request) -> Response:
-    response: Response = await _answered(request)
     session = _session_of(request)
+    tag = ((await _body(request)).get("parameters") or {}).get("QUERY_TAG")
+    if session and tag is not None:
+        session.query_tag = str(tag)
+    response: Response = await _answered(request)
     if session and session.in_transaction and session.client is None and (port := _client_port(request)):
         session.client = await run_in_threadpool(process_that_connected_from, port)
     return response

@@ -21,6 +21,7 @@ from tasks.leases.ledger import Entry
 from tasks.runs import alerts, monitoring
 from tasks.runs.monitoring import RunRecord
 from tasks.services.snowflake import connect
+from tasks.services.snowflake_sessions import Sessions
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -39,6 +40,9 @@ class Run:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     chunk: str = ""
     """The days that are processed just now, where they are not all of the run's."""
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.flow, self.run_id)
 
     @property
     def label(self) -> str:
@@ -63,7 +67,7 @@ class Run:
 
     def session(self, step: str) -> AbstractContextManager[SnowflakeConnection]:
         """Snowflake, with a query tag that says who asks and what for."""
-        return connect(flow=self.flow, run_id=self.run_id, step=step)
+        return self.sessions.lend(step)
 
     def date_of(self, raw_date: date) -> date:
         """A daily run speaks of its own date, a backfill of each file's."""
@@ -93,6 +97,7 @@ def guarded(run: Run) -> Iterator[None]:
     finally:
         if breath:
             _attempt(breath.end)
+        run.sessions.close()
 
 
 def _ended(run: Run, status: str, severity: Severity, message: str, dying: str | None = None) -> None:

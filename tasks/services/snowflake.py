@@ -14,6 +14,7 @@ from functools import cache
 from ipaddress import ip_address
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import boto3
 import snowflake.connector.errors as failures
@@ -66,18 +67,22 @@ def connect(
     The end of the session rolls back what was not committed. The connector's own context manager would send COMMIT or
     ROLLBACK first, and where that fails put its error in the place of the one that people have to read.
     """
-    connection = _connected(flow, run_id, step, role, unlimited_seconds)
+    connection = connected(query_tag(flow, run_id, step), role, unlimited_seconds)
     try:
         yield connection
     finally:
         connection.close()
 
 
-def _connected(
-    flow: str, run_id: str, step: str, role: str | None, unlimited_seconds: int
+def query_tag(flow: str, run_id: str, step: str) -> str:
+    return json.dumps({"flow": flow, "run_id": run_id, "step": step}, separators=(",", ":"))
+
+
+def connected(
+    tag: str, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
 ) -> SnowflakeConnection:
+    """Logged in. Whoever asks closes the connection."""
     secret = read_secret(settings().snowflake_secret)
-    tag = json.dumps({"flow": flow, "run_id": run_id, "step": step}, separators=(",", ":"))
     credentials = SnowflakeCredentials(
         account=secret["account"],
         user=secret["user"],
@@ -156,12 +161,25 @@ def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any,
                 statement.sql,
                 statement.parameters or None,
                 timeout=seconds + _GRACE_SECONDS,
-                _statement_params=_limits(statement.kind, seconds),
+                _statement_params={**_limits(statement.kind, seconds), **_tag_of(connection)},
             )
             row = cursor.fetchone()
     except failures.Error as error:
         raise _kind(error, f"{statement.step} in Snowflake", statement.kind) from error
     return tuple(row) if isinstance(row, tuple) else ()
+
+
+# Of a session that serves one step after another: its own QUERY_TAG is that of the step which logged in.
+_tags: WeakKeyDictionary[SnowflakeConnection, str] = WeakKeyDictionary()
+
+
+def tag_statements(connection: SnowflakeConnection, tag: str) -> None:
+    """From now on each statement that `execute` sends carries this QUERY_TAG in place of the session's."""
+    _tags[connection] = tag
+
+
+def _tag_of(connection: SnowflakeConnection) -> dict[str, str]:
+    return {"QUERY_TAG": _tags[connection]} if connection in _tags else {}
 
 
 def seconds_of(kind: Kind) -> int:

@@ -99,13 +99,17 @@ def test_kinds(error: failures.Error, kind: type[HighwaterError]) -> None:
     assert str(found).startswith("merge in Snowflake: ")
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def local_secret(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    local = {"host": "127.0.0.1", "port": port, "protocol": "http", "network_timeout": 10}
+    keep(monkeypatch, {**SECRET, "private_key": pem, **local})
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with snowflake_server(tmp_path, "http://127.0.0.1:9") as port:
-        local = {"host": "127.0.0.1", "port": port, "protocol": "http", "network_timeout": 10}
-        keep(monkeypatch, {**SECRET, "private_key": pem, **local})
+        local_secret(monkeypatch, port)
         yield
 
 
