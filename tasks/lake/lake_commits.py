@@ -10,22 +10,24 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, parquet_file_to_data_file
-from pyiceberg.manifest import DataFile
-from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
-from pyiceberg.table import Table
-from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.name_mapping import create_mapping_from_schema
 
 from tasks.errors import Outrun, SystemFault, TransientError
 from tasks.events import log
 from tasks.lake.footers import FooterOf
 from tasks.lake.lake_log import NOTE_PREFIX, lineage, summary
 from tasks.lake.lake_tables import LOST_RACE, catalog, live_files, load, snapshot_id, told
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
+
+# pyiceberg is imported by who uses it: a run's first step needs none of it, and waits half a second for it.
 
 # pyiceberg would put a commit that lost a race on top of the winner's, unless it sees a conflict. We know better.
 _PROPERTIES = {"format-version": "2", "commit.retry.num-retries": "0"}
@@ -152,6 +154,8 @@ def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_o
 
 
 def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:
+    from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+
     return catalog().create_table_if_not_exists(
         (namespace, dataset),
         schema=_file_schema(sample),
@@ -167,11 +171,16 @@ def _complete(table: Table, partition: str | None = None) -> None:
     if _NAME_MAPPING in table.properties and not is_unpartitioned:
         return
     with table.transaction() as change:
-        mapping = create_mapping_from_schema(table.schema())
-        change.set_properties({_NAME_MAPPING: mapping.model_dump_json()})
+        change.set_properties(_mapping_of(table.schema()))
         if partition and is_unpartitioned:
             with change.update_spec() as spec:
                 spec.add_identity(partition)
+
+
+def _mapping_of(schema: Schema) -> dict[str, str]:
+    from pyiceberg.table.name_mapping import create_mapping_from_schema
+
+    return {_NAME_MAPPING: create_mapping_from_schema(schema).model_dump_json()}
 
 
 def _file_schema(path: str) -> pa.Schema:
@@ -193,6 +202,7 @@ def _commit(table: Table, commit: Commit, removed: Iterable[DataFile]) -> None:
 
 def _data_files(metadata: TableMetadata, paths: Iterable[str]) -> list[DataFile]:
     """A backfill of years commits a file for every raw date: one by one their footers would take minutes."""
+    from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
     def described(path: str) -> DataFile:
         return parquet_file_to_data_file(_Footers(), metadata, path)  # type: ignore[arg-type]  # asks it for nothing else
@@ -210,10 +220,11 @@ def _widen(change: Any, added: tuple[str, ...]) -> None:
     """A column that the contract gained appears in the table with the first file that has it."""
     if not added:
         return
+    from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
+
     arrow = _file_schema(added[0])
     known = {f.name for f in change.table_metadata.schema().fields}
     if set(arrow.names) - known:
         with change.update_schema() as schema:
             schema.union_by_name(_pyarrow_to_schema_without_ids(arrow))
-        mapping = create_mapping_from_schema(change.table_metadata.schema())
-        change.set_properties({_NAME_MAPPING: mapping.model_dump_json()})
+        change.set_properties(_mapping_of(change.table_metadata.schema()))

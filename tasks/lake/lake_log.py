@@ -6,14 +6,16 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-
-from pyiceberg.manifest import DataFile, ManifestEntryStatus
-from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Snapshot
+from typing import TYPE_CHECKING
 
 from tasks.errors import SystemFault
 from tasks.events import log
 from tasks.lake.lake_tables import PUBLISHED_FOLDER, live_files, told
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
 NOTE_PREFIX = "highwater."
 
@@ -124,6 +126,8 @@ def _published(snapshot: Snapshot, files: Iterable[DataFile]) -> Published:
 
 def _added_files(table: Table, snapshot: Snapshot) -> list[DataFile]:
     """The files with rows that are new in the snapshot; survivors of a rewrite were there before."""
+    from pyiceberg.manifest import ManifestEntryStatus
+
     with told(f"reading the log of {'.'.join(table.name())}"):
         added = [
             entry.data_file

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
-from pyiceberg.manifest import DataFile
-from pyiceberg.table import Table
 
 from tasks.errors import SystemFault, TransientError, aws_failures
-from tasks.lake.lake_catalog import LakeCatalog
 from tasks.services import aws, objects
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+    from tasks.lake.lake_catalog import LakeCatalog
 
 CURATED, QUARANTINE = "curated", "quarantine"
 PUBLISHED_FOLDER = "/published/"
@@ -22,6 +26,10 @@ LOST_RACE = (CommitFailedException, ValidationException)
 
 @cache
 def catalog() -> LakeCatalog:
+    from tasks.lake.lake_catalog import (
+        LakeCatalog,  # with it comes most of pyiceberg: half a second of a run's start
+    )
+
     # pyiceberg's own S3 client does not honour AWS_ENDPOINT_URL; boto3 does, so it is asked where S3 is.
     s3 = aws.s3()
     return LakeCatalog(

@@ -10,9 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
-
-from pyiceberg.table import Table
+from typing import TYPE_CHECKING, Any
 
 from contracts.language.dataset import document
 from tasks.intake import landing
@@ -22,6 +20,9 @@ from tasks.jobs import external_jobs, glue
 from tasks.lake import lake_log, lake_tables
 from tasks.services import objects
 from tasks.settings import settings
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,22 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import boto3
-import snowflake.connector.errors as failures
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.errors import DataError, HighwaterError, SystemFault, TransientError, from_aws
 from tasks.settings import settings
 from warehouse.names import identifier
 from warehouse.statement import Kind, Statement
+
+# The connector looks whether pandas is there, and imports all of it. No answer is read by it here.
+_is_looked_for = "pandas" not in sys.modules
+if _is_looked_for:
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # how Python marks a module that cannot be imported
+try:
+    import snowflake.connector.errors as failures
+finally:
+    if _is_looked_for:
+        del sys.modules["pandas"]
 
 # The package's __init__ imports a worker of its own for Snowpark containers: 50 MB and seconds of generated API that nobody
 # here uses, in every process that runs a flow.

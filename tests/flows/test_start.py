@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Each costs half a second to two. pandas comes with Snowflake's connector, which looks whether it is there.
-FORBIDDEN = {"pandera", "pyspark", "hypothesis", "duckdb", "matplotlib", "xgboost", "moto", "fakesnow"}
+# Each costs half a second to two.
+FORBIDDEN = {
+    *("pandas", "pandera", "pyiceberg.io.pyarrow", "pyiceberg.table", "pyspark"),
+    *("hypothesis", "duckdb", "matplotlib", "xgboost", "moto", "fakesnow"),
+}
 
 
 @pytest.mark.parametrize(
