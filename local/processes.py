@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from local.process_trees import carriers, end, is_alive, tree
+
 # Every process of a local cloud inherits this, so those whose parents died are still found.
 MARK = "HIGHWATER_LOCAL_CLOUD"
 
@@ -47,13 +49,6 @@ class PidFile:
         return process if is_same and is_alive(process) else None
 
 
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
 def spawn(
     argv: Sequence[str], environment: Mapping[str, str], state: Path, log: Path, directory: Path
 ) -> subprocess.Popen[bytes]:
@@ -83,43 +78,17 @@ def record(process: subprocess.Popen[bytes], argv: Sequence[str], path: Path) ->
 def marked(state: Path) -> list[psutil.Process]:
     """All processes of the local cloud that keeps its state there, whoever their parents are now."""
     ours = _ourselves()
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid not in ours and process.environ().get(MARK) == str(state):
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue  # not ours to read, so not ours to stop
-    return found
-
-
-def tree(root: psutil.Process) -> list[psutil.Process]:
-    try:
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+    return [
+        process for process in carriers(MARK, lambda found: found == str(state)) if process.pid not in ours
+    ]
 
 
 def stop(processes: Iterable[psutil.Process], grace: float) -> int:
     """End processes with all their descendants: asked first, then killed. How many there were."""
     spared = _ourselves()
-    targets = {p for process in processes for p in tree(process) if p.pid not in spared}
-    targets = {process for process in targets if is_alive(process)}
-    for process in targets:
-        _signal(process, kill=False)
-    _, alive = psutil.wait_procs(targets, timeout=grace)
-    remaining = {p for process in alive for p in tree(process)}
-    for process in remaining:
-        _signal(process, kill=True)
-    psutil.wait_procs(remaining, timeout=grace)
+    targets = {p for process in processes for p in tree(process) if p.pid not in spared and is_alive(p)}
+    end(targets, grace, spawned_since=lambda: {p for process in targets for p in tree(process)})
     return len(targets)
-
-
-def _signal(process: psutil.Process, *, kill: bool) -> None:
-    try:
-        process.kill() if kill else process.terminate()
-    except psutil.NoSuchProcess:
-        return
 
 
 def _ourselves() -> set[int]:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from local.process_trees import carriers, end, tree, value_of
+
 MARK_VARIABLE = "HIGHWATER_LOCAL_PROCESS"
-POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,65 +96,28 @@ class ProcessTree:
 
 def kill_tree(mark: str, grace: float, root: int | None = None) -> None:
     """Kill every process that carries the mark, and the descendants of root that shed it."""
-    members = marked(lambda found: found == mark) | descendants(root)
-    _signal(members, kill=False)
-    _wait_until_dead(members, grace)
-    while survivors := {p for p in marked(lambda found: found == mark) | members if alive(p)}:
-        _signal(survivors, kill=True)
-        _wait_until_dead(survivors, 1.0)
+
+    def carrying() -> set[psutil.Process]:
+        return marked(lambda found: found == mark)
+
+    end(carrying() | descendants(root), grace, spawned_since=carrying)
 
 
 def kill_marked_by(owner: str, grace: float) -> int:
     """Kill what an owner that was itself killed has left behind; marks are '<owner>:<name>'."""
     left = marked(lambda found: found.startswith(f"{owner}:"))
-    for mark in {mark_of(process) for process in left} - {None}:
+    for mark in {value_of(process, MARK_VARIABLE) for process in left} - {None}:
         kill_tree(str(mark), grace)
     return len(left)
 
 
 def marked(wanted: Callable[[str], bool]) -> set[psutil.Process]:
-    return {
-        process
-        for process in psutil.process_iter()
-        if process.pid != os.getpid() and (mark := mark_of(process)) is not None and wanted(mark)
-    }
-
-
-def mark_of(process: psutil.Process) -> str | None:
-    try:
-        mark: str | None = process.environ().get(MARK_VARIABLE)
-    except (psutil.Error, OSError):  # another user's process, or one that has just ended: not ours
-        return None
-    return mark
+    return {process for process in carriers(MARK_VARIABLE, wanted) if process.pid != os.getpid()}
 
 
 def descendants(root: int | None) -> set[psutil.Process]:
-    if root is None:
-        return set()
+    """Root among them."""
     try:
-        process = psutil.Process(root)
-        return {process, *process.children(recursive=True)}
+        return set() if root is None else tree(psutil.Process(root))
     except psutil.NoSuchProcess:
         return set()
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _signal(processes: Iterable[psutil.Process], *, kill: bool) -> None:
-    for process in processes:
-        try:
-            process.kill() if kill else process.terminate()
-        except psutil.NoSuchProcess:
-            continue
-
-
-def _wait_until_dead(processes: Iterable[psutil.Process], seconds: float) -> None:
-    # Not psutil.wait_procs: it reaps, and so takes the exit code from the Popen that another thread waits on.
-    deadline = time.monotonic() + seconds
-    while any(alive(process) for process in processes) and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)

@@ -21,7 +21,8 @@ from py4j.protocol import GATEWAY_SERVER_OBJECT_ID
 
 from local.aws.failure_message import tail
 from local.aws.job_runner import CannotRunError
-from local.aws.processes import MARK_VARIABLE, alive, descendants, kill_tree
+from local.aws.processes import MARK_VARIABLE, descendants, kill_tree
+from local.process_trees import is_alive
 
 SPARK_HOME = Path(pyspark.__file__).parent
 _POLL_SECONDS = 0.05
@@ -139,7 +140,7 @@ class SparkJvm:
         """Spark has told its Python workers to end."""
         deadline = time.monotonic() + _WORKERS_END_SECONDS
         while left := [
-            process for process in descendants(self.pid) if process.pid != self.pid and alive(process)
+            process for process in descendants(self.pid) if process.pid != self.pid and is_alive(process)
         ]:
             if time.monotonic() > deadline:
                 raise CannotRunError(f"{len(left)} processes of the run outlived it")

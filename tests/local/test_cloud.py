@@ -15,7 +15,7 @@ import boto3
 import psutil
 import pytest
 
-from local import processes, resources
+from local import process_trees, processes, resources
 from local.alerts import published
 from local.aws_resources import session
 from local.cloud import Cloud, down, up
@@ -173,11 +173,11 @@ def test_when_aws_died_lake_and_warehouse_start_empty_together(cloud: Cloud) -> 
 
 
 def test_down_leaves_no_process_and_the_logs(cloud: Cloud) -> None:
-    family = [p for pid in _pids(cloud).values() for p in processes.tree(psutil.Process(pid))]
+    family = [p for pid in _pids(cloud).values() for p in process_trees.tree(psutil.Process(pid))]
 
     down(cloud.settings)
 
-    assert [process for process in family if processes.is_alive(process)] == []
+    assert [process for process in family if process_trees.is_alive(process)] == []
     assert processes.marked(cloud.settings.state) == []
     assert {status.state for status in cloud.status()} == {State.STOPPED}
     assert {log.stem for log in cloud.settings.logs.iterdir()} >= {"aws", "snowflake", "prefect", "worker"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import processes
+from local import process_trees, processes
 from local.processes import PidFile
 
 _SLEEP = "import time; time.sleep(60)"
@@ -79,12 +79,13 @@ def test_stop_ends_grandchildren_that_ignore_sigterm(tmp_path: Path) -> None:
     log = tmp_path / "parent.log"
     process = processes.spawn((sys.executable, "-c", parent), {}, tmp_path, log, tmp_path)
     _wait_until(lambda: "ready\n" in log.read_text().replace("'ready'", ""))
-    family = processes.tree(psutil.Process(process.pid))
+    root = psutil.Process(process.pid)
+    family = process_trees.tree(root)
 
-    stopped = processes.stop(family[:1], grace=0.5)
+    stopped = processes.stop([root], grace=0.5)
 
     assert stopped == 2
-    assert [member for member in family if processes.is_alive(member)] == []
+    assert [member for member in family if process_trees.is_alive(member)] == []
     process.wait()
 
 

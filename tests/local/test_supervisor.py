@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import processes
+from local import process_trees, processes
 from local.part import Part, answers
 from local.settings import LocalSettings
 from local.supervisor import Cancelled, OtherSettings, PartFailed, State, Supervisor
@@ -82,7 +82,7 @@ def test_a_dead_part_is_not_ready_because_somebody_else_answers(supervisor: Supe
 
 def _ended(supervisor: Supervisor) -> bool:
     """Ready only once the process is over: the answer must have come from another."""
-    return not any(processes.is_alive(process) for process in supervisor._started)
+    return not any(process_trees.is_alive(process) for process in supervisor._started)
 
 
 def test_a_part_that_never_answers_is_reported_after_the_time_limit(settings: LocalSettings) -> None:

@@ -112,6 +112,7 @@ def test_two_jobs_run_side_by_side_and_one_is_stopped_with_its_jvm(
 
 
 def running_marks() -> list[str]:
-    from local.aws.processes import mark_of, marked
+    from local.aws.processes import MARK_VARIABLE, marked
+    from local.process_trees import value_of
 
-    return [mark for process in marked(lambda _: True) if (mark := mark_of(process))]
+    return [mark for process in marked(lambda _: True) if (mark := value_of(process, MARK_VARIABLE))]

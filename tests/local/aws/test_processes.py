@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from local.aws.job_runner import CannotRunError, JobRunner, Outcome, Result
-from local.aws.processes import MARK_VARIABLE, Command, Ending, ProcessTree, alive, kill_marked_by, marked
+from local.aws.processes import MARK_VARIABLE, Command, Ending, ProcessTree, kill_marked_by, marked
+from local.process_trees import is_alive
 
 IGNORES_SIGTERM = """
 import signal, time
@@ -97,9 +98,9 @@ def test_leftovers_of_a_killed_owner_are_found_by_their_mark(tmp_path: Path) -> 
     orphan = psutil.Process(int(parent.stdout))
 
     assert kill_marked_by(str(tmp_path), grace=1) == 0
-    assert alive(orphan)
+    assert is_alive(orphan)
     assert kill_marked_by(f"{tmp_path}/a", grace=1) == 1
-    assert not alive(orphan)
+    assert not is_alive(orphan)
 
 
 class ScriptedJob:

@@ -14,10 +14,11 @@ import psutil
 import pytest
 
 from local.aws.__main__ import arguments
-from local.aws.processes import alive, marked
+from local.aws.processes import marked
 from local.aws.server import REGION, LocalAws
 from local.aws.spark_conf import Cluster, SparkTuning
 from local.aws.spark_pool import SparkPool, needs_its_own_jvm, settings_of
+from local.process_trees import is_alive
 from tests.local.aws.conftest import TUNING, client
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
@@ -278,7 +279,7 @@ def test_with_none_kept_warm_each_run_has_a_jvm_of_its_own(tmp_path: Path) -> No
 
 
 def lives(pid: int) -> bool:
-    return psutil.pid_exists(pid) and alive(psutil.Process(pid))
+    return psutil.pid_exists(pid) and is_alive(psutil.Process(pid))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
