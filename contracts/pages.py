@@ -74,11 +74,11 @@ def _row(column: Column) -> str:
 def _told(rule: Rule) -> str:
     match rule.name:
         case "allowed":
-            return "one of " + ", ".join(rule.allowed)
+            return "one of " + ", ".join(map(str, rule.allowed))
         case "range" if rule.minimum is not None:
             return f"{'>' if rule.exclusive else '>='} {rule.minimum:g}"
         case "range":
-            return f"<= {rule.maximum:g}"
+            return f"{'<' if rule.exclusive_maximum else '<='} {rule.maximum:g}"
         case "length":
             return f"{rule.minimum:g} to {rule.maximum:g} characters"
         case "pattern":

@@ -152,8 +152,8 @@ def _trimmed(column: str) -> str:
     return f"nullif(trim({column}, {literal(WHITE_SPACE)}), '')"
 
 
-def _listed(words: Collection[str]) -> str:
-    return "(" + ", ".join(map(literal, words)) + ")"
+def _listed(values: Collection[str | int]) -> str:
+    return "(" + ", ".join(literal(v) if isinstance(v, str) else str(v) for v in values) + ")"
 
 
 def _written(text: str, pattern: str, cast: str) -> str:

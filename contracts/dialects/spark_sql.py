@@ -79,7 +79,7 @@ def broken(rule: Rule, column: str) -> str:
     """True where the value breaks the rule, null or false where there is nothing to say."""
     match rule.name:
         case "allowed":
-            return f"{column} NOT IN ({', '.join(literal(item) for item in rule.allowed)})"
+            return f"{column} NOT IN ({', '.join(literal(v) if isinstance(v, str) else str(v) for v in rule.allowed)})"
         case "range":
             return outside(column, rule)
         case "length":
@@ -100,12 +100,12 @@ def broken(rule: Rule, column: str) -> str:
 
 
 def outside(measure: str, rule: Rule) -> str:
-    below = "<=" if rule.exclusive else "<"
+    below, above = "<=" if rule.exclusive else "<", ">=" if rule.exclusive_maximum else ">"
     bounds = []
     if rule.minimum is not None:
         bounds.append(f"{measure} {below} {rule.minimum}")
     if rule.maximum is not None:
-        bounds.append(f"{measure} > {rule.maximum}")
+        bounds.append(f"{measure} {above} {rule.maximum}")
     return " OR ".join(bounds)
 
 

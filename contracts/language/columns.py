@@ -20,8 +20,9 @@ def later(name: str, kind: str, description: str, *rules: Rule) -> Column:
     return Column(name, kind, required=False, description=description, rules=rules, is_later=True)
 
 
-def one_of(*values: str) -> Rule:
-    return Rule("allowed", allowed=tuple(sorted(values)))
+def one_of(*values: str | int) -> Rule:
+    """Texts, or whole numbers."""
+    return Rule("allowed", allowed=tuple(sorted(values, key=str)))
 
 
 def above(minimum: float) -> Rule:
@@ -30,6 +31,10 @@ def above(minimum: float) -> Rule:
 
 def at_least(minimum: float) -> Rule:
     return Rule("range", minimum=minimum)
+
+
+def below(maximum: float) -> Rule:
+    return Rule("range", maximum=maximum, exclusive_maximum=True)
 
 
 def at_most(maximum: float) -> Rule:

@@ -44,10 +44,12 @@ class Rule:
     """One condition on one column. `name` is what a quarantined row shows after the colon."""
 
     name: str
-    allowed: tuple[str, ...] = ()
+    allowed: tuple[str | int, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
     exclusive: bool = False
+    """Whether the minimum itself is out of range."""
+    exclusive_maximum: bool = False
     pattern: str | None = None
     limit: str | None = None
     """The column of the same row that the value is held against."""
@@ -132,6 +134,19 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """A contract that cannot hold is refused where it is written, not where it is used."""
+        self._check_names()
+        self._check_columns()
+        self._check_rules()
+        self._check_what_follows()
+
+    def _check_names(self) -> None:
+        for part in (self.domain, self.name):
+            if not re.fullmatch(_NAME_PATTERN, part):
+                raise ContractError(
+                    f"{self.domain}.{self.name}: {part!r} is not lower-case letters, digits and _"
+                )
+
+    def _check_columns(self) -> None:
         repeated = [name for name, times in Counter(c.name for c in self.columns).items() if times > 1]
         if repeated:
             raise ContractError(f"{self.name}: column {repeated[0]} is there twice")
@@ -145,11 +160,8 @@ class Dataset:
         known = {column.name for column in self.required} | set(self.provided)
         if missing := [name for name in self.key if name not in known]:
             raise ContractError(f"{self.name}: key columns {missing} are not required columns")
-        for part in (self.domain, self.name):
-            if not re.fullmatch(_NAME_PATTERN, part):
-                raise ContractError(
-                    f"{self.domain}.{self.name}: {part!r} is not lower-case letters, digits and _"
-                )
+
+    def _check_rules(self) -> None:
         beside = {*self.provided, SOURCE_DATE}
         for column in self.columns:
             for rule in column.rules:
@@ -157,6 +169,14 @@ class Dataset:
                     raise ContractError(f"{self.name}: {column.name} has the unknown rule {rule.name!r}")
                 if rule.limit is not None and rule.limit not in beside:
                     self.column(rule.limit)
+                if rule.allowed and any(
+                    isinstance(v, str) == (column.kind == "integer") for v in rule.allowed
+                ):
+                    raise ContractError(
+                        f"{self.name}: {column.name} is of kind {column.kind}, which its allowed values are not"
+                    )
+
+    def _check_what_follows(self) -> None:
         for derived in self.derived:
             if derived.kind not in KINDS:
                 raise ContractError(f"{self.name}: {derived.name} is of the unknown kind {derived.kind!r}")

@@ -32,7 +32,9 @@ def years_before(day: dt.date, years: int) -> dt.date:
 def _in_range(rule: Rule, value: Any, _: Any) -> bool:
     """A NaN is in no range."""
     above = rule.minimum is None or (value > rule.minimum if rule.exclusive else value >= rule.minimum)
-    return above and (rule.maximum is None or value <= rule.maximum)
+    if not above or rule.maximum is None:
+        return above
+    return bool(value < rule.maximum if rule.exclusive_maximum else value <= rule.maximum)
 
 
 def _in_length(rule: Rule, value: str, _: Any) -> bool:

@@ -23,6 +23,7 @@ from contracts.language.columns import (
     at_least,
     at_most,
     at_most_column,
+    below,
     between,
     length,
     matches,
@@ -56,6 +57,8 @@ EVERY_RULE = Dataset(
         optional("sold_on", "date", "Never of the future.", not_after("source_date")),
         optional("week", "date", "A Monday.", monday()),
         optional("is_open", "boolean", "Whether it is."),
+        optional("discount", "number", "Never all of it.", at_least(0), below(1)),
+        optional("grade", "integer", "One of three.", one_of(1, 2, 3)),
     ),
 )
 WIDE = Context(prec=50)

@@ -18,6 +18,7 @@ from contracts.dialects import duckdb_sql
 from contracts.dialects.drift import delivered_columns
 from contracts.dialects.spark_sql import spark_schema, stages
 from contracts.dialects.spark_types import TEXT_KINDS
+from contracts.language.columns import at_least, below, one_of, required
 from contracts.language.dataset import Column, Dataset
 from tests.contracts.batches import (
     AGREEMENT,
@@ -126,6 +127,39 @@ def test_duckdb_says_that_a_required_column_is_missing() -> None:
     assert judged_by_duckdb(DATASETS["geography"], table.drop(["region_code"]))[0]["reasons"] == [
         "region_code:missing"
     ]
+
+
+AT_THE_EDGES = Dataset(
+    domain="test",
+    name="edges",
+    description="Rules of numbers, which a row has to keep.",
+    key=("code",),
+    columns=(
+        required("code", "code", "Its code."),
+        required("discount", "number", "Never all of it.", at_least(0), below(1)),
+        required("grade", "integer", "One of three.", one_of(1, 2, 30)),
+    ),
+)
+EDGES = {
+    ("0", "1"): [],
+    ("0.9999999", "30.0"): [],
+    ("1", "2"): ["discount:range"],
+    ("1.0000001", "2"): ["discount:range"],
+    ("-0.0000001", "3"): ["discount:range", "grade:allowed"],
+    ("0.5", "-1"): ["grade:allowed"],
+    ("0.5", "1e0"): ["grade:type"],
+}
+
+
+@pytest.mark.spark
+def test_all_dialects_agree_at_the_edges_of_numbers(spark: SparkSession, tmp_path: Path) -> None:
+    discounts, grades = zip(*EDGES, strict=True)
+    codes = [f"C{n}" for n in range(len(EDGES))]
+    table = pa.table({"code": codes, "discount": list(discounts), "grade": list(grades)})
+    wanted = list(EDGES.values())
+    assert [row["reasons"] for row in judged_by_pandera(AT_THE_EDGES, table)] == wanted
+    assert [row["reasons"] for row in judged_by_duckdb(AT_THE_EDGES, table)] == wanted
+    assert [row["reasons"] for row in judged_by_spark(spark, AT_THE_EDGES, table, tmp_path)] == wanted
 
 
 @pytest.mark.parametrize("dataset", list(JUDGED))

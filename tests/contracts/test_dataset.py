@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.catalog import DATASETS, contract, load_order
-from contracts.language.columns import matches, not_after, required
+from contracts.language.columns import matches, not_after, one_of, required
 from contracts.language.dataset import (
     CODE_PATTERN,
     Column,
@@ -168,3 +168,17 @@ def test_a_reference_to_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_delivery_has_a_folder_for_each_day_or_week() -> None:
     with pytest.raises(ValueError, match="raw/x/: the prefix of a delivery by day ends in year="):
         Delivery("x", "day", "raw/x/")
+
+
+def test_allowed_values_are_of_the_columns_kind() -> None:
+    def dataset(kind: str, *values: str | int) -> Dataset:
+        code, grade = (
+            required("code", "code", "Its code."),
+            required("grade", kind, "Its grade.", one_of(*values)),
+        )
+        return Dataset("test", "graded", "Graded.", (code, grade), key=("code",))
+
+    assert dataset("integer", 3, 1).column("grade").rules[0].allowed == (1, 3)
+    for kind, value in (("integer", "1"), ("text", 1)):
+        with pytest.raises(ContractError, match=f"grade is of kind {kind}, which its allowed values are not"):
+            dataset(kind, value)
