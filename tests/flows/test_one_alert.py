@@ -92,7 +92,7 @@ def world(account: None, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def killed_while_it_ran(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The row is there, nobody renews it, and its lease has run out."""
+    """The row is there, nobody renews it, and its lease has expired."""
     with monkeypatch.context() as there:
         there.setattr(lease, "_PROCESS", uuid4().hex[:12])
         assert run_lease.claim(str(RUN), f"cpg-daily {DAY}", str(RUN))
