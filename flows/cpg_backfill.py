@@ -33,7 +33,7 @@ from tasks.intake.sources import ALL_SOURCES, Sources, datasets_of
 from tasks.publishing.curation import Outcome, outcomes
 from tasks.publishing.quality import Quality
 from tasks.runs import run_page
-from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
 from tasks.runs.run import Run, guarded
 
 _HOURS = 3600
@@ -58,7 +58,7 @@ def refuse_backwards(first: date, last: date) -> None:
     persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
-    on_failure=[tell_of_refusal],
+    on_failure=[notify_of_refusal],
 )
 def cpg_backfill(
     start_date: date,

@@ -28,7 +28,7 @@ from tasks.intake.sources import ALL_SOURCES, Source, Sources, datasets_of
 from tasks.publishing.curation import outcomes
 from tasks.publishing.quality import Quality
 from tasks.runs.business_day import business_today, scheduled_today
-from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
 from tasks.runs.run import Run, guarded
 from tasks.settings import settings
 
@@ -70,7 +70,7 @@ def _run_name() -> str:
     persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
-    on_failure=[tell_of_refusal],
+    on_failure=[notify_of_refusal],
 )
 def cpg_daily(
     run_date: date | None = None,

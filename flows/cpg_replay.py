@@ -20,7 +20,7 @@ from tasks.intake.landing import Slice
 from tasks.publishing import quarantine, replay
 from tasks.publishing.curation import Curated, outcomes
 from tasks.publishing.quality import Limits, Quality
-from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
 from tasks.runs.run import Run, guarded
 from tasks.step import step
 
@@ -55,7 +55,7 @@ def settle(curated: Curated, run_id: str) -> None:
     persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
-    on_failure=[tell_of_refusal],
+    on_failure=[notify_of_refusal],
 )
 def cpg_replay(
     dataset: Dataset, start_date: date, end_date: date, mended: str | None = None

@@ -1,8 +1,8 @@
-"""What becomes of a run whose process died: taken up again, a limited number of times, or left to people who are told.
+"""What becomes of a run whose process died: taken up again, a limited number of times, or left to people who are notified.
 
 Started by an automation (prefect.yaml) that listens to the pipelines' deployments only, so a crash of this flow starts
-nothing. It may be started twice for one crash, and the second time finds nothing to do. Others may have told of the death
-before (tasks/leases/run_lease.py): then the run is taken up in silence.
+nothing. It may be started twice for one crash, and the second time finds nothing to do. Others may have notified people
+of the crash before (tasks/leases/run_lease.py): then the run is taken up in silence.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from prefect.states import AwaitingRetry
 from tasks.events import log
 from tasks.leases import run_lease
 from tasks.runs import alerts
-from tasks.runs.endings import facts_of, stop_owned_jobs, tell_of_refusal
-from tasks.runs.run import tell_of_end
+from tasks.runs.endings import facts_of, notify_of_refusal, stop_owned_jobs
+from tasks.runs.run import mark_ended
 from tasks.settings import settings
 
 CRASHES_MOST = 3
@@ -33,10 +33,10 @@ CRASHES_MOST = 3
     flow_run_name="crash-recovery {flow_run_id}",
     timeout_seconds=600,
     retries=2,
-    on_failure=[tell_of_refusal],
+    on_failure=[notify_of_refusal],
 )
 def crash_recovery(flow_run_id: UUID) -> str:
-    """Take a crashed run up again after a while, or stop its jobs and tell people that it stays crashed.
+    """Take a crashed run up again after a while, or stop its jobs and notify people that it stays crashed.
 
     Args:
         flow_run_id: The run that crashed.
@@ -62,17 +62,17 @@ def _given_up(run: FlowRun, history: Sequence[State[Any]], facts: dict[str, Any]
         "then run it again from its page (Retry), every step may be repeated."
     )
     starts = sum(state.type == StateType.PENDING for state in history)
-    _is_news(run_id, history)  # of its last death nobody else need tell any more
+    _is_news(run_id, history)  # of its last crash nobody else need notify any more
     alerts.send_once(f"given-up/{run_id}/{starts}", "CRITICAL", message, facts)
-    if entry := run_lease.unfinished(run_id):
-        tell_of_end(entry, "CRASHED", "CRITICAL", message, run_id)
+    if seen := run_lease.unfinished(run_id):
+        mark_ended(seen, "CRASHED", "CRITICAL", message, run_id)
     return message
 
 
 def _taken_up(
     client: SyncPrefectClient, run: FlowRun, history: Sequence[State[Any]], facts: dict[str, Any]
 ) -> str:
-    """Not at once: what else reports the same death (ECS, the worker) must find the run waiting, not started again."""
+    """Not at once: what else reports the same crash (ECS, the worker) must find the run waiting, not started again."""
     crashes = _crashes(history)
     delay = delay_after(len(crashes), settings().take_up_seconds)
     message = f"{run.name} crashed and is taken up again in {delay.total_seconds():.0f} s: {why(crashes)}"
@@ -84,17 +84,17 @@ def _taken_up(
 
 
 def _crashes(history: Sequence[State[Any]]) -> list[State[Any]]:
-    """A death that is reported twice is one."""
+    """A crash that is reported twice is one."""
     changes = zip([None, *history], history, strict=False)
     return [now for before, now in changes if now.type == StateType.CRASHED != (before and before.type)]
 
 
 def _is_news(run_id: str, history: Sequence[State[Any]]) -> bool:
-    """Whether nobody told of this death yet. Of a run that died before it began nobody else knows."""
+    """Whether nobody was notified of this crash yet. Of a run that crashed before it began nobody else knows."""
     since = list(takewhile(lambda state: state.type != StateType.PENDING, reversed(history)))
-    holder = run_lease.holder_of(run_id)
+    process = run_lease.process_of(run_id)
     began = any(state.type == StateType.RUNNING for state in since)
-    return run_lease.first_to_tell(holder) if began and holder else True
+    return run_lease.first_to_notify(process) if began and process else True
 
 
 def why(crashes: Sequence[State[Any]]) -> str:

@@ -28,7 +28,7 @@ from tasks.models.model_registry import ModelVersion, Registration
 from tasks.publishing import audit_page
 from tasks.runs import alerts, monitoring
 from tasks.runs.business_day import business_today, scheduled_today
-from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
 from tasks.runs.monitoring import DatasetRecord
 from tasks.runs.run import Run, guarded, record
 from tasks.settings import settings
@@ -70,7 +70,7 @@ def _run_name() -> str:
     persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
-    on_failure=[tell_of_refusal],
+    on_failure=[notify_of_refusal],
 )
 def demand_forecast(
     as_of: date | None = None,

@@ -1,9 +1,9 @@
-"""What becomes of a run that never starts: people are told.
+"""What becomes of a run that never starts: people are notified.
 
 Started by an automation (prefect.yaml) when a run was late for half an hour: no worker took it, or it waits for a run of the
 same deployment. The automation does not listen to this flow's
 own deployment, so it cannot start itself. Where there is no worker at all this flow waits as well: the account's alarm
-`no-worker` tells then.
+`no-worker` notifies then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from prefect.exceptions import ObjectNotFound
 from tasks.errors import Severity
 from tasks.events import log
 from tasks.runs import alerts
-from tasks.runs.endings import facts_of, tell_of_refusal
+from tasks.runs.endings import facts_of, notify_of_refusal
 
 _NOT_TAKEN = ("Late", "AwaitingRetry")
 
@@ -34,10 +34,10 @@ _NOT_TAKEN = ("Late", "AwaitingRetry")
     flow_run_name="late-run {flow_run_id}",
     timeout_seconds=600,
     retries=2,
-    on_failure=[tell_of_refusal],
+    on_failure=[notify_of_refusal],
 )
 def late_run(flow_run_id: UUID) -> str:
-    """Tell people of a run that should have started and has not; once for each time that it was to start.
+    """Notify people of a run that should have started and has not; once for each time that it was to start.
 
     Args:
         flow_run_id: The run that does not start.

@@ -21,7 +21,7 @@ from tasks.models import model_page, model_registry
 from tasks.models.model_registry import ModelVersion
 from tasks.runs import alerts, monitoring
 from tasks.runs.business_day import scheduled_today
-from tasks.runs.endings import ended_badly, stop_external_jobs, tell_of_refusal
+from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
 from tasks.runs.monitoring import DriftRecord
 from tasks.runs.run import Run, guarded, record
 from tasks.step import step
@@ -38,7 +38,7 @@ def _run_name() -> str:
     persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
-    on_failure=[tell_of_refusal],
+    on_failure=[notify_of_refusal],
 )
 def model_drift(
     as_of: date | None = None,

@@ -236,7 +236,7 @@ def curate_and_put_aside(run: Run, slices: list[Slice]) -> list[Curated]:
     for left in reversed(range(_CURATED_ANEW_MOST + 1)):
         fresh = curate_all(waiting, run)
         done |= {c.dataset: c for c in fresh}
-        release_orphans(run.run_id, [])  # leases may have run out meanwhile
+        release_orphans(run.run_id, [])  # leases may have expired meanwhile
         outrun = _outrun(run, {c.dataset: put_aside.submit(c, run.run_id) for c in fresh}, left)
         if not outrun:
             break

@@ -16,6 +16,7 @@ from local.environment import environment
 from local.settings import REPOSITORY, LocalSettings
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
@@ -69,14 +70,32 @@ def _create_tables(aws: boto3.Session, url: str) -> None:
     dynamodb = aws.client("dynamodb", endpoint_url=url)
     for table in resources.TABLES:
         try:
-            dynamodb.create_table(
-                TableName=table.name,
-                AttributeDefinitions=[{"AttributeName": table.hash_key, "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": table.hash_key, "KeyType": "HASH"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            create_table(dynamodb, table)
         except dynamodb.exceptions.ResourceInUseException:
             continue
+
+
+def create_table(dynamodb: DynamoDBClient, table: resources.Table) -> None:
+    keys = (table.hash_key, *table.indexes)
+    dynamodb.create_table(
+        TableName=table.name,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": table.hash_key, "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [{"AttributeName": index, "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for index in table.indexes
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    if table.expires_by:
+        dynamodb.update_time_to_live(
+            TableName=table.name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": table.expires_by},
+        )
 
 
 def _create_topics(aws: boto3.Session, url: str) -> None:

@@ -18,6 +18,10 @@ class Bucket:
 class Table:
     name: str
     hash_key: str
+    indexes: tuple[str, ...] = ()
+    """Global secondary indexes: each is named after the attribute that is its key, and holds keys only."""
+    expires_by: str | None = None
+    """The attribute of the time to live."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class ResultStorage:
 
 LAKE = Bucket("highwater-lake")
 ARTIFACTS = Bucket("highwater-artifacts")
-LEDGER = Table("highwater-ledger", hash_key="id")
+LEDGER = Table("highwater-ledger", hash_key="id", indexes=("open",), expires_by="expires_at")
 ALERTS = Topic("highwater-alerts")
 WARNINGS = Topic("highwater-warnings")
 CRITICAL = Topic("highwater-critical")

@@ -14,8 +14,9 @@ from tasks.errors import SystemFault, Uncertain
 from tasks.events import log
 from tasks.jobs import glue, sagemaker
 from tasks.jobs.job_service import NoSlot, Request, Service
-from tasks.leases import ledger
-from tasks.leases.ledger import Entry, LeaseLost
+from tasks.leases import job_entry, lease, rows
+from tasks.leases.job_entry import JobEntry
+from tasks.leases.lease import LeaseLost
 from tasks.settings import settings
 
 # A job's end is noticed within a quarter of the time that it took, and within 15 seconds.
@@ -32,7 +33,7 @@ SERVICES: dict[str, Service] = {
 }
 
 
-def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owner: str) -> Entry:
+def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owner: str) -> JobEntry:
     """Bring the work to a successful job: take up one that is done or under way, or start one.
 
     `prepare` gives an attempt's request from its number, so that no two attempts ever write to the same place. Raises the
@@ -47,39 +48,39 @@ def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owne
         try:
             return _wait(_taken_up(entry) or _started(entry, prepare))
         except LeaseLost as lost:
-            now = ledger.get(work)
+            now = job_entry.get(work)
             if now and now.status == "STOPPED":
                 raise SystemFault(
                     f"job {name} for {work} was stopped from outside while run {owner} waited for it. Run it again."
                 ) from lost
-            log("lease lost, looking again", job=name, work=work, holder=now.holder if now else None)
+            log("lease lost, looking again", job=name, work=work, process=now.process if now else None)
 
 
-def _hold(kind: str, name: str, work: str, owner: str) -> Entry:
+def _hold(kind: str, name: str, work: str, owner: str) -> JobEntry:
     """The work's row, ours or succeeded. While another run that is alive has it, its end is waited for."""
-    pause, told = _POLL_FIRST, False
+    pause, said = _POLL_FIRST, False
     while True:
-        if entry := ledger.claim(work, kind, name, owner):
+        if entry := job_entry.claim(work, kind, name, owner):
             return entry
-        if not told:
+        if not said:
             log("another run does this work, waiting for it", job=name, work=work)
-            told = True
+            said = True
         time.sleep(pause)
-        pause = min(pause * _POLL_GROWTH, _POLL_MOST, ledger.heartbeat_seconds())
+        pause = min(pause * _POLL_GROWTH, _POLL_MOST, lease.heartbeat_seconds())
 
 
-def _taken_up(entry: Entry) -> Entry | None:
-    """The job that a former holder of the row had started, if there is one."""
+def _taken_up(entry: JobEntry) -> JobEntry | None:
+    """The job that a former owner of the row had started, if there is one."""
     if entry.status == "PREPARING":
         return None
     if entry.external_id:
         log("job taken up", job=entry.name, job_run=entry.external_id, work=entry.id)
         return entry
     found = _found(entry)
-    return ledger.renew(entry, status="RUNNING", external_id=found) if found else None
+    return lease.renew(entry, status="RUNNING", external_id=found) if found else None
 
 
-def _found(entry: Entry) -> str | None:
+def _found(entry: JobEntry) -> str | None:
     """The job of a start that nobody saw answered. Should there be two of them, one is stopped: they share no file."""
     found = SERVICES[entry.kind].find(entry)
     for doubled in found[1:]:
@@ -90,15 +91,14 @@ def _found(entry: Entry) -> str | None:
     return found[0]
 
 
-def _started(entry: Entry, prepare: Callable[[int], Request]) -> Entry:
+def _started(entry: JobEntry, prepare: Callable[[int], Request]) -> JobEntry:
     if (
         entry.status == "STARTING"
     ):  # by somebody who is gone: should its start still come through, it is not this one
-        following = ledger.next_attempt(entry)
-        entry = ledger.renew(entry, attempt=following.attempt, token=following.token, status="PREPARING")
+        entry = job_entry.next_attempt(entry)
     entry, external_id = _in_a_slot(entry, prepare(entry.attempt))
     try:
-        noted = ledger.renew(entry, status="RUNNING", external_id=external_id)
+        noted = lease.renew(entry, status="RUNNING", external_id=external_id)
     except LeaseLost:
         SERVICES[entry.kind].stop(entry, external_id)
         raise
@@ -106,52 +106,52 @@ def _started(entry: Entry, prepare: Callable[[int], Request]) -> Entry:
     return noted
 
 
-def _in_a_slot(entry: Entry, request: Request) -> tuple[Entry, str]:
+def _in_a_slot(entry: JobEntry, request: Request) -> tuple[JobEntry, str]:
     """The started job's id. While as many run as may run at once, the row is kept and the start tried again."""
-    since = ledger.now()
+    since = rows.now()
     pause, say_next = _POLL_FIRST, since
     while True:
-        entry = ledger.renew(entry, status="STARTING")  # the fence: who lost the row meanwhile starts nothing
+        entry = lease.renew(entry, status="STARTING")  # the fence: who lost the row meanwhile starts nothing
         try:
             return _start(entry, request)
         except NoSlot as full:
-            entry = ledger.renew(entry, status="PREPARING")
-            waited = ledger.now() - since
+            entry = lease.renew(entry, status="PREPARING")
+            waited = rows.now() - since
             if waited >= settings().slot_wait_hours * 3600:
                 raise SystemFault(
                     f"{full} No job ended within {settings().slot_wait_hours:g} h. Raise the limit that it names, or let "
                     "fewer jobs run at once; then run it again."
                 ) from full
-            if ledger.now() >= say_next:
+            if rows.now() >= say_next:
                 log("no slot for the job, waiting for one", job=entry.name, minutes=waited // 60, why=full)
-                say_next = ledger.now() + _SAY_EVERY_SECONDS
-        time.sleep(min(pause, ledger.heartbeat_seconds()))
+                say_next = rows.now() + _SAY_EVERY_SECONDS
+        time.sleep(min(pause, lease.heartbeat_seconds()))
         pause = min(pause * _POLL_GROWTH, _POLL_MOST)
 
 
-def _start(entry: Entry, request: Request) -> tuple[Entry, str]:
+def _start(entry: JobEntry, request: Request) -> tuple[JobEntry, str]:
     """A start is sent once. Where its answer was lost, the service's list says whether there is a job."""
     try:
         return entry, SERVICES[entry.kind].start(entry, request)
     except Uncertain:
         for seconds in _FIND_AFTER:
-            time.sleep(min(seconds, ledger.heartbeat_seconds()))
-            entry = ledger.renew(entry)
+            time.sleep(min(seconds, lease.heartbeat_seconds()))
+            entry = lease.renew(entry)
             if found := _found(entry):
                 return entry, found
         raise
 
 
-def _wait(entry: Entry) -> Entry:
+def _wait(entry: JobEntry) -> JobEntry:
     pause = _POLL_FIRST
     service = SERVICES[entry.kind]
     while (seen := service.look(entry)).status == "RUNNING":
-        time.sleep(min(pause, ledger.heartbeat_seconds()))
+        time.sleep(min(pause, lease.heartbeat_seconds()))
         pause = min(pause * _POLL_GROWTH, _POLL_MOST)
-        if entry.seconds_left <= ledger.heartbeat_seconds() * (ledger.HEARTBEATS_A_LEASE - 1):
-            entry = ledger.renew(entry)
+        if entry.seconds_left <= lease.heartbeat_seconds() * (lease.HEARTBEATS_A_LEASE - 1):
+            entry = lease.renew(entry)
     closed = replace(entry, status=seen.status)
-    if not ledger.swap(entry, closed):
+    if not rows.swap(entry, closed):
         log("the row was closed by another", job=entry.name, work=entry.id)
     if seen.failure:
         raise seen.failure
@@ -161,42 +161,39 @@ def _wait(entry: Entry) -> Entry:
 
 def stop_owned(owner: str) -> list[str]:
     """Stop every job that a flow run has under way: it was cancelled, or died."""
-    return [
-        _stop(entry) for entry in ledger.open_entries() if entry.owner == owner and entry.kind in SERVICES
-    ]
+    return [_stop(entry) for entry in job_entry.jobs_of(owner) if entry.is_open]
 
 
 def ids_of(owner: str) -> list[str]:
     """The jobs that a flow run started or took up, as their services know them."""
-    found = (e.external_id for e in ledger.entries_of(owner) if e.kind in SERVICES and e.external_id)
-    return sorted(found)
+    return sorted(entry.external_id for entry in job_entry.jobs_of(owner) if entry.external_id)
 
 
 def release_orphans(owner: str, is_over: Callable[[str], bool], keep: Collection[str] = ()) -> list[str]:
     """Close the rows that nobody holds any more, and stop their jobs.
 
-    Nobody holds a row whose lease has run out, nor one whose flow run is known to be over. `keep` are works that the
-    caller is about to take up itself.
+    Nobody holds a row whose lease has expired, nor one whose flow run is known to be over. `keep` are works that the
+    caller is about to take up itself. A row that was opened a moment ago may be missing: it is the next run's to find.
     """
     released = []
-    for entry in ledger.open_entries():
-        if entry.owner == owner or entry.id in keep or entry.kind not in SERVICES:
+    for entry in job_entry.open_jobs():
+        if entry.owner == owner or entry.id in keep:
             continue
         if entry.seconds_left > 0 and not is_over(entry.owner):
             continue
-        if held := ledger.take_over(entry, owner):
+        if held := lease.take_over(entry, owner):
             log("orphan found", job=entry.name, job_run=entry.external_id, work=entry.id, owner=entry.owner)
             released.append(_stop(held))
     return released
 
 
-def _stop(entry: Entry) -> str:
+def _stop(entry: JobEntry) -> str:
     """Stop the row's job and close the row; a job that is over keeps its own end."""
     service = SERVICES[entry.kind]
-    now: Entry | None = entry
+    now: JobEntry | None = entry
     while now and now.is_open and now.attempt == entry.attempt:
         jobs = [now.external_id] if now.external_id else _unnoted(now)
-        status: ledger.Status = "STOPPED"
+        status: job_entry.Status = "STOPPED"
         for job in jobs:
             seen = service.look(replace(now, external_id=job))
             if seen.status == "RUNNING":
@@ -205,11 +202,10 @@ def _stop(entry: Entry) -> str:
             else:
                 status = seen.status
         entry = replace(now, status=status, external_id=jobs[0] if jobs else None)
-        now = (
-            None if ledger.swap(now, entry) else ledger.get(entry.id)
-        )  # its holder may have renewed the lease
+        # Its owner may have renewed the lease meanwhile.
+        now = None if rows.swap(now, entry) else job_entry.get(entry.id)
     return entry.external_id or entry.id
 
 
-def _unnoted(entry: Entry) -> list[str]:
+def _unnoted(entry: JobEntry) -> list[str]:
     return SERVICES[entry.kind].find(entry) if entry.status == "STARTING" else []

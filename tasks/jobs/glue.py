@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import DataError, HighwaterError, SystemFault, aws_failures
 from tasks.events import log
 from tasks.jobs.job_service import Look, Request, starting
-from tasks.leases.ledger import Entry
+from tasks.leases.job_entry import JobEntry
 from tasks.services import aws
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _UNDER_WAY = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 _LEDGER_ARGUMENT = "--ledger_id"
 
 
-def written_by(entry: Entry, folder: str) -> str:
+def written_by(entry: JobEntry, folder: str) -> str:
     """Where the job run that the ledger names has written below a folder (jobs/glue/request.py)."""
     return f"{folder}/{entry.external_id}"
 
@@ -30,14 +30,14 @@ def written_by(entry: Entry, folder: str) -> str:
 class GlueJobs:
     """`entry.name` is the Glue job's name, `entry.external_id` the job run's, a request its arguments."""
 
-    def start(self, entry: Entry, request: Request) -> str:
+    def start(self, entry: JobEntry, request: Request) -> str:
         with starting(f"starting Glue job {entry.name}"):
             started = aws.glue_once().start_job_run(
                 JobName=entry.name, Arguments={**request, _LEDGER_ARGUMENT: entry.tag}
             )
         return started["JobRunId"]
 
-    def find(self, entry: Entry) -> list[str]:
+    def find(self, entry: JobEntry) -> list[str]:
         with aws_failures(f"listing the runs of Glue job {entry.name}"):
             return [
                 run["Id"]
@@ -46,7 +46,7 @@ class GlueJobs:
                 if run.get("Arguments", {}).get(_LEDGER_ARGUMENT) == entry.tag
             ]
 
-    def look(self, entry: Entry) -> Look:
+    def look(self, entry: JobEntry) -> Look:
         assert entry.external_id
         with aws_failures(f"asking for Glue job {entry.name} run {entry.external_id}"):
             run = aws.glue().get_job_run(JobName=entry.name, RunId=entry.external_id)["JobRun"]
@@ -57,14 +57,14 @@ class GlueJobs:
             return Look("SUCCEEDED", seconds=run.get("ExecutionTime"))
         return Look("STOPPED" if state == "STOPPED" else "FAILED", _failure(entry, run))
 
-    def stop(self, entry: Entry, external_id: str) -> None:
+    def stop(self, entry: JobEntry, external_id: str) -> None:
         with aws_failures(f"stopping Glue job {entry.name} run {external_id}"):
             answer: Any = aws.glue().batch_stop_job_run(JobName=entry.name, JobRunIds=[external_id])
         if answer.get("Errors"):
             log("Glue did not stop a job", job=entry.name, job_run=external_id, errors=answer["Errors"])
 
 
-def _failure(entry: Entry, run: JobRunTypeDef) -> HighwaterError:
+def _failure(entry: JobEntry, run: JobRunTypeDef) -> HighwaterError:
     state, message = run["JobRunState"], run.get("ErrorMessage", "no message")
     what = f"Glue job {entry.name} run {entry.external_id} ended {state}: {message}"
     if "DataError" in message:

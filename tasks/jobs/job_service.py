@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.errors import HighwaterError, TransientError, from_aws
-from tasks.leases.ledger import Entry
+from tasks.leases.job_entry import JobEntry
 
 Request = dict[str, Any]
 _ALL_SLOTS_TAKEN = frozenset(
@@ -48,21 +48,21 @@ class Look:
 class Service(Protocol):
     """Every method raises one of our kinds of error."""
 
-    def start(self, entry: Entry, request: Request) -> str:
+    def start(self, entry: JobEntry, request: Request) -> str:
         """Start the attempt's job, marked with `entry.tag`. Returns the id by which the service knows it.
 
         Raises NoSlot when it was not started because too many are running, Uncertain when it may have been started.
         """
         ...
 
-    def find(self, entry: Entry) -> list[str]:
+    def find(self, entry: JobEntry) -> list[str]:
         """The jobs that bear `entry.tag`."""
         ...
 
-    def look(self, entry: Entry) -> Look:
+    def look(self, entry: JobEntry) -> Look:
         """How far the job `entry.external_id` is."""
         ...
 
-    def stop(self, entry: Entry, external_id: str) -> None:
+    def stop(self, entry: JobEntry, external_id: str) -> None:
         """Stopping a job that is over is no failure."""
         ...

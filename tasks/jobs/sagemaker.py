@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from tasks.errors import DataError, HighwaterError, SystemFault, aws_failures
 from tasks.jobs.job_service import Look, Request, starting
-from tasks.leases.ledger import Entry
+from tasks.leases.job_entry import JobEntry
 from tasks.services import aws
 
 Noun = Literal["training", "processing", "transform"]
@@ -26,7 +26,7 @@ _LONGEST_NAME = 63
 _DATA_ERRORS = ("DataError", "FeaturesError")
 
 
-def job_name(entry: Entry) -> str:
+def job_name(entry: JobEntry) -> str:
     """`entry.id` is "<step>/<hash of the work>"."""
     name = f"{entry.name}-{entry.id.rpartition('/')[2]}-{entry.attempt}"
     if len(name) > _LONGEST_NAME:
@@ -41,7 +41,7 @@ class SageMakerJobs:
         self._noun = noun
         self._field = f"{noun.capitalize()}Job"
 
-    def start(self, entry: Entry, request: Request) -> str:
+    def start(self, entry: JobEntry, request: Request) -> str:
         name = job_name(entry)
         with starting(f"starting SageMaker {self._noun} job {name}"):
             try:
@@ -51,7 +51,7 @@ class SageMakerJobs:
                     raise
         return name
 
-    def find(self, entry: Entry) -> list[str]:
+    def find(self, entry: JobEntry) -> list[str]:
         name = job_name(entry)
         with aws_failures(f"looking for SageMaker {self._noun} job {name}"):
             try:
@@ -62,7 +62,7 @@ class SageMakerJobs:
                 raise
         return [name]
 
-    def look(self, entry: Entry) -> Look:
+    def look(self, entry: JobEntry) -> Look:
         name = entry.external_id or job_name(entry)
         with aws_failures(f"looking at SageMaker {self._noun} job {name}"):
             job = self._call("describe")(**{f"{self._field}Name": name})
@@ -73,7 +73,7 @@ class SageMakerJobs:
             return Look("SUCCEEDED", seconds=_seconds(self._noun, job))
         return Look("STOPPED" if status == "Stopped" else "FAILED", _failure(self._noun, name, status, job))
 
-    def stop(self, entry: Entry, external_id: str) -> None:
+    def stop(self, entry: JobEntry, external_id: str) -> None:
         with aws_failures(f"stopping SageMaker {self._noun} job {external_id}"):
             try:
                 self._call("stop")(**{f"{self._field}Name": external_id})

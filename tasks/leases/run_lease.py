@@ -1,8 +1,8 @@
-"""Whether a run of a flow is alive: it says so itself, in the ledger, as long as its process breathes.
+"""Whether a run of a flow is alive: its process says so by a heartbeat, which renews the run's lease.
 
-Prefect learns of a process that was killed only where a worker watches it. A run whose lease has run out is over, whatever
-its state says. Several may notice one death: the process itself while it is terminated, Prefect's hooks, the recovery of
-crashes, the next run. All of them ask `first_to_tell`, so that people are told once.
+Prefect learns of a process that was killed only where a worker watches it. A run whose lease has expired is over, whatever
+its state says. Several may notice one crash: the process itself while it is terminated, Prefect's hooks, the recovery of
+crashes, the next run. All of them ask `first_to_notify`, so that people are notified once.
 """
 
 from __future__ import annotations
@@ -11,102 +11,130 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 from tasks.errors import BusinessError, HighwaterError
 from tasks.events import log
-from tasks.leases import ledger
-from tasks.leases.ledger import Entry, LeaseLost
+from tasks.leases import lease, marks, rows
+from tasks.leases.lease import Leased, LeaseLost
 from tasks.settings import settings
 
-KIND = "run"
+_KIND = "run"
 _PREFIX = "run/"
-_TOLD = "told/"
+_NOTIFIED = "told/"
+End = Literal["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
+# The last two are of earlier releases: open, and closed.
+Status = Literal["RUNNING", End, "PREPARING", "STOPPED"]
 
 
 class AlreadyExecuted(BusinessError):
     """The same run, in two processes: the second leaves everything to the first."""
 
 
-class Breath:
-    """Renews the row of a run, from a thread, until the run ends."""
+@dataclass(frozen=True, kw_only=True)
+class RunLease(Leased):
+    status: Status
 
-    def __init__(self, entry: Entry) -> None:
-        self._entry = entry
-        self.holder = entry.holder
+    THING: ClassVar[str] = "run"
+
+    @property
+    def run_id(self) -> str:
+        return self.id.removeprefix(_PREFIX)
+
+
+class Heartbeat:
+    """Renews the lease of a run, from a thread, until the run ends."""
+
+    def __init__(self, held: RunLease) -> None:
+        self._held = held
+        self.process = held.process
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="run lease", daemon=True)
         self._thread.start()
 
-    def end(self) -> None:
-        """The run is over, and people were told whatever there was to tell."""
+    def end(self, status: End) -> None:
+        """The run is over, and people were notified of whatever there was to say."""
         self._stopped.set()
         self._thread.join()
-        close(self._entry)
+        close(self._held, status)
 
     def _renew(self) -> None:
-        while not self._stopped.wait(ledger.heartbeat_seconds()):
+        while not self._stopped.wait(lease.heartbeat_seconds()):
             try:
-                self._entry = ledger.renew(self._entry)
+                self._held = lease.renew(self._held)
             except LeaseLost as lost:
-                log("the run was taken for dead, or was closed", level=logging.WARNING, error=lost)
+                log("the run was marked as crashed, or was closed", level=logging.WARNING, error=lost)
                 return
             except HighwaterError as error:
                 log("the run's lease could not be renewed, trying again", level=logging.WARNING, error=error)
 
 
-def begin(run_id: str, name: str, owner: str | None = None) -> Breath:
+def claim(run_id: str, name: str, owner: str) -> RunLease | None:
+    """None: another process executes the run."""
+    first = RunLease(
+        id=f"{_PREFIX}{run_id}",
+        kind=_KIND,
+        name=name,
+        owner=owner,
+        process=lease.process_of(owner),
+        attempt=1,
+        token=1,
+        status="RUNNING",
+        lease_expires_at=lease.expiry(),
+    )
+    return lease.claim(_get(run_id), first)
+
+
+def begin(run_id: str, name: str, owner: str | None = None) -> Heartbeat:
     """`name` is what people know the run by; `owner` the run that it is a part of, which dies with it."""
-    owner = owner or run_id
     patience = settings().lease_seconds * 1.5  # the same run, taken up after its process was killed
-    while (held := ledger.claim(f"{_PREFIX}{run_id}", KIND, name, owner)) is None:
+    while (held := claim(run_id, name, owner or run_id)) is None:
         if patience <= 0:
             raise AlreadyExecuted(
                 f"run {run_id} ({name}) is being executed by another process. Let it end, then run again if need be."
             )
-        time.sleep(ledger.heartbeat_seconds())
-        patience -= ledger.heartbeat_seconds()
-    return Breath(held)
+        time.sleep(lease.heartbeat_seconds())
+        patience -= lease.heartbeat_seconds()
+    return Heartbeat(held)
 
 
-def first_heard_of(run_id: str, name: str) -> Entry | None:
+def never_begun(run_id: str, name: str) -> RunLease | None:
     """The row of a run that never began, held by the caller; None for a run that has one already."""
-    if ledger.get(f"{_PREFIX}{run_id}"):
-        return None
-    return ledger.claim(f"{_PREFIX}{run_id}", KIND, name, run_id)
+    return None if _get(run_id) else claim(run_id, name, run_id)
 
 
-def unfinished(run_id: str) -> Entry | None:
+def unfinished(run_id: str) -> RunLease | None:
     """The row of a run that did not close it itself."""
-    seen = ledger.get(f"{_PREFIX}{run_id}")
+    seen = _get(run_id)
     return seen if seen and seen.is_open else None
 
 
-def forsaken() -> Iterator[Entry]:
-    """The rows of runs whose process is gone."""
-    return (entry for entry in ledger.open_entries() if entry.kind == KIND and entry.seconds_left <= 0)
+def expired() -> Iterator[RunLease]:
+    """The rows of runs whose process is gone. One that the index does not name yet is the next run's to find."""
+    return (seen for seen in rows.open_rows(RunLease) if seen.seconds_left <= 0)
 
 
-def holder_of(run_id: str) -> str | None:
+def process_of(run_id: str) -> str | None:
     """The process that executes the run, or did last."""
-    seen = ledger.get(f"{_PREFIX}{run_id}")
-    return seen.holder if seen else None
+    seen = _get(run_id)
+    return seen.process if seen else None
 
 
-def first_to_tell(holder: str) -> bool:
-    """Whether people are still to be told that this process came to its end."""
-    return ledger.once(f"{_TOLD}{holder}", holder)
+def first_to_notify(process: str) -> bool:
+    """Whether people are still to be notified that this process came to its end."""
+    return marks.once(f"{_NOTIFIED}{process}", process)
 
 
-def is_told(holder: str) -> bool:
-    return ledger.is_done(f"{_TOLD}{holder}")
+def is_notified(process: str) -> bool:
+    return marks.is_done(f"{_NOTIFIED}{process}")
 
 
-def run_id_of(entry: Entry) -> str:
-    return entry.id.removeprefix(_PREFIX)
+def close(held: RunLease, status: End, process: str | None = None) -> None:
+    """`process` is what executed the run, where another one closes its row."""
+    if not rows.swap(held, replace(held, status=status, process=process or held.process)):
+        log("the run's row was closed by another", run=held.run_id, status=status)
 
 
-def close(held: Entry, holder: str | None = None) -> None:
-    """`holder` is who executed the run, where another one closes its row."""
-    if not ledger.swap(held, replace(held, status="STOPPED", holder=holder or held.holder)):
-        log("the run's row was closed by another", run=run_id_of(held))
+def _get(run_id: str) -> RunLease | None:
+    return rows.get(RunLease, f"{_PREFIX}{run_id}")

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.errors import Severity, SystemFault, from_aws
 from tasks.events import log
-from tasks.leases import ledger
+from tasks.leases import marks
 from tasks.services import aws
 from tasks.settings import settings
 
@@ -89,11 +89,11 @@ def _count(severity: Severity) -> None:
 
 
 def send_once(event: str, severity: Severity, message: str, run: dict[str, Any]) -> None:
-    """Of all who notice the event the first one tells. When that fails, the next one does."""
-    if not ledger.once(event, str(run.get("run_id", event))):
+    """Of all who notice the event the first one notifies. When that fails, the next one does."""
+    if not marks.once(event, str(run.get("run_id", event))):
         return
     try:
         send(severity, message, run)
     except BaseException:
-        ledger.not_after_all(event)
+        marks.not_after_all(event)
         raise

@@ -16,13 +16,11 @@ from tasks.errors import HighwaterError, Severity
 from tasks.events import log
 from tasks.jobs import external_jobs
 from tasks.leases import run_lease
+from tasks.leases.run_lease import End
 from tasks.runs import alerts, monitoring
 from tasks.runs.monitoring import RunRecord
-from tasks.runs.run import tell_of_end
+from tasks.runs.run import mark_ended
 from tasks.services.snowflake import connect
-
-_CANCELLED: Severity = "WARNING"
-_CRASHED: Severity = "HIGH"
 
 
 def ended_badly(error: HighwaterError) -> State[Any]:
@@ -35,16 +33,17 @@ def ended_badly(error: HighwaterError) -> State[Any]:
 def stop_external_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Prefect calls this when a run was cancelled or crashed, from a process that is still alive.
 
-    A deployment's crash is left to flows/crash_recovery.py, which takes the run up with its jobs, or tells and stops them.
+    A deployment's crash is left to flows/crash_recovery.py, which takes the run up with its jobs, or stops them and says so.
     """
     run_id = str(flow_run.id)
     if state.is_crashed() and flow_run.deployment_id:
         log("crashed, left to crash-recovery", flow=flow.name, run=run_id)
         return
     stop_owned_jobs(run_id, flow=flow.name, state=state.name)
-    if entry := run_lease.unfinished(run_id):
-        status, severity = ("CANCELLED", _CANCELLED) if state.is_cancelled() else ("CRASHED", _CRASHED)
-        tell_of_end(entry, status, severity, f"{state.message or status.lower()}. Run it again.", run_id)
+    if seen := run_lease.unfinished(run_id):
+        status: End = "CANCELLED" if state.is_cancelled() else "CRASHED"
+        severity: Severity = "WARNING" if state.is_cancelled() else "HIGH"
+        mark_ended(seen, status, severity, f"{state.message or status.lower()}. Run it again.", run_id)
 
 
 def stop_owned_jobs(flow_run_id: str, **facts: Any) -> None:
@@ -53,10 +52,10 @@ def stop_owned_jobs(flow_run_id: str, **facts: Any) -> None:
     log("external jobs stopped", run=flow_run_id, jobs=",".join(stopped) or "none were running", **facts)
 
 
-def tell_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Prefect calls this when a run failed. One that never began (refused parameters), or that has no other way to tell."""
+def notify_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Prefect calls this when a run failed. One that never began (refused parameters) could not notify people itself."""
     run_id = str(flow_run.id)
-    held = run_lease.first_heard_of(run_id, flow.name)
+    held = run_lease.never_begun(run_id, flow.name)
     if held is None:
         return
     message = state.message or "failed before it began"
@@ -74,7 +73,7 @@ def tell_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
             message=message,
         )
         monitoring.record_run(connection, refused)
-    run_lease.close(held)
+    run_lease.close(held, "FAILED")
 
 
 def facts_of(client: SyncPrefectClient, run: FlowRun) -> dict[str, Any]:

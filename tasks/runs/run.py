@@ -16,8 +16,8 @@ from prefect import runtime
 from tasks.errors import HighwaterError, Severity, retried
 from tasks.events import log
 from tasks.jobs import external_jobs
-from tasks.leases import ledger, run_lease
-from tasks.leases.ledger import Entry
+from tasks.leases import lease, run_lease
+from tasks.leases.run_lease import End, RunLease
 from tasks.runs import alerts, monitoring
 from tasks.runs.monitoring import RunRecord
 from tasks.services.snowflake import connect
@@ -76,34 +76,37 @@ class Run:
 
 @contextmanager
 def guarded(run: Run) -> Iterator[None]:
-    """Record the run's start, and on any failure stop its jobs and tell people before the run ends."""
+    """Record the run's start, and on any failure stop its jobs and notify people before the run ends."""
     log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
-    breath = None
+    heartbeat = None
+    status: End = "FAILED"
     try:
-        breath = retried(run_lease.begin, run.run_id, f"{run.flow} {run.label}", run.owner)
-        _attempt(bury_the_dead, run)
+        heartbeat = retried(run_lease.begin, run.run_id, f"{run.flow} {run.label}", run.owner)
+        _attempt(mark_crashed_runs, run)
         retried(record, run, "RUNNING")
         yield
+        status = "COMPLETED"
     except run_lease.AlreadyExecuted:  # what there is to stop and to record is the other process's
         raise
     except Exception as error:
         severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
-        _ended(run, "FAILED", severity, f"{type(error).__name__}: {error}")
+        _ended(run, status, severity, f"{type(error).__name__}: {error}")
         raise
     except BaseException as end:
+        status = "CANCELLED"
         message = f"cancelled, or told to terminate ({type(end).__name__}). {_HARMLESS}"
-        _ended(run, "CANCELLED", "WARNING", message, breath.holder if breath else None)
+        _ended(run, status, "WARNING", message, heartbeat.process if heartbeat else None)
         raise
     finally:
-        if breath:
-            _attempt(breath.end)
+        if heartbeat:
+            _attempt(heartbeat.end, status)
         run.sessions.close()
 
 
 def _ended(run: Run, status: str, severity: Severity, message: str, dying: str | None = None) -> None:
     """`dying` is the process, where it ends with the run."""
     _attempt(external_jobs.stop_owned, run.owner)
-    _attempt(_tell_once, dying, severity, message, run.facts())
+    _attempt(_notify_once, dying, severity, message, run.facts())
     _attempt(_record_with_jobs, run, status, message)
 
 
@@ -111,42 +114,44 @@ def _record_with_jobs(run: Run, status: str, message: str) -> None:
     record(run, status, message, jobs=external_jobs.ids_of(run.owner))
 
 
-def _tell_once(process: str | None, severity: Severity, message: str, facts: dict[str, Any]) -> None:
+def _notify_once(process: str | None, severity: Severity, message: str, facts: dict[str, Any]) -> None:
     if process is None or _is_first(process):
         alerts.send(severity, message, facts)
 
 
 def _is_first(process: str) -> bool:
     try:
-        return run_lease.first_to_tell(process)
+        return run_lease.first_to_notify(process)
     except HighwaterError as error:  # twice is better than not at all
-        log("whether others told is not known", level=logging.WARNING, process=process, error=error)
+        log("whether others notified is not known", level=logging.WARNING, process=process, error=error)
         return True
 
 
-def bury_the_dead(run: Run) -> None:
-    """Runs whose process is gone are put on record as crashed, and people are told: they could not do it themselves.
+def mark_crashed_runs(run: Run) -> None:
+    """Runs whose lease has expired are put on record as crashed, and people are notified: they could not do it themselves.
 
-    One that people were told of is about to be taken up (flows/crash_recovery.py) and is left alone for a while.
+    One that people were notified of is about to be taken up (flows/crash_recovery.py) and is left alone for a while.
     """
-    for entry in run_lease.forsaken():
-        if run_lease.run_id_of(entry) == run.run_id:
-            continue  # late to breathe on a busy machine, but alive
-        if entry.seconds_left > -_TAKEN_UP_WITHIN and run_lease.is_told(entry.holder):
+    for seen in run_lease.expired():
+        if seen.run_id == run.run_id:
+            continue  # a late heartbeat on a busy machine
+        if seen.seconds_left > -_TAKEN_UP_WITHIN and run_lease.is_notified(seen.process):
             continue
-        tell_of_end(entry, "CRASHED", "HIGH", f"its process died without a word. {_HARMLESS}", run.run_id)
+        mark_ended(
+            seen, "CRASHED", "HIGH", f"its process died, its lease has expired. {_HARMLESS}", run.run_id
+        )
 
 
-def tell_of_end(entry: Entry, status: str, severity: Severity, how: str, teller: str) -> None:
-    """The end of a run that is not this one, put on record by whoever takes its row."""
-    held = ledger.take_over(entry, teller)
+def mark_ended(seen: RunLease, status: End, severity: Severity, how: str, by: str) -> None:
+    """The end of a run that is not this one, put on record by whoever takes over its lease."""
+    held = lease.take_over(seen, by)
     if held is None:
-        return  # it lives after all, or another one is telling
-    run_id, message = run_lease.run_id_of(entry), f"{entry.name}: {how}"
-    log("run is over", run=run_id, status=status, name=entry.name)
-    _attempt(_tell_once, entry.holder, severity, message, {"flow": entry.name, "run_id": run_id})
-    _attempt(_record_end, run_id, status, message)
-    run_lease.close(held, entry.holder)
+        return  # it lives after all, or another one notifies
+    message = f"{seen.name}: {how}"
+    log("run is over", run=seen.run_id, status=status, name=seen.name)
+    _attempt(_notify_once, seen.process, severity, message, {"flow": seen.name, "run_id": seen.run_id})
+    _attempt(_record_end, seen.run_id, status, message)
+    run_lease.close(held, status, seen.process)
 
 
 def _record_end(run_id: str, status: str, message: str) -> None:

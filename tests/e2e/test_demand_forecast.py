@@ -18,7 +18,7 @@ from flows.model_drift import model_drift
 from local.cloud import Cloud
 from tasks.forecast.model_drift import Limits
 from tasks.lake import lake_tables
-from tasks.leases import ledger
+from tasks.leases import job_entry, rows
 from tasks.models import model_registry
 from tasks.models.model_gate import Gate
 from tasks.models.model_registry import Registration
@@ -143,7 +143,7 @@ def test_a_killed_forecast_is_taken_up_and_every_row_arrives(world: World) -> No
     sales = lake_tables.load("curated", "sales")
     assert model.metadata["snapshot.sales"] == str(lake_tables.snapshot_id(sales))
     # That the killed run died is told by whichever run finds its lease over: this one, or one after it.
-    told = [a for a in world.alerts() if "died without a word" not in a["message"]]
+    told = [a for a in world.alerts() if "its lease has expired" not in a["message"]]
     assert [a["severity"] for a in told] == ["INFO"]
     assert f"{ROWS} predictions for {SERIES} series x {HORIZON_WEEKS} weeks" in told[0]["message"]
 
@@ -277,9 +277,9 @@ def test_cancelling_stops_the_training(world: World) -> None:
         for item in aws.dynamodb().scan(TableName="highwater-ledger")["Items"]
         if item["id"]["S"].startswith("train/")
     ]
-    done = ledger.get(work)
+    done = job_entry.get(work)
     assert done
-    assert ledger.swap(done, replace(done, status="FAILED"))
+    assert rows.swap(done, replace(done, status="FAILED"))
     before = jobs()
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("demand-forecast/demand-forecast")
@@ -289,7 +289,7 @@ def test_cancelling_stops_the_training(world: World) -> None:
         client.set_flow_run_state(run.id, Cancelling())
     assert finished(run).state.is_cancelled()  # type: ignore[union-attr]
     assert until(lambda: jobs()[started[0]] == "Stopped")
-    assert ledger.get(work).status == "STOPPED"  # type: ignore[union-attr]
+    assert job_entry.get(work).status == "STOPPED"  # type: ignore[union-attr]
     world.alerts()
 
 

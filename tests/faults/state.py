@@ -14,9 +14,8 @@ from local.aws.checkpoints import PATH
 from local.aws_resources import session
 from local.settings import LocalSettings
 from local.sql import connect
-from tasks.jobs import external_jobs
 from tasks.lake import lake_tables
-from tasks.leases import ledger
+from tasks.leases import job_entry
 from tests.e2e.world import comparable
 
 _BUCKETS = tuple(bucket.name for bucket in resources.BUCKETS)
@@ -132,7 +131,7 @@ class CloudState:
     def forget_runs(self) -> None:
         """Of a run that was killed to get at the state that it had reached: no trial is to find its row."""
         for id_ in self._rows():
-            if id_.startswith(("run/", "told/")):
+            if id_.startswith(("run/", "told/", "jobs/")):
                 self._dynamodb.delete_item(TableName=resources.LEDGER.name, Key={"id": {"S": id_}})
         self._query("DELETE FROM HIGHWATER.MONITORING.PIPELINE_RUNS WHERE status = 'RUNNING'")
 
@@ -202,7 +201,7 @@ class CloudState:
             "last sums": comparable(self._query(_LAST_SUMS)),
             "runs that do not balance": comparable(self._query(_UNBALANCED)),
             "loads that miss a snapshot": self._not_loaded(),
-            "open jobs": sorted(e.id for e in ledger.open_entries() if e.kind in external_jobs.SERVICES),
+            "open jobs": sorted(entry.id for entry in job_entry.open_jobs()),
             "jobs under way": self._jobs_under_way(),
             "models": self._models(),
         }

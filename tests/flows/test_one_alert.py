@@ -18,7 +18,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Crashed, Late, Pending, Running
 
 from flows import crash_recovery, late_run
-from tasks.leases import ledger, run_lease
+from tasks.leases import lease, rows, run_lease
 from tasks.runs import endings
 from tasks.runs import run as surroundings
 from tasks.runs.run import Run, guarded
@@ -85,19 +85,19 @@ def world(account: None, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(
         surroundings.alerts, "send", lambda severity, text, _: there.alerts.append((severity, text))
     )
-    monkeypatch.setattr(ledger, "now", lambda: time.time() + there.later)
+    monkeypatch.setattr(rows, "now", lambda: time.time() + there.later)
     monkeypatch.setattr(surroundings, "_record_end", lambda *_: None)
     monkeypatch.setattr(surroundings, "record", lambda *_, **__: None)
     return there
 
 
 def killed_while_it_ran(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The row is there, nobody renews it, and its lease has run out."""
+    """The row is there, nobody renews it, and its lease has expired."""
     with monkeypatch.context() as there:
-        there.setattr(ledger, "_PROCESS", uuid4().hex[:12])
-        assert ledger.claim(f"run/{RUN}", run_lease.KIND, f"cpg-daily {DAY}", str(RUN))
+        there.setattr(lease, "_PROCESS", uuid4().hex[:12])
+        assert run_lease.claim(str(RUN), f"cpg-daily {DAY}", str(RUN))
         # What it ran within itself dies with it.
-        assert ledger.claim("run/part", run_lease.KIND, f"demand-forecast {DAY}", str(RUN))
+        assert run_lease.claim("part", f"demand-forecast {DAY}", str(RUN))
     world.later += LEASE + 1
 
 
@@ -122,8 +122,8 @@ def test_a_killed_run_is_told_once_by_whoever_is_first(
     world: World, monkeypatch: pytest.MonkeyPatch, order: tuple[Callable[[World], None], ...]
 ) -> None:
     killed_while_it_ran(world, monkeypatch)
-    for teller in order * 2:
-        teller(world)
+    for who in order * 2:
+        who(world)
     assert len(world.alerts) == 1, world.alerts
     assert world.history[-1].name == "AwaitingRetry"  # taken up, whoever told
 
@@ -175,7 +175,7 @@ def test_a_recovery_that_never_came_leaves_the_run_on_record(
     world.later += 2 * 3600
     next_run(world)
     assert len(world.alerts) == 1
-    assert not list(run_lease.forsaken())
+    assert not list(run_lease.expired())
 
 
 @pytest.mark.parametrize("state", [Late(), AwaitingRetry()])

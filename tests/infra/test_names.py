@@ -76,10 +76,17 @@ def test_the_account_and_the_local_cloud_have_the_same(
     assert there - here <= ONLY_THERE
 
 
-def test_tables_have_the_same_key() -> None:
+def test_tables_have_the_same_keys_indexes_and_expiry() -> None:
     for table in resources.TABLES:
         (found,) = [t for t in declared("lake", "AWS::DynamoDB::Table") if t["TableName"] == table.name]
         assert found["KeySchema"] == [{"AttributeName": table.hash_key, "KeyType": "HASH"}]
+        assert {
+            i["IndexName"]: (i["KeySchema"], i["Projection"]) for i in found["GlobalSecondaryIndexes"]
+        } == {
+            index: ([{"AttributeName": index, "KeyType": "HASH"}], {"ProjectionType": "KEYS_ONLY"})
+            for index in table.indexes
+        }
+        assert found["TimeToLiveSpecification"] == {"AttributeName": table.expires_by, "Enabled": True}
 
 
 def test_databases_are_in_the_same_place() -> None:

@@ -7,7 +7,7 @@ from local import resources
 
 def test_names_are_the_agreed_ones() -> None:
     assert [bucket.name for bucket in resources.BUCKETS] == ["highwater-lake", "highwater-artifacts"]
-    assert [(table.name, table.hash_key) for table in resources.TABLES] == [("highwater-ledger", "id")]
+    assert (resources.Table("highwater-ledger", "id", ("open",), "expires_at"),) == resources.TABLES
     assert [topic.name for topic in resources.TOPICS] == [
         "highwater-alerts",
         "highwater-warnings",

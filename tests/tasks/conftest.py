@@ -10,6 +10,8 @@ import pytest
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
+from local import resources
+from local.aws_resources import create_table
 from tasks.lake import lake_tables
 from tasks.runs import alerts
 from tasks.services import aws
@@ -32,12 +34,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         aws.s3().create_bucket(
             Bucket="highwater-lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
         )
-        aws.dynamodb().create_table(
-            TableName="highwater-ledger",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(aws.dynamodb(), resources.LEDGER)
         for topic in ("highwater-alerts", "highwater-warnings", "highwater-critical"):
             aws.sns().create_topic(Name=topic)
         yield

@@ -77,7 +77,8 @@ class Lake(Stack):
                     name=database, location_uri=f"s3://{self.lake.bucket_name}/{database}"
                 ),
             )
-        self.ledger = self._table("Ledger", names.LEDGER)
+        self.ledger = self._ledger()
+        # How far an extraction has read: forgotten, it would begin anew.
         self.watermarks = self._table("Watermarks", names.WATERMARKS)
         self.snowflake_secret = self._secret(
             "SnowflakeSecret",
@@ -139,7 +140,17 @@ class Lake(Stack):
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
 
-    def _table(self, construct: str, name: str) -> dynamodb.Table:
+    def _ledger(self) -> dynamodb.Table:
+        """Its rows expire when they are closed; while they are open they are in the index."""
+        table = self._table("Ledger", names.LEDGER, expires_by="expires_at")
+        table.add_global_secondary_index(
+            index_name=names.OPEN_ROWS,
+            partition_key=dynamodb.Attribute(name=names.OPEN_ROWS, type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        return table
+
+    def _table(self, construct: str, name: str, expires_by: str | None = None) -> dynamodb.Table:
         return dynamodb.Table(
             self,
             construct,
@@ -151,7 +162,7 @@ class Lake(Stack):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            time_to_live_attribute="expires_at",
+            time_to_live_attribute=expires_by,
             deletion_protection=True,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )

@@ -11,6 +11,7 @@ ARTIFACTS: Final = "highwater-artifacts"
 ACCESS_LOGS: Final = "highwater-access-logs"
 TRAIL: Final = "highwater-lake-data"
 LEDGER: Final = "highwater-ledger"
+OPEN_ROWS: Final = "open"
 WATERMARKS: Final = "highwater-watermarks"
 GLUE_DATABASES: Final = ("curated", "quarantine", "ml")
 CURATE: Final = "highwater-curate"

@@ -67,13 +67,24 @@ def test_deliveries_are_told_to_eventbridge(prod: Templates) -> None:
 
 
 @pytest.mark.parametrize("name", ["highwater-ledger", "highwater-watermarks"])
-def test_tables_can_be_brought_back_and_forget_by_themselves(prod: Templates, name: str) -> None:
+def test_tables_can_be_brought_back(prod: Templates, name: str) -> None:
     table = prod[NAME].one("AWS::DynamoDB::Table", TableName=name)
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["DeletionProtectionEnabled"] is True
     assert table["SSESpecification"]["SSEType"] == "KMS"
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+
+
+def test_the_ledger_lists_open_rows_and_forgets_closed_ones(prod: Templates) -> None:
+    table = prod[NAME].one("AWS::DynamoDB::Table", TableName="highwater-ledger")
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert (index["IndexName"], index["Projection"]) == ("open", {"ProjectionType": "KEYS_ONLY"})
+
+
+def test_watermarks_are_never_forgotten(prod: Templates) -> None:
+    table = prod[NAME].one("AWS::DynamoDB::Table", TableName="highwater-watermarks")
+    assert "TimeToLiveSpecification" not in table
 
 
 def test_the_key_rotates_and_outlives_the_stack(prod: Templates) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local import resources
+from local.aws_resources import create_table
 from tasks.errors import DataError, SystemFault, Uncertain
 from tasks.jobs import external_jobs
-from tasks.leases import ledger
-from tasks.leases.ledger import Entry, LeaseLost
+from tasks.leases import job_entry, lease, rows
+from tasks.leases.job_entry import JobEntry
+from tasks.leases.lease import LeaseLost
 from tasks.services import aws
 from tests.tasks.lost_answers import lost
 
@@ -81,7 +85,7 @@ class ScriptedGlue:
 @pytest.fixture
 def clock(account: None, monkeypatch: pytest.MonkeyPatch) -> Clock:
     scripted = Clock()
-    monkeypatch.setattr(ledger, "now", lambda: scripted.now)
+    monkeypatch.setattr(rows, "now", lambda: scripted.now)
     monkeypatch.setattr(external_jobs.time, "sleep", scripted.sleep)
     return scripted
 
@@ -94,26 +98,26 @@ def service(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ScriptedGlue:
     return scripted
 
 
-def run(owner: str = "flow-1", work: str = WORK) -> Entry:
+def run(owner: str = "flow-1", work: str = WORK) -> JobEntry:
     return external_jobs.run("glue", JOB, work, lambda attempt: {"--attempt": str(attempt)}, owner)
 
 
-def claim(owner: str, work: str = WORK) -> Entry:
-    entry = ledger.claim(work, "glue", JOB, owner)
+def claim(owner: str, work: str = WORK) -> JobEntry:
+    entry = job_entry.claim(work, "glue", JOB, owner)
     assert entry
     return entry
 
 
-def under_way(service: ScriptedGlue, owner: str, *states: str, work: str = WORK) -> Entry:
+def under_way(service: ScriptedGlue, owner: str, *states: str, work: str = WORK) -> JobEntry:
     """A run that `owner` started and then waits for no more."""
     job = f"jr_{len(service.runs) + 1}"
     entry = claim(owner, work)
     service.runs[job] = {"Id": job, "Arguments": {"--ledger_id": entry.tag}, "states": list(states)}
-    return ledger.renew(entry, status="RUNNING", external_id=job)
+    return lease.renew(entry, status="RUNNING", external_id=job)
 
 
-def row() -> Entry:
-    entry = ledger.get(WORK)
+def row() -> JobEntry:
+    entry = job_entry.get(WORK)
     assert entry
     return entry
 
@@ -141,7 +145,7 @@ def test_other_work_is_another_run(service: ScriptedGlue) -> None:
 
 
 def test_the_lease_is_renewed_while_the_job_runs(service: ScriptedGlue, clock: Clock) -> None:
-    """An hour's job: at no moment does its row look forsaken."""
+    """An hour's job: at no moment does its row look expired."""
     service.script = [["RUNNING"] * 260 + ["SUCCEEDED"]]
     left: list[float] = []
     clock.at = {n: lambda: left.append(row().seconds_left) for n in range(1, 260)}
@@ -150,15 +154,15 @@ def test_the_lease_is_renewed_while_the_job_runs(service: ScriptedGlue, clock: C
     assert min(left) >= 30 - 0.01  # of 60
 
 
-def test_a_live_holders_job_is_waited_for_and_not_taken(service: ScriptedGlue, clock: Clock) -> None:
+def test_a_live_owners_job_is_waited_for_and_not_taken(service: ScriptedGlue, clock: Clock) -> None:
     held = under_way(service, "alive", "RUNNING")
-    clock.at[3] = lambda: ledger.swap(held, ledger.replace(held, status="SUCCEEDED"))
+    clock.at[3] = lambda: rows.swap(held, replace(held, status="SUCCEEDED"))
     entry = run("flow-2")
     assert (entry.external_id, entry.owner, entry.token) == ("jr_1", "alive", held.token)
     assert clock.sleeps == 3
 
 
-def test_a_forsaken_job_is_taken_up_when_its_lease_has_run_out(service: ScriptedGlue, clock: Clock) -> None:
+def test_a_job_is_taken_up_when_its_lease_has_expired(service: ScriptedGlue, clock: Clock) -> None:
     left = under_way(service, "killed", "RUNNING", "SUCCEEDED")
     entry = run("flow-2")
     assert (entry.external_id, entry.owner, len(service.runs)) == ("jr_1", "flow-2", 1)
@@ -167,7 +171,7 @@ def test_a_forsaken_job_is_taken_up_when_its_lease_has_run_out(service: Scripted
 
 
 def test_the_lease_is_a_setting(service: ScriptedGlue, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger.settings(), "lease_seconds", 6.0)
+    monkeypatch.setattr(lease.settings(), "lease_seconds", 6.0)
     under_way(service, "killed", "SUCCEEDED")
     run("flow-2")
     assert 6 <= clock.now - 1_000_000 < 9
@@ -177,7 +181,7 @@ def test_the_same_flow_run_in_another_process_waits_too(
     service: ScriptedGlue, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     under_way(service, "flow-1", "SUCCEEDED")
-    monkeypatch.setattr(ledger, "_PROCESS", "another")
+    monkeypatch.setattr(lease, "_PROCESS", "another")
     run("flow-1")
     assert clock.now >= 1_000_060
 
@@ -205,14 +209,14 @@ def test_killed_between_the_start_and_the_note(service: ScriptedGlue) -> None:
 
 
 def test_killed_before_the_start(service: ScriptedGlue) -> None:
-    ledger.renew(claim("killed"), status="STARTING")
+    lease.renew(claim("killed"), status="STARTING")
     entry = run("flow-2")
     assert (entry.attempt, entry.external_id) == (2, "jr_1")  # a place that a late start can not write to
 
 
 def test_a_start_that_the_client_repeated_is_one_job(service: ScriptedGlue) -> None:
     """The answer to the first request was lost on its way."""
-    ledger.renew(claim("killed"), status="STARTING")
+    lease.renew(claim("killed"), status="STARTING")
     for job in ("jr_1", "jr_2"):
         service.runs[job] = {
             "Id": job,
@@ -259,20 +263,20 @@ def test_who_lost_the_row_while_starting_stops_what_it_started(service: Scripted
 
 def test_two_starters_of_the_same_work_open_one_attempt(clock: Clock) -> None:
     assert claim("one")
-    assert ledger.claim(WORK, "glue", JOB, "two") is None
+    assert job_entry.claim(WORK, "glue", JOB, "two") is None
     seen = row()
     clock.now += 61
-    first, second = ledger.take_over(seen, "two"), ledger.take_over(seen, "three")
+    first, second = lease.take_over(seen, "two"), lease.take_over(seen, "three")
     assert first
     assert (first.owner, second) == ("two", None)
 
 
-def test_a_late_note_of_an_old_holder_does_not_touch_the_new_one(clock: Clock) -> None:
+def test_a_late_note_of_an_old_owner_does_not_touch_the_new_one(clock: Clock) -> None:
     old = claim("one")
     clock.now += 61
     new = claim("two")
     with pytest.raises(LeaseLost, match="curate/abc: flow run one no longer holds attempt 1"):
-        ledger.renew(old, status="RUNNING", external_id="jr_1")
+        lease.renew(old, status="RUNNING", external_id="jr_1")
     assert row() == new
 
 
@@ -280,16 +284,16 @@ def test_a_lease_renewed_at_the_last_moment_is_kept(clock: Clock) -> None:
     held = claim("one")
     clock.now += 61
     seen = row()
-    renewed = ledger.renew(held)
-    assert ledger.take_over(seen, "two") is None
+    renewed = lease.renew(held)
+    assert lease.take_over(seen, "two") is None
     assert row() == renewed
 
 
 def test_a_write_whose_answer_was_lost_is_not_taken_for_a_defeat(clock: Clock) -> None:
     held = claim("one")
-    wanted = ledger.replace(held, status="STARTING")
-    assert ledger.swap(held, wanted)
-    assert ledger.swap(held, wanted)
+    wanted = replace(held, status="STARTING")
+    assert rows.swap(held, wanted)
+    assert rows.swap(held, wanted)
 
 
 # --- ends
@@ -323,12 +327,7 @@ def test_ends_that_a_person_has_to_look_at(service: ScriptedGlue, state: str, ad
 
 @pytest.fixture
 def real_glue(server: str, empty_lake: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    aws.dynamodb().create_table(
-        TableName="highwater-ledger",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(aws.dynamodb(), resources.LEDGER)
     # Where the local Glue stands in this process, runs are real ones.
     aws.s3().put_object(Bucket="highwater-lake", Key="nothing.py", Body=b"")
     aws.glue().create_job(
@@ -366,7 +365,7 @@ def test_a_start_that_was_noticed_late_is_taken_up(real_glue: None, monkeypatch:
     """Glue lists a new run a moment after it took it."""
     really, looks = external_jobs.SERVICES["glue"].find, []
 
-    def late(entry: Entry) -> list[str]:
+    def late(entry: JobEntry) -> list[str]:
         looks.append(entry.status)
         return really(entry) if len(looks) > 2 else []
 
@@ -416,7 +415,7 @@ def test_who_waits_for_a_slot_has_started_nothing(service: ScriptedGlue, clock: 
 def test_a_slot_that_never_comes_is_told_with_the_limit(
     service: ScriptedGlue, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger.settings(), "slot_wait_hours", 0.5)
+    monkeypatch.setattr(lease.settings(), "slot_wait_hours", 0.5)
     service.before_start = no_slot("ConcurrentRunsExceededException", "Concurrent runs exceeded for x")
     with pytest.raises(SystemFault, match=r"Concurrent runs exceeded for x No job ended within 0\.5 h"):
         run()
@@ -442,7 +441,7 @@ def test_stopping_what_a_flow_run_owns_leaves_others_alone(service: ScriptedGlue
         under_way(service, owner, "RUNNING", work=work)
     assert sorted(external_jobs.stop_owned("mine")) == ["jr_1", "jr_2"]
     assert sorted(service.stopped) == ["jr_1", "jr_2"]
-    assert [entry.id for entry in ledger.open_entries()] == ["c"]
+    assert [entry.id for entry in job_entry.open_jobs()] == ["c"]
 
 
 def test_a_waiting_run_whose_job_was_stopped_says_so_and_starts_no_other(
@@ -471,13 +470,13 @@ def test_orphans_are_told_by_their_lease(service: ScriptedGlue, clock: Clock) ->
     clock.now += 1
     assert release() == ["jr_1", "jr_3"]
     assert service.stopped == ["jr_1"]
-    ends = {work: ledger.get(work).status for work in ("theirs", "done by now", "alive")}  # type: ignore[union-attr]
+    ends = {work: job_entry.get(work).status for work in ("theirs", "done by now", "alive")}  # type: ignore[union-attr]
     assert ends == {"theirs": "STOPPED", "done by now": "SUCCEEDED", "alive": "RUNNING"}
     assert release(is_over=True) == ["jr_4"]
 
 
 def test_an_orphan_whose_job_was_never_noted_is_found(service: ScriptedGlue, clock: Clock) -> None:
-    entry = ledger.renew(claim("killed"), status="STARTING")
+    entry = lease.renew(claim("killed"), status="STARTING")
     service.runs["jr_9"] = {"Id": "jr_9", "Arguments": {"--ledger_id": entry.tag}, "states": ["RUNNING"]}
     clock.now += 61
     assert external_jobs.release_orphans("me", lambda owner: False) == ["jr_9"]

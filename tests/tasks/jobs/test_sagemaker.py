@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from tasks.errors import DataError, SystemFault
 from tasks.jobs import external_jobs, sagemaker
-from tasks.leases import ledger
-from tasks.leases.ledger import Entry
+from tasks.leases import job_entry, lease
+from tasks.leases.job_entry import JobEntry
 from tasks.services import aws
 
 WORK = "train/0123456789abcdef"
@@ -67,7 +67,7 @@ def service(account: None, monkeypatch: pytest.MonkeyPatch) -> ScriptedSageMaker
     return scripted
 
 
-def run(owner: str = "flow-1") -> Entry:
+def run(owner: str = "flow-1") -> JobEntry:
     return external_jobs.run(
         sagemaker.TRAINING,
         "demand-forecast-train",
@@ -92,7 +92,7 @@ def test_killed_between_the_start_and_the_note(service: ScriptedSageMaker) -> No
     service.on_create = die
     with pytest.raises(KeyboardInterrupt):
         run("killed")
-    assert ledger.get(WORK).external_id is None  # type: ignore[union-attr]
+    assert job_entry.get(WORK).external_id is None  # type: ignore[union-attr]
     external_jobs.release_orphans("other", lambda owner: owner == "killed", keep=[WORK])
     assert run("killed").external_id == NAME  # the same flow run, retried
     assert len(service.requests) == 1
@@ -100,7 +100,7 @@ def test_killed_between_the_start_and_the_note(service: ScriptedSageMaker) -> No
 
 def test_a_start_that_is_repeated_meets_its_own_job(service: ScriptedSageMaker) -> None:
     service.jobs[NAME] = ["InProgress", "Completed"]
-    entry = ledger.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "flow-1")
+    entry = job_entry.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "flow-1")
     assert entry
     assert sagemaker.SageMakerJobs("training").start(entry, {}) == NAME
     assert run("flow-1").external_id == NAME
@@ -128,17 +128,17 @@ def test_a_stopped_job_needs_a_person(service: ScriptedSageMaker) -> None:
 
 
 def test_stopping_what_a_run_owns(service: ScriptedSageMaker) -> None:
-    entry = ledger.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "mine")
+    entry = job_entry.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "mine")
     assert entry
     service.jobs[NAME] = ["InProgress"]
-    ledger.renew(entry, status="RUNNING", external_id=NAME)
+    lease.renew(entry, status="RUNNING", external_id=NAME)
     assert external_jobs.stop_owned("mine") == [NAME]
     assert service.jobs[NAME][0] == "Stopping"
-    assert ledger.get(WORK).status == "STOPPED"  # type: ignore[union-attr]
+    assert job_entry.get(WORK).status == "STOPPED"  # type: ignore[union-attr]
 
 
 def test_stopping_what_is_over_is_no_failure(service: ScriptedSageMaker) -> None:
-    entry = ledger.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "mine")
+    entry = job_entry.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "mine")
     assert entry
     service.jobs[NAME] = ["Completed"]
     sagemaker.SageMakerJobs("training").stop(entry, NAME)
@@ -146,14 +146,14 @@ def test_stopping_what_is_over_is_no_failure(service: ScriptedSageMaker) -> None
 
 
 def test_seconds_come_from_the_jobs_own_clock(service: ScriptedSageMaker) -> None:
-    entry = ledger.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "mine")
+    entry = job_entry.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "mine")
     assert entry
     service.jobs[NAME] = ["Completed"]
     assert sagemaker.SageMakerJobs("training").look(entry).seconds == 42
 
 
 def test_a_name_that_sagemaker_would_refuse_is_refused_here(account: None) -> None:
-    entry = ledger.claim("train/" + "a" * 64, sagemaker.TRAINING, "demand-forecast-train", "mine")
+    entry = job_entry.claim("train/" + "a" * 64, sagemaker.TRAINING, "demand-forecast-train", "mine")
     assert entry
     with pytest.raises(ValueError, match="longer than the 63 characters"):
         sagemaker.job_name(entry)

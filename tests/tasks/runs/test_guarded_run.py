@@ -33,15 +33,15 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         calls.append(("recorded", status, *message, *(jobs or [])))
 
     def begin(run_id: str, name: str, owner: str) -> SimpleNamespace:
-        calls.append(("breathes", run_id, name))
-        return SimpleNamespace(end=end, holder=f"{owner}@here")
+        calls.append(("lease", run_id, name))
+        return SimpleNamespace(end=end, process=f"{owner}@here")
 
-    def end() -> None:
-        calls.append(("breathed its last",))
+    def end(status: str) -> None:
+        calls.append(("lease closed", status))
 
     monkeypatch.setattr(surroundings.run_lease, "begin", begin)
-    monkeypatch.setattr(surroundings.run_lease, "first_to_tell", lambda _: True)
-    monkeypatch.setattr(surroundings, "bury_the_dead", lambda run: None)
+    monkeypatch.setattr(surroundings.run_lease, "first_to_notify", lambda _: True)
+    monkeypatch.setattr(surroundings, "mark_crashed_runs", lambda run: None)
     monkeypatch.setattr(surroundings.external_jobs, "ids_of", lambda owner: [f"jr_of_{owner}"])
     monkeypatch.setattr(surroundings.external_jobs, "stop_owned", stop_owned)
     monkeypatch.setattr(surroundings.alerts, "send", send)
@@ -57,12 +57,12 @@ def test_a_failure_of_the_data_is_told_with_its_severity(done: list[Any]) -> Non
     with pytest.raises(DataError), guarded(the_run()):
         raise DataError("a.parquet is empty")
     assert done == [
-        ("breathes", "r1", "cpg-daily 2025-01-06"),
+        ("lease", "r1", "cpg-daily 2025-01-06"),
         ("recorded", "RUNNING"),
         ("stopped", "r1"),
         ("told", "HIGH", "DataError: a.parquet is empty", "2025-01-06"),
         ("recorded", "FAILED", "DataError: a.parquet is empty", "jr_of_r1"),
-        ("breathed its last",),
+        ("lease closed", "FAILED"),
     ]
 
 
@@ -84,7 +84,7 @@ def test_people_are_told_although_the_warehouse_is_down(
     assert done[1:] == [
         ("stopped", "r1"),
         ("told", "CRITICAL", "SystemFault: connecting to Snowflake: refused", "2025-01-06"),
-        ("breathed its last",),
+        ("lease closed", "FAILED"),
     ]
 
 
@@ -99,7 +99,7 @@ def test_a_cancelled_run_stops_its_jobs_and_warns(done: list[Any]) -> None:
         ("stopped", "r1"),
         ("told", "WARNING", why, "2025-01-06"),
         ("recorded", "CANCELLED", why, "jr_of_r1"),
-        ("breathed its last",),
+        ("lease closed", "CANCELLED"),
     ]
 
 
@@ -109,7 +109,7 @@ def test_people_are_told_although_the_ledger_cannot_say_who_was_first(
     def unreachable(_: str) -> bool:
         raise SystemFault("writing ledger row: refused")
 
-    monkeypatch.setattr(surroundings.run_lease, "first_to_tell", unreachable)
+    monkeypatch.setattr(surroundings.run_lease, "first_to_notify", unreachable)
     with pytest.raises(KeyboardInterrupt), guarded(the_run()):
         raise KeyboardInterrupt
     assert [call[:2] for call in done if call[0] == "told"] == [("told", "WARNING")]
@@ -133,7 +133,7 @@ def test_first_calls_are_tried_again_when_they_fail_for_a_moment(
     """A ledger that throttles and one failed login are no reason to lose the day."""
     slept: list[float] = []
     monkeypatch.setattr(errors.time, "sleep", slept.append)
-    breathes, on_record = surroundings.run_lease.begin, surroundings.record
+    begin, on_record = surroundings.run_lease.begin, surroundings.record
 
     def failing(times: int, then: Any) -> Any:
         left = [TransientError("login refused for now")] * times
@@ -145,14 +145,14 @@ def test_first_calls_are_tried_again_when_they_fail_for_a_moment(
 
         return call
 
-    monkeypatch.setattr(surroundings.run_lease, "begin", failing(2, breathes))
+    monkeypatch.setattr(surroundings.run_lease, "begin", failing(2, begin))
     monkeypatch.setattr(surroundings, "record", failing(3, on_record))
     with guarded(the_run()):
         pass
     assert done == [
-        ("breathes", "r1", "cpg-daily 2025-01-06"),
+        ("lease", "r1", "cpg-daily 2025-01-06"),
         ("recorded", "RUNNING"),
-        ("breathed its last",),
+        ("lease closed", "COMPLETED"),
     ]
     bounds = [(2, 3), (4, 6), (2, 3), (4, 6), (8, 12)]
     assert all(low <= seconds <= high for seconds, (low, high) in zip(slept, bounds, strict=True))

@@ -37,9 +37,10 @@ def flow_run(key_arn: str) -> list[Statement]:
         Statement(["kms:DescribeKey"], [key_arn]),
         key_of_disks(key_arn, through="sagemaker"),
         Statement(
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Scan"],
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             [arn("dynamodb", f"table/{table}") for table in (names.LEDGER, names.WATERMARKS)],
         ),
+        Statement(["dynamodb:Query"], [arn("dynamodb", f"table/{names.LEDGER}/index/{names.OPEN_ROWS}")]),
         Statement(
             ["sns:Publish"], [arn("sns", topic) for topic in (names.ALERTS, names.WARNINGS, names.CRITICAL)]
         ),

@@ -1,0 +1,135 @@
+"""One row of the ledger: read, written only if it is still as it was seen, and found while it is open.
+
+The ledger is one table and holds three things, each with a module of its own: jobs of other services (job_entry.py, and
+job_list.py by run), leases of runs (run_lease.py) and marks of what was done (marks.py).
+
+Open rows are few, closed ones are many. So a row has the attribute `open` only while it is open, and the index of that name
+holds only such rows. A closed row has the attribute `expires_at` instead, by which the table forgets it after a month; an
+open row is never forgotten.
+
+An index follows its table after a moment. What it names is therefore read again from the table before anyone acts on it. A
+row that it does not name yet was written within the last second or so: no lease of a minute has expired on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
+
+from tasks.errors import aws_failures
+from tasks.services import aws
+from tasks.settings import settings
+
+_OPEN_INDEX = "open"
+_KEPT_FOR_SECONDS = 30 * 24 * 3600
+_NUMBERS = {"int": int, "float": float}
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    id: str
+    token: int
+    """Raised by each new owner and each new attempt."""
+    status: str
+
+    THING: ClassVar[str]
+    """What an open row is listed as."""
+    CHANGING: ClassVar[tuple[str, ...]] = ("token", "status")
+    """A write is refused when one of these is not as it was seen."""
+
+    @property
+    def is_open(self) -> bool:
+        return False
+
+
+R = TypeVar("R", bound=Row)
+
+
+def stored_as(name: str) -> Any:
+    """A field whose attribute in the table has another name: rows are older than our words."""
+    return field(metadata={"stored": name})
+
+
+def now() -> float:
+    return time.time()
+
+
+def get(kind: type[R], id_: str) -> R | None:
+    with aws_failures(f"reading ledger row {id_} of {settings().ledger_table}"):
+        answer = aws.dynamodb().get_item(
+            TableName=settings().ledger_table, Key={"id": {"S": id_}}, ConsistentRead=True
+        )
+    return _row(kind, answer["Item"]) if "Item" in answer else None
+
+
+def swap(seen: R | None, wanted: R) -> bool:
+    """Write the row, if it is still as it was seen."""
+    dynamodb = aws.dynamodb()
+    with aws_failures(f"writing ledger row {wanted.id} of {settings().ledger_table}"):
+        try:
+            dynamodb.put_item(TableName=settings().ledger_table, Item=_item(wanted), **_unless_changed(seen))
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            # The answer to our own write may have been lost, and the client have repeated it.
+            return get(type(wanted), wanted.id) == wanted
+    return True
+
+
+def open_rows(kind: type[R]) -> Iterator[R]:
+    """Every open row of this kind of thing, as it is now."""
+    found = (get(kind, id_) for id_ in _open_ids(kind.THING))
+    return (row for row in found if row and row.is_open)
+
+
+def forget_at() -> int:
+    return int(now()) + _KEPT_FOR_SECONDS
+
+
+def _open_ids(thing: str) -> Iterator[str]:
+    """The index holds keys only, so a heartbeat changes nothing in it."""
+    with aws_failures(f"looking for open rows ({thing}) in ledger {settings().ledger_table}"):
+        pages = (
+            aws.dynamodb()
+            .get_paginator("query")
+            .paginate(
+                TableName=settings().ledger_table,
+                IndexName=_OPEN_INDEX,
+                KeyConditionExpression="#open = :thing",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues={":thing": {"S": thing}},
+            )
+        )
+        for page in pages:
+            yield from (item["id"]["S"] for item in page["Items"])
+
+
+def _unless_changed(seen: Row | None) -> dict[str, Any]:
+    if seen is None:
+        return {"ConditionExpression": "attribute_not_exists(id)"}
+    return {
+        "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in seen.CHANGING),
+        "ExpressionAttributeNames": {f"#{name}": name for name in seen.CHANGING},
+        "ExpressionAttributeValues": {f":{name}": _typed(getattr(seen, name)) for name in seen.CHANGING},
+    }
+
+
+def _item(row: Row) -> Item:
+    values = {f.metadata.get("stored", f.name): getattr(row, f.name) for f in fields(row)}
+    item = {name: _typed(value) for name, value in values.items() if value is not None}
+    if row.is_open:
+        return {**item, "open": _typed(row.THING)}
+    return {**item, "expires_at": _typed(forget_at())}
+
+
+def _row(kind: type[R], item: Item) -> R:
+    values = {}
+    for f in fields(kind):
+        text = next(iter(item.get(f.metadata.get("stored", f.name), {"S": None}).values()))
+        values[f.name] = _NUMBERS[str(f.type)](text) if f.type in _NUMBERS else text
+    return kind(**values)
+
+
+def _typed(value: str | int | float) -> dict[str, str]:
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
