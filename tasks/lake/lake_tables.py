@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from functools import cache
 
 import pyarrow as pa
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NoSuchNamespaceError,
+    NoSuchTableError,
+    ValidationException,
+)
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
@@ -15,7 +20,7 @@ from tasks.errors import SystemFault, TransientError, aws_failures
 from tasks.lake.lake_catalog import LakeCatalog
 from tasks.services import aws, objects
 
-CURATED, QUARANTINE = "curated", "quarantine"
+CURATED, QUARANTINE, ML = "curated", "quarantine", "ml"
 PUBLISHED_FOLDER = "/published/"
 LOST_RACE = (CommitFailedException, ValidationException)
 
@@ -37,6 +42,14 @@ def load(namespace: str, dataset: str) -> Table | None:
             return catalog().load_table((namespace, dataset))
         except NoSuchTableError:
             return None
+
+
+def tables_of(namespace: str) -> list[str]:
+    with told(f"listing the tables of {namespace}"):
+        try:
+            return sorted(name for _, name in catalog().list_tables(namespace))
+        except NoSuchNamespaceError:
+            return []
 
 
 def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:
