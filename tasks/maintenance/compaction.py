@@ -41,6 +41,9 @@ class Sizes:
     target: int = 128 << 20
 
 
+SIZES = Sizes()
+
+
 @dataclass(frozen=True)
 class Compaction:
     files_before: int = 0
@@ -51,9 +54,9 @@ class Compaction:
     """Why small files were left as they are until the next time."""
 
 
-def compact(table: Table, run_id: str, sizes: Sizes = Sizes()) -> Compaction:
+def compact(table: Table, run_id: str, sizes: Sizes | None = None) -> Compaction:
     """Left until the next time where another run committed meanwhile: what it did is worth more than a tidy table."""
-    planned = plan(table, sizes)
+    planned = plan(table, sizes or SIZES)
     if not planned:
         return Compaction()
     old = [file for group in planned for file in group]
@@ -70,8 +73,8 @@ def compact(table: Table, run_id: str, sizes: Sizes = Sizes()) -> Compaction:
     return Compaction(before.files_before, len(new), before.bytes_before, after)
 
 
-def planned_only(table: Table, sizes: Sizes = Sizes()) -> Compaction:
-    groups = plan(table, sizes)
+def planned_only(table: Table, sizes: Sizes | None = None) -> Compaction:
+    groups = plan(table, sizes or SIZES)
     size = sum(file.file_size_in_bytes for group in groups for file in group)
     return Compaction(sum(map(len, groups)), len(groups), size, size)
 

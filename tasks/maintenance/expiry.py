@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -50,7 +51,7 @@ def expire(table: Table, rule: Rule, head: Head | None, now: datetime) -> Expiry
     """`head` is None for a table that no warehouse loads."""
     planned = plan(table, rule, head, now)
     if planned.expired:
-        gone = [s for s in lake_log.lineage(table) if s.snapshot_id in planned.expired]
+        gone = _cut_off(table, planned.expired)
         lake_commits.expire(table, list(planned.expired), _written_down(table, gone) if gone else None)
         log("snapshots expired", table=".".join(table.name()), snapshots=len(planned.expired))
     return planned
@@ -103,6 +104,13 @@ def _rolled_back(table: Table, chain: list[Snapshot], rule: Rule, now: datetime)
 
 def _is_young(snapshot: Snapshot, rule: Rule, now: datetime) -> bool:
     return snapshot.timestamp_ms >= (now - timedelta(days=rule.keep_days)).timestamp() * 1000
+
+
+def _cut_off(table: Table, expired: Collection[int]) -> list[Snapshot]:
+    """What the lineage loses: all up to the newest that goes, also a tagged one, which stays without successor."""
+    chain = lake_log.lineage(table)
+    ends = [n for n, snapshot in enumerate(chain, start=1) if snapshot.snapshot_id in expired]
+    return chain[: max(ends, default=0)]
 
 
 def _written_down(table: Table, gone: list[Snapshot]) -> str:
