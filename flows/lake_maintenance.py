@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from contracts.catalog import DATASETS
-from tasks.errors import RETRY, DataError, HighwaterError, SystemFault
+from tasks.errors import RETRY, DataError, HighwaterError, SystemFault, TransientError
 from tasks.lake import lake_tables
 from tasks.lake.lake_tables import CURATED, ML, QUARANTINE
 from tasks.maintenance import compaction, expiry, orphans, report
@@ -82,7 +82,9 @@ def lake_maintenance(
             heads = loaded_heads(run, chosen := choose(known, tables))
             tidied = [tidy(run, table, rule, heads.get(table), dry_run) for table in chosen]
             look_for_orphans(tidied, known, orphan_days, dry_run)
-            return finish(run, tidied, dry_run)
+            written = report_on(run, tidied, dry_run)
+            require_all(tidied, written)
+            return finish(run, tidied, written, dry_run)
     except HighwaterError as error:
         return ended_badly(error)
 
@@ -103,15 +105,20 @@ def choose(known: list[str], wanted: list[str] | None) -> list[str]:
 @task(name="what the warehouse holds", cache_policy=NO_CACHE, **RETRY)
 def loaded_heads(run: Run, tables: list[str]) -> dict[str, Head]:
     """Asked before anything is expired: a head only ever moves on from there."""
-    loaded = [table for table in tables if table.startswith(f"{CURATED}.")]
+    found = {}
     with run.session("heads") as connection:
-        found = {}
-        for table in loaded:
-            dataset = table.removeprefix(f"{CURATED}.")
+        for table in (t for t in tables if t.startswith(f"{CURATED}.")):
+            dataset = dataset_of(table)
             # A table that no contract knows is loaded by somebody else, or by nobody: nothing of it is expired.
-            last = warehouse_load.last_loaded(connection, dataset) if dataset in DATASETS else None
+            last = warehouse_load.last_loaded(connection, dataset) if dataset else None
             found[table] = Head(last.snapshot_id if last else None)
-        return found
+    return found
+
+
+def dataset_of(table: str) -> str | None:
+    """Of a table that our publications make; others have their own way to write files."""
+    namespace, _, name = table.partition(".")
+    return name if namespace == CURATED and name in DATASETS else None
 
 
 def tidy(run: Run, table: str, rule: Rule, head: Head | None, dry_run: bool) -> Tidied:
@@ -119,7 +126,7 @@ def tidy(run: Run, table: str, rule: Rule, head: Head | None, dry_run: bool) -> 
     tidied.expiry = _tried(
         tidied, expire.with_options(task_run_name=f"expire {table}"), table, rule, head, dry_run
     )
-    if table.startswith(f"{CURATED}."):
+    if dataset_of(table):
         tidied.compaction = _tried(
             tidied, compact.with_options(task_run_name=f"compact {table}"), table, run.run_id, dry_run
         )
@@ -133,6 +140,7 @@ def _tried(tidied: Tidied, step: Task[..., Any], *arguments: Any) -> Any:
         return state.result()
     error = state.result(raise_on_failure=False)
     tidied.failures.append(f"{step.name}: {type(error).__name__}: {error}")
+    tidied.needs_a_person |= not isinstance(error, TransientError)
     return None
 
 
@@ -173,17 +181,32 @@ def look(table: str, everything: Everything, before: datetime, earlier: dict[str
     return orphans.look(opened, everything, before, earlier) if opened else Look()
 
 
+@task(name="report", cache_policy=NO_CACHE, **RETRY)
+def report_on(run: Run, tidied: list[Tidied], dry_run: bool) -> str | None:
+    """Also where tables failed: what was seen of the others is what the next run's second look goes by."""
+    report.page(tidied, _told(tidied, dry_run))
+    return None if dry_run else report.write(run.run_id, tidied, now())
+
+
+def _told(tidied: list[Tidied], dry_run: bool) -> str:
+    return f"{'would be: ' if dry_run else ''}{report.summary(tidied)}"
+
+
+def require_all(tidied: list[Tidied], written: str | None) -> None:
+    failed = [t for t in tidied if t.failures]
+    if not failed:
+        return
+    kind = SystemFault if any(t.needs_a_person for t in failed) else TransientError
+    raise kind(
+        f"{len(failed)} of {len(tidied)} tables were not tidied: "
+        + " | ".join(f"{t.table}: {'; '.join(t.failures)}" for t in failed)
+        + f". What was done is in {written or 'the run'}. Run it again when the cause is mended; that is harmless."
+    )
+
+
 @task(name="finish", cache_policy=NO_CACHE, **RETRY)
-def finish(run: Run, tidied: list[Tidied], dry_run: bool) -> dict[str, Any]:
-    """The report first: what was seen is what the next run's second look goes by, though a table failed."""
-    told = f"{'would be: ' if dry_run else ''}{report.summary(tidied)}"
-    report.page(tidied, told)
-    written = None if dry_run else report.write(run.run_id, tidied, now())
-    if failed := [f"{t.table}: {'; '.join(t.failures)}" for t in tidied if t.failures]:
-        raise SystemFault(
-            f"{len(failed)} of {len(tidied)} tables were not tidied: {' | '.join(failed)}. The others were ({told}); "
-            "mend the cause and run it again, which is harmless."
-        )
+def finish(run: Run, tidied: list[Tidied], written: str | None, dry_run: bool) -> dict[str, Any]:
+    told = _told(tidied, dry_run)
     record(run, "COMPLETED", told)
     alerts.send("INFO", f"lake-maintenance {run.label}: {told}", run.facts())
     return {"summary": told, "report": written, "tables": {t.table: t.figures() for t in tidied}}

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pyiceberg.conversions import from_bytes
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
-from pyiceberg.types import PrimitiveType
+from pyiceberg.types import DateType
 
 from contracts.language.dataset import SOURCE_DATE
 from tasks.errors import Outrun, SystemFault
@@ -100,7 +100,7 @@ def _first_day(table: Table, file: DataFile) -> str:
     columns = {column.name: column for column in table.schema().fields}
     column = columns.get(SOURCE_DATE)
     least = (file.lower_bounds or {}).get(column.field_id) if column else None
-    if column is None or least is None or not isinstance(column.field_type, PrimitiveType):
+    if column is None or least is None or not isinstance(column.field_type, DateType):
         return ""
     return f"{from_bytes(column.field_type, least):012}"
 

@@ -15,6 +15,7 @@ from pyiceberg.table import Table
 
 from tasks.errors import SystemFault
 from tasks.events import log
+from tasks.jobs import glue
 from tasks.lake import lake_log, lake_tables
 from tasks.lake.lake_tables import told
 from tasks.leases import ledger
@@ -122,7 +123,7 @@ def _in_notes(table: Table) -> Iterator[str]:
 
 def in_use() -> set[str]:
     """Parts of folder names. A work in the ledger, done or not, gives what it wrote to whoever asks for it again."""
-    works = [entry.id.rpartition("/")[2] for entry in ledger.every_entry()]
+    works = [entry.id.rpartition("/")[2] for entry in ledger.every_entry() if entry.kind == glue.KIND]
     return {part for work in works for part in (work, work[:_LEDGER_PART])}
 
 

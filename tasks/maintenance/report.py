@@ -29,6 +29,8 @@ class Tidied:
     compaction: Compaction | None = None
     look: Look | None = None
     failures: list[str] = field(default_factory=list)
+    needs_a_person: bool = False
+    """Not all of the failures may pass by themselves."""
 
     def figures(self) -> dict[str, Any]:
         return {

@@ -130,6 +130,8 @@ def test_what_a_work_in_the_ledger_wrote_is_in_use(lake: None) -> None:
     job = put(f"{folder}/jr_1/published/part-0.parquet", order_id=["x"])
     features = put("curated/sales/data/0123456789abcdef01234567-1/features/p.parquet", order_id=["x"])
     assert set(look().candidates) == {job, features}
+    assert ledger.claim("run/w-dead-of-a-compaction", "run", "lake-maintenance", "run")
+    assert set(look().candidates) == {job, features}  # how a run ended says nothing of files
     for row in (plan.key, "features/0123456789abcdef01234567"):
         entry = ledger.claim(row, "glue", "curate", "run")
         assert entry
