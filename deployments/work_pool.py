@@ -27,6 +27,7 @@ QUEUES = (
     "default",
     "model-drift",
     "cpg-backfill",
+    "lake-maintenance",
 )
 UNLIMITED = "default"
 # Counted by the server from the states of the runs, so it holds after a restart of the server or of a worker too.

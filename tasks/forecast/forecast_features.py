@@ -15,7 +15,7 @@ from tasks.errors import BusinessError, DataError, TransientError
 from tasks.events import log
 from tasks.intake import landing
 from tasks.jobs import external_jobs, glue
-from tasks.lake import lake_commits, lake_tables
+from tasks.lake import lake_commits, lake_log, lake_tables
 from tasks.lake.lake_commits import Commit
 from tasks.services import objects
 from tasks.services.snowflake import execute
@@ -92,7 +92,7 @@ def pin(
                 f"no sales are in the warehouse, so nothing can be forecast as of {as_of}: backfill them."
             )
         snapshots = {
-            name: lake_tables.snapshot_id(lake_tables.load(lake_tables.CURATED, name)) for name in TABLES
+            name: lake_log.publication_id(lake_tables.load(lake_tables.CURATED, name)) for name in TABLES
         }
         units = _units_before(connection, as_of)
         # Where sales were loaded meanwhile, the units are those of another snapshot.

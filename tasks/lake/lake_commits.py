@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from tasks.errors import Outrun, SystemFault, TransientError
 from tasks.events import log
 from tasks.lake.footers import FooterOf
-from tasks.lake.lake_log import NOTE_PREFIX, lineage, summary
+from tasks.lake.lake_log import EXPIRED, NOTE_PREFIX, last_notes, lineage, summary
 from tasks.lake.lake_tables import LOST_RACE, catalog, live_files, load, snapshot_id, told
 
 if TYPE_CHECKING:
@@ -124,8 +124,7 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
 
 
 def _is_newest(table: Table, commit: Commit) -> bool:
-    newest = table.current_snapshot()
-    return newest is not None and summary(newest).get("work") == commit.work
+    return last_notes(table).get("work") == commit.work
 
 
 def _without_what_stays(commit: Commit) -> Commit:
@@ -151,6 +150,23 @@ def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_o
         if {file.file_path for file in stale} != set(commit.added):
             _commit(table, commit, stale)
         return snapshot_id(table)
+
+
+def expire(table: Table, snapshots: list[int], log_address: str | None) -> None:
+    """Forget snapshots, in one commit with the address of the log of what they said.
+
+    Refused when somebody published or rolled back since the table was opened: what may go was decided without it.
+    """
+    from pyiceberg.table.refs import MAIN_BRANCH
+    from pyiceberg.table.update import AssertRefSnapshotId
+    from pyiceberg.table.update.snapshot import ExpireSnapshots
+
+    with told(f"expiring snapshots of {'.'.join(table.name())}"), table.transaction() as change:
+        if log_address:
+            change.set_properties({EXPIRED: log_address})
+        unmoved = AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=snapshot_id(table))  # type: ignore[call-arg]
+        change._apply((), (unmoved,))
+        ExpireSnapshots(change).by_ids(snapshots).commit()
 
 
 def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:

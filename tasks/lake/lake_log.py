@@ -6,11 +6,12 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import SystemFault
 from tasks.events import log
 from tasks.lake.lake_tables import PUBLISHED_FOLDER, live_files, told
+from tasks.services import objects
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
 NOTE_PREFIX = "highwater."
+MAINTENANCE = "maintenance"
+"""The note of a commit that changed files and no rows: it is no publication, and nothing is to be loaded from it."""
+EXPIRED = f"{NOTE_PREFIX}expired-log"
+"""The table's property with the address of what the publications said whose snapshots were expired."""
 
 
 @dataclass(frozen=True)
@@ -56,44 +61,81 @@ def _raw_dates(notes: dict[str, str]) -> tuple[date, ...]:
     return tuple(date.fromisoformat(d) for d in notes.get("raw-dates", "").split(",") if d)
 
 
+def is_publication(snapshot: Snapshot) -> bool:
+    return MAINTENANCE not in summary(snapshot)
+
+
+def newest_publication(table: Table | None) -> Snapshot | None:
+    """It holds the rows that the table holds, though other files may hold them by now."""
+    return next(filter(is_publication, reversed(lineage(table))), None) if table else None
+
+
+def publication_id(table: Table | None) -> int | None:
+    snapshot = newest_publication(table)
+    return snapshot.snapshot_id if snapshot else None
+
+
 def processed_raw_dates(table: Table | None) -> set[date]:
-    if table is None:
-        return set()
-    return {d for snapshot in lineage(table) for d in _raw_dates(summary(snapshot))}
+    return {d for notes in notes_of(table) for d in _raw_dates(notes)}
 
 
 def last_notes(table: Table | None) -> dict[str, str]:
     """What the newest publication says about itself."""
-    snapshot = table.current_snapshot() if table else None
+    snapshot = newest_publication(table)
     return summary(snapshot) if snapshot else {}
 
 
 def notes_of(table: Table | None) -> list[dict[str, str]]:
-    """What each publication says about itself, oldest first."""
-    return [summary(snapshot) for snapshot in lineage(table)] if table else []
+    """What each publication says about itself, oldest first; also those whose snapshots were expired."""
+    if table is None:
+        return []
+    expired = [entry["notes"] for entry in expired_log(table)]
+    kept = [summary(snapshot) for snapshot in lineage(table)]
+    return [notes for notes in (*expired, *kept) if MAINTENANCE not in notes]
+
+
+def expired_log(table: Table) -> list[dict[str, Any]]:
+    """What was in the lineage before its oldest snapshot, oldest first."""
+    address = table.properties.get(EXPIRED)
+    return list(objects.read_json(address)["snapshots"]) if address else []
+
+
+def log_entry(snapshot: Snapshot) -> dict[str, Any]:
+    """What stays of a snapshot that is expired."""
+    return {
+        "snapshot_id": snapshot.snapshot_id,
+        "sequence": snapshot.sequence_number or 0,
+        "timestamp_ms": snapshot.timestamp_ms,
+        "notes": summary(snapshot),
+    }
 
 
 def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
     """The publications that came after a snapshot, oldest first.
 
     Where nothing was loaded, or the table is another one, its live files are the log: they hold one row per key, which is
-    the state that replaying everything would reach. What expired snapshots say of the days that they processed is lost:
-    that is for a person to mend, not to be passed over.
+    the state that replaying everything would reach. What snapshots that others than we expired say of the days that they
+    processed is lost: that is for a person to mend, not to be passed over.
     """
     snapshots = lineage(table)
     ids = [snapshot.snapshot_id for snapshot in snapshots]
-    # The first snapshot of a table has the number 1; some engines make an orphan forget that it had a parent.
-    if snapshots and (snapshots[0].sequence_number or 1) > 1 and loaded not in ids:
+    if snapshots and loaded not in ids and _is_cut_off(table, snapshots[0], loaded):
         _say_what_expired(table, snapshots[0], loaded)
     if loaded in ids:
-        for snapshot in snapshots[ids.index(loaded) + 1 :]:
+        for snapshot in filter(is_publication, snapshots[ids.index(loaded) + 1 :]):
             yield _published(snapshot, _added_files(table, snapshot))
     elif snapshots:
-        everything = live_files(table)
-        dates = tuple(sorted({d for snapshot in snapshots for d in _raw_dates(summary(snapshot))}))
-        latest = _published(snapshots[-1], everything)
-        sightings = ",".join(filter(None, (summary(s).get("sightings", "") for s in snapshots)))
-        yield replace(latest, raw_dates=dates, notes={**latest.notes, "sightings": sightings})
+        latest = _published(snapshots[-1], live_files(table))
+        dates = tuple(sorted(processed_raw_dates(table)))
+        sightings = ",".join(filter(None, (notes.get("sightings") for notes in notes_of(table))))
+        yield replace(latest, raw_dates=dates, notes={**last_notes(table), "sightings": sightings})
+
+
+def _is_cut_off(table: Table, oldest: Snapshot, loaded: int | None) -> bool:
+    """The first snapshot of a table has the number 1; some engines make an orphan forget that it had a parent."""
+    before = expired_log(table) if loaded is None else []
+    known = before[-1]["sequence"] if before else 0
+    return (oldest.sequence_number or 1) > known + 1
 
 
 def _say_what_expired(table: Table, oldest: Snapshot, loaded: int | None) -> None:

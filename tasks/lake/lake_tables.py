@@ -8,7 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NoSuchNamespaceError,
+    NoSuchTableError,
+    ValidationException,
+)
 
 from tasks.errors import SystemFault, TransientError, aws_failures
 from tasks.services import aws, objects
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 
     from tasks.lake.lake_catalog import LakeCatalog
 
-CURATED, QUARANTINE = "curated", "quarantine"
+CURATED, QUARANTINE, ML = "curated", "quarantine", "ml"
 PUBLISHED_FOLDER = "/published/"
 LOST_RACE = (CommitFailedException, ValidationException)
 
@@ -45,6 +50,14 @@ def load(namespace: str, dataset: str) -> Table | None:
             return catalog().load_table((namespace, dataset))
         except NoSuchTableError:
             return None
+
+
+def tables_of(namespace: str) -> list[str]:
+    with told(f"listing the tables of {namespace}"):
+        try:
+            return sorted(name for _, name in catalog().list_tables(namespace))
+        except NoSuchNamespaceError:
+            return []
 
 
 def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:

@@ -68,6 +68,11 @@ def open_jobs() -> Iterator[JobEntry]:
     return rows.open_rows(JobEntry)
 
 
+def works_done_by(kind: str) -> Iterator[str]:
+    """Every work that this service does or did within a month, open or not."""
+    return rows.ids_of(kind)
+
+
 def jobs_of(owner: str) -> list[JobEntry]:
     """Every job that a flow run holds or held last, open or not."""
     found = (get(work) for work in job_list.works_of(owner))

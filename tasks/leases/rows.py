@@ -83,6 +83,25 @@ def open_rows(kind: type[R]) -> Iterator[R]:
     return (row for row in found if row and row.is_open)
 
 
+def ids_of(kind: str) -> Iterator[str]:
+    """The ids of all rows of a kind, open or closed. Reads the whole table: for maintenance, not for a daily run."""
+    with aws_failures(f"reading the rows of kind {kind} in ledger {settings().ledger_table}"):
+        pages = (
+            aws.dynamodb()
+            .get_paginator("scan")
+            .paginate(
+                TableName=settings().ledger_table,
+                ConsistentRead=True,
+                ProjectionExpression="id",
+                FilterExpression="#kind = :kind",
+                ExpressionAttributeNames={"#kind": "kind"},
+                ExpressionAttributeValues={":kind": _typed(kind)},
+            )
+        )
+        for page in pages:
+            yield from (item["id"]["S"] for item in page["Items"])
+
+
 def forget_at() -> int:
     return int(now()) + _KEPT_FOR_SECONDS
 

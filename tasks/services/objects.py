@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 
-from tasks.errors import DataError, aws_failures
+from tasks.errors import DataError, SystemFault, aws_failures
 from tasks.services import aws
 
 _CHUNK = 1 << 20
+_DELETED_AT_ONCE = 1000
 _ONE_PART_AT_A_TIME = TransferConfig(use_threads=False)  # ten parts of 8 MB would be in memory otherwise
 
 
@@ -24,6 +26,7 @@ class Found:
     key: str
     size: int
     etag: str
+    modified: datetime
 
 
 def read(address: str) -> bytes:
@@ -84,7 +87,7 @@ def head(address: str) -> Found:
     bucket, key = aws.split(address)
     with aws_failures(f"asking for {address}"):
         answer = aws.s3().head_object(Bucket=bucket, Key=key)
-    return Found(address, key, answer["ContentLength"], answer["ETag"].strip('"'))
+    return Found(address, key, answer["ContentLength"], answer["ETag"].strip('"'), answer["LastModified"])
 
 
 def listed(prefix: str, after: str = "") -> Iterator[Found]:
@@ -97,5 +100,25 @@ def listed(prefix: str, after: str = "") -> Iterator[Found]:
         for page in pages:
             for item in page.get("Contents", []):
                 yield Found(
-                    f"s3://{bucket}/{item['Key']}", item["Key"], item["Size"], item["ETag"].strip('"')
+                    f"s3://{bucket}/{item['Key']}",
+                    item["Key"],
+                    item["Size"],
+                    item["ETag"].strip('"'),
+                    item["LastModified"],
                 )
+
+
+def delete(bucket: str, keys: Sequence[str]) -> None:
+    """The bucket keeps versions: what was deleted can be restored for as long as its lifecycle keeps them."""
+    for start in range(0, len(keys), _DELETED_AT_ONCE):
+        some = keys[start : start + _DELETED_AT_ONCE]
+        with aws_failures(f"deleting {len(some)} objects of {bucket}"):
+            answer = aws.s3().delete_objects(
+                Bucket=bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+            )
+        if failed := answer.get("Errors"):
+            first = failed[0]
+            raise SystemFault(
+                f"{len(failed)} of {len(some)} objects of {bucket} were not deleted, the first is {first.get('Key')}: "
+                f"{first.get('Code')} {first.get('Message')}. Give the worker's role this permission, or run again."
+            )

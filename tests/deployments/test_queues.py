@@ -127,7 +127,7 @@ def test_the_day_goes_before_what_can_wait_and_a_recovery_before_all() -> None:
     urgent, the_day, bulk = QUEUES[:2], QUEUES[2:6], QUEUES[6:]
     assert set(urgent) == {"crash-recovery", "late-run"}
     assert the_day[0] == "cpg-daily"
-    assert set(bulk) == {"model-drift", "cpg-backfill"}
+    assert set(bulk) == {"model-drift", "cpg-backfill", "lake-maintenance"}
 
 
 def test_a_worker_takes_from_every_queue() -> None:

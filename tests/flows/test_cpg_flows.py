@@ -16,6 +16,7 @@ from flows import cpg_daily as daily
 from flows.cpg_backfill import chunks, cpg_backfill
 from flows.cpg_daily import cpg_daily, is_forecast_due, refuse_future, run_date_or_yesterday
 from flows.demand_forecast import demand_forecast
+from flows.lake_maintenance import lake_maintenance
 from flows.model_drift import model_drift
 from flows.write_audit_publish import groups
 from tasks.errors import DataError
@@ -87,7 +88,7 @@ def properties(flow: Any) -> dict[str, Any]:
     return parameter_schema(flow).model_dump()["properties"]
 
 
-@pytest.mark.parametrize("flow", [cpg_daily, cpg_backfill, demand_forecast, model_drift])
+@pytest.mark.parametrize("flow", [cpg_daily, cpg_backfill, demand_forecast, model_drift, lake_maintenance])
 def test_every_field_of_the_form_explains_itself(flow: Any) -> None:
     panels = parameter_schema(flow).model_dump()["definitions"]
     for field in properties(

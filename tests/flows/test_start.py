@@ -18,7 +18,8 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize(
-    "module", ["cpg_daily", "cpg_backfill", "cpg_replay", "demand_forecast", "model_drift"]
+    "module",
+    ["cpg_daily", "cpg_backfill", "cpg_replay", "demand_forecast", "model_drift", "lake_maintenance"],
 )
 def test_importing_a_flow_does_not_import_what_later_steps_need(module: str) -> None:
     asked = f"import json, sys, flows.{module}; print(json.dumps(sorted(sys.modules)))"

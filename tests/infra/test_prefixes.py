@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from contracts.catalog import DATASETS
+from flows import lake_maintenance
 from tasks.intake.rules import delivery
 from tasks.lake import lake_tables
 from tests.infra.test_names import declared, stack
@@ -140,6 +141,10 @@ def test_a_flow_run_may_write_what_tasks_name_but_deliveries_and_models() -> Non
     for_others = {("LAKE", "raw"), ("ARTIFACTS", "demand_forecast")}
     assert named() - for_others == allowed("s3:PutObject") - {("ARTIFACTS", "results")}
     assert allowed("s3:AbortMultipartUpload") == allowed("s3:PutObject")
+
+
+def test_a_flow_run_may_delete_below_the_tables_of_the_lake_alone() -> None:
+    assert allowed("s3:DeleteObject") == {("LAKE", namespace) for namespace in lake_maintenance.NAMESPACES}
 
 
 @pytest.mark.parametrize(

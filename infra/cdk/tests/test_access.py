@@ -98,9 +98,12 @@ def test_a_grant_on_the_key_is_for_disks_of_jobs_alone(prod: Templates) -> None:
     assert "kms:Encrypt" in _actions(_of(prod, "highwater-sagemaker"))
 
 
-def test_a_flow_run_writes_no_raw_file_and_deletes_nothing(prod: Templates) -> None:
+def test_a_flow_run_writes_no_raw_file_and_deletes_below_the_tables_alone(prod: Templates) -> None:
     statements = _of(prod, "highwater-flow-run")
-    assert not [action for action in _actions(statements) if "Delete" in action]
+    assert [action for action in _actions(statements) if "Delete" in action] == ["s3:DeleteObject"]
+    (deleted,) = [s for s in statements if "s3:DeleteObject" in _listed(s["Action"])]
+    folders = {str(resource["Fn::Join"][1][-1]) for resource in deleted["Resource"]}
+    assert {folder.strip("/*") for folder in folders} == {"curated", "quarantine", "ml"}
     written = str([s["Resource"] for s in statements if "s3:PutObject" in _listed(s["Action"])])
     assert "/curated/*" in written
     assert "/raw/*" not in written

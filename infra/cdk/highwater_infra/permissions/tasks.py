@@ -26,6 +26,10 @@ from highwater_infra.permissions.statement import (
 _KEYS = "keys hold dates and run ids; the prefix is the boundary"
 # Rows that a person mended, as flow runs keep them beside what a person puts there for a replay.
 MENDED: Final = "mended"
+# What lake-maintenance found and did: the next run's second look goes by it.
+MAINTENANCE: Final = "maintenance"
+# Where it deletes what no table names. Nothing of deliveries, of mended rows and of its own reports.
+TIDIED: Final = ("curated", "quarantine", "ml")
 
 
 def flow_run(key_arn: str) -> list[Statement]:
@@ -40,6 +44,9 @@ def flow_run(key_arn: str) -> list[Statement]:
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             [arn("dynamodb", f"table/{table}") for table in (names.LEDGER, names.WATERMARKS)],
         ),
+        Statement(
+            ["dynamodb:Scan"], [arn("dynamodb", f"table/{names.LEDGER}")]
+        ),  # lake-maintenance, once a week
         Statement(["dynamodb:Query"], [arn("dynamodb", f"table/{names.LEDGER}/index/{names.OPEN_ROWS}")]),
         Statement(
             ["sns:Publish"], [arn("sns", topic) for topic in (names.ALERTS, names.WARNINGS, names.CRITICAL)]
@@ -60,17 +67,21 @@ def _files() -> list[Statement]:
         listing(names.LAKE, names.ARTIFACTS),
         Statement(
             ["s3:GetObject"],
-            [*objects(names.LAKE, "raw", MENDED, *WRITTEN), *objects(names.ARTIFACTS, *artifacts)],
+            [
+                *objects(names.LAKE, "raw", MENDED, MAINTENANCE, *WRITTEN),
+                *objects(names.ARTIFACTS, *artifacts),
+            ],
             because=_KEYS,
         ),
         Statement(
             ["s3:PutObject", "s3:AbortMultipartUpload"],
             [
-                *objects(names.LAKE, MENDED, *WRITTEN),
+                *objects(names.LAKE, MENDED, MAINTENANCE, *WRITTEN),
                 *objects(names.ARTIFACTS, names.RESULTS_FOLDER, "sagemaker/code"),
             ],
             because=_KEYS,
         ),
+        Statement(["s3:DeleteObject"], objects(names.LAKE, *TIDIED), because=_KEYS),
     ]
 
 

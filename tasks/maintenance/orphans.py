@@ -1,0 +1,133 @@
+"""Objects below a table's folders that no snapshot, no metadata and no note names: found twice, then deleted.
+
+A killed attempt, a work that was outrun, a file whose snapshots were expired. The first look writes them to the report,
+the second one, a day later or more, deletes those that are still there unchanged and still named by nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pyiceberg.manifest import ManifestFile
+from pyiceberg.table import Table
+
+from tasks.errors import SystemFault
+from tasks.events import log
+from tasks.jobs import glue
+from tasks.lake import lake_log, lake_tables
+from tasks.lake.lake_tables import told
+from tasks.leases import job_entry
+from tasks.services import objects
+from tasks.services.objects import Found
+from tasks.settings import settings
+
+FOLDERS = ("data", "metadata", "notes")
+_NAMING_FILES = ("sightings", "figures")
+"""Notes of a publication that are addresses."""
+_LEDGER_PART = 8
+
+
+@dataclass(frozen=True)
+class Look:
+    candidates: dict[str, str] = field(default_factory=dict)
+    """By their addresses, with what they were like: who sees them the same again deletes them."""
+    bytes_seen: int = 0
+    deleted: tuple[str, ...] = ()
+
+
+def _own_folder(table: Table) -> str:
+    namespace, name = table.name()
+    expected = f"s3://{settings().lake_bucket}/{namespace}/{name}"
+    if table.location() != expected:
+        raise SystemFault(
+            f"{namespace}.{name} lies at {table.location()}, not at {expected}: nothing of it is taken for an orphan. Only "
+            "tables that Highwater made are tidied."
+        )
+    return f"{expected}/"
+
+
+def candidates(
+    table: Table, named: Collection[str], used: Collection[str], before: datetime
+) -> Iterator[Found]:
+    for folder in FOLDERS:
+        for found in objects.listed(f"{_own_folder(table)}{folder}/"):
+            if found.modified < before and found.address not in named and not _is_in_use(found, used):
+                yield found
+
+
+def look(table: Table, everything: Everything, before: datetime, earlier: Mapping[str, str]) -> Look:
+    """`earlier` are the candidates of a look that was at least a day ago: those are deleted if they are the same still.
+
+    What is named is asked once more before anything goes. Whoever may come to name an object that old holds its work in
+    the ledger, or has named it by then.
+    """
+    orphans = list(candidates(table, everything.named(), everything.used(), before))
+    again = [found for found in orphans if earlier.get(found.address) == found.etag]
+    if again:
+        named, used = everything.named(anew=True), everything.used(anew=True)
+        again = [f for f in again if f.address not in named and not _is_in_use(f, used)]
+        objects.delete(settings().lake_bucket, [found.key for found in again])
+        log("orphans deleted", table=".".join(table.name()), objects=len(again))
+    gone = {found.address for found in again}
+    return Look(
+        {found.address: found.etag for found in orphans if found.address not in gone},
+        sum(found.size for found in orphans),
+        tuple(sorted(gone)),
+    )
+
+
+class Everything:
+    """What all tables name: a quarantine names files in the folder of a curated table. Kept, because it is long to read."""
+
+    def __init__(self, tables: Iterable[str]) -> None:
+        self._tables = tuple(tables)
+        self._named: set[str] | None = None
+        self._used: set[str] | None = None
+
+    def named(self, *, anew: bool = False) -> set[str]:
+        if self._named is None or anew:
+            opened = (lake_tables.load(*table.split(".")) for table in self._tables)
+            self._named = {address for table in opened if table for address in named_by(table)}
+        return self._named
+
+    def used(self, *, anew: bool = False) -> set[str]:
+        if self._used is None or anew:
+            self._used = in_use()
+        return self._used
+
+
+def named_by(table: Table) -> set[str]:
+    """Every object that a snapshot of the table, its metadata or a note of its log names, wherever it lies."""
+    metadata = table.metadata
+    found = {table.metadata_location, *(entry.metadata_file for entry in metadata.metadata_log)}
+    found |= {file.statistics_path for file in (*metadata.statistics, *metadata.partition_statistics)}
+    found |= {table.properties.get(lake_log.EXPIRED, ""), *_in_notes(table)}
+    manifests: dict[str, ManifestFile] = {}
+    with told(f"reading what {'.'.join(table.name())} names"):
+        for snapshot in table.snapshots():
+            found.add(snapshot.manifest_list)
+            manifests |= {manifest.manifest_path: manifest for manifest in snapshot.manifests(table.io)}
+        for manifest in manifests.values():
+            entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+            found |= {entry.data_file.file_path for entry in entries}
+    return {address for address in (*found, *manifests) if address}
+
+
+def _in_notes(table: Table) -> Iterator[str]:
+    for notes in lake_log.notes_of(table):
+        for name in _NAMING_FILES:
+            yield from filter(None, notes.get(name, "").split(","))
+
+
+def in_use() -> set[str]:
+    """Parts of folder names. A work in the ledger, done or not, gives what it wrote to whoever asks for it again."""
+    works = [work.rpartition("/")[2] for work in job_entry.works_done_by(glue.KIND)]
+    return {part for work in works for part in (work, work[:_LEDGER_PART])}
+
+
+def _is_in_use(found: Found, parts: Collection[str]) -> bool:
+    """Jobs write to data/<work>-<group>-<attempt>/ or data/<work>-<attempt>/."""
+    folder = found.key.partition("/data/")[2].partition("/")[0]
+    return any(part in parts for part in folder.split("-"))
