@@ -88,7 +88,7 @@ def current(model: ModelVersion) -> ModelVersion:
     return _describe(model.arn)
 
 
-def as_far_ahead(model: ModelVersion) -> tuple[str, ...]:
+def with_same_horizon(model: ModelVersion) -> tuple[str, ...]:
     """The model and every other that planners may use and that looks as many weeks ahead, by name."""
     horizon = model.metadata.get(HORIZON_WEEKS)
     others = (v for v in _versions() if v.status != "Rejected" and v.metadata.get(HORIZON_WEEKS) == horizon)

@@ -188,7 +188,7 @@ def test_a_run_that_comes_late_with_an_older_listing_replaces_nothing(empty_lake
     first = landed()
     late = judged("w1", Slice("sales", (first,)), [broken("a")])
     put_aside("w2", (first, landed(name="part-1")), broken("a"), broken("b"))
-    with pytest.raises(Outrun, match=r"part-1\.parquet came, changed or went .* complete"):
+    with pytest.raises(Outrun, match=r"part-1\.parquet was added, changed or removed .* complete"):
         quarantine.put_aside(late, "r1")
     assert held() == [("a", DAY), ("b", DAY)]
 
