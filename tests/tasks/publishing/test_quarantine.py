@@ -306,7 +306,7 @@ def test_a_stray_key_beside_the_mended_lists_stops_nothing(
     aws.s3().put_object(Bucket="highwater-lake", Key=f"mended/sales/{stray}", Body=b"\xff")
     daily("w3", broken("a"), broken("b"))
     assert held() == [("b", DAY)]
-    seen = [r.getMessage() for r in caplog.records if "no list of mended rows" in r.getMessage()]
+    seen = [r.getMessage() for r in caplog.records if "not a list of mended rows" in r.getMessage()]
     assert all(f"s3://highwater-lake/mended/sales/{stray}" in line for line in seen)
     assert seen or not stray  # a marker of the folder itself is before all dates
 
