@@ -1,1 +1,1 @@
-"""What each dataset must look like: written once as a value, read by Spark, Snowflake, DuckDB, pandera and the docs."""
+"""Data contracts: what each dataset must look like, defined once for Spark, Snowflake, DuckDB, pandera and the docs."""

@@ -1,4 +1,4 @@
-"""Every delivered dataset by the name of its tables, and the order in which they are loaded."""
+"""All delivered datasets by table name, and the order in which to load them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DATASETS: dict[str, Dataset] = {dataset.table: dataset for dataset in cpg.DELIVE
 
 
 def contract(dataset: str) -> Dataset:
-    """The contract of a dataset; a wrong name is answered with the right ones."""
+    """The contract of a dataset. Raises ContractError that lists the known names."""
     try:
         return DATASETS[dataset]
     except KeyError:
@@ -19,12 +19,12 @@ def contract(dataset: str) -> Dataset:
 
 
 def load_order() -> tuple[str, ...]:
-    """Every dataset after those that it refers to or reads, so that a fact finds its members."""
+    """Every dataset after those it refers to or reads, so that dimension members are loaded before facts."""
     earlier = {
         name: [*(reference.dataset for reference in dataset.references), *dataset.reads]
         for name, dataset in DATASETS.items()
     }
     for name, others in earlier.items():
-        if lost := [other for other in others if other not in DATASETS]:
-            raise ContractError(f"{name} refers to {lost[0]!r}, which is the table of no dataset")
+        if unknown := [other for other in others if other not in DATASETS]:
+            raise ContractError(f"{name} refers to {unknown[0]!r}, which is not a dataset's table")
     return tuple(TopologicalSorter(earlier).static_order())

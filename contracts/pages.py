@@ -1,4 +1,4 @@
-"""A page per dataset, written from its contract: `python -m contracts.pages` writes docs/contracts/."""
+"""Generate a page per dataset from its contract: `python -m contracts.pages` writes docs/contracts/."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def _names(names: tuple[str, ...]) -> str:
 
 
 def _row(column: Column) -> str:
-    rules = "; ".join(_told(rule) for rule in column.rules)
+    rules = "; ".join(_rule_text(rule) for rule in column.rules)
     required = "yes" if column.required else "no"
     spark, snowflake = SPARK_TYPES[column.kind], snowflake_type(column.kind)
     return f"| `{column.name}` | {required} | {column.kind} | {spark} | {snowflake} | {rules} | {column.description} |"
 
 
-def _told(rule: Rule) -> str:
+def _rule_text(rule: Rule) -> str:
     match rule.name:
         case "allowed":
             return "one of " + ", ".join(map(str, rule.allowed))

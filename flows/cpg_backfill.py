@@ -1,7 +1,7 @@
-"""A range of days in a few Spark jobs: the same steps, files and verdicts as the daily runs would have had.
+"""Backfill: process a range of days in a few Spark jobs, with the same steps, files and verdicts as daily runs.
 
-Days are taken together in chunks, because starting Spark costs more than a day's data. Each chunk is published as a whole;
-a backfill that fails in its third chunk leaves two that stand, and can be run again from the start harmlessly.
+Days are processed in chunks, because starting Spark costs more than processing one day. Each chunk is published as a whole:
+if the third chunk fails, the first two stay published, and the whole backfill can safely be rerun.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def chunks(first: date, last: date, days: int) -> Iterator[tuple[date, date]]:
 
 def refuse_backwards(first: date, last: date) -> None:
     if first > last:
-        raise DataError(f"start_date {first} is after end_date {last}: exchange them. Nothing was touched.")
+        raise DataError(f"start_date {first} is after end_date {last}: swap them. Nothing was changed.")
 
 
 @flow(
@@ -68,16 +68,16 @@ def cpg_backfill(
     chunk_days: PositiveInt = 366,
     accept_truncated: bool = False,
 ) -> dict[str, Any] | State[Any]:
-    """Process every day of a range as its daily run would have.
+    """Process every day of a range exactly as its daily run would.
 
     Args:
         start_date: The first business day of the range.
-        end_date: The last business day of the range, included.
-        sources: Which sources to process. A missing delivery on any day fails the run before anything is touched.
-        quality: The audit's limits, applied to each day by itself.
-        chunk_days: Days that are processed and published together. Fewer days need less of Spark at once.
-        accept_truncated: Take in a master or a promotion calendar of less than half the rows of the one before, or
-            without a column that it had. Off, such a delivery fails the run before its days are touched.
+        end_date: The last business day of the range, inclusive.
+        sources: Which sources to process. A missing delivery on any day fails the run before anything is changed.
+        quality: The audit's limits, applied to each day separately.
+        chunk_days: Number of days to process and publish together. Smaller chunks need less Spark memory.
+        accept_truncated: Accept a master or promotion calendar that has less than half the rows of the previous one,
+            or lacks one of its columns. If off, such a delivery fails the run before its days are processed.
     """
     try:
         run = Run(
@@ -95,20 +95,20 @@ def cpg_backfill(
 
 
 def _in_chunks(run: Run, datasets: list[str], quality: Quality, days: int) -> dict[str, Any]:
-    """Of a chunk that is on record nothing but sums is kept: the worker's memory is small, a backfill may be of years."""
+    """Process one chunk at a time. Only running totals are kept in memory, because a backfill may cover years."""
     progress = run_page.progress_started(
         "backfill-progress", f"{run.label}: {_days(run.first, run.last)} days"
     )
     parts = list(chunks(run.first, run.last, days))
     if len(parts) > 1:
-        # Everything is checked before the first chunk is touched: a gap in the third year is known at once.
+        # Check the whole range up front, so that a gap in the third year is reported before any work is done.
         for first, last in parts:
             preflight(datasets, first, last)
     sums: list[Outcome] = []
     for first, last in parts:
         chunk = replace(run, chunk=f"{first}..{last}" if first != last else f"{first}")
         done = _progress_of(chunk, first, last, progress)
-        # Listed again: hours may have passed, in which files landed and other runs took them in.
+        # List again: hours may have passed since the first check, and files may have landed or been processed.
         slices = preflight(datasets, first, last)
         require_whole_unless_accepted(chunk, slices)
         sums = outcomes(process(chunk, slices, quality, done), sums)
@@ -122,7 +122,7 @@ def _days(first: date, last: date) -> int:
 
 
 def _progress_of(run: Run, first: date, last: date, artifact: UUID) -> Done:
-    """Moved by each step of the chunk: the range may well be of one."""
+    """A callback that advances the progress bar after each step, since the range may be a single chunk."""
     total, before, here = _days(run.first, run.last), (first - run.first).days, _days(first, last)
 
     def done(step: Step) -> None:

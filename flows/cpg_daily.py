@@ -1,9 +1,9 @@
-"""The daily CPG run: yesterday's files, cleaned against their contracts, audited, published, loaded, in the marts.
+"""The daily CPG run: clean yesterday's files against their contracts, audit, publish, load, and rebuild the marts.
 
 preflight ─► curate (Spark) ─► quarantine ─► audit ─► publish (Iceberg) ─► load (Snowflake) ─► marts ─► notify
-             sales │ the rest                  └─ a failed figure stops here: nothing of the run is visible
+             sales │ the rest                  └─ a failed check stops here: nothing becomes visible
 
-On Mondays the demand forecast follows, as a run of its own within this one.
+On Mondays the demand forecast follows as a subflow.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ WhenToForecast = Literal["on_mondays", "always", "never"]
 
 
 def run_date_or_yesterday(run_date: date | None) -> date:
-    """The date asked for, or yesterday where the business is."""
+    """The requested date, or yesterday in the business time zone."""
     return run_date or scheduled_today() - timedelta(days=1)
 
 
 def refuse_future(day: date) -> None:
-    """A day that has not come is a mistake."""
+    """Raise DataError for a day that is still in the future."""
     today = business_today()
     if day > today:
         raise DataError(
-            f"run_date {day} is in the future: today is {today} in {settings().time_zone}. Nothing was touched; choose "
-            "a day that has come."
+            f"run_date {day} is in the future: today is {today} in {settings().time_zone}. Nothing was changed; choose "
+            "today or an earlier day."
         )
 
 
 def is_forecast_due(forecast: WhenToForecast, day: date, sources: list[Source]) -> bool:
-    """A run without sales brings nothing that a forecast could use."""
+    """Whether to forecast after this run. "on_mondays" requires sales, since without them there is nothing new to use."""
     on_monday = forecast == "on_mondays" and day.isoweekday() == _SUNDAY and "sales" in sources
     return forecast == "always" or on_monday
 
 
 def _run_name() -> str:
-    asked = runtime.flow_run.parameters.get("run_date")
-    return f"cpg-daily {asked or scheduled_today() - timedelta(days=1)}"
+    run_date = runtime.flow_run.parameters.get("run_date")
+    return f"cpg-daily {run_date or scheduled_today() - timedelta(days=1)}"
 
 
 @flow(
@@ -79,18 +79,18 @@ def cpg_daily(
     forecast: WhenToForecast = "on_mondays",
     accept_truncated: bool = False,
 ) -> dict[str, Any] | State[Any]:
-    """Clean, audit, publish and load one day of CPG data, and bring the marts up to date.
+    """Clean, audit, publish and load one day of CPG data, then rebuild the marts.
 
-    Running a date again is harmless: what is already there stays as it is.
+    Rerunning a date is safe: work that is already done is not repeated.
 
     Args:
         run_date: The business day to process. Leave empty for yesterday in Asia/Kolkata.
-        sources: Which sources to process. A missing delivery of any of them fails the run before anything is touched.
-        quality: The audit's limits. One figure past its limit, and nothing of the run is published.
-        forecast: Whether the demand forecast follows. On Mondays: when the day processed is a Sunday, so that its week
-            is complete. A forecast that its gate refuses fails by itself; the day stays done.
-        accept_truncated: Take in a master or a promotion calendar of less than half the rows of the one before, or
-            without a column that it had. Off, such a delivery fails the run before anything is touched.
+        sources: Which sources to process. If any delivery is missing, the run fails before anything is changed.
+        quality: The audit's limits. If any metric exceeds its limit, nothing from the run is published.
+        forecast: Whether to run the demand forecast afterwards. "on_mondays" runs it when the processed day is a
+            Sunday, so that the week is complete. If the model gate rejects the forecast, only the forecast fails.
+        accept_truncated: Accept a master or promotion calendar that has less than half the rows of the previous one,
+            or lacks one of its columns. If off, such a delivery fails the run before anything is changed.
     """
     try:
         day = run_date_or_yesterday(run_date)

@@ -1,7 +1,7 @@
-"""Take quarantined rows through again, after the contract or the rows themselves were mended.
+"""Replay quarantined rows after the contract or the rows themselves were fixed.
 
-A row that passes now is published as its delivery would have been: with its own raw date, so that it never overrules
-what is newer. A row that is still broken stays in quarantine, with its new reasons.
+A row that now passes is published as part of its original delivery: it keeps its raw date, so it never overrides newer
+data. A row that still fails stays in quarantine, with the new reasons.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 else:
     Dataset = Literal[tuple(dataset.table for dataset in cpg.DELIVERED)]  # Prefect's form offers them
 
-# The rows of a quarantine are few and mostly broken by nature: the limits of a day's delivery say nothing about them.
+# Quarantined rows are few and mostly invalid, so limits meant for a full day's delivery do not apply.
 _ANYTHING = Limits(
     row_count_min=0, null_rate_max=1, duplicate_rate_max=1, rejected_rate_max=1, superseded_rate_max=1
 )
@@ -63,11 +63,11 @@ def cpg_replay(
     """Process quarantined rows again.
 
     Args:
-        dataset: The dataset whose quarantine is replayed.
+        dataset: The dataset whose quarantined rows to replay.
         start_date: The first raw date to replay.
-        end_date: The last raw date to replay, included.
-        mended: Optional s3:// address of a CSV file with a column row_id and the columns to correct. Columns that it
-            does not have, and rows that it does not name, are replayed as they are.
+        end_date: The last raw date to replay, inclusive.
+        mended: Optional s3:// address of a CSV file with corrections: a row_id column plus the columns to correct.
+            Rows and columns that are not in the file are replayed unchanged.
     """
     try:
         run = Run("cpg-replay", start_date, end_date, {"dataset": dataset, "mended": mended})
@@ -76,7 +76,7 @@ def cpg_replay(
             slice_ = gather(dataset, start_date, end_date, mended)
             curated = process(run, [slice_] if slice_.inputs else [], _NO_LIMITS)
             headlines = marts(run)
-            for c in curated:  # last: a row leaves quarantine when it is wherever it should be
+            for c in curated:  # last: a row leaves quarantine only after it is published and loaded
                 settle(c, run.run_id)
             finish(run, outcomes(curated), headlines)
             return headlines

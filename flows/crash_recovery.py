@@ -1,8 +1,8 @@
-"""What becomes of a run whose process died: taken up again, a limited number of times, or left to people who are notified.
+"""Recovery of crashed runs: retry a run whose process died, up to a limit, then give up and alert.
 
-Started by an automation (prefect.yaml) that listens to the pipelines' deployments only, so a crash of this flow starts
-nothing. It may be started twice for one crash, and the second time finds nothing to do. Others may have notified people
-of the crash before (tasks/leases/run_lease.py): then the run is taken up in silence.
+An automation in prefect.yaml starts this flow. It watches only the pipelines' deployments, so a crash of this flow does not
+start it again. It may be started twice for one crash; the second run finds nothing to do. If another process has already
+sent an alert about the crash (tasks/leases/run_lease.py), the run is retried without a second alert.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tasks.runs.endings import facts_of, notify_of_refusal, stop_owned_jobs
 from tasks.runs.run import mark_ended
 from tasks.settings import settings
 
-CRASHES_MOST = 3
+MAX_CRASHES = 3
 
 
 @flow(
@@ -36,7 +36,7 @@ CRASHES_MOST = 3
     on_failure=[notify_of_refusal],
 )
 def crash_recovery(flow_run_id: UUID) -> str:
-    """Take a crashed run up again after a while, or stop its jobs and notify people that it stays crashed.
+    """Retry a crashed run after a delay, or stop its jobs and alert that it will not be retried.
 
     Args:
         flow_run_id: The run that crashed.
@@ -49,51 +49,54 @@ def crash_recovery(flow_run_id: UUID) -> str:
         history = client.read_flow_run_states(flow_run_id)
         crashes = _crashes(history)
         facts = facts_of(client, run)
-        if len(crashes) < CRASHES_MOST and run.deployment_id:
-            return _taken_up(client, run, history, facts)
-    return _given_up(run, history, facts)
+        if len(crashes) < MAX_CRASHES and run.deployment_id:
+            return _schedule_retry(client, run, history, facts)
+    return _give_up(run, history, facts)
 
 
-def _given_up(run: FlowRun, history: Sequence[State[Any]], facts: dict[str, Any]) -> str:
+def _give_up(run: FlowRun, history: Sequence[State[Any]], facts: dict[str, Any]) -> str:
     run_id, crashes = str(run.id), _crashes(history)
     stop_owned_jobs(run_id)
     message = (
-        f"{run.name} crashed {len(crashes)} times and stays so: {why(crashes)} Look at its page and the worker's log; "
-        "then run it again from its page (Retry), every step may be repeated."
+        f"{run.name} crashed {len(crashes)} times and will not be retried: {why(crashes)} Check its page and the worker's "
+        "log, then rerun it from its page (Retry); every step is safe to repeat."
     )
     starts = sum(state.type == StateType.PENDING for state in history)
-    _is_news(run_id, history)  # of its last crash nobody else need notify any more
+    _should_notify(run_id, history)  # so that no other process alerts about this crash too
     alerts.send_once(f"given-up/{run_id}/{starts}", "CRITICAL", message, facts)
     if seen := run_lease.unfinished(run_id):
         mark_ended(seen, "CRASHED", "CRITICAL", message, run_id)
     return message
 
 
-def _taken_up(
+def _schedule_retry(
     client: SyncPrefectClient, run: FlowRun, history: Sequence[State[Any]], facts: dict[str, Any]
 ) -> str:
-    """Not at once: what else reports the same crash (ECS, the worker) must find the run waiting, not started again."""
+    """Retry after a delay: ECS or the worker may report the same crash late, and must not hit a run that has restarted."""
     crashes = _crashes(history)
     delay = delay_after(len(crashes), settings().take_up_seconds)
-    message = f"{run.name} crashed and is taken up again in {delay.total_seconds():.0f} s: {why(crashes)}"
-    again: State[Any] = AwaitingRetry(scheduled_time=datetime.now(UTC) + delay, message=message)
-    client.set_flow_run_state(run.id, again)
-    if _is_news(str(run.id), history):
+    message = f"{run.name} crashed and will be retried in {delay.total_seconds():.0f} s: {why(crashes)}"
+    retry: State[Any] = AwaitingRetry(scheduled_time=datetime.now(UTC) + delay, message=message)
+    client.set_flow_run_state(run.id, retry)
+    if _should_notify(str(run.id), history):
         alerts.send("WARNING", message, facts)
     return message
 
 
 def _crashes(history: Sequence[State[Any]]) -> list[State[Any]]:
-    """A crash that is reported twice is one."""
+    """The crashes in a run's history. Consecutive reports of one crash count once."""
     changes = zip([None, *history], history, strict=False)
     return [now for before, now in changes if now.type == StateType.CRASHED != (before and before.type)]
 
 
-def _is_news(run_id: str, history: Sequence[State[Any]]) -> bool:
-    """Whether nobody was notified of this crash yet. Of a run that crashed before it began nobody else knows."""
-    since = list(takewhile(lambda state: state.type != StateType.PENDING, reversed(history)))
+def _should_notify(run_id: str, history: Sequence[State[Any]]) -> bool:
+    """Whether this flow is the first to report the crash; marks it as reported.
+
+    If the run died before it started, no other process can have reported it.
+    """
+    last_start = list(takewhile(lambda state: state.type != StateType.PENDING, reversed(history)))
     process = run_lease.process_of(run_id)
-    began = any(state.type == StateType.RUNNING for state in since)
+    began = any(state.type == StateType.RUNNING for state in last_start)
     return run_lease.first_to_notify(process) if began and process else True
 
 

@@ -1,7 +1,7 @@
-"""The demand forecast: weekly units per SKU and region, with an interval, for every week of the horizon.
+"""The demand forecast: weekly units per SKU and region, with a prediction interval, for every week of the horizon.
 
 pin ─► features (Spark) ─► publish ─┬► train    ─┬► gate ─► register ─► predict ─► contract ─► load ─► accuracy
-       of named snapshots  (Iceberg)└► evaluate ─┘  └─ a rule says no: nothing is registered or published
+       of named snapshots  (Iceberg)└► evaluate ─┘  └─ a rule fails: nothing is registered or published
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from contracts.cpg.predictions import DEMAND_PREDICTIONS
-from flows.model_approval import decided
+from flows.model_approval import with_decision
 from tasks.errors import BusinessError, DataError, HighwaterError
 from tasks.forecast import forecast_accuracy, forecast_features, forecast_jobs, predictions
 from tasks.forecast.forecast_features import Features, Inputs
@@ -36,21 +36,23 @@ from tasks.step import step
 
 _HOURS = 3600
 RELATIVE_WMAPE = "relative_wmape"
-# Prefect makes a model of the parameters, and pydantic remarks that models have a class method of this name.
+# Prefect builds a pydantic model of the parameters, and pydantic warns that `register` shadows a class method.
 warnings.filterwarnings("ignore", message='Field name "register" in "Demand_Forecast')
-Horizon = Annotated[int, Field(ge=7, le=182, description="days to forecast, in whole weeks: 90 are 13 weeks")]
+Horizon = Annotated[
+    int, Field(ge=7, le=182, description="days to forecast, rounded up to whole weeks: 90 days are 13 weeks")
+]
 MinimumWeeks = Annotated[
     int,
     Field(
         ge=forecast_features.FEWEST_WEEKS,
-        description="weeks of sales that there must be. With fewer than a year and the horizon, nothing is learned of "
-        "the season and the naive method of a year ago forecasts nothing",
+        description="minimum weeks of sales history. With less than a year plus the horizon, the model cannot learn "
+        "seasonality and the seasonal naive method has no forecasts",
     ),
 ]
 
 
 def as_of_or_today(as_of: date | None) -> date:
-    """The day asked for, or today. Tomorrow is allowed: its forecast uses all of today."""
+    """The requested day, or today. Tomorrow is allowed: its forecast uses all of today's sales."""
     chosen = as_of or scheduled_today()
     if chosen > business_today() + timedelta(days=1):
         raise DataError(
@@ -66,7 +68,7 @@ def _run_name() -> str:
 @flow(
     name="demand-forecast",
     flow_run_name=_run_name,
-    timeout_seconds=80 * _HOURS,  # a person may take three days; every job has a shorter limit of its own
+    timeout_seconds=80 * _HOURS,  # approval may take up to three days; every job has its own shorter timeout
     persist_result=True,  # what the run returned can be read from any machine
     on_cancellation=[stop_external_jobs],
     on_crashed=[stop_external_jobs],
@@ -81,14 +83,14 @@ def demand_forecast(
 ) -> dict[str, Any] | State[Any]:
     """Forecast weekly demand per SKU and region, and publish it if the model is good enough.
 
-    Running the same day again is harmless: jobs that are done are not repeated, forecasts are merged.
+    Rerunning a day is safe: finished jobs are not repeated, and forecasts are merged.
 
     Args:
-        as_of: The day on which the forecast is made: nothing dated from it on is used. Leave empty for today.
-        horizon_days: How far to look ahead, in days; weeks are forecast whole.
-        gate: What the model must reach. One rule missed, and nothing is registered or published.
-        register: What happens to a model that passed the gate.
-        minimum_weeks: How much history there must be, in weeks. Fewer end the run with how many there are.
+        as_of: The day the forecast is made: only data from before this day is used. Leave empty for today.
+        horizon_days: How far ahead to forecast, in days, rounded up to whole weeks.
+        gate: What the model must achieve. If any rule fails, nothing is registered or published.
+        register: What to do with a model that passed the gate.
+        minimum_weeks: Required sales history, in weeks. With less, the run fails and reports how many weeks there are.
     """
     try:
         day = as_of_or_today(as_of)
@@ -104,7 +106,7 @@ def demand_forecast(
             trained, evaluated = train_and_evaluate(run, features)
             evaluation = judge(run, gate, evaluated, features.inputs.horizon_weeks)
             model = register_model(run, features, trained, evaluated, evaluation, register)
-            model = decided(run, model, register)
+            model = with_decision(run, model, register)
             accepted = predict(run, features, model)
             loaded = load(run, accepted)
             accuracy(run)
@@ -114,7 +116,7 @@ def demand_forecast(
 
 
 def features_of(run: Run, horizon_days: int, minimum_weeks: int) -> Features:
-    """Also the drift check's: it compares the newest features with those that the model was trained on."""
+    """Build, check and publish the features. Shared with the drift check, which compares them with the training data."""
     inputs = pin(run, horizon_days, minimum_weeks)
     features = make_features(inputs, run.run_id, run.owner)
     check_features(run, features)
@@ -123,13 +125,12 @@ def features_of(run: Run, horizon_days: int, minimum_weeks: int) -> Features:
 
 
 def train_and_evaluate(run: Run, features: Features) -> tuple[Trained, Evaluated]:
-    """Side by side: the backtest trains models of its own, so neither waits for the other."""
+    """Train and evaluate in parallel: the backtest trains its own models, so neither depends on the other."""
     training = train.submit(features, run.owner)
     evaluated = evaluate(features, run.owner)
     return training.result(), evaluated
 
 
-# What a step does depends on the lake, the ledger and the registry, not on its arguments alone: Prefect must not skip it.
 @step("pin snapshots")
 def pin(run: Run, horizon_days: int, minimum_weeks: int) -> Inputs:
     with run.session("pin snapshots") as connection:
@@ -164,9 +165,9 @@ def evaluate(features: Features, owner: str) -> Evaluated:
 
 @step("gate")
 def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Evaluation:
-    """The figures and the plot are on the run's page before the gate says no.
+    """Apply the gate. The metrics and the plot are put on the run's page first, so that they are there if it fails.
 
-    A model is only compared with those that look as far ahead: further away every method errs more.
+    A model is only compared with models of the same horizon, because every method's error grows with the lead time.
     """
     evaluation = model_gate.read_evaluation(evaluated.report)
     others = model_registry.last(gate.compared_with, "Approved", horizon_weeks)
@@ -226,7 +227,7 @@ def load(run: Run, accepted: Predictions) -> int:
 
 @step("accuracy")
 def accuracy(run: Run) -> None:
-    """A forecast of past weeks finds its actuals at once."""
+    """Fill in actuals right away: a forecast of past weeks already has them."""
     with run.session("accuracy") as connection:
         forecast_accuracy.refresh(connection)
 
@@ -240,11 +241,11 @@ def finish(
     accepted: Predictions,
     loaded: int,
 ) -> dict[str, Any]:
-    """From feature rows to predictions nothing was lost; then the run is on record, and people are told."""
+    """Check that no rows were lost between features and predictions, then record the run and send the notification."""
     if not features.rows_future == accepted.rows == loaded:
         raise BusinessError(
-            f"{features.rows_future} rows were to be forecast, {accepted.rows} predictions were made, the warehouse has "
-            f"{loaded} of model {model.name}."
+            f"row counts differ for model {model.name}: {features.rows_future} rows to forecast, {accepted.rows} "
+            f"predictions, {loaded} rows in the warehouse."
         )
     rows = {
         "rows_raw": features.rows_future,

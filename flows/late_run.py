@@ -1,9 +1,8 @@
-"""What becomes of a run that never starts: people are notified.
+"""Alert for runs that do not start.
 
-Started by an automation (prefect.yaml) when a run was late for half an hour: no worker took it, or it waits for a run of the
-same deployment. The automation does not listen to this flow's
-own deployment, so it cannot start itself. Where there is no worker at all this flow waits as well: the account's alarm
-`no-worker` notifies then.
+An automation in prefect.yaml starts this flow when a run is half an hour late: no worker picked it up, or another run of the
+same deployment blocks it. The automation does not watch this flow's own deployment, so the flow cannot trigger itself. If
+there is no worker at all, this flow waits too; the account's `no-worker` alarm covers that case.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from tasks.events import log
 from tasks.runs import alerts
 from tasks.runs.endings import facts_of, notify_of_refusal
 
-_NOT_TAKEN = ("Late", "AwaitingRetry")
+_WAITING_STATES = ("Late", "AwaitingRetry")
 
 
 @flow(
@@ -37,53 +36,55 @@ _NOT_TAKEN = ("Late", "AwaitingRetry")
     on_failure=[notify_of_refusal],
 )
 def late_run(flow_run_id: UUID) -> str:
-    """Notify people of a run that should have started and has not; once for each time that it was to start.
+    """Alert once per scheduled start about a run that has not started.
 
     Args:
-        flow_run_id: The run that does not start.
+        flow_run_id: The run that has not started.
     """
     with get_client(sync_client=True) as client:
         try:
             run = client.read_flow_run(flow_run_id)
         except ObjectNotFound:
-            log("nobody waits for it any more", run=flow_run_id)
-            return "it is deleted"
-        if run.state is None or run.state.name not in _NOT_TAKEN:
-            log("somebody took it since", run=flow_run_id, state=run.state.name if run.state else None)
-            return "it was taken"
+            log("the late run was deleted", run=flow_run_id)
+            return "it was deleted"
+        if run.state is None or run.state.name not in _WAITING_STATES:
+            log(
+                "the late run has started since", run=flow_run_id, state=run.state.name if run.state else None
+            )
+            return "it has started"
         facts = facts_of(client, run)
-        ahead = _run_ahead(client, run)
-    wanted = run.next_scheduled_start_time or run.expected_start_time
-    severity: Severity = "WARNING" if ahead else "HIGH"
-    reason = _waiting_for(ahead) if ahead else _not_taken(run)
+        blocker = _blocking_run(client, run)
+    scheduled = run.next_scheduled_start_time or run.expected_start_time
+    severity: Severity = "WARNING" if blocker else "HIGH"
+    reason = _blocked_by(blocker) if blocker else _not_picked_up(run)
     message = (
-        f"{run.name} should have started at {wanted:%Y-%m-%d %H:%M %Z} and has not ({run.state.name}): {reason} "
+        f"{run.name} should have started at {scheduled:%Y-%m-%d %H:%M %Z} and has not ({run.state.name}): {reason} "
         "docs/operate.md: a run that does not start."
     )
-    alerts.send_once(f"late/{run.id}/{wanted}", severity, message, facts)
+    alerts.send_once(f"late/{run.id}/{scheduled}", severity, message, facts)
     return message
 
 
-def _run_ahead(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
-    """A deployment's queue takes one run at a time."""
+def _blocking_run(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
+    """The active run of the same deployment, if any: a deployment's queue runs one at a time."""
     active = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
-    of_the_same = FlowRunFilterDeploymentId(any_=[run.deployment_id] if run.deployment_id else [])
+    same_deployment = FlowRunFilterDeploymentId(any_=[run.deployment_id] if run.deployment_id else [])
     found = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=active, deployment_id=of_the_same), limit=1
+        flow_run_filter=FlowRunFilter(state=active, deployment_id=same_deployment), limit=1
     )
     return found[0] if found else None
 
 
-def _waiting_for(ahead: FlowRun) -> str:
-    assert ahead.state is not None
+def _blocked_by(blocker: FlowRun) -> str:
+    assert blocker.state is not None
     return (
-        f"it waits for {ahead.name}, {ahead.state.name} since {ahead.state.timestamp:%Y-%m-%d %H:%M %Z}. If the process of "
-        f"that run is dead, cancel the run: prefect flow-run cancel {ahead.id}."
+        f"it waits for {blocker.name}, {blocker.state.name} since {blocker.state.timestamp:%Y-%m-%d %H:%M %Z}. If the "
+        f"process of that run is dead, cancel the run: prefect flow-run cancel {blocker.id}."
     )
 
 
-def _not_taken(run: FlowRun) -> str:
+def _not_picked_up(run: FlowRun) -> str:
     return (
-        f"nobody takes it from queue {run.work_queue_name} of pool {run.work_pool_name}. Is its worker online, is the queue "
-        "paused, is the pool full?"
+        f"no worker picked it up from queue {run.work_queue_name} of pool {run.work_pool_name}. Is the worker online? Is "
+        "the queue paused? Is the pool full?"
     )

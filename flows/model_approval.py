@@ -1,4 +1,4 @@
-"""A person's decision on a model: in the registry, on the run's page, or left to the run."""
+"""Model approval: by a person in the registry or on the run's page, or automatically by the run."""
 
 from __future__ import annotations
 
@@ -27,25 +27,28 @@ _STATUS: dict[Literal["approve", "reject"], Literal["Approved", "Rejected"]] = {
 
 
 class Approval(RunInput):
-    """What the run's page asks a person for."""
+    """The approval form on the run's page."""
 
     decision: Literal["approve", "reject"]
     why: str = Field(default="", description="kept with the model in the registry")
 
 
-def decided(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
-    """Nobody is asked who has decided already, in the registry or in an earlier run of the same forecast."""
+def with_decision(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
+    """The model after its approval decision; BusinessError if it was rejected.
+
+    Asks only if there is no decision yet, in the registry or from an earlier run of the same forecast.
+    """
     if model.status == "PendingManualApproval" and registration.auto_approve:
         model = decide(model, "approve", "auto_approve of the run")
     elif model.status == "PendingManualApproval" and registration.wait_for_approval:
-        model = asked(run, model, registration)
+        model = _ask(run, model, registration)
     if model.status == "Rejected":
         raise BusinessError(f"model {model.name} was rejected; its predictions were not published.")
     return model
 
 
-def asked(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
-    alerts.send("WARNING", f"model {model.name} waits for approval on the page of this run", run.facts())
+def _ask(run: Run, model: ModelVersion, registration: Registration) -> ModelVersion:
+    alerts.send("WARNING", f"model {model.name} is waiting for approval on this run's page", run.facts())
     try:
         answer = pause_flow_run(
             wait_for_input=Approval.with_initial_data(
@@ -54,37 +57,37 @@ def asked(run: Run, model: ModelVersion, registration: Registration) -> ModelVer
             timeout=int(registration.wait_hours * _SECONDS_AN_HOUR),
         )
     except FlowPauseTimeout as error:
-        known = look_up(model)
-        if known.status == "PendingManualApproval":
+        latest = look_up(model)
+        if latest.status == "PendingManualApproval":
             raise BusinessError(
                 f"nobody decided on model {model.name} within {registration.wait_hours:g} hours; its predictions were "
                 "not published. Approve it in the registry and run the same day again."
             ) from error
-        go_on(run)
-        return known
-    return agreed(look_up(model), answer)
+        _resume(run)
+        return latest
+    return _reconciled(look_up(model), answer)
 
 
-def agreed(model: ModelVersion, answer: Approval) -> ModelVersion:
-    """The page does not overrule who has decided in the registry while the run waited."""
+def _reconciled(model: ModelVersion, answer: Approval) -> ModelVersion:
+    """Apply the page's answer, unless somebody decided in the registry while the run waited."""
     if model.status == "PendingManualApproval":
         return decide(model, answer.decision, answer.why)
     if model.status != _STATUS[answer.decision]:
         raise BusinessError(
-            f"model {model.name} is {model.status} in the registry since this run began to wait, and its page was told to "
-            f"{answer.decision} it; its predictions were not published. Agree on one, set it in the registry, and run the "
-            "same day again."
+            f"model {model.name} was set to {model.status} in the registry while this run waited, but on the run's page "
+            f"someone chose to {answer.decision} it; its predictions were not published. Agree on one decision, set it in "
+            "the registry, and run the same day again."
         )
     return model
 
 
-def go_on(run: Run) -> None:
-    """The server calls a run whose pause ran out Failed, and lets nobody resume it."""
+def _resume(run: Run) -> None:
+    """Force the run back to Running: Prefect marks a run as Failed when its pause times out, and refuses to resume it."""
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(UUID(run.run_id), Running(), force=True)
 
 
-@step("look up the decision")
+@step("check for a decision")
 def look_up(model: ModelVersion) -> ModelVersion:
     return model_registry.current(model)
 

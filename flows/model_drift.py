@@ -1,4 +1,4 @@
-"""The weekly look at the model in use: have its inputs or its errors moved away from what it was trained on?
+"""The weekly drift check: have the inputs or the errors of the model in use moved away from training?
 
 features (as of today, the forecast's own step) ─► PSI per feature ─┬► MONITORING.MODEL_DRIFT, CloudWatch ─► alert
 closed weeks' errors (all versions published) ────► WMAPE ratio ────┘
@@ -46,13 +46,13 @@ def model_drift(
     limits: Limits = Limits(),  # noqa: B008 - Prefect shows it in the form, nobody changes it
     minimum_weeks: MinimumWeeks = forecast_features.MINIMUM_WEEKS,
 ) -> dict[str, Any] | State[Any]:
-    """Compare the last weeks with the training of the model in use: the newest approved one, else the newest.
+    """Compare recent weeks with the training data of the model in use: the newest approved model, or else the newest.
 
     Args:
         as_of: The day of the check. Leave empty for today.
-        horizon_days: The forecast's horizon, so that the features are those of its run where it has run today.
-        limits: From where on a WARNING is sent.
-        minimum_weeks: How much history there must be, as in the forecast's run.
+        horizon_days: The forecast's horizon. If it matches a forecast run of the same day, that run's features are reused.
+        limits: The limits above which a WARNING is sent.
+        minimum_weeks: Required sales history, in weeks, as in the forecast's run.
     """
     try:
         day = as_of_or_today(as_of)
@@ -61,7 +61,7 @@ def model_drift(
             model = model_in_use()
             features_of(run, horizon_days, minimum_weeks)
             records = compare(run, model, limits)
-            return tell(run, model, records)
+            return report(run, model, records)
     except HighwaterError as error:
         return ended_badly(error)
 
@@ -79,7 +79,7 @@ def model_in_use() -> ModelVersion:
 @step("compare")
 def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
     trained, expected = drift.at_training(model), drift.errors_at_training(model)
-    versions = model_registry.as_far_ahead(model)
+    versions = model_registry.with_same_horizon(model)
     records = drift.compare_features(trained, run.first, limits, model, run.run_id)
     with run.session("compare errors") as connection:
         forecast_accuracy.refresh(connection)
@@ -92,8 +92,8 @@ def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
     return records
 
 
-@step("tell")
-def tell(run: Run, model: ModelVersion, records: list[DriftRecord]) -> dict[str, Any]:
+@step("report")
+def report(run: Run, model: ModelVersion, records: list[DriftRecord]) -> dict[str, Any]:
     drifted = [r for r in records if r.drifted]
     lines = [f"{r.metric} {r.feature}".strip() + f" = {r.value:.3f} (limit {r.threshold:g})" for r in drifted]
     message = f"model {model.name} as of {run.label}: {len(drifted)} of {len(records)} figures drifted"

@@ -1,7 +1,7 @@
-"""The steps that the daily run, the backfill and the replay share.
+"""Steps shared by the daily run, the backfill and the replay.
 
-Write, audit, publish: nothing is visible before every dataset of the run has passed its audit. Each step can be killed
-and repeated; where a step's effect is already there, it says so and does nothing.
+Write, audit, publish: nothing is visible until every dataset of the run has passed its audit. Each step can be killed and
+repeated; a step whose work is already done logs that and does nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from tasks.step import step
 from tasks.warehouse import warehouse_load, warehouse_marts
 
 ACCEPT_TRUNCATED = "accept_truncated"
-"""The run's parameter of this name."""
-_CURATED_ANEW_MOST = 2
+"""Name of the run parameter."""
+_MAX_RECURATIONS = 2
 ONE_JOB_ROWS = 100_000
 Step = Literal["curated", "audited", "published", "loaded"]
 STEPS: tuple[Step, ...] = get_args(Step)
@@ -42,7 +42,7 @@ Done = Callable[[Step], None]
 
 @step("preflight")
 def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
-    """Every source has landed, every file is whole and of its contract; otherwise nothing is touched."""
+    """Check that every source has landed and every file is intact and matches its contract, before anything is changed."""
     bucket = settings().lake_bucket
     found = landing.find(bucket, datasets, first, last)
     slices = [landing.inspect(bucket, dataset, files) for dataset, files in found.items()]
@@ -58,16 +58,16 @@ def preflight(datasets: list[str], first: date, last: date) -> list[Slice]:
     return slices
 
 
-@step("compare with the snapshots before")
+@step("check for truncated snapshots")
 def require_whole(slices: list[Slice]) -> None:
-    """A master or a calendar that was cut off on its way is refused before anything is touched."""
+    """Reject a master or promotion calendar that looks truncated, before anything is changed."""
     truncation.require_whole(slices)
 
 
-@step("list again", task_run_name="list again {slice_.dataset}")
-def list_again(slice_: Slice) -> Slice:
-    """Whoever was outrun reads what is there now: the run that was faster may have seen more files."""
-    return landing.again(settings().lake_bucket, slice_)
+@step("relist files", task_run_name="relist files of {slice_.dataset}")
+def relist(slice_: Slice) -> Slice:
+    """List the slice's files again. A concurrent run that published first may have read files that this run has not."""
+    return landing.relist(settings().lake_bucket, slice_)
 
 
 @step("curate")
@@ -77,16 +77,22 @@ def curate(slices: list[Slice], run_id: str) -> list[Curated]:
 
 @step("quarantine", task_run_name="quarantine {curated.dataset}")
 def put_aside(curated: Curated, run_id: str) -> None:
-    """The rows of a replay are in quarantine as it is; those of an unchanged slice have been put there or replayed since."""
+    """Quarantine the rejected rows.
+
+    Skipped for a replay, whose rows are in quarantine already, and for an unchanged slice, whose rows were quarantined
+    when it was first published and may have been replayed since.
+    """
     if not (curated.unchanged or curated.slice.is_replay):
         quarantine.put_aside(curated, run_id)
 
 
 @step("audit")
 def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
-    """Judge every dataset, put the verdict and what became of each row on record, tell CloudWatch, then say no if a
-    figure failed. A run that is refused, or dies before it has published, has its reconciliation all the same."""
-    findings = [f for c in curated for f in _judged(c, limits)]
+    """Audit every dataset, record the findings and row counts, send the metrics to CloudWatch, then raise if a check failed.
+
+    The records come first, so that a run that is rejected, or dies before it publishes, still has its reconciliation.
+    """
+    findings = [f for c in curated for f in _findings(c, limits)]
     status = JUDGED if all(f.passed for f in findings) else REJECTED
     audit_page.quality_table(findings, run.days)
     audit_page.reconciliation_table(outcomes(curated), run.days, status)
@@ -105,7 +111,7 @@ def audit(run: Run, curated: list[Curated], limits: Quality) -> None:
     quality.require(findings, run.run_id)
 
 
-def _judged(curated: Curated, limits: Quality) -> list[Finding]:
+def _findings(curated: Curated, limits: Quality) -> list[Finding]:
     figures = quality.audit(curated, limits.of(curated.dataset))
     return [*figures, *quality.uncast(curated), quality.contract_kept(curated)]
 
@@ -117,7 +123,7 @@ def publish(curated: Curated, run_id: str) -> int | None:
 
 @step("load")
 def load(run: Run, dataset: str) -> int:
-    """Replay into Snowflake what the dataset's log holds beyond the last load."""
+    """Load the dataset's snapshots published since the last load into Snowflake. Returns how many were loaded."""
     with run.session(f"load {dataset}") as connection:
         return warehouse_load.catch_up(connection, dataset, run.run_id)
 
@@ -132,7 +138,7 @@ def marts(run: Run) -> dict[str, Any]:
 
 @step("reconcile")
 def reconcile(run: Run, curated: list[Curated]) -> None:
-    """raw = published + superseded + quarantined, with raw counted by the files' footers and the rest by the job."""
+    """Check that raw = published + superseded + quarantined: raw comes from the file footers, the rest from the job."""
     for c in curated:
         if c.slice.rows != c.total.rows_raw or not c.total.balances():
             raise BusinessError(
@@ -144,7 +150,7 @@ def reconcile(run: Run, curated: list[Curated]) -> None:
 
 
 def dataset_records(run: Run, curated: list[Curated], status: str | None = None) -> list[DatasetRecord]:
-    """A row for each dataset and raw date; without a status, that of rows which everybody can see."""
+    """A record per dataset and raw date. Without a status, it is PUBLISHED or UNCHANGED."""
     ended_at = None if status == JUDGED else datetime.now(UTC)
     return [
         DatasetRecord(
@@ -167,7 +173,7 @@ def dataset_records(run: Run, curated: list[Curated], status: str | None = None)
 
 @step("release orphaned jobs")
 def release_orphans(run_id: str, keep: list[str]) -> list[str]:
-    """Stop jobs that nobody waits for any more: a killed process could not do it itself, and they would take up slots."""
+    """Stop jobs whose run is over. A killed process cannot stop its own jobs, and they would occupy slots."""
     return external_jobs.release_orphans(run_id, _is_over, keep)
 
 
@@ -181,8 +187,11 @@ def _is_over(flow_run_id: str) -> bool:
 
 
 def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
-    """The datasets of a small day in one job, side by side in it: starting a second Spark session would cost more than
-    the day's work. Of a large one, the dataset of the most values by itself beside the others."""
+    """The datasets to curate in each job, by label.
+
+    A small day is one job: a second Spark session would cost more than the work itself. On a large day, the largest
+    dataset (rows times columns) gets its own job and the others share one.
+    """
     if not slices:
         return {}
     if sum(s.rows for s in slices) <= ONE_JOB_ROWS:
@@ -192,62 +201,65 @@ def groups(slices: list[Slice]) -> dict[str, list[Slice]]:
     return {largest.dataset: [largest], **({"others": others} if others else {})}
 
 
-@step("compare with what is published")
-def compare(slices: list[Slice]) -> tuple[list[Curated], dict[str, list[Slice]], list[str]]:
-    """What is published from the very same files already; the rest in groups, and the work that each group is."""
-    known = {s.dataset: curation.unchanged(s) for s in slices}
-    same = [curated for curated in known.values() if curated]
-    fresh = groups([s for s in slices if known[s.dataset] is None])
-    return same, fresh, [curation.Plan.of(group).key for group in fresh.values()]
+@step("find unchanged slices")
+def find_unchanged(slices: list[Slice]) -> tuple[list[Curated], dict[str, list[Slice]], list[str]]:
+    """Slices already published from the same files; the others, grouped by job; and the work key of each group."""
+    published = {s.dataset: curation.unchanged(s) for s in slices}
+    unchanged = [curated for curated in published.values() if curated]
+    jobs = groups([s for s in slices if published[s.dataset] is None])
+    return unchanged, jobs, [curation.Plan.of(group).key for group in jobs.values()]
 
 
 def curate_all(slices: list[Slice], run: Run) -> list[Curated]:
-    """The jobs side by side; what was already published from the same files is not computed again."""
-    same, fresh, works = compare(slices)
-    release_orphans(run.run_id, works)  # but not those that this run is about to take up
+    """Curate the slices in parallel jobs, except those already published from the same files."""
+    unchanged, jobs, works = find_unchanged(slices)
+    release_orphans(run.run_id, works)  # except those that this run is about to adopt
     futures: list[PrefectFuture[list[Curated]]] = [
         curate.with_options(task_run_name=f"curate {label}").submit(group, run.run_id)
-        for label, group in fresh.items()
+        for label, group in jobs.items()
     ]
-    done = {c.dataset: c for future in futures for c in future.result()}
-    for c in same:
+    by_dataset = {c.dataset: c for future in futures for c in future.result()}
+    for c in unchanged:
         log("unchanged since its last publication", dataset=c.dataset, rows=c.total.rows_raw, run=run.run_id)
-        done[c.dataset] = c
-    return [done[s.dataset] for s in slices]
+        by_dataset[c.dataset] = c
+    return [by_dataset[s.dataset] for s in slices]
 
 
-def _unheard(_: Step) -> None:
-    """A day's steps are on the run's page; who wants to hear of them gives a function of his own."""
+def _ignore_progress(_: Step) -> None:
+    """The default `done` callback: a daily run's page already shows its steps."""
 
 
-def judged(run: Run, slices: list[Slice], limits: Quality, done: Done = _unheard) -> list[Curated]:
-    """Curated and audited; the broken rows are findable whatever the audit said."""
-    curated = curate_and_put_aside(run, slices)
+def curate_and_audit(
+    run: Run, slices: list[Slice], limits: Quality, done: Done = _ignore_progress
+) -> list[Curated]:
+    """Curate, quarantine, audit. Rejected rows are in quarantine even if the audit fails."""
+    curated = curate_and_quarantine(run, slices)
     done("curated")
     audit(run, curated, limits)
     done("audited")
     return curated
 
 
-def curate_and_put_aside(run: Run, slices: list[Slice]) -> list[Curated]:
-    """What the job refused is in quarantine. A dataset whose files changed meanwhile is listed and curated anew."""
-    done: dict[str, Curated] = {}
-    waiting = slices
-    for left in reversed(range(_CURATED_ANEW_MOST + 1)):
-        fresh = curate_all(waiting, run)
-        done |= {c.dataset: c for c in fresh}
+def curate_and_quarantine(run: Run, slices: list[Slice]) -> list[Curated]:
+    """Curate, and quarantine the rejected rows. A dataset whose files changed meanwhile is relisted and curated again."""
+    by_dataset: dict[str, Curated] = {}
+    pending = slices
+    for retries_left in reversed(range(_MAX_RECURATIONS + 1)):
+        curated = curate_all(pending, run)
+        by_dataset |= {c.dataset: c for c in curated}
         release_orphans(run.run_id, [])  # leases may have expired meanwhile
-        outrun = _outrun(run, {c.dataset: put_aside.submit(c, run.run_id) for c in fresh}, left)
-        if not outrun:
+        futures = {c.dataset: put_aside.submit(c, run.run_id) for c in curated}
+        stale = _stale_datasets(run, futures, retries_left)
+        if not stale:
             break
-        waiting = listed_again(run, [done[dataset].slice for dataset in outrun])
-    return [done[s.dataset] for s in slices]
+        pending = relist_all(run, [by_dataset[dataset].slice for dataset in stale])
+    return [by_dataset[s.dataset] for s in slices]
 
 
-def listed_again(run: Run, slices: list[Slice]) -> list[Slice]:
-    now = [list_again(slice_) for slice_ in slices]
-    require_whole_unless_accepted(run, now)
-    return now
+def relist_all(run: Run, slices: list[Slice]) -> list[Slice]:
+    relisted = [relist(slice_) for slice_ in slices]
+    require_whole_unless_accepted(run, relisted)
+    return relisted
 
 
 def require_whole_unless_accepted(run: Run, slices: list[Slice]) -> None:
@@ -255,36 +267,41 @@ def require_whole_unless_accepted(run: Run, slices: list[Slice]) -> None:
         require_whole(slices)
 
 
-def _outrun(run: Run, futures: dict[str, PrefectFuture[Any]], left: int) -> list[str]:
-    """The datasets whose step came too late; raises when none is left of the times that it may be tried."""
-    outrun = []
+def _stale_datasets(run: Run, futures: dict[str, PrefectFuture[Any]], retries_left: int) -> list[str]:
+    """The datasets whose step raised Outrun, to be curated again. Raises if no retries are left."""
+    stale = []
     for dataset, future in futures.items():
         try:
             future.result()
         except Outrun as error:
-            if not left:
+            if not retries_left:
                 raise
-            log("outrun, curating it anew", dataset=dataset, run=run.run_id, error=error)
-            outrun.append(dataset)
-    return outrun
+            log("stale, curating again", dataset=dataset, run=run.run_id, error=error)
+            stale.append(dataset)
+    return stale
 
 
 def publish_all(run: Run, curated: list[Curated], limits: Quality) -> list[Curated]:
-    """All of them, in one commit each. What another run has outrun is curated and judged anew on what that one published."""
-    done = {c.dataset: c for c in curated}
-    waiting = curated
-    for left in reversed(range(_CURATED_ANEW_MOST + 1)):
-        outrun = _outrun(run, {c.dataset: publish.submit(c, run.run_id) for c in waiting}, left)
-        if not outrun:
+    """Publish each dataset in one commit.
+
+    If another run published a dataset first, it is curated and audited again on top of that run's rows.
+    """
+    by_dataset = {c.dataset: c for c in curated}
+    pending = curated
+    for retries_left in reversed(range(_MAX_RECURATIONS + 1)):
+        futures = {c.dataset: publish.submit(c, run.run_id) for c in pending}
+        stale = _stale_datasets(run, futures, retries_left)
+        if not stale:
             break
-        waiting = judged(run, listed_again(run, [done[dataset].slice for dataset in outrun]), limits)
-        done |= {c.dataset: c for c in waiting}
-    return [done[c.dataset] for c in curated]
+        relisted = relist_all(run, [by_dataset[dataset].slice for dataset in stale])
+        pending = curate_and_audit(run, relisted, limits)
+        by_dataset |= {c.dataset: c for c in pending}
+    return [by_dataset[c.dataset] for c in curated]
 
 
-def process(run: Run, slices: list[Slice], limits: Quality, done: Done = _unheard) -> list[Curated]:
-    """From landed files to loaded facts."""
-    curated = publish_all(run, judged(run, slices, limits, done), limits)
+def process(run: Run, slices: list[Slice], limits: Quality, done: Done = _ignore_progress) -> list[Curated]:
+    """Take slices from landed files to loaded facts, calling `done` after each step."""
+    curated = publish_all(run, curate_and_audit(run, slices, limits, done), limits)
     done("published")
     for dataset in warehouse_load.in_load_order(c.dataset for c in curated):
         load.with_options(task_run_name=f"load {dataset}")(run, dataset)
@@ -295,7 +312,7 @@ def process(run: Run, slices: list[Slice], limits: Quality, done: Done = _unhear
 
 @step("finish")
 def finish(run: Run, outcomes: list[Outcome], headlines: dict[str, Any]) -> None:
-    """The run is on record as completed, and people are told: the last thing that it does."""
+    """Record the run as completed and send the notification. Always the last step."""
     audit_page.reconciliation_table(outcomes, run.label)
     audit_page.headlines_table(headlines, run.last)
     jobs = {job for outcome in outcomes for job in outcome.jobs}

@@ -1,7 +1,7 @@
-"""Four kinds of failure, one class each: who reads a message learns what failed, on which input, and what to do.
+"""Four kinds of failure, one class each. Every message says what failed, on which input, and what to do.
 
-The kind decides what happens next, so it is chosen where the failure is understood, never guessed from a traceback:
-transient failures are retried, the others never; each kind has its alert severity.
+The kind decides what happens next: only transient failures are retried, and each kind has its own alert severity. It is
+chosen where the failure is understood, never guessed from a traceback.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from prefect.tasks import exponential_backoff
 from tasks.events import log
 from tasks.settings import Settings, settings
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 Severity = Literal["INFO", "WARNING", "HIGH", "CRITICAL"]
 
 
 class HighwaterError(Exception):
-    """A failure that we understand. Its text is the alert's text."""
+    """Base class of failures that we understand. The message becomes the alert text."""
 
     severity: ClassVar[Severity] = "HIGH"
 
 
 class TransientError(HighwaterError):
-    """It may work in a moment: throttling, a dropped connection, a commit lost to a concurrent one."""
+    """A retry may succeed: throttling, a dropped connection, a commit that lost to a concurrent one."""
 
 
 class Uncertain(TransientError):
-    """It may have been done: the answer was lost, or the service broke off. Look before you ask again."""
+    """The request may have succeeded: the response was lost, or the service failed midway. Check before sending it again."""
 
 
 class Outrun(TransientError):
-    """Something changed what a result was computed from: trying the same again is in vain, computing anew is not."""
+    """A concurrent change made a result stale. Retrying the same step cannot succeed; recomputing the result can."""
 
 
 class DataError(HighwaterError):
-    """An input is not what the contract says; trying again gives the same answer."""
+    """An input breaks its contract. A retry would fail the same way."""
 
 
 class SystemFault(HighwaterError):
@@ -52,7 +52,7 @@ class SystemFault(HighwaterError):
 
 
 class BusinessError(HighwaterError):
-    """A rule of ours says no: the quality gate, the model gate."""
+    """One of our own rules failed, such as the quality audit or the model gate."""
 
 
 _TRANSIENT_CODES = frozenset(
@@ -75,51 +75,51 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 
-# The service failed while it worked on the request: what it had done by then is not known.
-_BROKEN_OFF = frozenset({500, 502, 503, 504})
+# The service failed while processing the request, which may or may not have taken effect.
+_SERVER_ERRORS = frozenset({500, 502, 503, 504})
 
-# What to do about an answer that does not pass by itself. Whoever can say more adds it to what was being done.
+# What to do about errors that do not resolve themselves.
 _ADVICE = {
     "AccessDenied": "Give the worker's role this permission.",
     "AccessDeniedException": "Give the worker's role this permission.",
     "ExpiredToken": "Renew the worker's credentials.",
     "ExpiredTokenException": "Renew the worker's credentials.",
     "InvalidAccessKeyId": "Correct the worker's credentials.",
-    "NoSuchKey": "It was removed, or never written: restore it, or run again what writes it.",
-    "404": "It was removed, or never written: restore it, or run again what writes it.",
+    "NoSuchKey": "It was removed, or never written: restore it, or rerun whatever writes it.",
+    "404": "It was removed, or never written: restore it, or rerun whatever writes it.",
     "NoSuchBucket": "Deploy the bucket, or correct HIGHWATER_LAKE_BUCKET.",
     "EntityNotFoundException": "Deploy what is missing, or correct its name in the HIGHWATER_ settings.",
     "ResourceNotFoundException": "Deploy what is missing, or correct its name in the HIGHWATER_ settings.",
 }
-_PASSES = "It may pass by itself: if it lasts, run again later."
-_MEND = "Mend what the message names, then run again."
+_WAIT = "It may resolve itself: if it persists, run again later."
+_FIX = "Fix what the message names, then run again."
 
 
 def from_aws(error: Exception, doing: str) -> HighwaterError:
-    """The kind of an AWS failure, with what we were doing when it came."""
+    """An AWS failure as one of our kinds, prefixed with what we were doing."""
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "Unknown")
         message = f"{doing}: {code}: {error.response.get('Error', {}).get('Message', '')}"
-        if is_broken_off(error):
-            return Uncertain(f"{message}. {_PASSES}")
+        if is_server_error(error):
+            return Uncertain(f"{message}. {_WAIT}")
         if code in _TRANSIENT_CODES:
-            return TransientError(f"{message}. {_PASSES}")
-        return SystemFault(f"{message.removesuffix('.')}. {_ADVICE.get(code, _MEND)}")
+            return TransientError(f"{message}. {_WAIT}")
+        return SystemFault(f"{message.removesuffix('.')}. {_ADVICE.get(code, _FIX)}")
     if isinstance(error, (NeverConnected, HTTPClientError)):
         kind = TransientError if isinstance(error, NeverConnected) else Uncertain
-        return kind(f"{doing}: {error}. Check the way from this worker to AWS if it lasts.")
+        return kind(f"{doing}: {error}. If it persists, check this worker's network route to AWS.")
     if isinstance(error, BotoCoreError):
         return SystemFault(f"{doing}: {error}. Check the AWS settings of this worker (region, credentials).")
     raise error
 
 
-def is_broken_off(error: ClientError) -> bool:
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _BROKEN_OFF
+def is_server_error(error: ClientError) -> bool:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _SERVER_ERRORS
 
 
 @contextmanager
 def aws_failures(doing: str) -> Iterator[None]:
-    """What AWS or the way to it raises inside, told as one of our kinds."""
+    """Convert any boto3 error raised inside the block into one of our kinds."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
@@ -131,14 +131,14 @@ def is_transient(error: BaseException) -> bool:
 
 
 def retry_transient(_task: Any, _run: Any, state: Any) -> bool:
-    """Prefect's retry condition: only what may pass by itself is tried again."""
+    """Prefect's retry condition: retry transient errors, except Outrun, which needs a recomputed result."""
     error = state.result(raise_on_failure=False)
     return is_transient(error) and not isinstance(error, Outrun)
 
 
 RETRIES = 3
 _JITTER = 0.5
-# Not settings(), which keeps what it has read: this is read at import, and processes forked later may have others.
+# Settings(), not the cached settings(): this runs at import, and processes forked later may have other settings.
 RETRY: dict[str, Any] = {
     "retries": RETRIES,
     "retry_delay_seconds": exponential_backoff(backoff_factor=Settings().retry_seconds),
@@ -147,8 +147,8 @@ RETRY: dict[str, Any] = {
 }
 
 
-def retried(action: Callable[..., Made], *arguments: Any) -> Made:
-    """For calls outside of any task: tried again as a task would be."""
+def retried(action: Callable[..., T], *arguments: Any) -> T:
+    """Call an action with the same retries as a task. For calls outside of any task."""
     for attempt in range(1, RETRIES + 1):
         try:
             return action(*arguments)
@@ -156,6 +156,6 @@ def retried(action: Callable[..., Made], *arguments: Any) -> Made:
             raise
         except TransientError as error:
             seconds = settings().retry_seconds * 2 ** (attempt - 1) * random.uniform(1, 1 + _JITTER)
-            log("failed, trying again", what=action.__name__, seconds=round(seconds, 1), error=error)
+            log("failed, retrying", what=action.__name__, seconds=round(seconds, 1), error=error)
             time.sleep(seconds)
     return action(*arguments)

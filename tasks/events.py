@@ -1,7 +1,7 @@
-"""One line per event, with the run's id: what a person greps for and a log store can parse.
+"""Structured logging: one line per event with key=value fields, easy to grep and to parse.
 
-Inside a flow or task the line goes through Prefect's logger, so that it is on the run's page; elsewhere through the
-standard one.
+Inside a flow or task, lines go through Prefect's logger and so appear on the run's page; elsewhere, through the standard
+logger.
 """
 
 from __future__ import annotations

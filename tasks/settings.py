@@ -1,6 +1,6 @@
-"""What differs between a laptop, staging and production: names and endpoints, nothing else.
+"""Settings that differ between a laptop, staging and production, from HIGHWATER_ environment variables.
 
-AWS's and Snowflake's own variables keep their own names and are read by their own clients.
+AWS's and Snowflake's own variables keep their names and are read by their own clients.
 """
 
 from __future__ import annotations
@@ -24,43 +24,48 @@ class Settings(BaseSettings):
         default="highwater/snowflake", description="Secrets Manager name of the key pair"
     )
     statement_seconds_quick: int = Field(
-        default=600, ge=360, description="limit of a Snowflake statement on a few rows: heads, records, BEGIN"
+        default=600,
+        ge=360,
+        description="timeout of a Snowflake statement on a few rows: heads, records, BEGIN",
     )
     statement_seconds_lock: int = Field(
         default=1800, ge=1, description="how long a load waits for the write lock of the warehouse"
     )
     statement_seconds_load: int = Field(
-        default=3600, ge=360, description="limit of a Snowflake statement that copies, merges or recomputes"
+        default=3600, ge=360, description="timeout of a Snowflake statement that copies, merges or recomputes"
     )
     statement_seconds_mart: int = Field(
-        default=7200, ge=360, description="limit of a Snowflake statement that rebuilds a mart"
+        default=7200, ge=360, description="timeout of a Snowflake statement that rebuilds a mart"
     )
     ledger_table: str = Field(default="highwater-ledger", description="DynamoDB table of external jobs")
     lease_seconds: float = Field(
         default=60,
         ge=1,
-        description="how long a run that stopped answering keeps its jobs; it renews four times in this time",
+        description="lease duration: how long a run that stopped sending heartbeats keeps its jobs; a live run renews "
+        "its lease four times in this period",
     )
     slot_wait_hours: float = Field(
         default=2,
         ge=0,
-        description="how long a run waits for Glue or SageMaker to have room for its job",
+        description="how long a run waits for a free Glue or SageMaker slot for its job",
     )
     retry_seconds: float = Field(
         default=2,
         gt=0,
-        description="pause before what failed for a passing reason is tried again; doubled each time, three times in all",
+        description="delay before the first retry of a transient failure; doubles with each of three retries",
     )
     alerts_topic: str = Field(default="highwater-alerts", description="SNS topic of every event")
     warnings_topic: str = Field(
-        default="highwater-warnings", description="SNS topic of what people look at within the day"
+        default="highwater-warnings", description="SNS topic of alerts to look at within the day"
     )
-    critical_topic: str = Field(default="highwater-critical", description="SNS topic of what wakes people")
+    critical_topic: str = Field(
+        default="highwater-critical", description="SNS topic of alerts that page the on-call"
+    )
     curate_job: str = Field(
         default="highwater-curate", description="Glue job that cleans and versions raw files"
     )
     features_job: str = Field(
-        default="highwater-demand-features", description="Glue job that makes the forecast's features"
+        default="highwater-demand-features", description="Glue job that builds the forecast's features"
     )
     artifacts_bucket: str = Field(
         default="highwater-artifacts", description="bucket that holds code for SageMaker, and models"
@@ -78,23 +83,25 @@ class Settings(BaseSettings):
     )
     kms_key: str = Field(
         default="",
-        description="ARN of the key for what SageMaker's jobs write and for their disks; empty: AWS's own keys",
+        description="ARN of the KMS key for SageMaker jobs' outputs and disks; empty: AWS-managed keys",
     )
-    training_instance: str = Field(default="ml.m5.2xlarge", description="for training and evaluation")
-    transform_instance: str = Field(default="ml.m5.xlarge", description="for batch transform")
+    training_instance: str = Field(
+        default="ml.m5.2xlarge", description="instance type for training and evaluation"
+    )
+    transform_instance: str = Field(default="ml.m5.xlarge", description="instance type for batch transform")
     code_version: str = Field(default="dev", description="git SHA that the image was built from")
     take_up_seconds: float = Field(
         default=60,
         ge=0,
-        description="how long a crashed run waits until it is taken up again, doubled the second time",
+        description="delay before a crashed run is retried; doubled for the second retry",
     )
     order_years_max: int = Field(
         default=ORDER_YEARS,
         ge=1,
         le=100,
-        description="an order dated more years than this before its raw date goes to quarantine",
+        description="an order dated more than this many years before its raw date goes to quarantine",
     )
-    time_zone: str = Field(default="Asia/Kolkata", description="zone in which a business day begins and ends")
+    time_zone: str = Field(default="Asia/Kolkata", description="time zone of the business day")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The one form of a step: a Prefect task that is retried when a failure may pass, and never skipped by its arguments."""
+"""The `step` decorator: a Prefect task with our retries, and without Prefect's caching."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ R = TypeVar("R")
 
 
 def step(name: str, **options: Any) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """What a step does depends on the lake and the warehouse, not on its arguments alone, so Prefect must not skip it by
-    them. What is done is known better: by the ledger (jobs), the Iceberg log (publications) and LOAD_HEADS (loads)."""
+    """A Prefect task that is retried on transient errors and never cached.
+
+    A step's effect depends on the lake and the warehouse, not only on its arguments, so a cached result could be wrong.
+    Finished work is tracked elsewhere: in the ledger (jobs), the Iceberg log (publications) and LOAD_HEADS (loads).
+    """
     return task(name=name, cache_policy=NO_CACHE, **RETRY, **options)

@@ -1,4 +1,4 @@
-"""python -m warehouse migrate [--account]: bring the warehouse that the secret points at to the state of these files."""
+"""python -m warehouse migrate [--account]: apply the pending migrations to the warehouse in the configured secret."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from warehouse.statement import Kind
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m warehouse", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("migrate", help="apply what is new in warehouse/migrations")
+    command = commands.add_parser("migrate", help="apply the pending files of warehouse/migrations")
     command.add_argument(
         "--account", action="store_true", help="apply warehouse/account instead: roles, warehouses, grants"
     )

@@ -1,6 +1,6 @@
-"""The columns that COPY takes from a dataset's curated files: its contract's, what the curation derives, and lineage.
+"""The columns that COPY stages from a dataset's curated files: contract columns, derived columns and lineage.
 
-A column added to a contract is staged by itself; a migration then gives it a place in the DW.
+A column added to a contract is staged automatically; only its DW table needs a migration.
 """
 
 from __future__ import annotations
@@ -27,19 +27,18 @@ def staged(dataset: Dataset) -> Columns:
 
 
 def merged(dataset: Dataset) -> list[str]:
-    """The staged columns that the dataset's table in the DW has too.
+    """The staged columns that the dataset's DW table also has.
 
-    Left behind are natural keys that a fact leaves to its dimensions, what a derived column replaces, and what takes a
-    row out of the fact.
+    Not merged: natural keys that are in the dimensions, columns that a derived column replaces, and the retraction flag.
     """
-    left_behind = {
+    not_merged = {
         RETRACTED,
         *(reference.column for reference in dataset.references),
         *(derived.replaces for derived in dataset.derived),
     }
-    return [column for column in staged(dataset) if column not in left_behind]
+    return [column for column in staged(dataset) if column not in not_merged]
 
 
 def sighted(dataset: Dataset) -> Columns:
-    """The key and the raw date of a quarantined row, as the text that was delivered."""
+    """The columns staged from quarantined rows: the key and the raw date, as delivered text."""
     return dict.fromkeys((*dataset.key, "raw_date"), "VARCHAR")

@@ -1,9 +1,9 @@
-"""Writes migrations/R__dim_date.sql: DIM_DATE with India's holidays as the `holidays` package knows them.
+"""Generate migrations/R__dim_date.sql: DIM_DATE with India's holidays from the `holidays` package.
 
     python -m warehouse.dim_date
 
-The text is committed, so that Snowflake gets what was reviewed; a test says when the package has learned new holidays (the
-dates of lunar ones are announced late). The migration is a repeatable one and rewrites the whole table.
+The SQL is committed, so that Snowflake gets what was reviewed. A test fails when the package has new holidays (lunar ones
+are announced late). The migration is repeatable and rewrites the whole table.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import holidays
 
 from contracts.language import written
 
-# From the first day that a contract lets through: a fact without a calendar drops out of marts.
+# The first day that a contract accepts: a fact without a calendar row would drop out of the marts.
 FIRST_DAY = date.fromisoformat(written.FIRST_DAY)
 LAST_DAY = date(2099, 12, 31)
-HOLIDAY_YEARS = range(2015, 2036)  # beyond, the package knows few of the lunar ones
+HOLIDAY_YEARS = range(2015, 2036)  # outside this range, the package has few of the lunar holidays
 MIGRATION = Path(__file__).parent / "migrations" / "R__dim_date.sql"
 
 

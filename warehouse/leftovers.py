@@ -1,4 +1,4 @@
-"""Staging tables that killed loads of releases before V0008 left behind. Those of today are temporary."""
+"""Drop staging tables left behind by killed loads of releases before V0008. Later releases use temporary tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEFT = re.compile(
 
 
 def drop_leaked_staging(connection: SnowflakeConnection) -> list[str]:
-    """By their names, of the database that the session is in. Returns what was dropped."""
+    """Drop leftover tables of the session's database, recognized by name. Returns the dropped names."""
     with connection.cursor() as cursor:
         tables = cursor.execute(
             "SELECT table_schema, table_name FROM INFORMATION_SCHEMA.TABLES"

@@ -1,7 +1,7 @@
-"""Applies the numbered .sql files with schemachange: V files once and in order, R files whenever their text changes.
+"""Apply the numbered .sql files with schemachange: V files once and in order, R files whenever their text changes.
 
-schemachange records each file with its checksum, but takes a changed V file for applied and says nothing; we refuse it.
-It is used as a library over a connection that we opened: its own login would log a key given as bytes at debug level.
+schemachange records each file's checksum but silently ignores changes to an applied V file; we refuse them. We use it as a
+library with our own connection, because its own login would log a private key given as bytes at debug level.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ACCOUNT = FOLDER / "account"
 
 
 class MigrationRefused(Exception):
-    """The recorded history and the files disagree; a person has to say which is right."""
+    """The migration history and the files disagree; a person has to decide which is right."""
 
 
 class _OpenSession(SnowflakeSession):  # type: ignore[misc]  # schemachange has no types
@@ -44,23 +44,23 @@ class _OpenSession(SnowflakeSession):  # type: ignore[misc]  # schemachange has 
         self.warehouse, self.database, self.schema = connection.warehouse, history.database_name, None
 
     def __del__(self) -> None:
-        """The connection is the caller's to close."""
+        """Do nothing: the caller closes the connection."""
 
     def reset_session(self, logger: Any) -> None:
-        """Files name schema and table, so there is no session state to go back to."""
+        """Do nothing: files qualify all names, so there is no session state to reset."""
 
     def reset_query_tag(self, logger: Any, extra_tag: str | None = None) -> None:
-        """The tag was set when the connection was opened."""
+        """Do nothing: the tag was set when the connection was opened."""
 
 
 def migrate(connection: SnowflakeConnection, database: str) -> None:
-    """The schemas, tables and reference rows of one database."""
+    """Apply warehouse/migrations: the schemas, tables and reference rows of one database."""
     _deploy(connection, identifier(database), MIGRATIONS, "CHANGE_HISTORY")
     drop_leaked_staging(connection)
 
 
 def migrate_account(connection: SnowflakeConnection, database: str) -> None:
-    """Roles, virtual warehouses, the resource monitor, grants: needs ACCOUNTADMIN and a real account."""
+    """Apply warehouse/account: roles, virtual warehouses, grants and more. Needs ACCOUNTADMIN and a real account."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}")
     _deploy(connection, database, ACCOUNT, "ACCOUNT_CHANGE_HISTORY")

@@ -1,4 +1,4 @@
-"""Names that end up inside SQL text, where they cannot be bound: checked instead of quoted."""
+"""Validate names that become part of SQL text, where they cannot be bound as parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def identifier(name: str) -> str:
 
 
 def stage_paths(files: Iterable[str]) -> list[str]:
-    """The names of lake files as the external stage CURATED.LAKE, which stands for their bucket, knows them."""
+    """The paths of lake files relative to the external stage CURATED.LAKE, which points at their bucket."""
     paths, buckets = [], set()
     for file in files:
         uri = _URI.fullmatch(file)

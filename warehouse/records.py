@@ -1,7 +1,7 @@
-"""MERGE text for rows that come from Python: a few as one bound JSON array, many from a staging table.
+"""MERGE text for rows that come from Python: small sets as one bound JSON array, large ones from a staging table.
 
-Row by row, each would be a round trip and a micro-partition of its own; as a list of VALUES, a backfill's figures would make
-a statement that takes longer to parse than to run.
+Row by row, each would be a round trip and its own micro-partition; as a VALUES list, a backfill's figures would take longer
+to parse than to run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 
 def bound_rows(types: Mapping[str, str]) -> str:
-    """The rows of the statement's one parameter, an array of objects."""
+    """A SELECT of the rows in the statement's single parameter, a JSON array of objects."""
     picked = ", ".join(f"item.value:{column}::{kind} AS {column}" for column, kind in types.items())
     return f"""SELECT {picked}
     FROM (SELECT PARSE_JSON(%s) AS items) given, LATERAL FLATTEN(INPUT => given.items) item"""
@@ -23,7 +23,7 @@ def staged_rows(types: Mapping[str, str], staging: str) -> str:
 def upsert_text(
     table: str, columns: Sequence[str], key: Sequence[str], rows: str, kept: Collection[str] = ()
 ) -> str:
-    """The newcomer wins, as it has no version; a null leaves what `kept` columns hold."""
+    """A MERGE in which the new row always wins, except that a null does not overwrite `kept` columns."""
     sets = ", ".join(
         f"{column} = COALESCE(src.{column}, tgt.{column})" if column in kept else f"{column} = src.{column}"
         for column in columns

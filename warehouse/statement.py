@@ -1,4 +1,4 @@
-"""One SQL statement, what it is for, and how long its kind may take."""
+"""A SQL statement with its purpose and its kind, which sets the timeout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 class Kind(StrEnum):
     QUICK = "quick"  # bookkeeping: a few rows
-    LOCK = "lock"  # does nothing but wait for its turn
+    LOCK = "lock"  # only waits for the write lock
     LOAD = "load"  # a snapshot's files and rows
     MART = "mart"  # a whole mart
 

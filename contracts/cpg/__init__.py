@@ -1,4 +1,4 @@
-"""The consumer-goods domain: what SAP, Nielsen and the trade calendar deliver."""
+"""The consumer-goods domain: deliveries from SAP, Nielsen and the trade promotion calendar."""
 
 from __future__ import annotations
 

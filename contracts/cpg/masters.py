@@ -1,4 +1,4 @@
-"""Master data: only the code is required, because a stranger's master must pass with whatever else it has."""
+"""Master data. Only the code is required, so that any customer's master is accepted with whatever columns it has."""
 
 from __future__ import annotations
 

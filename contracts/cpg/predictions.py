@@ -1,7 +1,7 @@
-"""What a forecast must look like before anybody can see it.
+"""The contract that a forecast must meet before it is published.
 
-Not a delivered dataset: nothing is cast and no row is set aside. One broken row means that the model or its inputs are
-broken, so the whole forecast is refused.
+Not a delivered dataset: nothing is cast and no row is quarantined. One invalid row means that the model or its inputs are
+broken, so the whole forecast is rejected.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""When a week says little about demand because there was too little to sell: one rule for the forecast and for the marts."""
+"""The stock-out rule shared by the forecast and the marts: in such a week, sales say little about demand."""
 
 from __future__ import annotations
 
 STOCKOUT_DAYS = 3
-"""From this many days on that close at zero or below, a week is one without stock."""
+"""A week with at least this many days that close at zero stock or below counts as out of stock."""

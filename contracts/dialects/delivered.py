@@ -1,7 +1,7 @@
-"""What a file may deliver: Spark's type names, sorted into the families that a cast rule can tell apart.
+"""Types that a file may deliver: Spark type names, grouped into families that have the same cast rules.
 
-An instant (Spark's timestamp, Parquet's "adjusted to UTC") is another family than a timestamp without a zone: only the
-latter says by itself which day it is of.
+An instant (Spark's timestamp, Parquet's "adjusted to UTC") is a different family from a timestamp without a zone: only the
+latter determines a calendar day by itself.
 
 Some names are ours, for Parquet types that Spark 3.5 does not read as what they are: timestamp_nanos and
 timestamp_nanos_utc (read as bigint, with spark.sql.legacy.parquet.nanosAsLong), void (a column of nulls only), time and
@@ -45,13 +45,13 @@ _NOT_READ = re.compile(rf"\b({VOID}|{TIME}|{UNKNOWN}|{FLOAT16})\b|.<.*\b{TIMESTA
 
 
 def family(type_name: str) -> str:
-    """The family of a Spark type name; `other` for one that no rule knows."""
+    """The family of a Spark type name, or `other` if no rule covers it."""
     name = type_name.strip().lower()
     return _FAMILIES.get(name) or _PARAMETRISED.get(name.split("(")[0].split("<")[0], "other")
 
 
 def readable(delivered: Mapping[str, str]) -> dict[str, str]:
-    """The columns that Spark can read, with the type to read them as."""
+    """The columns that Spark can read, with the type to read each as."""
     return {
         name: "bigint" if type_name in (TIMESTAMP_NANOS, TIMESTAMP_NANOS_UTC) else type_name
         for name, type_name in delivered.items()

@@ -1,7 +1,7 @@
-"""What changed in a source's files, judged from their footers before a single row is read.
+"""Schema drift: compare a file's columns with its contract, from the footer alone.
 
-An extra or a missing optional column is reported. A missing required column, or a column whose type can never
-hold its kind, stops the run: reading on would quarantine every row for a reason that no row can mend.
+An extra or a missing optional column is only reported. A missing required column, or a type that can never be cast, stops
+the run; otherwise every single row would be quarantined for the same reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SchemaDrift(ValueError):
-    """A file that cannot be read by its contract: its source must mend it or the contract must change."""
+    """A file that does not match its contract: the source must fix it or the contract must change."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ def delivered_columns(schema: pyarrow.Schema, path: str) -> dict[str, str]:
         name = field.name.lower()
         if name in columns:
             raise SchemaDrift(
-                f"{path}: column {name} is there twice; Spark does not tell upper from lower case"
+                f"{path}: column {name} is there twice; Spark's column names are not case-sensitive"
             )
         columns[name] = spark_type(field.type)
     return columns
 
 
 def spark_type(arrow: pyarrow.DataType) -> str:
-    """The type that Spark 3.5 reads a Parquet column of this Arrow type as."""
+    """The Spark 3.5 type of a Parquet column with this Arrow type."""
     import pyarrow.types as is_
 
     if is_.is_dictionary(arrow):

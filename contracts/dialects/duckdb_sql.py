@@ -1,6 +1,6 @@
-"""A dataset in DuckDB's SQL, for rows that were delivered as text: the projection that casts, judges and explains each row.
+"""A contract as DuckDB SQL, for rows delivered as text: the query that casts and validates each row and lists reasons.
 
-DuckDB's own casts are as generous in their way as Spark's, so the written form is checked first, by the same patterns.
+DuckDB's casts are as lenient as Spark's, though differently, so the text is first checked against the same patterns.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ DUCKDB_TYPES = {
     "date": "DATE",
     "timestamp": "TIMESTAMP",  # in UTC
 }
-# Letters outside ASCII whose capitals are more than one letter, or ASCII: DuckDB maps one letter to one.
+# Non-ASCII letters whose upper case is several letters, or ASCII: DuckDB maps each letter to a single one.
 _CAPITALS = {"ß": "SS", "ﬀ": "FF", "ﬁ": "FI", "ﬂ": "FL", "ﬃ": "FFI", "ﬄ": "FFL", "ﬅ": "ST", "ﬆ": "ST"}
 _LONGEST_OFFSET_MINUTES = 18 * 60
 
 
 def select(dataset: Dataset, delivered: Collection[str], rows: str, source_date: dt.date) -> str:
-    """The query that reads `rows`, a relation of text columns, and gives every column by contract, and `reasons`.
+    """A query over `rows`, a relation of text columns, that returns the contract's columns and `reasons`.
 
-    `reasons` is a sorted list, empty for a valid row. A required column that was not delivered is missing in every row.
+    `reasons` is a sorted list, empty for a valid row. An undelivered required column is reported as missing in every row.
     """
     provided = "".join(f", {name(column)}" for column in dataset.provided)
     texts = ", ".join(
@@ -59,7 +59,7 @@ FROM (
 
 
 def literal(text: str) -> str:
-    """A string literal; a NUL, which no literal can hold, is spelled out."""
+    """A string literal. NUL cannot be part of a literal, so it is written as chr(0)."""
     parts = ("'" + part.replace("'", "''") + "'" for part in text.split("\0"))
     return "(" + " || chr(0) || ".join(parts) + ")" if "\0" in text else next(parts)
 
@@ -69,7 +69,7 @@ def name(column: str) -> str:
 
 
 def value(kind: str, text: str) -> str:
-    """The typed value of a trimmed text, null where it does not fit."""
+    """An expression for the typed value of a trimmed text, null if it is invalid."""
     match kind:
         case "code":
             return f"upper({_with_capitals(text)})"
@@ -97,7 +97,7 @@ def value(kind: str, text: str) -> str:
 
 
 def broken(rule: Rule, column: str) -> str:
-    """True where the value breaks the rule, null or false where there is nothing to say."""
+    """An expression that is true if the value breaks the rule, and false or null otherwise."""
     match rule.name:
         case "allowed":
             return f"{column} NOT IN {_listed(rule.allowed)}"
@@ -135,7 +135,7 @@ def _reasons(dataset: Dataset) -> str:
 
 
 def _kept(column: Column) -> str:
-    """An optional value that breaks a rule is null; a required one stays, for the reasons to name it."""
+    """The value to keep: null for an optional value that breaks a rule. Required values are kept, for the reasons."""
     at = name(column.name)
     if column.required or not column.rules:
         return at
@@ -168,7 +168,7 @@ def _with_capitals(text: str) -> str:
 
 
 def _instant(text: str) -> str:
-    """In UTC, down to the microsecond. The offset is reckoned here: DuckDB's own casts of it depend on an extension."""
+    """In UTC, to the microsecond. The offset is computed here, because DuckDB's own cast needs an extension."""
     clock = f"TRY_CAST(left({text}, 10) || ' ' || substr({text}, 12, 8) AS TIMESTAMP)"
     fraction = f"regexp_extract({text}, '[.]([0-9]+)', 1)"
     micros = f"to_microseconds(CAST('0' || left(rpad({fraction}, 6, '0'), 6) AS BIGINT))"

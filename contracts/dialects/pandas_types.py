@@ -1,7 +1,7 @@
-"""The one pandas type that holds each kind of value.
+"""The pandas type for each kind of value.
 
-All are Arrow types, because NumPy has no exact decimal, no date and no null integer, and a contract that cannot tell a
-null from a NaN cannot say which of the two was delivered.
+All are Arrow types, because NumPy has no exact decimal, no date and no nullable integer, and cannot distinguish null from
+NaN.
 """
 
 from __future__ import annotations

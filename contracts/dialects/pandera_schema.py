@@ -1,4 +1,4 @@
-"""A dataset as a pandera schema: the same rules as in every other dialect, each check under its rule's name."""
+"""A contract as a pandera schema: the same rules as in every other dialect, each check named after its rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contracts.language.rules import keeps
 
 
 def schema(dataset: Dataset, *, unique: bool = False) -> pa.DataFrameSchema:
-    """Extra columns pass: they are kept aside, not refused."""
+    """The schema of a dataset. Extra columns are accepted."""
     columns = {
         column.name: pa.Column(
             PANDAS_TYPES[column.kind],
@@ -29,22 +29,21 @@ def schema(dataset: Dataset, *, unique: bool = False) -> pa.DataFrameSchema:
 
 
 def breaches(dataset: Dataset, rows: pyarrow.Table) -> dict[str, int]:
-    """Every rule that is broken, with the number of its rows; empty for rows that may be published."""
+    """The number of rows that break each rule. Empty if the rows may be published."""
     try:
         schema(dataset, unique=True).validate(rows.to_pandas(types_mapper=pd.ArrowDtype), lazy=True)
     except pa.errors.SchemaErrors as errors:
         found: Counter[str] = Counter()
         for error in errors.schema_errors:
-            if (
-                error.reason_code != SchemaErrorReason.CHECK_ERROR
-            ):  # of a column that is not there, or of another type
+            # CHECK_ERROR: the column is missing or of the wrong type, which has an error of its own.
+            if error.reason_code != SchemaErrorReason.CHECK_ERROR:
                 found[_name(dataset, error)] += _rows(error)
         return dict(found)
     return {}
 
 
 def column_and_rule(error: pa.errors.SchemaError) -> tuple[str | None, str]:
-    """The column and the rule; where pandera itself checked, pandera's name for it."""
+    """The column and the rule, or pandera's own name for the check if it is not a rule of ours."""
     reason = error.reason_code.name.lower()
     if reason == "dataframe_check":
         return error.check.title or error.schema.name, error.check.name
@@ -58,7 +57,7 @@ def _name(dataset: Dataset, error: pa.errors.SchemaError) -> str:
 
 
 def _rows(error: pa.errors.SchemaError) -> int:
-    """What concerns a column as a whole, such as its type, counts once."""
+    """The number of rows with the error. An error of the column as a whole, such as its type, counts as one."""
     if error.reason_code == SchemaErrorReason.WRONG_DATATYPE:
         return 1
     cases = error.failure_cases
@@ -71,7 +70,7 @@ def _of_column(rule: Rule) -> pa.Check:
 
 
 def _of_row(column: Column, rule: Rule) -> pa.Check:
-    """Of a value and what it is held against, in the same row. A null of either has nothing to say."""
+    """A check of a value against another column of the same row. Passes if either is null."""
 
     def check(frame: pd.DataFrame) -> pd.Series[bool]:
         pairs = zip(frame[column.name].tolist(), frame[rule.limit].tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""What a contract's columns are in Snowflake: in the staging tables, in the DW and on the contracts' pages."""
+"""Snowflake column types for contract kinds, in staging tables, in the DW and on the contracts' pages."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ _TYPES = {
 
 
 def snowflake_type(kind: str) -> str:
-    """A text's length is the contract's to judge: a column as long as Snowflake lets it be costs nothing there."""
+    """The Snowflake type of a kind. Text is unlimited: the contract checks lengths, and a limit would save nothing."""
     return _TYPES.get(kind, "VARCHAR")

@@ -1,8 +1,8 @@
-"""A contract as Spark SQL text: the schema to read by, and the projections that cast, judge and explain each row.
+"""A contract as Spark SQL text: the schema for reading, and projections that cast and validate each row and list reasons.
 
-The text is for DataFrame.selectExpr, so that one pass over the data does it all: no join, no UDF, no second read.
-Column names inside: raw__x is x as delivered, text__x its trimmed text, present__x whether there is any; delivered
-names cannot collide with the frame's own, because every delivered column is renamed first.
+The text is for DataFrame.selectExpr, so that a single pass over the data does everything: no join, no UDF, no second read.
+Intermediate columns: raw__x is x as delivered, text__x its trimmed text, present__x whether it has any. Every delivered
+column is renamed first, so delivered names cannot collide with ours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BYTES_OF_A_CHARACTER = 4  # at most, in UTF-8
 
 
 def spark_schema(columns: Mapping[str, str]) -> str:
-    """The schema to read a file by. Columns that Spark cannot read, or that would hide our own, are left out."""
+    """The schema for reading a file, without columns that Spark cannot read or that would shadow our own."""
     return ", ".join(
         f"{name(column)} {type_name}"
         for column, type_name in readable(columns).items()
@@ -29,15 +29,17 @@ def spark_schema(columns: Mapping[str, str]) -> str:
 
 
 def stages(dataset: Dataset, delivered: Mapping[str, str]) -> list[list[str]]:
-    """Projections to apply one after the other; each uses what the one before named, so nothing is computed twice."""
+    """Projections to apply in sequence. Each builds on the columns of the previous one, so nothing is computed twice."""
     frame = _Frame(dataset, delivered)
     return [frame.raw_and_text(), frame.typed(), frame.judged(), frame.explained()]
 
 
 def content_hash(dataset: Dataset) -> str:
-    """Tells whether two versions of a row say the same, for a tenth of a digest's price. Spark's hash passes over a
-    null without a trace, so that which columns are null is hashed too; not of later columns, so that a row which lacks
-    them keeps its hash."""
+    """A hash for comparing the content of two versions of a row, ten times cheaper than a digest.
+
+    Spark's hash ignores nulls, so a bitmap of null columns is hashed too. The bitmap leaves out later columns, so that rows
+    without them keep their hash.
+    """
     values = ", ".join(name(column.name) for column in dataset.columns)
     nulls = " + ".join(
         f"shiftleft(int({name(column.name)} IS NULL), {bit})"
@@ -47,8 +49,11 @@ def content_hash(dataset: Dataset) -> str:
 
 
 def content_sha256(dataset: Dataset) -> str:
-    """A digest of the normalised row. A null is the empty string, which no normalised value is, and in a later column
-    nothing at all; texts that may hold the separator carry their length."""
+    """A digest of the normalised row.
+
+    A null counts as an empty string, which no normalised value is; a null in a later column is left out. Texts that may
+    contain the separator are prefixed with their length.
+    """
     fields = ", ".join(
         _canonical(column) if column.is_later else f"coalesce({_canonical(column)}, '')"
         for column in dataset.columns
@@ -57,17 +62,17 @@ def content_sha256(dataset: Dataset) -> str:
 
 
 def standing(dataset: Dataset) -> str:
-    """Which of two rows of the same version stands: the one with the greater text.
+    """The tie-breaker between rows of the same version: the row with the greater text wins.
 
-    First the one that says more, so that a file which lacks the optional columns does not wipe out its twin's values;
-    then the greater digest, so that neither files nor runs nor their order matter. This is the only place that says so.
+    The row with more filled columns wins first, so that a file without the optional columns does not erase values of
+    another; then the greater digest, so that the order of files and runs does not matter. Defined only here.
     """
     filled = " + ".join(f"int({name(column.name)} IS NOT NULL)" for column in dataset.optional) or "0"
     return f"concat(lpad({filled}, {FILLED_DIGITS}, '0'), ':', {content_sha256(dataset)})"
 
 
 def kept(column: Column) -> str:
-    """An optional value that breaks a rule is null; a required one stays, for the reasons to name it."""
+    """The value to keep: null for an optional value that breaks a rule. Required values are kept, for the reasons."""
     at = name(column.name)
     if column.required or not column.rules:
         return at
@@ -76,7 +81,7 @@ def kept(column: Column) -> str:
 
 
 def broken(rule: Rule, column: str) -> str:
-    """True where the value breaks the rule, null or false where there is nothing to say."""
+    """An expression that is true if the value breaks the rule, and false or null otherwise."""
     match rule.name:
         case "allowed":
             return f"{column} NOT IN ({', '.join(literal(v) if isinstance(v, str) else str(v) for v in rule.allowed)})"
@@ -110,7 +115,7 @@ def outside(measure: str, rule: Rule) -> str:
 
 
 def _wrong_length(column: str, rule: Rule) -> str:
-    """Spark counts characters one by one; the bytes, which it knows, settle it for most values."""
+    """Checks the byte length first, which Spark knows and which decides most cases; counting characters is slow."""
     characters, bounds = f"char_length({column})", []
     if rule.minimum is not None:
         bounds.append(
@@ -149,7 +154,7 @@ def _first(items: list[str]) -> str:
 
 
 class _Frame:
-    """One group of files that were delivered alike."""
+    """A group of files with the same columns and types."""
 
     def __init__(self, dataset: Dataset, delivered: Mapping[str, str]) -> None:
         ours = {*SOURCE_COLUMNS, *dataset.provided}
@@ -182,8 +187,8 @@ class _Frame:
         return [*values, *self.raws, *(_present(column) for column in self._as_text()), *self.carried]
 
     def explained(self) -> list[str]:
-        """The list of reasons is written out wherever it is asked for: Spark evaluates equal expressions of one
-        projection once, while a projection of its own would copy every row."""
+        """The final projection, with reasons. The expression for reasons is repeated on purpose: Spark evaluates equal
+        expressions in a projection once, while a separate projection would copy every row."""
         reasons = f"concat_ws(',', {', '.join(self._reasons())})"
         raws = ", ".join(f"{self._shown(column)} AS {name(column)}" for column in self.families)
         document = f"to_json(struct({raws}), map('ignoreNullFields', 'false'))" if raws else "'{}'"
@@ -208,7 +213,7 @@ class _Frame:
         return _present(column) if self.families[column] == "text" else f"{_raw(column)} IS NOT NULL"
 
     def _reasons(self) -> list[str]:
-        """One case per reason, in the order of the reasons' names: the list comes out sorted."""
+        """One CASE per reason, ordered by name, so that the resulting list is sorted."""
         cases: dict[str, str] = {}
         for column in self.dataset.required:
             at = name(column.name)
@@ -238,7 +243,7 @@ class _Frame:
         return f"CASE WHEN {_first(shown)} IS NOT NULL THEN to_json(struct({', '.join(structs)})) END"
 
     def _shown(self, column: str) -> str:
-        """A raw value as text, for people and for a replay."""
+        """A raw value as text, for display and for a replay."""
         match self.families[column]:
             case "text":
                 return _raw(column)
@@ -253,6 +258,6 @@ class _Frame:
 
 
 def _struct(fields: Mapping[str, str]) -> str:
-    """A struct that is null when every field is, so that its JSON is left out."""
+    """A struct that is null if every field is, so that it is left out of the JSON."""
     members = ", ".join(f"{expression} AS {name(field)}" for field, expression in fields.items())
     return f"CASE WHEN {_first(list(fields.values()))} IS NOT NULL THEN struct({members}) END"

@@ -1,4 +1,4 @@
-"""The kinds of value a contract knows, by name, and the Spark type that holds each."""
+"""The Spark type for each kind of value."""
 
 from __future__ import annotations
 

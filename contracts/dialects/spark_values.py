@@ -1,7 +1,7 @@
-"""Text to value in Spark SQL: one expression per kind and delivered family, null where the value does not fit.
+"""Casts in Spark SQL: one expression per kind and delivered family, null if the value is invalid.
 
-Spark's own casts are too generous ("5d", "NaN", "2025-1-5", Arabic digits are numbers or dates to it) and too
-narrow ("5.0" is no bigint), so the written form is checked first, by the patterns that tests.contracts.values uses too.
+Spark's own casts are too lenient (they accept "5d", "NaN", "2025-1-5" and Arabic digits) and too strict ("5.0" is not a
+bigint), so text is first checked against patterns, which tests.contracts.values uses too.
 """
 
 from __future__ import annotations
@@ -33,20 +33,23 @@ def literal(text: str) -> str:
 
 
 def name(column: str) -> str:
-    """A Spark SQL identifier, whatever a stranger called the column."""
+    """A quoted Spark SQL identifier, for any column name that a file may have."""
     return "`" + column.replace("`", "``") + "`"
 
 
 def trimmed(column: str) -> str:
-    """Trimmed text, null when blank. Most values need no trim, and finding that out costs a tenth of trimming; the last
-    byte is taken from the bytes, because of a text Spark would count the characters first."""
+    """Trimmed text, null if blank.
+
+    Most values need no trimming, and checking that costs a tenth of trimming. The last byte is read from the binary value,
+    because for text Spark would first count the characters.
+    """
     last = f"substr(CAST({column} AS binary), -1)"
     clean = f"{column} >= '!' AND {column} < '\\u007f' AND {last} >= X'21' AND {last} <= X'7E'"
     return f"CASE WHEN {clean} THEN {column} ELSE nullif(btrim({column}, {_WHITE_SPACE_LITERAL}), '') END"
 
 
 def value(kind: str, family: str, column: str) -> str:
-    """The typed value of a column that was delivered in this family; text comes here already trimmed."""
+    """An expression for the typed value of a column delivered in this family. Text must already be trimmed."""
     if family == "void":
         return f"CAST(NULL AS {SPARK_TYPES[kind]})"
     if kind in TEXT_KINDS:
@@ -57,7 +60,7 @@ def value(kind: str, family: str, column: str) -> str:
 
 
 def instant_of_nanos(column: str) -> str:
-    """Down to the microsecond before; DIV alone would round instants before 1970 up."""
+    """Rounded down to the microsecond; DIV alone would round instants before 1970 up."""
     return f"timestamp_micros(({column} - pmod({column}, 1000)) DIV 1000)"
 
 
@@ -70,7 +73,7 @@ def _spelled(kind: str, text: str) -> str:
 
 
 def _written(family: str, column: str) -> str:
-    """A number that stands for a text: pandas turns an integer column with gaps into doubles, 1001 must stay 1001."""
+    """A number as text. pandas turns an integer column with nulls into doubles, and 1001.0 must become "1001"."""
     if family == "whole":
         return f"CAST({column} AS string)"
     exact = f"try_cast({column} AS {TEXT_DECIMAL})"
@@ -94,13 +97,13 @@ _FLAG = "CASE WHEN {c} = 1 THEN true WHEN {c} = 0 THEN false END"
 
 
 def _plain(template: str) -> str:
-    """Braces of a regular expression, made safe for str.format."""
+    """Escape the braces of a regular expression for str.format."""
     return template.replace("{", "{{").replace("}", "}}").replace("{{c}}", "{c}")
 
 
 _VALUES: dict[tuple[str, str], str] = {
     ("integer", "text"): _plain(
-        # Not try_cast: it throws for every value that it refuses, a "5.0" among them, and that costs ten times the rest.
+        # Not try_cast: it throws internally for every value it rejects, such as "5.0", which is ten times slower.
         f"CASE WHEN instr({{c}}, '.') = 0 OR {{c}} RLIKE '{WHOLE_PATTERN}' THEN CAST({{c}} AS bigint) END"
     ),
     ("integer", "whole"): "CAST({c} AS bigint)",
@@ -132,7 +135,7 @@ _VALUES: dict[tuple[str, str], str] = {
     ("date", "text"): _plain(f"CASE WHEN {{c}} RLIKE '{DATE_PATTERN}' THEN try_cast({{c}} AS date) END"),
     ("date", "date"): f"CASE WHEN {{c}} {_BETWEEN_DAYS} THEN {{c}} END",
     ("date", "timestamp"): f"CASE WHEN CAST({{c}} AS date) {_BETWEEN_DAYS} THEN CAST({{c}} AS date) END",
-    # An instant is of one day in India and of another in London: only midnight UTC is a way to write a day.
+    # An instant may be on different days in India and London, so only midnight UTC is accepted as a date.
     ("date", "instant"): (
         f"CASE WHEN {{c}} = date_trunc('DAY', {{c}}) AND CAST({{c}} AS date) {_BETWEEN_DAYS} "
         "THEN CAST({c} AS date) END"

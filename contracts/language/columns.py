@@ -1,4 +1,4 @@
-"""The words that a dataset is written in: its columns and the rules that hold for their values."""
+"""The vocabulary for defining a dataset: columns and the rules for their values."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from contracts.language.dataset import Column, ContractError, Derived, Rule
 
 
 def required(name: str, kind: str, description: str, *rules: Rule) -> Column:
-    """A column that every file must have and whose null sends the row to quarantine."""
+    """A column that every file must have. A null in it sends the row to quarantine."""
     return Column(name, kind, required=True, description=description, rules=rules)
 
 
 def optional(name: str, kind: str, description: str, *rules: Rule) -> Column:
-    """A column that a file may lack; a value that does not fit becomes null and the row stays."""
+    """A column that a file may lack. An invalid value becomes null, and the row is kept."""
     return Column(name, kind, required=False, description=description, rules=rules)
 
 
 def later(name: str, kind: str, description: str, *rules: Rule) -> Column:
-    """An optional column that came after the contract's first version."""
+    """An optional column that was added after the contract's first version."""
     return Column(name, kind, required=False, description=description, rules=rules, is_later=True)
 
 
@@ -42,17 +42,17 @@ def at_most(maximum: float) -> Rule:
 
 
 def between(minimum: float, maximum: float) -> Rule:
-    """Both ends are allowed."""
+    """Between two bounds, inclusive."""
     return Rule("range", minimum=minimum, maximum=maximum)
 
 
 def length(shortest: int, longest: int) -> Rule:
-    """In characters."""
+    """A length in characters, between two bounds, inclusive."""
     return Rule("length", minimum=shortest, maximum=longest)
 
 
 def matches(pattern: str) -> Rule:
-    """Must be anchored with ^ and $, because engines search differently."""
+    """A regular expression. It must be anchored with ^ and $, because engines differ in whether they match or search."""
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ContractError(
             f"pattern {pattern!r} must start with ^ and end with $: engines search differently"
@@ -61,22 +61,22 @@ def matches(pattern: str) -> Rule:
 
 
 def monday() -> Rule:
-    """A week is named by the Monday it starts on."""
+    """A Monday: weeks are identified by the Monday on which they start."""
     return Rule("monday")
 
 
 def not_after(limit: str) -> Rule:
-    """Held against the file's raw date, not against today: a backfill then judges as the day did."""
+    """No later than a date in the same row. Use the raw date, not today, so that a backfill gives the same result."""
     return Rule("future", limit=limit)
 
 
 def not_days_after(limit: str, days: int) -> Rule:
-    """No later than the end of so many days after the limit's: allows for a source's clock that is fast."""
+    """No later than the end of `days` days after the limit, to tolerate a source's clock that runs fast."""
     return Rule("future", limit=limit, days=days)
 
 
 def not_years_before(limit: str, years: int) -> Rule:
-    """At most so many years before the limit: what is older is a typing error."""
+    """At most `years` years before the limit: older dates are typos."""
     return Rule("too_old", limit=limit, years=years)
 
 
@@ -86,5 +86,5 @@ def at_most_column(limit: str) -> Rule:
 
 
 def date_key(day: str) -> Derived:
-    """YYYYMMDD as a number, by which facts join the calendar."""
+    """YYYYMMDD as a number, the key of facts to the calendar."""
     return Derived("date_key", "integer", f"year({day}) * 10000 + month({day}) * 100 + day({day})")

@@ -1,6 +1,6 @@
-"""What is true of a dataset, as plain values: whoever reads a contract needs neither pandera nor pandas.
+"""The contract of a dataset, as plain values that need neither pandera nor pandas.
 
-Flows and Spark jobs start faster without them. A job's manifest holds the contract that it judges by, as a document.
+Flows and Spark jobs start faster without them. A job's manifest contains the contract to apply, as a JSON document.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from contracts.language.delivery import Delivery
 RETRACTED = "is_deleted"
 FIRST_DOMAIN = "cpg"
 SOURCE_DATE = "source_date"
-"""The raw date of the row's file, which every row has beside its contract's columns."""
+"""The raw date of the row's file. Every row has it, in addition to the contract's columns."""
 RULES = ("allowed", "range", "length", "pattern", "monday", "future", "too_old", "exceeds")
 _NAME_PATTERN = "[a-z][a-z0-9_]*"
 KINDS = {
     "code": "a natural key of the masters: trimmed and upper-cased",
-    "identifier": "another system's id: trimmed, its case kept",
+    "identifier": "another system's id: trimmed, case preserved",
     "channel": "a sales channel: trimmed, lower-cased, spaces and hyphens made underscores",
     "text": "free text, trimmed",
     "integer": 'a whole number, which may have been written "5" or "5.0"',
@@ -36,7 +36,7 @@ CODE_PATTERN = "^[A-Z0-9][A-Z0-9_-]{0,49}$"
 
 
 class ContractError(ValueError):
-    """The contract itself is wrong or unknown: a mistake in the code or in a name, never in the data."""
+    """The contract is invalid or unknown: a mistake in code or in a name, never in the data."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Rule:
     exclusive_maximum: bool = False
     pattern: str | None = None
     limit: str | None = None
-    """The column of the same row that the value is held against."""
+    """The column of the same row to compare the value with."""
     days: int | None = None
-    """So many whole days after the limit's are allowed too."""
+    """Whole days after the limit that are still allowed."""
     years: int | None = None
-    """At most so many years before the limit."""
+    """Maximum years before the limit."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ class Column:
     description: str
     rules: tuple[Rule, ...] = ()
     is_later: bool = False
-    """Came after the contract's first version: where it is null, the row's hashes and ids are what they were before."""
+    """Added after the contract's first version. Where it is null, the row's hashes and ids stay as they were before."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A column that names a row of another dataset, which is given by its table.
+    """A foreign key: a column that identifies a row of another dataset, given by its table name.
 
-    `surrogate` is the key by which the warehouse joins the two.
+    `surrogate` is the surrogate key on which the warehouse joins the two.
     """
 
     column: str
@@ -84,14 +84,14 @@ class Reference:
 
 @dataclass(frozen=True)
 class Derived:
-    """A column that follows from a row's other columns. The expression is Spark SQL over them."""
+    """A column computed from a row's other columns by a Spark SQL expression."""
 
     name: str
     kind: str
     expression: str
     in_warehouse: bool = True
     replaces: str = ""
-    """The contract's column in whose place the warehouse has this one."""
+    """The contract column that this one replaces in the warehouse."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All that is true of a dataset. `provided` are columns that come from the prefix, not from the file."""
+    """A dataset's contract. `provided` columns come from the prefix, not from the file."""
 
     domain: str
     name: str
@@ -116,24 +116,24 @@ class Dataset:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     delivery: Delivery | None = None
-    """None of what Highwater makes itself."""
+    """None if Highwater produces the dataset itself."""
     references: tuple[Reference, ...] = ()
     derived: tuple[Derived, ...] = ()
     surrogate: str = ""
-    """Of a master: the key that follows from its code, by which the warehouse joins it."""
+    """For a master: the surrogate key derived from its code, on which the warehouse joins it."""
     reads: tuple[str, ...] = ()
-    """Datasets whose rows its load looks at, beside those that it refers to."""
+    """Datasets that its load reads, besides those it refers to."""
     version: str = "1.0.0"
     version_column: str | None = None
     thresholds: Thresholds = Thresholds()
     provided: tuple[str, ...] = ()
     is_whole: bool = False
-    """The files of a raw date are all there is of it: rows that an earlier delivery had and they lack are taken back."""
+    """Each delivery of a raw date is complete: rows that an earlier delivery had and a later one lacks are retracted."""
     load_sees_quarantine: bool = False
-    """The load also gets the snapshot's quarantined rows, so that it can tell a broken row from a missing one."""
+    """The load also reads the snapshot's quarantined rows, to distinguish an invalid row from a missing one."""
 
     def __post_init__(self) -> None:
-        """A contract that cannot hold is refused where it is written, not where it is used."""
+        """Reject an inconsistent contract where it is defined, not where it is used."""
         self._check_names()
         self._check_columns()
         self._check_rules()
@@ -204,20 +204,20 @@ class Dataset:
 
     @property
     def retracts(self) -> bool:
-        """Whether a version of a row may take the row back."""
+        """Whether a version of a row can retract it."""
         return RETRACTED in self._by_name
 
     @property
     def table(self) -> str:
-        """Its table in every namespace of the lake and the name that runs, quarantine and figures know it by.
+        """The dataset's table in every namespace of the lake, and its name in runs, quarantine and figures.
 
-        The first domain has no prefix: its tables were there before there was a second one.
+        The first domain has no prefix, because its tables existed before there was a second domain.
         """
         return self.name if self.domain == FIRST_DOMAIN else f"{self.domain}_{self.name}"
 
     @property
     def surrogates(self) -> dict[str, str]:
-        """Each surrogate key with the column that it follows from."""
+        """Each surrogate key with the column that it is derived from."""
         own = {self.surrogate: self.key[0]} if self.surrogate else {}
         return {reference.surrogate: reference.column for reference in self.references} | own
 
@@ -235,7 +235,7 @@ class Dataset:
 
 
 def with_years(dataset: Dataset, years: int) -> Dataset:
-    """The contract with another limit of how old a date may be."""
+    """The contract with a different limit for how old a date may be."""
     columns = tuple(
         replace(
             column,
@@ -249,7 +249,7 @@ def with_years(dataset: Dataset, years: int) -> Dataset:
 
 
 def document(dataset: Dataset) -> dict[str, Any]:
-    """For a manifest; `from_document` reads it back, from JSON too."""
+    """The contract as a JSON-compatible dict, for a manifest. `from_document` reads it back."""
     return asdict(dataset)
 
 

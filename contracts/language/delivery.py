@@ -1,6 +1,6 @@
-"""How a dataset arrives: where a delivery of a date lies, and which delivery a business day needs.
+"""How a dataset is delivered: where the files of a date are, and which delivery a business day needs.
 
-A backfill asks the same questions as its daily runs would have, day by day, so that both read the same files.
+A backfill resolves this day by day, as daily runs do, so that both read the same files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 OF_A_DAY = "year={date:%Y}/month={date:%m}/day={date:%d}/"
 OF_A_WEEK = "week={date:%G}-W{date:%V}/"
-"""The last part of a prefix that has a folder for each day, or ISO week."""
+"""The last part of a prefix with a folder per day or ISO week."""
 SNAPSHOT_MAX_AGE = timedelta(days=7)
 
 _DAY = re.compile(r"year=(\d{4})/month=(\d{2})/day=(\d{2})/")
@@ -33,7 +33,7 @@ def last_ended_week(day: date) -> date:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Parquet files below a prefix of their raw date. `source` is the name that a run asks for it by."""
+    """Parquet files under a prefix per raw date. `source` is its name in a run's `sources` parameter."""
 
     source: str
     cadence: Literal["day", "week", "snapshot"]
@@ -49,11 +49,11 @@ class Delivery:
 
     @property
     def root(self) -> str:
-        """The part of the address that all raw dates share."""
+        """The part of the prefix that all raw dates share."""
         return re.split("year=|week=", self.prefix)[0]
 
     def date_of(self, key: str) -> date | None:
-        """The raw date in a file's address: its day, or the Sunday that ends its week. None where there is no such day."""
+        """The raw date in a file's key: the day, or the Sunday that ends the week. None if there is no valid date."""
         try:
             if found := _WEEK.search(key):
                 return date.fromisocalendar(int(found[1]), int(found[2]), 7)
@@ -71,7 +71,7 @@ class Delivery:
         }[self.cadence]
 
     def needed(self, day: date, landed: Iterable[date]) -> date | None:
-        """The raw date that the day's run reads, or None where it has not landed."""
+        """The raw date that the day's run reads, or None if it has not landed."""
         if self.cadence == "snapshot":
             usable = [d for d in landed if day - SNAPSHOT_MAX_AGE <= d <= day]
             return max(usable, default=None)
@@ -79,7 +79,7 @@ class Delivery:
         return wanted if wanted in set(landed) else None
 
     def missing(self, bucket: str, first: date, last: date | None = None) -> str:
-        """The address that a person should look at when the deliveries of a day, or of several in a row, are not there."""
+        """The address to show for a missing delivery of a day, or of a range of days."""
         last = last or first
         root = f"s3://{bucket}/{self.root}"
         if self.cadence == "snapshot":

@@ -1,4 +1,4 @@
-"""What each rule means, in plain Python. Dialects say the same in their own words; pandera's checks call this."""
+"""The meaning of each rule, in plain Python. pandera's checks call this; SQL dialects implement the same rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MONDAY = 0
 
 
 def keeps(rule: Rule, value: Any, limit: Any = None) -> bool:
-    """Whether a value that is there keeps the rule; `limit` is the value that it is held against."""
+    """Whether a non-null value keeps the rule; `limit` is the value of the rule's limit column."""
     try:
         meaning = _MEANINGS[rule.name]
     except KeyError:
@@ -22,7 +22,7 @@ def keeps(rule: Rule, value: Any, limit: Any = None) -> bool:
 
 
 def years_before(day: dt.date, years: int) -> dt.date:
-    """The 29th of February is the 28th where there is none, as for Spark's add_months."""
+    """The same day `years` earlier. February 29 becomes 28 if necessary, as in Spark's add_months."""
     try:
         return day.replace(year=day.year - years)
     except ValueError:
@@ -30,7 +30,7 @@ def years_before(day: dt.date, years: int) -> dt.date:
 
 
 def _in_range(rule: Rule, value: Any, _: Any) -> bool:
-    """A NaN is in no range."""
+    """Whether the value is in the range. NaN is not in any range."""
     above = rule.minimum is None or (value > rule.minimum if rule.exclusive else value >= rule.minimum)
     if not above or rule.maximum is None:
         return above

@@ -1,15 +1,16 @@
-"""How values may be written in a source file: the one place that says so, for Spark and for pandas alike."""
+"""The accepted text formats of values in source files, for all dialects."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# Dates before 1900 are typing errors, and Spark refuses to write some of them to Parquet.
+# Dates before 1900 are typos, and Spark refuses to write some of them to Parquet.
 FIRST_DAY, LAST_DAY = "1900-01-01", "9999-12-31"
-# How far from its file's raw date an order may be dated, and a version: what is beyond is a typing error or a default.
+# How many years before its file's raw date an order may be dated, and how many days after it a version may be. Anything
+# beyond is a typo or a default value.
 ORDER_YEARS = 10
 CLOCK_DAYS = 1
-# A double beyond this stands for several whole numbers: as an id it names nothing.
+# Beyond this, a double no longer represents a single integer, so it cannot be an id.
 EXACT_DOUBLES = 2**53
 
 WHITE_SPACE = "".join(

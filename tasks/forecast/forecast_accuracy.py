@@ -1,4 +1,4 @@
-"""Forecasts against what was then sold: actuals of closed weeks, and the marts made of them."""
+"""Forecast accuracy: fill in actual sales of closed weeks, and rebuild the accuracy marts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refresh(connection: SnowflakeConnection) -> None:
-    """Fill in the weeks that have closed or were corrected since. Without any forecast there is nothing to do."""
+    """Fill in actuals of weeks that have closed or were corrected since. Does nothing if there are no forecasts."""
     if execute(connection, predictions.has_predictions())[0]:
         with writing(connection, "actuals and accuracy of the forecasts"):
             execute(connection, predictions.fill_actuals())

@@ -1,7 +1,6 @@
-"""The programs of jobs/sagemaker, brought to where SageMaker fetches them.
+"""Upload the programs in jobs/sagemaker to where SageMaker fetches them.
 
-Their address is a hash of their content: the same code is uploaded once, another code is another address, and a job that is
-running keeps what it was started with.
+The address is a hash of the content: new code gets a new address, and a running job keeps the code it was started with.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tasks.settings import settings
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "jobs/sagemaker"
 SHARED = ("jobs/__init__.py", "jobs/demand_columns.py")
-"""What its modules import from beside it."""
+"""Modules outside the package that its modules import."""
 PROGRAMS = ("train.py", "evaluate.py", "inference.py")
 
 
@@ -29,14 +28,14 @@ PROGRAMS = ("train.py", "evaluate.py", "inference.py")
 class Code:
     version: str
     folder: str
-    """The files one by one, as a processing job reads them."""
+    """Address of the individual files, as a processing job reads them."""
     archive: str
-    """sourcedir.tar.gz, as script mode reads it."""
+    """Address of sourcedir.tar.gz, as script mode reads it."""
 
 
 @cache
 def ship() -> Code:
-    """Upload what is there not yet; a process does so once."""
+    """Upload the code, once per process."""
     files = source()
     parts = (name.encode() + b"\0" + body for name, body in files.items())
     version = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
@@ -49,14 +48,14 @@ def ship() -> Code:
 
 
 def source() -> dict[str, bytes]:
-    """The three programs at the top and their package below them, so that an import reads the same here and there."""
+    """The files by name: the programs at the top level, their package below, so that imports work as in this repo."""
     modules = [*(ROOT / name for name in SHARED), *sorted((ROOT / PACKAGE).glob("*.py"))]
     package = {module.relative_to(ROOT).as_posix(): module.read_bytes() for module in modules}
     return {**{name: package[f"{PACKAGE}/{name}"] for name in PROGRAMS}, **package}
 
 
 def archive(files: dict[str, bytes]) -> bytes:
-    """The same files give the same bytes: no times, no owners."""
+    """A reproducible tar.gz: no timestamps or owners, so the same files give the same bytes."""
     tarred = io.BytesIO()
     with tarfile.open(fileobj=tarred, mode="w") as tar:
         for name, body in sorted(files.items()):

@@ -1,4 +1,4 @@
-"""The forecast's features: made by the Glue job from pinned snapshots, checked to the last unit, published to the lake."""
+"""The forecast's features: built by the Glue job from pinned snapshots, reconciled with sales, published to the lake."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ TABLES = ("sales", "inventory", "promotions", "sku", "geography")
 NAMESPACE, TABLE = "ml", "demand_features"
 MINIMUM_WEEKS = 60
 FEWEST_WEEKS = 30
-"""Three origins for the backtest, weeks to calibrate on before each, and weeks to train on before those take so many."""
+"""Enough for three backtest origins, each with calibration weeks and training weeks before it."""
 _DAYS_A_WEEK = 7
-_LOOKS_MOST = 5
+_MAX_PIN_ATTEMPTS = 5
 
 
 def first_week(as_of: date) -> date:
@@ -46,13 +46,13 @@ def weeks(horizon_days: int) -> int:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a forecast is made from. The same inputs are the same forecast, whoever asks, however often."""
+    """What a forecast is made from. Equal inputs have the same key, so the work is done once."""
 
     as_of: date
     horizon_weeks: int
     snapshots: dict[str, int | None]
     units: int
-    """Sold and delivered before `as_of`, as the warehouse has it."""
+    """Units sold and delivered before `as_of`, according to the warehouse."""
     minimum_weeks: int = MINIMUM_WEEKS
 
     @property
@@ -84,23 +84,25 @@ class Features:
 def pin(
     connection: SnowflakeConnection, as_of: date, horizon_days: int, minimum_weeks: int = MINIMUM_WEEKS
 ) -> Inputs:
-    """Sales as the warehouse has loaded them, so that the forecast and its actuals speak of the same rows."""
-    for _ in range(_LOOKS_MOST):
+    """Pin a snapshot of each input table. Sales are pinned at the last snapshot loaded into the warehouse, so that the
+    forecast and its actuals are based on the same rows."""
+    for _ in range(_MAX_PIN_ATTEMPTS):
         loaded = warehouse_load.last_loaded(connection, "sales")
         if loaded is None:
             raise DataError(
-                f"no sales are in the warehouse, so nothing can be forecast as of {as_of}: backfill them."
+                f"there are no sales in the warehouse, so nothing can be forecast as of {as_of}: backfill them."
             )
         snapshots = {
             name: lake_log.publication_id(lake_tables.load(lake_tables.CURATED, name)) for name in TABLES
         }
         units = _units_before(connection, as_of)
-        # Where sales were loaded meanwhile, the units are those of another snapshot.
+        # If sales were loaded meanwhile, the units belong to a different snapshot.
         if warehouse_load.last_loaded(connection, "sales") == loaded:
             break
     else:
         raise TransientError(
-            f"sales were loaded {_LOOKS_MOST} times while they were summed up before {as_of}."
+            f"sales before {as_of} could not be summed up consistently: they were loaded during each of "
+            f"{_MAX_PIN_ATTEMPTS} attempts."
         )
     return Inputs(
         as_of, weeks(horizon_days), {**snapshots, "sales": loaded.snapshot_id}, units, minimum_weeks
@@ -144,28 +146,28 @@ def build(inputs: Inputs, run_id: str, owner: str) -> Features:
 
 
 def check(connection: SnowflakeConnection, features: Features) -> None:
-    """Every unit sold is in a feature row or accounted for; every series has every week of the horizon."""
+    """Check that every unit sold is in a feature row or accounted for, and every series has every week of the horizon."""
     figures, inputs = features.figures, features.inputs
-    promised = figures["series"] * inputs.horizon_weeks
-    if figures["rows_future"] != promised:
+    expected = figures["series"] * inputs.horizon_weeks
+    if figures["rows_future"] != expected:
         raise BusinessError(
             f"features as of {inputs.as_of}: {figures['rows_future']} future rows, but {figures['series']} series x "
-            f"{inputs.horizon_weeks} weeks are {promised}. Nothing was trained; look at {features.output}."
+            f"{inputs.horizon_weeks} weeks are {expected}. Nothing was trained; look at {features.output}."
         )
     accounted = figures["units_total"] + figures["units_open_week"] + figures["units_too_old"]
     if not accounted == figures["units_read"] == inputs.units:
         now = warehouse_load.last_loaded(connection, "sales")
         if now is None or now.snapshot_id != inputs.snapshots["sales"]:
-            raise TransientError("sales were loaded while the features were made: run the forecast again.")
+            raise TransientError("sales were loaded while the features were built: run the forecast again.")
         raise BusinessError(
             f"features as of {inputs.as_of} hold {accounted} units, the job read {figures['units_read']}, the warehouse "
             f"has {inputs.units}. Nothing was trained; look at {features.output}."
         )
-    _tell(features)
+    _log_figures(features)
 
 
 def publish(features: Features, run_id: str) -> int | None:
-    """The as-of day's rows in ml.demand_features are then these."""
+    """Replace the as-of day's rows in ml.demand_features. Returns the snapshot id."""
     inputs = features.inputs
     commit = Commit(
         work=inputs.key,
@@ -183,18 +185,18 @@ def publish(features: Features, run_id: str) -> int | None:
 
 
 def _units_before(connection: SnowflakeConnection, as_of: date) -> int:
-    asked = Statement(
+    statement = Statement(
         f"summing units sold before {as_of}",
         "SELECT COALESCE(SUM(quantity), 0) FROM DW.FACT_SALES WHERE order_date < %s AND source_date < %s",
         (as_of, as_of),
     )
-    return int(execute(connection, asked)[0])
+    return int(execute(connection, statement)[0])
 
 
-def _tell(features: Features) -> None:
+def _log_figures(features: Features) -> None:
     figures = features.figures
     log(
-        "features made",
+        "features built",
         series=figures["series"],
         rows_history=figures["rows_history"],
         rows_future=figures["rows_future"],
@@ -208,26 +210,26 @@ def _tell(features: Features) -> None:
     )
     if figures["weeks_without_sales"]:
         log(
-            "weeks in which nothing at all was sold are taken for missing deliveries, not for zeros: backfill them",
+            "weeks without any sales are treated as missing deliveries, not as zeros: backfill them",
             level=logging.WARNING,
             weeks=",".join(figures["weeks_without_sales"]),
         )
     if figures["units_delivered_later"]:
         log(
-            "sales of before the day that were delivered on it or later are left out: nobody knew of them then",
+            "sales from before the as-of day that were delivered on it or later are left out: they were not yet known",
             level=logging.WARNING,
             units=figures["units_delivered_later"],
         )
     if figures["off_sale_but_selling"]:
         log(
-            "series that sold lately are forecast as nothing, because the SKU master says that they are not on sale "
-            "(is_active, launch_date): have the master put right if they are",
+            "series with recent sales are forecast as zero, because the SKU master says that they are not on sale "
+            "(is_active, launch_date): have the master corrected if they are",
             level=logging.WARNING,
             series=figures["off_sale_but_selling"],
         )
     if figures["weeks_without_calendar"]:
         log(
-            "the promotion calendar ends before the horizon: the weeks after it are forecast without promotion",
+            "the promotion calendar ends before the horizon: later weeks are forecast without promotions",
             level=logging.WARNING,
             calendar_reaches=figures["calendar_reaches"],
             weeks=figures["weeks_without_calendar"],

@@ -1,4 +1,4 @@
-"""The forecast's three SageMaker jobs: what each is asked to do, and where its answer is."""
+"""The forecast's three SageMaker jobs (train, evaluate, predict): their requests, and where their output goes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ SEED = 7
 ORIGINS = 3
 METRICS = ("bias_correction", "noise", "calibration_rows", "series", "history_weeks", "seconds")
 _INPUT, _OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
-# Threads must not wait for each other at full speed: beside another job on the same cores that takes four times as long.
+# Idle OpenMP threads must not spin: next to another job on the same cores, that makes a job take four times as long.
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
-_PAYLOAD_MB = 100  # the most that batch transform takes; a file is one request
-_ANSWER_SECONDS = (
-    3600  # the most that batch transform waits for one answer; the container's own default is 60
-)
+_PAYLOAD_MB = 100  # batch transform's maximum; a file is one request
+_RESPONSE_SECONDS = 3600  # batch transform's maximum per response; the container's own default is 60
 _GB = 30
 
 
@@ -82,7 +80,7 @@ def evaluate(features: Features, owner: str) -> Evaluated:
 
 
 def predict(features: Features, model: ModelVersion, owner: str) -> str:
-    """Returns the folder that holds an answer for each file of the future's rows."""
+    """Run batch transform. Returns the folder with one output file per input file."""
     work = f"{features.inputs.key}{model.metadata['code_version'][:8]}"
 
     def folder(attempt: int) -> str:
@@ -125,11 +123,11 @@ def training_request(features: Features, archive: str, models: str) -> dict[str,
 
 
 def processing_request(features: Features, code: str, folder: str) -> dict[str, Any]:
-    def given(name: str, address: str) -> dict[str, Any]:
+    def input_of(name: str, address: str) -> dict[str, Any]:
         source = {"S3Uri": address, "LocalPath": f"{_INPUT}/{name}", "S3DataType": "S3Prefix"}
         return {"InputName": name, "S3Input": {**source, "S3InputMode": "File"}}
 
-    wanted = {"S3Uri": folder, "LocalPath": f"{_OUTPUT}/evaluation", "S3UploadMode": "EndOfJob"}
+    output = {"S3Uri": folder, "LocalPath": f"{_OUTPUT}/evaluation", "S3UploadMode": "EndOfJob"}
     return {
         "RoleArn": settings().sagemaker_role,
         "AppSpecification": {
@@ -143,9 +141,9 @@ def processing_request(features: Features, code: str, folder: str) -> dict[str, 
             ],
         },
         "Environment": _ENVIRONMENT,
-        "ProcessingInputs": [given("features", features.history), given("code", code)],
+        "ProcessingInputs": [input_of("features", features.history), input_of("code", code)],
         "ProcessingOutputConfig": {
-            "Outputs": [{"OutputName": "evaluation", "S3Output": wanted}],
+            "Outputs": [{"OutputName": "evaluation", "S3Output": output}],
             **_key("KmsKeyId"),
         },
         "ProcessingResources": {"ClusterConfig": _one_instance()},
@@ -159,7 +157,7 @@ def transform_request(features: Features, model_name: str, folder: str) -> dict[
         "BatchStrategy": "SingleRecord",
         "MaxConcurrentTransforms": 1,
         "MaxPayloadInMB": _PAYLOAD_MB,
-        "ModelClientConfig": {"InvocationsTimeoutInSeconds": _ANSWER_SECONDS, "InvocationsMaxRetries": 1},
+        "ModelClientConfig": {"InvocationsTimeoutInSeconds": _RESPONSE_SECONDS, "InvocationsMaxRetries": 1},
         "TransformInput": {
             "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": features.future}},
             "ContentType": CONTENT_TYPE,
@@ -181,7 +179,7 @@ def transform_request(features: Features, model_name: str, folder: str) -> dict[
 
 
 def _key(field: str) -> dict[str, str]:
-    """The account's own key where there is one: `KmsKeyId` for what a job writes, `VolumeKmsKeyId` for its disk."""
+    """The configured KMS key, if any: `KmsKeyId` for what a job writes, `VolumeKmsKeyId` for its disk."""
     return {field: settings().kms_key} if settings().kms_key else {}
 
 
@@ -203,7 +201,8 @@ def _one_instance() -> dict[str, Any]:
 
 
 def model_container(image: str, model_data: str) -> dict[str, Any]:
-    """train.py put the code beside the model. A request is a whole file, which a minute may not be enough for."""
+    """The serving container. train.py has packed the inference code with the model. The timeout is raised because a request
+    is a whole file, which can take longer than a minute."""
     return {
         "Image": image,
         "ModelDataUrl": model_data,
@@ -211,7 +210,7 @@ def model_container(image: str, model_data: str) -> dict[str, Any]:
             **_ENVIRONMENT,
             "SAGEMAKER_PROGRAM": "inference.py",
             "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-            "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(_ANSWER_SECONDS),
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(_RESPONSE_SECONDS),
         },
     }
 

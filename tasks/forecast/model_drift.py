@@ -1,7 +1,7 @@
-"""Has the world moved away from what the model was trained on? Features by PSI, errors by their ratio.
+"""Model drift: compare recent data with training, features by PSI and errors by their ratio.
 
-PSI, because it needs only the training's binned shares, which travel in the model's own archive, and because it measures
-how far a distribution moved: a p-value (KS, chi-squared) on hundreds of thousands of rows calls every move significant.
+PSI needs only the binned shares from training, which are in the model's archive, and it measures how far a distribution has
+moved. With hundreds of thousands of rows, a p-value (KS, chi-squared) would call every shift significant.
 """
 
 from __future__ import annotations
@@ -34,42 +34,42 @@ if TYPE_CHECKING:
 
 CLOUDWATCH = "Highwater/Models"
 PSI, ERRORS = "psi", "wmape_ratio"
-# What tells of the world as it is. Left out: the season (a few weeks always differ from a year in it) and what is only
-# ever accumulated, such as the lift of past promotions or the weeks a series has been known.
+# Features that reflect current conditions. Not compared: seasonal features (a few weeks always differ from a full year) and
+# features that only accumulate, such as the lift of past promotions or the age of a series.
 COMPARED = (
     "units", "lag_1", "is_promoted", "discount", "promoted_before", "competing_share", "competing_discount",
     "planned_spend", "price_index_last", "price_trend", "stockout_share_8", "zero_share_13",
 )  # fmt: skip
-_LEAST_SHARE = 1e-4  # an empty bin would make the index infinite
+_MIN_SHARE = 1e-4  # an empty bin would make the index infinite
 
 
 class Limits(BaseModel):
-    """From where on people are told."""
+    """The limits above which a warning is sent."""
 
-    weeks: int = Field(default=8, ge=1, le=52, description="how many of the last weeks are compared")
+    weeks: int = Field(default=8, ge=1, le=52, description="number of recent weeks to compare")
     psi_max: float = Field(
         default=0.25,
         gt=0,
-        description="largest population stability index of any feature, beyond what chance makes of few rows; below 0.1 "
-        "is little, above 0.25 a change",
+        description="maximum population stability index of any feature, on top of an allowance for chance in small samples; "
+        "below 0.1 is a small shift, above 0.25 a large one",
     )
     error_ratio_max: float = Field(
         default=1.25,
         gt=0,
-        description="largest WMAPE of the closed weeks as a multiple of the backtest's at the same lead times",
+        description="maximum ratio of the closed weeks' WMAPE to the backtest's at the same lead times",
     )
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """A feature at training: the share of rows between the edges, and of those where it is not known."""
+    """A feature's distribution at training: the share of rows per bin, and the share of nulls."""
 
     edges: tuple[float, ...]
     shares: tuple[float, ...]
     missing: float
 
     def count(self, values: pa.ChunkedArray | pa.Array) -> list[int]:
-        """How many fall in each bin, the unknown ones last. A value on an edge belongs to the bin above it."""
+        """The number of values per bin, nulls last. A value on an edge belongs to the bin above it."""
         numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         known = numbers[~np.isnan(numbers)]
         bins = np.searchsorted(np.asarray(self.edges), known, side="right")
@@ -81,24 +81,24 @@ def psi(expected: Sequence[float], actual: Sequence[float]) -> float:
     """Population stability index: the sum of (a - e) ln(a / e) over the bins. Zero for equal shares, symmetric."""
     if len(expected) != len(actual):
         raise ValueError(f"{len(expected)} and {len(actual)} bins cannot be compared")
-    pairs = [(max(e, _LEAST_SHARE), max(a, _LEAST_SHARE)) for e, a in zip(expected, actual, strict=True)]
+    pairs = [(max(e, _MIN_SHARE), max(a, _MIN_SHARE)) for e, a in zip(expected, actual, strict=True)]
     return sum((a - e) * math.log(a / e) for e, a in pairs)
 
 
 def chance(bins: int, rows: int) -> float:
-    """How large the index of so few rows may be by chance: it is about chi-squared by the rows; three deviations."""
+    """The PSI that chance alone may cause. PSI x rows is roughly chi-squared: its mean plus three standard deviations."""
     freedom = bins - 1
     return (freedom + 3 * math.sqrt(2 * freedom)) / rows
 
 
 def closed_weeks(as_of: date, weeks: int) -> tuple[date, date]:
-    """From the first one's Monday to the Monday after the last; the week of `as_of` itself is open."""
+    """The last closed weeks, from the first Monday to the Monday after the last. The week of `as_of` is still open."""
     until = as_of - timedelta(days=as_of.weekday())
     return until - timedelta(weeks=weeks), until
 
 
 def at_training(model: ModelVersion) -> dict[str, Distribution]:
-    """The distributions in metadata.json of the model's archive."""
+    """The feature distributions at training, from metadata.json in the model's archive."""
     bucket, key = aws.split(model.model_data)
     with aws_failures(f"reading {model.model_data}"):
         body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -119,7 +119,7 @@ def at_training(model: ModelVersion) -> dict[str, Distribution]:
 def compare_features(
     trained: Mapping[str, Distribution], as_of: date, limits: Limits, model: ModelVersion, run_id: str
 ) -> list[DriftRecord]:
-    """The last weeks' rows of ml.demand_features, counted batch by batch."""
+    """PSI per feature of the recent weeks in ml.demand_features, counted batch by batch."""
     table = lake_tables.load(NAMESPACE, TABLE)
     if table is None:
         raise DataError("there are no features in ml.demand_features: run the forecast first.")
@@ -158,7 +158,7 @@ def _feature(
 
 
 def errors_at_training(model: ModelVersion) -> dict[int, float]:
-    """WMAPE by lead time in the model's backtest; a lead time at which nothing was sold has none."""
+    """WMAPE by lead time in the model's backtest. Lead times without sales are left out."""
     try:
         with aws_failures(f"reading {model.evaluation}"):
             described = aws.read_json(model.evaluation)["by_lead_time"]
@@ -178,8 +178,10 @@ def compare_errors(
     expected: Mapping[int, float],
     run_id: str,
 ) -> DriftRecord:
-    """What was published of the closed weeks, whichever of the versions it came from: the model in use is often so new
-    that no week of its own has closed. None at all may have, or nothing was sold in them: then there is no ratio.
+    """The error ratio of published forecasts in the closed weeks, across all given versions.
+
+    The model in use is often too new to have closed weeks of its own. The ratio is None if no version has any, or nothing
+    was sold in them.
     """
     since, until = closed_weeks(as_of, limits.weeks)
     rows, error, usual = execute(connection, statements.sum_errors(versions, since, until, expected))
@@ -190,7 +192,7 @@ def compare_errors(
 
 
 def emit(records: Iterable[DriftRecord]) -> None:
-    """Few figures, on which an alarm can be set: the largest PSI, how many features drifted, the errors' ratio."""
+    """Send summary metrics for alarms to CloudWatch: the largest PSI, the number of drifted features, the error ratio."""
     records = list(records)
     features = [record for record in records if record.metric == PSI]
     errors = next((record.value for record in records if record.metric == ERRORS), None)

@@ -1,4 +1,4 @@
-"""A model's answers, held against their contract, written to the lake, and merged into the warehouse."""
+"""Predictions: validate a model's output against its contract, write it to the lake, merge it into the warehouse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 _ANSWER = ".out"
-_STAGED_MOST = 2
+_MAX_STAGINGS = 2
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Predictions:
 
 
 def accept(features: Features, model: ModelVersion, answers: str, run_id: str) -> Predictions:
-    """Write what may be published. Nothing is written unless every row of every file is sound and none is missing.
+    """Validate the model's output and write it to the lake. If any row is invalid or missing, nothing is written.
 
-    One file at a time is held, so each is read twice: to be judged, and once all of them are, to be written.
+    Only one file is held in memory, so each is read twice: once to validate it, and again to write it when all are valid.
     """
     addresses = _answers(answers)
-    kinds, units = _judged(features, model, answers, addresses)
+    kinds, units = _validated(features, model, answers, addresses)
     target = answers.replace("/raw/", "/data/", 1)
     files = tuple(f"{target}/part-{number:05d}.parquet" for number in range(len(addresses)))
     for file, address in zip(files, addresses, strict=True):
@@ -53,10 +53,10 @@ def accept(features: Features, model: ModelVersion, answers: str, run_id: str) -
     return Predictions(model.name, files, kinds.total(), units, dict(kinds))
 
 
-def _judged(
+def _validated(
     features: Features, model: ModelVersion, answers: str, addresses: Iterable[str]
 ) -> tuple[Counter[str], float]:
-    """Rows by model type, and units. A broken file does not end it, so that people see all that is broken at once."""
+    """Row counts by model type, and total units. Checks every file before raising, so that all breaches are reported."""
     from contracts.dialects.pandera_schema import breaches  # a second of imports, which no other step needs
 
     found: Counter[str] = Counter()
@@ -70,20 +70,20 @@ def _judged(
             kinds.update(table.column("model_type").to_pylist())
             units += pc.sum(table.column("predicted_units")).as_py() or 0.0
     if found:
-        told = ", ".join(f"{rule}: {rows}" for rule, rows in sorted(found.items()))
+        counts = ", ".join(f"{rule}: {rows}" for rule, rows in sorted(found.items()))
         raise DataError(
-            f"predictions of model {model.name} break their contract ({told}); none was published. Look at {answers}."
+            f"predictions of model {model.name} break their contract ({counts}); none was published. Look at {answers}."
         )
     if kinds.total() != features.rows_future:
         raise DataError(
-            f"model {model.name} was asked for {features.rows_future} rows and answered {kinds.total()}; none was "
+            f"model {model.name} was asked for {features.rows_future} rows and returned {kinds.total()}; none was "
             f"published. Look at {answers}."
         )
     return kinds, units
 
 
 def load(connection: SnowflakeConnection, predictions: Predictions, load_date: date) -> int:
-    """Stage, compare, merge. A repeat changes nothing. Returns the rows that the warehouse has of this version."""
+    """Stage, check and merge. A repeat changes nothing. Returns the number of rows in the warehouse of this version."""
     _stage(connection, predictions)
     with writing(connection, f"load of the predictions of model {predictions.model_version}"):
         execute(connection, statements.merge(load_date))
@@ -93,9 +93,9 @@ def load(connection: SnowflakeConnection, predictions: Predictions, load_date: d
 
 
 def _stage(connection: SnowflakeConnection, predictions: Predictions) -> None:
-    """Anew once: a COPY whose answer was lost may run twice."""
+    """Stage the files and check the row count. Retries once: a COPY whose response was lost may run twice."""
     rows = keys = -1
-    for _ in range(_STAGED_MOST):
+    for _ in range(_MAX_STAGINGS):
         for statement in statements.stage_statements(predictions.files):
             execute(connection, statement)
         rows, keys = execute(connection, statements.count_staged())
@@ -123,20 +123,20 @@ def _read(address: str) -> pa.Table:
         table = pq.read_table(io.BytesIO(body))
         return table.select([name for name in DEMAND_PREDICTIONS.names if name in table.column_names])
     except pa.ArrowInvalid as error:
-        raise DataError(f"{address} is not the Parquet file that the model should answer: {error}") from error
+        raise DataError(f"{address} is not the Parquet file that the model should return: {error}") from error
 
 
 def _outside(table: pa.Table, features: Features) -> dict[str, int]:
-    """Weeks that nobody asked for."""
+    """The number of rows outside the forecast horizon, by rule name."""
     if "forecast_week" not in table.column_names:
         return {}
     first = first_week(features.inputs.as_of)
     last = first + timedelta(weeks=features.inputs.horizon_weeks - 1)
     weeks = table.column("forecast_week")
     if not pa.types.is_date(weeks.type):
-        return {}  # the contract says so
-    asked = pc.and_(pc.greater_equal(weeks, first), pc.less_equal(weeks, last))
-    outside = table.num_rows - (pc.sum(asked).as_py() or 0)
+        return {}  # the contract check reports it
+    within = pc.and_(pc.greater_equal(weeks, first), pc.less_equal(weeks, last))
+    outside = table.num_rows - (pc.sum(within).as_py() or 0)
     return {"forecast_week:horizon": outside} if outside else {}
 
 

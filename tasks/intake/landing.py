@@ -1,7 +1,7 @@
-"""What has landed for a run: the exact files, judged by their footers before anything is started or written.
+"""Find and inspect the files that a run will read, from their Parquet footers, before anything is started or written.
 
-The outcome is the run's manifest, the one thing that the Spark job reads. A run's input is therefore fixed at its start:
-a file that lands a second later belongs to the next run.
+The result goes into the run's manifest, the only place where the Spark job looks up its input. A run's input is therefore
+fixed at its start: a file that lands later belongs to the next run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class InputFile:
     etag: str
     replay: bool = False
     origin: str | None = None
-    """Of a replayed file: the quarantined file that it is, or is a corrected copy of."""
+    """For a replayed file: the quarantined file itself, or the one that this is a corrected copy of."""
 
     def for_manifest(self) -> dict[str, Any]:
         entry = {
@@ -75,32 +75,34 @@ class Slice:
         return any(file.replay for file in self.inputs)
 
     def fingerprint(self) -> str:
-        """Changes when any file, its content or the contract changes, and with nothing else."""
+        """A hash of the files, their content and the contract; nothing else changes it."""
         rules = json.dumps(document(rules_of(self.dataset)), sort_keys=True)
         parts = [self.dataset, rules, *(f"{f.path} {f.etag} {f.rows}" for f in self.inputs)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _listed(bucket: str, expected: Delivery, first: date, last: date) -> Iterator[LandedFile]:
-    """Files of the prefix with raw dates in the range, in one sweep: date prefixes sort by date."""
+    """Files under the prefix with raw dates in the range, in one listing: date prefixes sort by date."""
     for found in objects.listed(f"s3://{bucket}/{expected.root}", after=expected.address(first)):
         day = expected.date_of(found.key)
         if day is not None and day > last:
             return
         is_hidden = any(
             part.startswith(("_", ".")) for part in found.key.split("/")
-        )  # a writer's temporary folders too
+        )  # also skips writers' temporary folders
         is_folder = found.size == 0 and found.key.endswith(("/", "_$folder$"))
         if day is not None and not (is_hidden or is_folder):
             yield LandedFile(found.key, found.size, found.etag, day)
 
 
 def find(bucket: str, datasets: Iterable[str], first: date, last: date) -> dict[str, list[LandedFile]]:
-    """The files that daily runs of first..last would read; DataError names every prefix that has nothing, those of
-    consecutive days in one line."""
+    """The files that daily runs of first..last would read.
+
+    Raises DataError that lists every missing delivery; consecutive days share a line.
+    """
     found: dict[str, list[LandedFile]] = {}
     absent: set[str] = set()
-    shown: list[str] = []
+    absent_lines: list[str] = []
     for dataset in datasets:
         expected = delivery(dataset)
         landed = list(_listed(bucket, expected, expected.earliest(first), last))
@@ -115,63 +117,63 @@ def find(bucket: str, datasets: Iterable[str], first: date, last: date) -> dict[
             else:
                 wanted.add(needed)
         absent.update(expected.missing(bucket, day) for day in gaps)
-        shown += [f"- {expected.missing(bucket, *stretch)}" for stretch in _stretches(gaps)]
+        absent_lines += [f"- {expected.missing(bucket, *days)}" for days in _ranges(gaps)]
         found[dataset] = [file for file in landed if file.raw_date in wanted]
     if absent:
-        lines = "\n".join(shown)
+        lines = "\n".join(absent_lines)
         raise DataError(
             f"{len(absent)} source(s) have not landed for {first}..{last}:\n{lines}\n"
-            "Nothing was touched. Run the date again when they are there."
+            "Nothing was changed. Run the date again when they have landed."
         )
     return found
 
 
-def again(bucket: str, slice_: Slice) -> Slice:
-    """The slice of the same raw dates, from the files that are there now. What a replay reads is not listed: it stays."""
+def relist(bucket: str, slice_: Slice) -> Slice:
+    """The slice of the same raw dates from the files that are there now. A replay's slice is returned unchanged."""
     if slice_.is_replay or not slice_.inputs:
         return slice_
     files = _of_dates(bucket, slice_)
     if gone := set(slice_.raw_dates) - {file.raw_date for file in files}:
         missing = delivery(slice_.dataset).missing(bucket, min(gone))
         raise DataError(
-            f"{missing}: its files were removed while the run was at work. Deliver them, then run the date again."
+            f"{missing}: its files were removed during the run. Deliver them again, then run the date again."
         )
     return inspect(bucket, slice_.dataset, files)
 
 
 def require_unchanged(bucket: str, slice_: Slice) -> None:
-    """Outrun, when the files of the slice's raw dates are no longer those that it was made from."""
+    """Raise Outrun if the files of the slice's raw dates have changed since it was listed."""
     if slice_.is_replay or not slice_.inputs:
         return
     read = {(file.path, file.etag) for file in slice_.inputs}
     now = {(f"s3://{bucket}/{file.key}", file.etag) for file in _of_dates(bucket, slice_)}
     if changed := sorted(path for path, _ in read ^ now):
         raise Outrun(
-            f"{slice_.dataset}: {changed[0]} came, changed or went after the run had listed its files. Run the date again "
-            "when its delivery is complete."
+            f"{slice_.dataset}: {changed[0]} was added, changed or removed after the run listed its files. Run the date "
+            "again when its delivery is complete."
         )
 
 
 def _of_dates(bucket: str, slice_: Slice) -> list[LandedFile]:
-    """One sweep over the range of the slice's raw dates."""
+    """The files that are now under the slice's raw dates."""
     wanted = set(slice_.raw_dates)
     landed = _listed(bucket, delivery(slice_.dataset), min(wanted), max(wanted))
     return [file for file in landed if file.raw_date in wanted]
 
 
-def _stretches(days: list[date]) -> list[tuple[date, date]]:
-    """The first and the last of each stretch of consecutive days."""
-    stretches: list[tuple[date, date]] = []
+def _ranges(days: list[date]) -> list[tuple[date, date]]:
+    """The first and last day of each run of consecutive days."""
+    ranges: list[tuple[date, date]] = []
     for day in days:
-        if stretches and day - stretches[-1][1] == timedelta(days=1):
-            stretches[-1] = (stretches[-1][0], day)
+        if ranges and day - ranges[-1][1] == timedelta(days=1):
+            ranges[-1] = (ranges[-1][0], day)
         else:
-            stretches.append((day, day))
-    return stretches
+            ranges.append((day, day))
+    return ranges
 
 
 def inspect(bucket: str, dataset: str, files: list[LandedFile]) -> Slice:
-    """The files with their columns and row counts; DataError for a damaged file or a broken contract."""
+    """Read the footers: columns and row counts of every file. Raises DataError for a damaged file or schema drift."""
     with ThreadPoolExecutor(max_workers=16) as pool:
         checked = list(pool.map(lambda file: _inspect_file(bucket, dataset, file), files))
     extra: set[str] = set()
@@ -186,8 +188,8 @@ def _inspect_file(bucket: str, dataset: str, file: LandedFile) -> tuple[InputFil
     path = f"s3://{bucket}/{file.key}"
     if not path.endswith(".parquet"):
         raise DataError(
-            f"{path} is no .parquet file, and nothing else is read. Ask the source to deliver it as Parquet under such a "
-            "name; if it is none, remove it or let its name start with _. Then run the date again; nothing was written."
+            f"{path} is not a .parquet file. Ask the source to deliver it as Parquet with that extension; if it does not "
+            "belong there, remove it or prefix its name with _. Then run the date again; nothing was written."
         )
     footer = read_footer(path, file.size)
     try:

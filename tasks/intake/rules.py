@@ -1,4 +1,4 @@
-"""The contracts as this environment judges by them: what contracts/ says, with the limits that are settings."""
+"""Contracts as this environment applies them: contracts/ plus the limits that come from settings."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def rules_of(dataset: str) -> Dataset:
 def delivery(dataset: str) -> Delivery:
     found = contract(dataset).delivery
     if found is None:
-        raise ContractError(f"{dataset} is made by Highwater: nobody delivers it")
+        raise ContractError(f"{dataset} is produced by Highwater, so it has no delivery")
     return found

@@ -1,4 +1,4 @@
-"""The sources that a run of the CPG pipelines can be asked for, and the datasets that each of them delivers."""
+"""The sources that a CPG run can process, and the datasets that each delivers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Source = Literal["sales", "inventory", "market", "promotions", "masters"]
 ALL_SOURCES: tuple[Source, ...] = get_args(Source)
 
 
-def _refuse_none(sources: Any) -> Any:
+def _reject_empty(sources: Any) -> Any:
     if sources == []:
-        raise ValueError(f"a run of no source would do nothing: name some of {', '.join(ALL_SOURCES)}")
+        raise ValueError(f"choose at least one source: {', '.join(ALL_SOURCES)}")
     return sources
 
 
-Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_refuse_none)]
+Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_reject_empty)]
 
 
 def datasets_of(sources: Iterable[Source]) -> list[str]:

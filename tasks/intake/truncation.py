@@ -1,8 +1,8 @@
-"""A snapshot that has lost much of what the one before had was cut off on its way: refused, not taken for news.
+"""Reject snapshots that look truncated: much smaller than the previous one, or without one of its columns.
 
-A master or a calendar is whole each time, and so is a market week that is delivered again. One of less than half the
-rows, or without a column that the one before had, would wipe out what is known. What each snapshot had is noted where it
-is published, so that a refused one is never what the next one is compared with.
+Masters and calendars are delivered in full each time, and so is a redelivered market week. A truncated one would erase
+existing data. Row counts and columns are recorded when a snapshot is published, so a rejected snapshot never becomes the
+baseline for the next one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Snapshot:
 
 
 def snapshots_of(slice_: Slice) -> dict[date, Snapshot]:
-    """What each raw date delivered, oldest first. A column of nulls alone is none; nor is one that no contract knows."""
+    """Rows and columns per raw date, oldest first. All-null columns and columns outside the contract do not count."""
     rows: dict[date, int] = defaultdict(int)
     columns: dict[date, set[str]] = defaultdict(set)
     known = set(contract(slice_.dataset).names)
@@ -42,18 +42,18 @@ def snapshots_of(slice_: Slice) -> dict[date, Snapshot]:
 
 
 def note(slice_: Slice) -> str:
-    """For the publication's log. Most snapshots have the same columns: each list of them is there once."""
+    """The slice's snapshots as JSON for the publication's log. Each distinct list of columns is stored once."""
     found = snapshots_of(slice_)
-    lists = sorted({tuple(sorted(snapshot.columns)) for snapshot in found.values()})
+    column_lists = sorted({tuple(sorted(snapshot.columns)) for snapshot in found.values()})
     dates = {
-        day.isoformat(): [snapshot.rows, lists.index(tuple(sorted(snapshot.columns)))]
+        day.isoformat(): [snapshot.rows, column_lists.index(tuple(sorted(snapshot.columns)))]
         for day, snapshot in found.items()
     }
-    return json.dumps({"columns": lists, "dates": dates}, separators=(",", ":"))
+    return json.dumps({"columns": column_lists, "dates": dates}, separators=(",", ":"))
 
 
 def noted(log: Iterable[Mapping[str, str]]) -> dict[date, Snapshot]:
-    """What the publications of a log say of their snapshots; those of before there were notes say nothing."""
+    """The published snapshots recorded in a table's log. Publications from before notes existed have none."""
     found: dict[date, Snapshot] = {}
     for notes in log:
         document = json.loads(notes.get(NOTE, '{"columns": [], "dates": {}}'))
@@ -63,7 +63,7 @@ def noted(log: Iterable[Mapping[str, str]]) -> dict[date, Snapshot]:
 
 
 def require_whole(slices: Iterable[Slice]) -> None:
-    """Raises BusinessError with the figures of every snapshot that is less than half of the one before, or lost a column."""
+    """Raise BusinessError that lists every snapshot with less than half the previous rows, or a lost column."""
     complaints = [
         complaint
         for slice_ in slices
@@ -76,21 +76,21 @@ def require_whole(slices: Iterable[Slice]) -> None:
         lines = "\n".join(f"- {complaint}" for complaint in complaints)
         raise BusinessError(
             f"{len(complaints)} sign(s) of a snapshot that was cut off on its way:\n{lines}\n"
-            "Nothing of these deliveries was touched. Ask the source to deliver it again; if it is right, run again with "
+            "None of these deliveries was processed. Ask the source to redeliver; if the data is correct, run again with "
             "accept_truncated."
         )
 
 
 def is_compared(slice_: Slice) -> bool:
-    """Whether what a delivery lacks is taken for gone."""
+    """Whether a delivery is complete by contract, so that rows it lacks count as removed."""
     is_snapshot = delivery(slice_.dataset).cadence == "snapshot"
     return not slice_.is_replay and (is_snapshot or contract(slice_.dataset).is_whole)
 
 
 def lost(slice_: Slice, published: Mapping[date, Snapshot]) -> Iterator[str]:
-    """Each snapshot against its own earlier delivery if there is one, else against the newest one before it.
+    """Compare each snapshot with its own earlier delivery if there is one, or else with the newest earlier snapshot.
 
-    Weeks are compared with their own earlier delivery alone: one week sells less than another.
+    Weekly data is compared only with an earlier delivery of the same week, because sales vary between weeks.
     """
     known = dict(published)
     is_snapshot = delivery(slice_.dataset).cadence == "snapshot"
@@ -103,6 +103,6 @@ def lost(slice_: Slice, published: Mapping[date, Snapshot]) -> Iterator[str]:
 
 def _lost(name: str, snapshot: Snapshot, day: date, before: Snapshot) -> Iterator[str]:
     if snapshot.rows < LEAST_SHARE * before.rows:
-        yield f"{name} has {snapshot.rows} rows, the one of {day} had {before.rows}"
+        yield f"{name} has {snapshot.rows} rows, the snapshot of {day} had {before.rows}"
     if gone := sorted(before.columns - snapshot.columns):
-        yield f"{name} lacks {', '.join(gone)}, which the one of {day} had"
+        yield f"{name} lacks {', '.join(gone)}, which the snapshot of {day} had"

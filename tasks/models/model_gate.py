@@ -1,10 +1,10 @@
-"""May a model's forecasts be shown to planners? The figures of its backtest, held against rules, in plain Python.
+"""The model gate: check a model's backtest figures against rules before its forecasts are shown to planners.
 
-WMAPE of different weeks cannot be compared: some weeks are harder for every method. Against the approved model it is
-therefore taken as a share of the better naive method's WMAPE on the same rows.
+WMAPEs of different weeks are not comparable, because some weeks are harder for every method. When compared with the
+approved model, WMAPE is therefore taken relative to the better naive method's WMAPE on the same rows.
 
-Seasonal naive forecasts nothing where the week a year ago is not known, and is easily beaten there: the model's skill over
-it is judged on the other rows alone.
+Seasonal naive has no forecast where the same week a year ago is unknown, and is easily beaten there, so the model's skill
+over it is judged on the other rows only.
 """
 
 from __future__ import annotations
@@ -23,54 +23,55 @@ from tasks.services import aws
 NAIVE_METHODS = ("seasonal_naive", "mean4")
 FIGURES = ("wmape", "mape", "bias", "coverage80", "pinball")
 _MODEL, _SEASONAL = "model", "seasonal_naive"
-_LEAST_YEAR_AGO = 0.5
-"""With the year before known for a smaller share of the rows, the rest says too little of the method."""
+_MIN_YEAR_AGO_SHARE = 0.5
+"""Below this share of rows with a known year-ago week, the comparison with seasonal naive is not meaningful."""
 
 
 class Gate(BaseModel):
-    """What a model must reach before it is registered and its forecasts are published."""
+    """What a model must achieve before it is registered and its forecasts are published."""
 
     mape_max: Annotated[float, Field(gt=0)] | None = Field(
         default=0.15,
-        description="largest mean absolute percentage error over weeks with sales (0.15 is 15%); none where no method can "
-        "reach it on this data: the skill below still guards",
+        description="maximum mean absolute percentage error over weeks with sales (0.15 is 15%); none if no method can "
+        "reach it on this data, in which case the skill rule still applies",
     )
     skill_min: float = Field(
         default=0.05,
         ge=0,
         lt=1,
-        description="how much smaller than each naive method's the WMAPE must be (0.05 is 5% smaller); seasonal naive's is "
-        "taken where the week a year ago is known, and not judged where that is fewer than half of the rows",
+        description="minimum relative improvement in WMAPE over each naive method (0.05 is 5% smaller); for seasonal naive, "
+        "on rows where the week a year ago is known, and not judged if that is less than half of the rows",
     )
     bias_max: Annotated[float, Field(gt=0)] | None = Field(
         default=0.15,
-        description="how far the sum of the forecasts may lie above or below the units sold (0.15 is 15%); none: not judged",
+        description="maximum deviation of total forecast from total units sold, up or down (0.15 is 15%); none: not judged",
     )
     coverage_min: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=0.65,
-        description="smallest share of weeks that must lie within their 80% interval; none: not judged",
+        description="minimum share of weeks within their 80% interval; none: not judged",
     )
     coverage_max: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=0.95,
-        description="largest such share: wider intervals tell a planner nothing; none: not judged",
+        description="maximum share of weeks within their 80% interval, as wider intervals are useless to planners; none: "
+        "not judged",
     )
     worse_max: float = Field(
         default=0.05,
         ge=0,
-        description="how much larger than the best approved model's the WMAPE may be (0.05 is 5%), each as a share of the "
-        "better naive method's on the same weeks",
+        description="maximum increase in WMAPE over the best approved model (0.05 is 5%), each relative to the better naive "
+        "method on the same weeks",
     )
     compared_with: int = Field(
         default=12,
         ge=1,
-        description="how many of the last approved models that look as far ahead: the best of them is the one to compare "
-        "with, so that many small steps down cannot add up",
+        description="number of recent approved models with the same horizon to consider; the best of them is the baseline, "
+        "so that many small regressions cannot add up",
     )
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One method on the backtest's rows. None: it has no such figure, as MAPE where nothing was sold."""
+    """One method's scores on the backtest. None: undefined, such as MAPE where nothing was sold."""
 
     wmape: float | None
     mape: float | None = None
@@ -85,7 +86,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class YearAgo:
-    """The rows whose week a year ago is known: their share, and both methods on them."""
+    """Rows whose week a year ago is known: their share, and both methods' scores on them."""
 
     share: float
     model: Scores
@@ -115,7 +116,7 @@ class Evaluation:
         )
 
     def skill(self, naive: str) -> float | None:
-        """How much smaller than the naive method's the WMAPE is, as a share, on rows of which both know something."""
+        """Relative improvement in WMAPE over the naive method, on rows where both have a forecast."""
         model, other = self.model, self.naive[naive]
         if naive == _SEASONAL:
             model, other = self.year_ago.model, self.year_ago.seasonal_naive
@@ -124,20 +125,20 @@ class Evaluation:
 
     @property
     def relative_wmape(self) -> float | None:
-        """Below one: better than the better naive method."""
+        """WMAPE divided by the better naive method's. Below one is better than naive."""
         naive = [scores.wmape for scores in self.naive.values() if scores.wmape is not None]
         return _ratio(self.model.wmape, min(naive, default=None))
 
 
 @dataclass(frozen=True)
 class Approved:
-    """The best of the last approved models. None: the registration of none of them says how good it is."""
+    """The best of the recent approved models. None: none of them has the figure in its registration."""
 
     relative_wmape: float | None
 
     @classmethod
     def best(cls, figures: Iterable[float | None]) -> Approved | None:
-        """None: no model is approved yet."""
+        """The best figure; returns None if no model is approved yet."""
         found = list(figures)
         known = [figure for figure in map(_finite, found) if figure is not None]
         return cls(min(known, default=None)) if found else None
@@ -145,7 +146,7 @@ class Approved:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One rule of the gate. A figure that is not known passes no rule; one that is not judged fails none and is not ok."""
+    """The result of one gate rule. An unknown figure fails; a figure that is not judged neither passes nor fails."""
 
     figure: str
     value: float | None
@@ -160,11 +161,11 @@ class Verdict:
         return "ok" if self.passed else "FAILED"
 
     def __str__(self) -> str:
-        return f"{self.figure} = {_told(self.value)} (limit {_told(self.limit)}) {self.outcome}"
+        return f"{self.figure} = {_formatted(self.value)} (limit {_formatted(self.limit)}) {self.outcome}"
 
 
 def judge(gate: Gate, evaluation: Evaluation, approved: Approved | None) -> list[Verdict]:
-    """Every rule, also after one has failed: people want all figures. None: no model is approved yet."""
+    """Apply every rule, even after one has failed. `approved` is None if no model is approved yet."""
     verdicts = [_at_most("MAPE", evaluation.model.mape, gate.mape_max)] if gate.mape_max is not None else []
     verdicts.extend(_skill(gate, evaluation, name) for name in NAIVE_METHODS)
     verdicts.extend(_bias_and_coverage(gate, evaluation.model))
@@ -188,14 +189,14 @@ def _bias_and_coverage(gate: Gate, model: Scores) -> Iterator[Verdict]:
 def _skill(gate: Gate, evaluation: Evaluation, naive: str) -> Verdict:
     figure, skill = f"skill over {naive}", evaluation.skill(naive)
     share = evaluation.year_ago.share
-    if naive == _SEASONAL and share < _LEAST_YEAR_AGO:
-        known = f"the year before is known for {share:.0%} of the rows"
-        return Verdict(figure, skill, gate.skill_min, passed=True, not_judged=known)
+    if naive == _SEASONAL and share < _MIN_YEAR_AGO_SHARE:
+        reason = f"the year before is known for {share:.0%} of the rows"
+        return Verdict(figure, skill, gate.skill_min, passed=True, not_judged=reason)
     return _at_least(figure, skill, gate.skill_min)
 
 
 def require(verdicts: Iterable[Verdict], forecast: str) -> None:
-    """Raises BusinessError with every figure when a rule says no."""
+    """Raise BusinessError with all figures if any rule failed."""
     verdicts = list(verdicts)
     if all(verdict.passed for verdict in verdicts):
         return
@@ -209,7 +210,7 @@ def require(verdicts: Iterable[Verdict], forecast: str) -> None:
 
 
 def read_evaluation(address: str) -> Evaluation:
-    """Raises SystemFault when the evaluation job did not write what was agreed."""
+    """Read the evaluation job's report. Raises SystemFault if it does not have the expected form."""
     bucket, key = aws.split(address)
     with aws_failures(f"reading {address}"):
         body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -231,7 +232,7 @@ def _at_least(figure: str, value: float | None, limit: float) -> Verdict:
 
 
 def _ratio(value: float | None, of: float | None) -> float | None:
-    """Of two perfect methods neither is better."""
+    """value / of. 0 / 0 is 1: of two perfect methods neither is better."""
     if value is None or of is None:
         return None
     if of == 0:
@@ -243,5 +244,5 @@ def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _told(value: float | None) -> str:
+def _formatted(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4f}"

@@ -1,4 +1,4 @@
-"""What a run's page shows of a model: its gate, its drift, the plot of its forecast."""
+"""Artifacts on a run's page about a model: the gate, the drift, the forecast plot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.runs.monitoring import DriftRecord
 from tasks.runs.run_page import rounded
 from tasks.services import aws
 
-_PLOT_BYTES_MOST = 1_000_000
+_MAX_PLOT_BYTES = 1_000_000
 
 
 def gate_table(
@@ -53,11 +53,11 @@ def gate_table(
 
 
 def forecast_plot(address: str, as_of: date) -> None:
-    """The picture itself, because a browser could not read the bucket; a huge one is left where it is."""
+    """Embed the plot, because a browser cannot read the bucket. A plot that is too large is skipped."""
     bucket, key = aws.split(address)
     with aws_failures(f"reading {address}"):
         picture = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
-    if len(picture) > _PLOT_BYTES_MOST:
+    if len(picture) > _MAX_PLOT_BYTES:
         log("the plot is too large for the run's page", plot=address, bytes=len(picture))
         return
     create_image_artifact(

@@ -1,6 +1,6 @@
-"""The models that people may approve: SageMaker model packages in one group, each with its origin and its figures.
+"""The model registry: SageMaker model packages in one group, each with its origin and figures, for people to approve.
 
-A package is found again by the work that made it, so that registering twice gives one version.
+A package stores the key of the work that produced it, so that registering twice creates one version.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORK = "work"
 
 
 class Registration(BaseModel):
-    """What happens to a model that passed the gate."""
+    """What to do with a model that passed the gate."""
 
     auto_approve: bool = Field(
         default=False,
@@ -38,7 +38,7 @@ class Registration(BaseModel):
         description="pause the run until a person approves or rejects the model on the run's page; a rejected model's "
         "predictions are not published",
     )
-    wait_hours: float = Field(default=24, gt=0, le=72, description="how long to wait for that person")
+    wait_hours: float = Field(default=24, gt=0, le=72, description="how long to wait for approval, in hours")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ModelVersion:
 
     @property
     def name(self) -> str:
-        """As the warehouse knows it."""
+        """The version's name in the warehouse."""
         return f"v{self.number}"
 
     def figure(self, name: str) -> float | None:
@@ -61,14 +61,14 @@ class ModelVersion:
 
 
 def newest(status: Status | None = None, horizon_weeks: int | None = None) -> ModelVersion | None:
-    """The newest version: of all, of one status, or of those that look as many weeks ahead."""
+    """The newest version, optionally of one status or one horizon."""
     return next(iter(last(1, status, horizon_weeks)), None)
 
 
 def last(most: int, status: Status | None = None, horizon_weeks: int | None = None) -> list[ModelVersion]:
-    """The newest versions, the newest first.
+    """Up to `most` versions, newest first.
 
-    A past day that is run again today makes the highest number, and is no newer than it was.
+    Sorted by as-of day before version number: rerunning a past day creates the highest number, but not the newest model.
     """
     wanted = None if horizon_weeks is None else str(horizon_weeks)
     found = [
@@ -84,12 +84,12 @@ def version(number: int) -> ModelVersion | None:
 
 
 def current(model: ModelVersion) -> ModelVersion:
-    """As the registry has it now: somebody may have decided on it meanwhile."""
+    """The model as it is in the registry now: somebody may have approved or rejected it meanwhile."""
     return _describe(model.arn)
 
 
-def as_far_ahead(model: ModelVersion) -> tuple[str, ...]:
-    """The model and every other that planners may use and that looks as many weeks ahead, by name."""
+def with_same_horizon(model: ModelVersion) -> tuple[str, ...]:
+    """The names of the model and of all other versions with the same horizon that are not rejected."""
     horizon = model.metadata.get(HORIZON_WEEKS)
     others = (v for v in _versions() if v.status != "Rejected" and v.metadata.get(HORIZON_WEEKS) == horizon)
     return (model.name, *(v.name for v in others if v.number != model.number))
@@ -98,7 +98,7 @@ def as_far_ahead(model: ModelVersion) -> tuple[str, ...]:
 def register(
     work: str, model_data: str, image: str, evaluation: str, metadata: Mapping[str, str], status: Status
 ) -> ModelVersion:
-    """The version that this work made; a new one only if there is none yet."""
+    """Register a model, unless this work has registered one already; returns that version."""
     if known := next((v for v in _versions() if v.metadata.get(_WORK) == work), None):
         log("model already registered", version=known.number, status=known.status, work=work)
         return known
@@ -127,7 +127,7 @@ def register(
 
 
 def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: str) -> ModelVersion:
-    """A person's decision, or the run's own where it was told to approve."""
+    """Set the approval status, as decided by a person or by the run's auto_approve."""
     with aws_failures(f"setting {model.arn} to {status}"):
         aws.sagemaker().update_model_package(
             ModelPackageArn=model.arn,
@@ -138,7 +138,7 @@ def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: st
 
 
 def _versions() -> Iterator[ModelVersion]:
-    """The last made first."""
+    """All versions, the latest number first."""
     group = settings().model_group
     with aws_failures(f"listing the models of {group}"):
         pages = aws.sagemaker().get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)

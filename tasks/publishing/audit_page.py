@@ -1,4 +1,4 @@
-"""What a run's page shows of an audit: the figures, what became of each row, the marts in a few numbers."""
+"""Tables on a run's page: audit figures, row reconciliation, mart headlines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOT_VISIBLE = {
 
 
 def quality_table(findings: Iterable[Finding], days: str) -> None:
-    """Failed figures first; a backfill of years would not fit, so the rest is cut and said to be."""
+    """Failed figures first. Truncated, with a note, when a long backfill has too many to show."""
     ordered = sorted(findings, key=lambda f: (f.passed, f.dataset, f.run_date, f.metric))
     create_table_artifact(
         key="data-quality",

@@ -1,4 +1,4 @@
-"""A person's corrections of quarantined rows: a CSV file with a column row_id and the columns to correct."""
+"""Manual corrections of quarantined rows: a CSV file with a row_id column and the columns to correct."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.errors import DataError
 from tasks.services import objects
 
 ID = "row_id"
-_MOST_BYTES = 20_000_000
+_MAX_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Corrections:
 
 
 def read(dataset: str, address: str) -> Corrections:
-    """Raises DataError that names the file and the line of whatever is odd in it. Nothing is guessed."""
+    """Parse the file strictly. Raises DataError with file and line for anything unexpected; nothing is guessed."""
     body = _body(address)
     lines = _lines(body, address)
     header = next(lines, (1, []))[1]
@@ -71,15 +71,15 @@ def _body(address: str) -> bytes:
         found = objects.head(address)
     except ValueError as error:
         raise DataError(f"mended: {error}") from error
-    if found.size > _MOST_BYTES:
+    if found.size > _MAX_BYTES:
         raise DataError(
-            f"{address}: {found.size} bytes, at most {_MOST_BYTES} are taken. Split it into several files."
+            f"{address}: {found.size} bytes, the limit is {_MAX_BYTES}. Split it into several files."
         )
     return objects.read(address).removeprefix(codecs.BOM_UTF8)
 
 
 def _lines(body: bytes, address: str) -> Iterator[tuple[int, list[str]]]:
-    """Lines with their numbers, those without any text left out."""
+    """Non-blank lines with their line numbers."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:

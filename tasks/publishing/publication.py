@@ -1,4 +1,4 @@
-"""What a judged slice changes in the curated table: its rows, in one commit, when the audit of the whole run has passed."""
+"""Publish an audited slice to its curated Iceberg table, in one commit, after the whole run's audit has passed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tasks.settings import settings
 
 
 def publish(curated: Curated, run_id: str) -> int | None:
-    """One atomic commit; returns the table's snapshot id. A slice that changes nothing commits nothing.
+    """Commit the slice atomically and return the table's snapshot id. A slice that changes nothing makes no commit.
 
-    Raises Outrun when other files are there by now, or another run published: what was computed may then miss rows.
+    Raises Outrun if the slice's files have changed or another run has published meanwhile: the result may miss rows.
     """
     if not curated.unchanged:
         landing.require_unchanged(settings().lake_bucket, curated.slice)
@@ -23,7 +23,7 @@ def publish(curated: Curated, run_id: str) -> int | None:
     added = output_files(curated, "published") + output_files(curated, "survivors") if curated.output else ()
     raw_dates = set(curated.by_date)
     if curated.slice.is_replay:
-        # Some rows of a calendar that was never published are not that calendar: it does not count as processed.
+        # Replayed rows are only part of a delivery: if that delivery was never published, it does not become processed.
         raw_dates &= processed
     if curated.unchanged or not (added or curated.touched_files or raw_dates - processed):
         log("nothing to publish", dataset=curated.dataset, run=run_id)

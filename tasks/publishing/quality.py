@@ -1,6 +1,6 @@
-"""The audit: figures computed from the data, held against limits, before anybody can see the rows.
+"""The audit: compute quality figures from the data and check them against limits before the rows become visible.
 
-Each raw date is judged by itself, so that a backfill and a daily run say the same of the same day.
+Each raw date is judged separately, so that a backfill and a daily run reach the same verdict for the same day.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 NAMESPACE = "Highwater/DataQuality"
 _METRICS_PER_CALL = 500
 _FOOTERS_AT_ONCE = 16
-_COMPLAINTS_MOST = 5
-_OF_EXTREMES = ("allowed", "future", "too_old", "range")
+_MAX_COMPLAINTS = 5
+_RULES_CHECKED_BY_MIN_MAX = ("allowed", "future", "too_old", "range")
 
 
 class Limits(BaseModel):
-    """What one dataset's slice of a day must keep to be published."""
+    """The limits that one dataset's slice of a day must meet to be published."""
 
-    row_count_min: int = Field(ge=0, description="fewest raw rows in the slice")
-    null_rate_max: float = Field(ge=0, le=1, description="largest share of nulls in any required column")
-    duplicate_rate_max: float = Field(ge=0, le=1, description="largest share of exact repeats")
-    rejected_rate_max: float = Field(ge=0, le=1, description="largest share of rows sent to quarantine")
+    row_count_min: int = Field(ge=0, description="minimum number of raw rows in the slice")
+    null_rate_max: float = Field(ge=0, le=1, description="maximum share of nulls in any required column")
+    duplicate_rate_max: float = Field(ge=0, le=1, description="maximum share of exact duplicates")
+    rejected_rate_max: float = Field(ge=0, le=1, description="maximum share of rows sent to quarantine")
     superseded_rate_max: float = Field(
         default=0.05,
         ge=0,
         le=1,
-        description="largest share of rows that another row of the same key and raw date supersedes",
+        description="maximum share of rows superseded by another row of the same key and raw date",
     )
 
 
@@ -76,7 +76,7 @@ class Quality(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _over_the_contracts(cls, given: Any) -> Any:
-        """Some of a source's limits are enough: the others are its contract's."""
+        """Fill in limits that were not given from the source's contract."""
         if not isinstance(given, Mapping):
             return given
         known = cls.model_fields.keys() & given.keys()
@@ -84,7 +84,7 @@ class Quality(BaseModel):
         return {**given, **{name: getattr(cls(), name).model_dump() | dict(partly[name]) for name in partly}}
 
     def of(self, dataset: str) -> Limits:
-        """Those of its source where the form has them; of a dataset that the form does not know, its contract's."""
+        """The limits of the dataset's source if this form has that source, otherwise those of its contract."""
         source = delivery(dataset).source
         is_known = contract(dataset).domain == FIRST_DOMAIN and source in type(self).model_fields
         return getattr(self, source) if is_known else _of_contract(dataset)
@@ -92,7 +92,7 @@ class Quality(BaseModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure of one dataset and raw date, held against its limit."""
+    """One figure of one dataset and raw date, with its limit and verdict."""
 
     dataset: str
     run_date: date
@@ -147,7 +147,7 @@ def _judge(dataset: str, day: date, counts: Counts, delivered: int, limits: Limi
 
 
 def uncast(curated: Curated) -> list[Finding]:
-    """Values of optional columns that became null because they do not cast: no reason to refuse, but to be told of."""
+    """The share of optional values that became null because they could not be cast. Reported, but never a failure."""
     rows = curated.total.rows_raw
     return [
         Finding(curated.dataset, max(curated.by_date), f"uncast_rate.{column}", values / rows, 1.0, True)
@@ -157,11 +157,11 @@ def uncast(curated: Curated) -> list[Finding]:
 
 
 def contract_kept(curated: Curated) -> Finding:
-    """What is about to be published, held against its contract and the job's figures without the job's word for it.
+    """Check the job's output against the contract and the job's figures, independently of the job.
 
-    The files' own statistics tell: every column is there, no required one has a null, no file's least or greatest value
-    breaks a rule of its column, and published, survivors and quarantined hold as many rows as the job says. Where the slice
-    is unchanged the job wrote nothing: what is published was held against its contract when it was.
+    Uses the Parquet statistics of the files: every column exists, no required column has nulls, no file's minimum or
+    maximum breaks a rule, and the published, survivors and quarantined folders hold as many rows as the job reported. For
+    an unchanged slice the job wrote nothing; its rows were checked when they were published.
     """
     complaints = list(_complaints(curated)) if curated.output else []
     return Finding(
@@ -171,25 +171,25 @@ def contract_kept(curated: Curated) -> Finding:
         float(not complaints),
         1.0,
         not complaints,
-        "; ".join(complaints[:_COMPLAINTS_MOST]),
+        "; ".join(complaints[:_MAX_COMPLAINTS]),
     )
 
 
 def _complaints(curated: Curated) -> Iterator[str]:
     dataset = rules_of(curated.dataset)
-    told = {
+    expected_rows = {
         "published": curated.rows_written,
         "survivors": curated.rows_survivors,
         "quarantined": curated.total.rows_quarantined,
     }
-    for folder, wanted in told.items():
+    for folder, expected in expected_rows.items():
         rows = 0
         for address, footer in _footers(f"{curated.output}/{folder}/"):
             rows += footer.rows
             if folder == "published":
                 yield from (f"{address}: {complaint}" for complaint in _broken(dataset, footer))
-        if rows != wanted:
-            yield f"{curated.output}/{folder}/ holds {rows} rows, the job's figures say {wanted}"
+        if rows != expected:
+            yield f"{curated.output}/{folder}/ holds {rows} rows, the job's figures say {expected}"
 
 
 def _footers(folder: str) -> Iterator[tuple[str, Footer]]:
@@ -209,42 +209,42 @@ def _broken(dataset: Dataset, footer: Footer) -> Iterator[str]:
         values = footer.extremes(column.name) or ()
         for rule in column.rules:
             limits = footer.extremes(rule.limit) if rule.limit else None
-            if not _says_enough(rule, limits):
+            if not _can_check(rule, limits):
                 continue
-            least, greatest = limits or (None, None)
+            minimum, maximum = limits or (None, None)
             for value in values:
-                if not _kept(rule, value, least if rule.name == "too_old" else greatest):
-                    yield f"{column.name} holds {value}, against the rule {rule.name!r}"
+                if not _keeps(rule, value, minimum if rule.name == "too_old" else maximum):
+                    yield f"{column.name} holds {value}, which breaks the rule {rule.name!r}"
 
 
-def _kept(rule: Rule, value: Any, limit: Any) -> bool:
-    """A value of another kind than the column's keeps no rule."""
+def _keeps(rule: Rule, value: Any, limit: Any) -> bool:
+    """Whether the value keeps the rule. A value of the wrong type never does."""
     try:
         return keeps(rule, value, limit)
     except TypeError:
         return False
 
 
-def _says_enough(rule: Rule, limits: tuple[Any, Any] | None) -> bool:
-    """Whether a file's least and greatest value can tell. Lengths, patterns and Mondays cannot be judged by them; a rule
-    against another column needs that column's too."""
-    return rule.name in _OF_EXTREMES and (rule.limit is None or limits is not None)
+def _can_check(rule: Rule, limits: tuple[Any, Any] | None) -> bool:
+    """Whether a file's minimum and maximum can show a breach. They cannot for lengths, patterns and Mondays; a rule
+    against another column needs that column's minimum and maximum too."""
+    return rule.name in _RULES_CHECKED_BY_MIN_MAX and (rule.limit is None or limits is not None)
 
 
 def require(findings: Iterable[Finding], run_id: str) -> None:
-    """Raises BusinessError with every figure that is past its limit."""
+    """Raise BusinessError that lists every failed figure."""
     failed = [finding for finding in findings if not finding.passed]
     if failed:
         lines = "\n".join(f"- {finding}" for finding in failed[:50])
         raise BusinessError(
             f"the audit failed in {len(failed)} figure(s); nothing of run {run_id} was published:\n{lines}\n"
-            "Look at the rows in quarantine.<dataset>; have the source mended or, if the figures are right, raise the "
-            "limit in the run's parameters."
+            "Look at the rows in quarantine.<dataset>; have the source fix them or, if the data is correct, relax the limit "
+            "in the run's parameters."
         )
 
 
 def emit(findings: Iterable[Finding]) -> None:
-    """Each figure to CloudWatch, where the alarms are. A backfill of years has tens of thousands: never all at once."""
+    """Send each figure to CloudWatch, where the alarms are, in batches: a long backfill has tens of thousands."""
     remaining = iter(findings)
     with aws_failures(f"sending quality figures to CloudWatch {NAMESPACE}"):
         while batch := [_datum(finding) for finding in islice(remaining, _METRICS_PER_CALL)]:

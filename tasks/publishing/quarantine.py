@@ -1,7 +1,7 @@
-"""What the quarantine of a raw date holds: the rows that its last run refused, without those that a person has mended since.
+"""The quarantine tables. A raw date's quarantine holds the rows its latest run rejected, minus those corrected since.
 
-A row has the same id every time that it is refused. Corrected rows that a replay took through are remembered by these ids
-under s3://<lake>/mended/, because their raw file is as broken as before: when its date is run again, they stay out.
+A row has the same id every time it is rejected. The ids of corrected rows that a replay accepted are stored under
+s3://<lake>/mended/. Their raw file is still broken, so when its date is run again, these ids are left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tasks.services import objects
 from tasks.settings import settings
 
 PAIRS = ".pairs"
-"""Beside a corrected copy: a line for each corrected row, its id before and its id if it is refused again."""
+"""Suffix of the file next to a corrected copy: per corrected row, its old id and the id it gets if rejected again."""
 _BATCH_ROWS = 10_000
 _DAY = re.compile(r"/day=(\d{4}-\d{2}-\d{2})/")
 _MENDED = re.compile(r"(\d{4}-\d{2}-\d{2})/[0-9a-f]{24}")
@@ -41,15 +41,15 @@ Ids = Mapping[date, Collection[str]]
 
 
 def put_aside(curated: Curated, run_id: str) -> None:
-    """Make the quarantine of the slice's raw dates exactly the rows that the job refused and nobody has mended.
+    """Replace the quarantine of the slice's raw dates with the rows that the job rejected and nobody has corrected.
 
-    Raises Outrun when other files are there by now. Each commit to the quarantine thus stands for a listing that is newer
-    than the commit before it: of two runs of a date, whatever their order, the last to commit has seen every file.
+    Raises Outrun if the slice's files have changed. Each commit is therefore based on a listing newer than the previous
+    commit: whichever of two runs of a date commits last has seen every file.
     """
     days = sorted(curated.by_date)
 
     def change(live: list[str]) -> Commit:
-        # Asked after the table was opened: who has seen more commits afterwards, and then this commit is refused.
+        # Must come after the table was opened: a run that has listed newer files commits after that, so this one conflicts.
         landing.require_unchanged(settings().lake_bucket, curated.slice)
         mended = mended_rows(curated.dataset, days[0], days[-1])
         kept = [
@@ -62,9 +62,9 @@ def put_aside(curated: Curated, run_id: str) -> None:
 
 
 def settle(curated: Curated, run_id: str) -> None:
-    """After a replay: of the files that it read, only what the job refused again stays."""
-    taken = _taken_through(curated)
-    for day, ids in taken.items():
+    """After a replay, remove the rows it read from quarantine, except those that the job rejected again."""
+    accepted = _accepted_corrections(curated)
+    for day, ids in accepted.items():
         body = "\n".join(sorted(ids)).encode()
         objects.write(f"{_mended_folder(curated.dataset)}{day}/{hashlib.sha256(body).hexdigest()[:24]}", body)
     read: dict[date, set[str]] = defaultdict(set)
@@ -74,15 +74,15 @@ def settle(curated: Curated, run_id: str) -> None:
     def change(live: list[str]) -> Commit:
         added: list[str] = []
         removed: list[str] = []
-        refused = output_files(curated, "quarantined")
+        rejected = output_files(curated, "quarantined")
         for day, paths in read.items():
             if paths <= set(live):
                 removed += paths
-                added += [path for path in refused if raw_date_of(path) == day]
+                added += [path for path in rejected if raw_date_of(path) == day]
                 continue
-            # Another run has put its rows in the place of those that were read: of them, the mended ones go.
+            # Another run has replaced the files that the replay read: remove only the corrected rows from the new ones.
             for path in (path for path in live if _day_of(path) == day):
-                if (kept := _without(path, taken.get(day, ()))) != path:
+                if (kept := _without(path, accepted.get(day, ()))) != path:
                     removed.append(path)
                     added += [kept] if kept else []
         return _commit(curated, run_id, added, removed)
@@ -91,14 +91,14 @@ def settle(curated: Curated, run_id: str) -> None:
 
 
 def mended_rows(dataset: str, first: date, last: date) -> dict[date, set[str]]:
-    """The ids of rows that replays took through after a person's correction, by raw date."""
+    """The ids of corrected rows that replays accepted, by raw date."""
     found: dict[date, set[str]] = defaultdict(set)
     folder = _mended_folder(dataset)
     _, start = folder.removeprefix("s3://").split("/", 1)
     for file in objects.listed(folder, after=f"{start}{first}"):
         day = _mended_day(file.key.removeprefix(start))
         if day is None:
-            log("no list of mended rows, passed over", level=logging.WARNING, file=file.address)
+            log("not a list of mended rows, ignored", level=logging.WARNING, file=file.address)
         elif day > last:
             break
         else:
@@ -107,7 +107,7 @@ def mended_rows(dataset: str, first: date, last: date) -> dict[date, set[str]]:
 
 
 def _mended_day(name: str) -> date | None:
-    """Of a list that a replay wrote; None for whatever else somebody put beside it."""
+    """The raw date of a list that a replay wrote; None for any other file in the folder."""
     parts = _MENDED.fullmatch(name)
     try:
         return date.fromisoformat(parts[1]) if parts else None
@@ -116,18 +116,18 @@ def _mended_day(name: str) -> date | None:
 
 
 def raw_date_of(path: str) -> date:
-    """The job writes a file per raw date, in a folder that is named by it."""
+    """The raw date of a quarantine file: the job writes one file per raw date, in a folder named after it."""
     day = _day_of(path)
     if day is None:
         raise SystemFault(
-            f"{path} is in no folder day=..., so whose rows it holds is not known. Only the job's files belong into a "
-            "quarantine table: take it out."
+            f"{path} is not in a day=... folder, so its raw date is unknown. Only the job's files belong in a quarantine "
+            "table: remove it from the table."
         )
     return day
 
 
 def _day_of(path: str) -> date | None:
-    """None for a file that the job did not write: a run leaves it alone."""
+    """The raw date in the path; None for a file that the job did not write, which a run leaves alone."""
     found = _DAY.search(path)
     try:
         return date.fromisoformat(found[1]) if found else None
@@ -137,19 +137,19 @@ def _day_of(path: str) -> date | None:
 
 @contextmanager
 def opened(path: str) -> Iterator[pq.ParquetFile]:
-    """A file to be read in batches, from the disk: no more of it is in memory than a batch and its pages."""
+    """Download a file to disk and open it for reading in batches, so that only one batch is in memory at a time."""
     with tempfile.TemporaryDirectory() as folder:
         file = objects.download(path, Path(folder) / "file.parquet")
         try:
             source = pq.ParquetFile(file)
         except pa.ArrowInvalid as error:
-            raise SystemFault(f"{path}: {error}. It was overwritten or cut off: restore it.") from error
+            raise SystemFault(f"{path}: {error}. It was overwritten or truncated: restore it.") from error
         with source:
             yield source
 
 
 def batches(source: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """A row group at a time: asked for all of them at once, pyarrow keeps what it has read of each."""
+    """Batches, one row group at a time: when asked for all row groups, pyarrow keeps those it has read in memory."""
     for group in range(source.num_row_groups):
         yield from source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False)
 
@@ -158,34 +158,34 @@ def writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(file, schema, use_dictionary=False, compression="zstd")
 
 
-def _taken_through(curated: Curated) -> dict[date, set[str]]:
-    """The corrected rows that the job did not refuse again, by the ids that they had."""
-    after: dict[str, tuple[date, str]] = {}
+def _accepted_corrections(curated: Curated) -> dict[date, set[str]]:
+    """The corrected rows that the job did not reject again: their old ids, by raw date."""
+    by_new_id: dict[str, tuple[date, str]] = {}
     for file in curated.slice.inputs:
         if file.origin and file.path != file.origin:
             for line in objects.read(f"{file.path.removesuffix('.parquet')}{PAIRS}").decode().splitlines():
-                before, refused_as = line.split()
-                after[refused_as] = (file.raw_date, before)
-    candidates = pa.array(list(after), pa.string())
-    for path in output_files(curated, "quarantined") if after else ():
+                old_id, new_id = line.split()
+                by_new_id[new_id] = (file.raw_date, old_id)
+    candidates = pa.array(list(by_new_id), pa.string())
+    for path in output_files(curated, "quarantined") if by_new_id else ():
         with opened(path) as source:
             for batch in batches(source, [ID]):
                 ids = batch.column(0)
                 for still_broken in ids.filter(pc.is_in(ids, value_set=candidates)).to_pylist():
-                    after.pop(still_broken, None)
-    taken: dict[date, set[str]] = defaultdict(set)
-    for day, before in after.values():
-        taken[day].add(before)
-    return dict(taken)
+                    by_new_id.pop(still_broken, None)
+    accepted: dict[date, set[str]] = defaultdict(set)
+    for day, old_id in by_new_id.values():
+        accepted[day].add(old_id)
+    return dict(accepted)
 
 
 def _without(path: str, ids: Collection[str]) -> str | None:
-    """The file, or a copy without these rows, or None when nothing else is in it."""
+    """The file, or a copy without these rows, or None if no other rows are left."""
     if not ids:
         return path
-    gone = pa.array(sorted(ids), pa.string())
-    digest = hashlib.sha256("\n".join([path, *gone.to_pylist()]).encode()).hexdigest()[:16]
-    # Beside the job's own folder, not in it: what is in there is taken for what the job wrote.
+    removed = pa.array(sorted(ids), pa.string())
+    digest = hashlib.sha256("\n".join([path, *removed.to_pylist()]).encode()).hexdigest()[:16]
+    # Next to the job's own folder, not in it: everything in there counts as written by the job.
     address = (
         f"{path.partition('/quarantined')[0]}/quarantined-without-{digest}/day={path.partition('/day=')[2]}"
     )
@@ -194,15 +194,14 @@ def _without(path: str, ids: Collection[str]) -> str | None:
         copy = Path(folder) / "copy.parquet"
         with writer(copy, source.schema_arrow) as target:
             for batch in batches(source):
-                stays = pc.invert(pc.is_in(batch.column(ID), value_set=gone))
-                rest = batch.filter(stays)
+                rest = batch.filter(pc.invert(pc.is_in(batch.column(ID), value_set=removed)))
                 dropped += batch.num_rows - rest.num_rows
                 kept += rest.num_rows
                 if rest.num_rows:
                     target.write_table(pa.Table.from_batches([rest]))
         if not dropped:
             return path
-        log("mended rows stay out of quarantine", rows=dropped, file=path)
+        log("mended rows left out of quarantine", rows=dropped, file=path)
         return objects.upload(copy, address) if kept else None
 
 

@@ -1,8 +1,8 @@
-"""The quarantined rows of some raw dates, with a person's corrections, as an input of the curate job.
+"""Prepare quarantined rows, with any manual corrections, as input for the curate job.
 
-A quarantined file goes in as it is; where rows were corrected, a copy of it does, made in batches so that no file is ever
-held whole. Beside a copy lies the list of its corrected rows, by their ids before and after: what became of them is known
-only when the job has judged them (tasks/publishing/quarantine.py).
+A quarantined file is used as it is; if rows were corrected, a corrected copy is written in batches, so that no file is held
+in memory whole. Next to each copy is a list of its corrected rows by old and new id, because only the job decides whether
+they now pass (tasks/publishing/quarantine.py).
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from tasks.settings import settings
 
 
 def gather(dataset: str, first: date, last: date, mended: str | None) -> Slice:
-    """One input file per quarantined file of the raw dates; corrected copies where rows were mended."""
+    """One input file per quarantined file of the raw dates, or its corrected copy."""
     given = corrections.read(dataset, mended) if mended else None
-    wanted = f"raw_date >= '{first.isoformat()}' and raw_date <= '{last.isoformat()}'"
+    row_filter = f"raw_date >= '{first.isoformat()}' and raw_date <= '{last.isoformat()}'"
     paths = sorted(
         file.file_path
-        for file in lake_tables.live_files(lake_tables.load(lake_tables.QUARANTINE, dataset), wanted)
+        for file in lake_tables.live_files(lake_tables.load(lake_tables.QUARANTINE, dataset), row_filter)
     )
     used: set[str] = set()
     inputs = [_input(dataset, path, given, used) for path in paths]
-    if given and (unknown := given.rows.keys() - used - _done_before(dataset, given, used, first, last)):
+    if given and (unknown := given.rows.keys() - used - _already_accepted(dataset, given, used, first, last)):
         raise DataError(
             f"{mended}: {len(unknown)} row_id(s) are not in quarantine.{dataset} for {first}..{last}, the first is "
-            f"{min(unknown)!r}. Nothing was replayed; take them out of the file, or correct the dates."
+            f"{min(unknown)!r}. Nothing was replayed; remove them from the file, or correct the dates."
         )
     if not inputs and not given:
         raise DataError(
@@ -51,19 +51,19 @@ def gather(dataset: str, first: date, last: date, mended: str | None) -> Slice:
     return Slice(dataset, tuple(inputs))
 
 
-def _done_before(dataset: str, given: Corrections, used: set[str], first: date, last: date) -> set[str]:
-    """Rows that an earlier replay of the same corrections took through: a repeat of it has nothing to do for them."""
+def _already_accepted(dataset: str, given: Corrections, used: set[str], first: date, last: date) -> set[str]:
+    """Corrected rows that an earlier replay of the same file accepted: a repeat has nothing to do for them."""
     if given.rows.keys() <= used:
         return set()
-    done = {
+    accepted = {
         row_id for ids in quarantine.mended_rows(dataset, first, last).values() for row_id in ids
     } & given.rows.keys()
-    log("mended before", dataset=dataset, rows=len(done), file=given.address)
-    return done
+    log("already mended", dataset=dataset, rows=len(accepted), file=given.address)
+    return accepted
 
 
 def row_id(dataset: str, row: dict[str, Any]) -> str:
-    """The id that the job gives to this row when it refuses it (jobs/glue/quarantine.py)."""
+    """The id that the job gives this row when it rejects it (jobs/glue/quarantine.py)."""
     columns = [c for c in contract(dataset).columns if not (c.is_later and row.get(c.name) is None)]
     fields = [row["source_file"], *(row[column.name] for column in columns), row["extra_values"]]
     return hashlib.sha256("|".join("" if f is None else f"{len(f)}:{f}" for f in fields).encode()).hexdigest()
@@ -75,12 +75,12 @@ def _input(dataset: str, path: str, given: Corrections | None, used: set[str]) -
         schema, rows = source.schema_arrow, source.metadata.num_rows
         columns = drift.delivered_columns(schema, path)
         day = quarantine.raw_date_of(path)
-        concerned = _concerned(source, given) if given else set()
-        if not given or not concerned:
+        corrected = _corrected_ids(source, given) if given else set()
+        if not given or not corrected:
             return InputFile(path, day, rows, columns, found.etag, replay=True, origin=path)
-        used |= concerned
+        used |= corrected
         digest = hashlib.sha256(f"{path} {found.etag}".encode())
-        for row in sorted(concerned):
+        for row in sorted(corrected):
             digest.update(f"{row} {given.of(row)}\n".encode())
         name = f"s3://{settings().lake_bucket}/runs/replay/{dataset}/{digest.hexdigest()[:24]}"
         pairs: list[str] = []
@@ -94,8 +94,8 @@ def _input(dataset: str, path: str, given: Corrections | None, used: set[str]) -
     return InputFile(f"{name}.parquet", day, rows, columns, digest.hexdigest()[:24], replay=True, origin=path)
 
 
-def _concerned(source: pq.ParquetFile, given: Corrections) -> set[str]:
-    """The corrected rows that are in the file."""
+def _corrected_ids(source: pq.ParquetFile, given: Corrections) -> set[str]:
+    """The ids of the file's rows that have corrections."""
     found: set[str] = set()
     for batch in quarantine.batches(source, [ID]):
         ids = batch.column(0)
@@ -105,15 +105,15 @@ def _concerned(source: pq.ParquetFile, given: Corrections) -> set[str]:
 
 def _corrected(dataset: str, batch: pa.RecordBatch, given: Corrections, pairs: list[str]) -> pa.RecordBatch:
     at = pc.index_in(batch.column(ID), value_set=given.ids)
-    is_concerned = at.is_valid()
-    if not is_concerned.true_count:
+    has_correction = at.is_valid()
+    if not has_correction.true_count:
         return batch
     for position, name in enumerate(given.columns):
         values = given.column(position).take(at)
         column = batch.schema.get_field_index(name)
         batch = batch.set_column(
-            column, batch.schema.field(column), pc.if_else(is_concerned, values, batch.column(column))
+            column, batch.schema.field(column), pc.if_else(has_correction, values, batch.column(column))
         )
-    rows = batch.filter(is_concerned).to_pylist()
+    rows = batch.filter(has_correction).to_pylist()
     pairs.extend(f"{row[ID]} {row_id(dataset, row)}" for row in rows)
     return batch

@@ -1,7 +1,7 @@
-"""boto3 clients, one per service and process: making one costs tens of milliseconds, using it from threads is safe.
+"""boto3 clients, one per service and process: creating one takes tens of milliseconds, and they are thread-safe.
 
-A client repeats a request whose answer was lost. For calls whose repetition does harm there are clients that send a
-request once: an uncertain answer is then settled by looking. docs/aws-calls.md says of each call which it is, and why.
+Clients retry a request whose response was lost. Calls that are not safe to repeat use a client that sends each request once;
+the caller then checks whether it took effect. docs/aws-calls.md lists which kind each call is, and why.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def glue() -> GlueClient:
 
 @cache
 def glue_once() -> GlueClient:
-    """For StartJobRun, of which each is another run, and UpdateTable, which is refused when it is repeated."""
+    """For StartJobRun, where a repeat starts a second run, and UpdateTable, where a repeat is rejected."""
     return boto3.client("glue", config=_ONCE)
 
 
@@ -67,7 +67,7 @@ def read_json(uri: str) -> Any:
 
 
 def split(uri: str) -> tuple[str, str]:
-    """`s3://bucket/key` as bucket and key."""
+    """Split `s3://bucket/key` into bucket and key."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket or not key:
         raise ValueError(f"{uri!r} is not an s3://bucket/key address")

@@ -1,4 +1,4 @@
-"""S3 objects by their s3:// address. Whatever S3 answers instead of the object is told as one of our kinds of error."""
+"""Read, write and list S3 objects by s3:// address. S3 errors are raised as one of our kinds (tasks/errors.py)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.services import aws
 
 _CHUNK = 1 << 20
 _DELETED_AT_ONCE = 1000
-_ONE_PART_AT_A_TIME = TransferConfig(use_threads=False)  # ten parts of 8 MB would be in memory otherwise
+_ONE_PART_AT_A_TIME = TransferConfig(use_threads=False)  # by default ten parts of 8 MB are in memory at once
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def read_json(address: str) -> Any:
         return json.loads(read(address))
     except ValueError as error:
         raise DataError(
-            f"{address} is no JSON ({error}). It was overwritten or cut off: remove it and run the date again."
+            f"{address} is not JSON ({error}). It was overwritten or truncated: remove it and run the date again."
         ) from error
 
 
@@ -51,7 +51,7 @@ def part(address: str, start: int, end: int) -> bytes:
 
 
 def tail(address: str, length: int) -> tuple[bytes, int]:
-    """The last bytes, and the size of all, in one request that needs to know neither."""
+    """The last `length` bytes and the object's total size, in one request."""
     bucket, key = aws.split(address)
     with aws_failures(f"reading the end of {address}"):
         answer = aws.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes=-{length}")
@@ -59,7 +59,7 @@ def tail(address: str, length: int) -> tuple[bytes, int]:
 
 
 def download(address: str, file: Path) -> Path:
-    """To the disk in one request: its size is never held in memory."""
+    """Download to disk in one request, without holding the object in memory."""
     bucket, key = aws.split(address)
     with aws_failures(f"reading {address}"):
         body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"]
@@ -76,7 +76,7 @@ def write(address: str, body: bytes) -> str:
 
 
 def upload(file: Path, address: str) -> str:
-    """In parts from the disk: its size is never held in memory."""
+    """Upload from disk in parts, without holding the file in memory."""
     bucket, key = aws.split(address)
     with aws_failures(f"writing {address}"):
         aws.s3().upload_file(str(file), bucket, key, Config=_ONE_PART_AT_A_TIME)
@@ -91,7 +91,7 @@ def head(address: str) -> Found:
 
 
 def listed(prefix: str, after: str = "") -> Iterator[Found]:
-    """Every object under an s3:// prefix, in the order of their keys."""
+    """Every object under an s3:// prefix, in key order."""
     bucket, start = aws.split(prefix)
     with aws_failures(f"listing {prefix}"):
         pages = (

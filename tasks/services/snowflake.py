@@ -1,7 +1,7 @@
-"""A connection to Snowflake, and statements run on it with failures said in our four kinds.
+"""Connect to Snowflake and run statements, with errors mapped to our four kinds (tasks/errors.py).
 
-The key pair comes from Secrets Manager and is handed to prefect-snowflake's credentials, which do what we need (PEM to
-DER, connect). Queries go through the connector's own cursor: the collection's `fetch_all` holds a whole result in memory.
+The key pair comes from Secrets Manager. prefect-snowflake's credentials convert it and connect. Queries use the connector's
+own cursor, because prefect-snowflake's `fetch_all` holds the whole result in memory.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from tasks.settings import settings
 from warehouse.names import identifier
 from warehouse.statement import Kind, Statement
 
-# The connector looks whether pandas is there, and imports all of it. No answer is read by it here.
-_is_looked_for = "pandas" not in sys.modules
-if _is_looked_for:
+# The connector imports pandas whenever it is installed, which is slow. We do not use it to read results, so hide it.
+_hide_pandas = "pandas" not in sys.modules
+if _hide_pandas:
     sys.modules["pandas"] = None  # type: ignore[assignment]  # how Python marks a module that cannot be imported
 try:
     import snowflake.connector.errors as failures
 finally:
-    if _is_looked_for:
+    if _hide_pandas:
         del sys.modules["pandas"]
 
-# The package's __init__ imports a worker of its own for Snowpark containers: 50 MB and seconds of generated API that nobody
-# here uses, in every process that runs a flow.
+# prefect_snowflake's __init__ imports a worker for Snowpark containers: 50 MB and seconds of generated API code that we do
+# not use, in every process that runs a flow.
 _UNUSED = "prefect_snowflake.experimental.workers.spcs"
 sys.modules.setdefault(_UNUSED, ModuleType(_UNUSED))
 
@@ -46,15 +46,15 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 LOGIN_SECONDS = 30
-# How long the connector goes on when Snowflake cannot be reached. It also cancels a statement after this time, however well
-# it runs, unless the statement brings a limit of its own: `execute` always does.
+# How long the connector keeps retrying when Snowflake is unreachable. It also cancels any statement after this time, unless
+# the statement has its own timeout, which `execute` always sets.
 NETWORK_SECONDS = 600
-# An answer comes within 45 s: Snowflake says by then that a statement still runs.
+# Snowflake responds within 45 s, if only to say that the statement is still running.
 SOCKET_SECONDS = 90
-ROW_LOCK_SECONDS = (
-    300  # less than any statement may take: a lock that is not had is transient, a statement's limit is not
-)
-_GRACE_SECONDS = 120  # Snowflake's own limit comes first and says so; this is for a Snowflake that does not
+# Shorter than any statement timeout: a failed lock wait is transient, a statement timeout is not.
+ROW_LOCK_SECONDS = 300
+# The server-side timeout should fire first, with a clear error; the client-side one is a fallback.
+_GRACE_SECONDS = 120
 
 _REQUIRED = ("account", "user", "role", "warehouse", "private_key")
 _ENDPOINT = ("host", "port", "protocol")
@@ -69,12 +69,12 @@ def _secrets() -> SecretsManagerClient:
 def connect(
     flow: str, run_id: str, step: str, *, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
 ) -> Iterator[SnowflakeConnection]:
-    """A session whose every query says in QUERY_TAG what it was for, and whose clock is UTC.
+    """Open a UTC session whose QUERY_TAG names the flow, run and step, and close it at the end.
 
-    `unlimited_seconds` is for statements that are not sent by `execute`, and so bring no limit of their own.
+    `unlimited_seconds` is the timeout of statements sent without `execute`, which have no timeout of their own.
 
-    The end of the session rolls back what was not committed. The connector's own context manager would send COMMIT or
-    ROLLBACK first, and where that fails put its error in the place of the one that people have to read.
+    Closing the session rolls back uncommitted work. The connector's own context manager would send COMMIT or ROLLBACK
+    first and, if that failed, hide the original error behind its own.
     """
     connection = connected(query_tag(flow, run_id, step), role, unlimited_seconds)
     try:
@@ -90,7 +90,7 @@ def query_tag(flow: str, run_id: str, step: str) -> str:
 def connected(
     tag: str, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
 ) -> SnowflakeConnection:
-    """Logged in. Whoever asks closes the connection."""
+    """Log in. The caller must close the connection."""
     secret = read_secret(settings().snowflake_secret)
     credentials = SnowflakeCredentials(
         account=secret["account"],
@@ -110,17 +110,17 @@ def connected(
                 "QUERY_TAG": tag,
                 "TIMEZONE": "UTC",
                 "LOCK_TIMEOUT": ROW_LOCK_SECONDS,
-                # What a worker that died had asked for stops after five minutes, and what it had begun soon after.
+                # Statements of a worker that died stop after five minutes; its transaction is rolled back soon after.
                 "ABORT_DETACHED_QUERY": True,
             },
             **{name: secret[name] for name in _ENDPOINT if name in secret},
         )
     except (InvalidPemFormat, ValueError) as error:
         raise SystemFault(
-            f"connecting to Snowflake: private_key of {settings().snowflake_secret} is no PEM key: {error}"
+            f"connecting to Snowflake: private_key of {settings().snowflake_secret} is not a PEM key: {error}"
         ) from error
     except failures.Error as error:
-        raise _kind(
+        raise _classified(
             error, f"connecting to Snowflake account {secret['account']} as {secret['user']}"
         ) from error
 
@@ -141,7 +141,7 @@ def read_secret(name: str) -> Mapping[str, Any]:
 
 
 def checked(secret: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Passwords are being retired: outside a loopback address a secret that holds one is refused, even beside a key."""
+    """The secret, validated. Unless its host is loopback, a secret with a password is rejected, even if it has a key."""
     if "password" in secret and not is_loopback(str(secret.get("host", ""))):
         raise SystemFault(
             f"secret {name} holds a password: Highwater logs in with a key pair. Remove the password."
@@ -162,7 +162,7 @@ def is_loopback(host: str) -> bool:
 
 
 def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any, ...]:
-    """The first row of the answer: DML answers with its counts, a query that is asked this way with one row."""
+    """Run the statement with its timeout and return the first row of the result: for DML, the row counts."""
     seconds = seconds_of(statement.kind)
     try:
         with connection.cursor() as cursor:
@@ -174,16 +174,16 @@ def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any,
             )
             row = cursor.fetchone()
     except failures.Error as error:
-        raise _kind(error, f"{statement.step} in Snowflake", statement.kind) from error
+        raise _classified(error, f"{statement.step} in Snowflake", statement.kind) from error
     return tuple(row) if isinstance(row, tuple) else ()
 
 
-# Of a session that serves one step after another: its own QUERY_TAG is that of the step which logged in.
+# Current tags of sessions that several steps share: a session's own QUERY_TAG is that of the step that opened it.
 _tags: WeakKeyDictionary[SnowflakeConnection, str] = WeakKeyDictionary()
 
 
 def tag_statements(connection: SnowflakeConnection, tag: str) -> None:
-    """From now on each statement that `execute` sends carries this QUERY_TAG in place of the session's."""
+    """Override the session's QUERY_TAG for statements that `execute` sends from now on."""
     _tags[connection] = tag
 
 
@@ -200,25 +200,26 @@ def _setting(kind: Kind) -> str:
 
 
 def _limits(kind: Kind, seconds: int) -> dict[str, str]:
-    """A wait for the lock ends as one, not as a statement that took too long."""
+    """Timeouts as statement parameters. For a lock, the lock timeout fires before the statement timeout."""
     if kind is Kind.LOCK:
         return {"STATEMENT_TIMEOUT_IN_SECONDS": str(seconds + 60), "LOCK_TIMEOUT": str(seconds)}
     return {"STATEMENT_TIMEOUT_IN_SECONDS": str(seconds)}
 
 
 _ROW_ERRORS = frozenset({100035, 100038, 100040, 100046, 100071, 100072, 100078, 100132})
-_PASSING_ERRORS = frozenset({625, 390111, 390112, 390114})
-_CANCELLED, _TOOK_TOO_LONG = 604, 630
+_TRANSIENT_ERRORS = frozenset({625, 390111, 390112, 390114})
+_CANCELLED, _TIMED_OUT = 604, 630
 
 
-def _kind(error: failures.Error, doing: str, kind: Kind | None = None) -> HighwaterError:
-    """Values that do not fit are data; locks and lost connections pass; the rest needs a person."""
+def _classified(error: failures.Error, doing: str, kind: Kind | None = None) -> HighwaterError:
+    """Map a Snowflake error to our kinds: bad values are DataError, locks and lost connections are transient, and the
+    rest needs a person."""
     message = f"{doing}: {error.msg or error}"
     if isinstance(error, failures.IntegrityError) or error.errno in _ROW_ERRORS:
         return DataError(message)
-    if error.errno in (_CANCELLED, _TOOK_TOO_LONG):
-        return SystemFault(f"{message}. {_what_ended(error.errno, kind)}")
-    if isinstance(error, failures.ProgrammingError) and error.errno not in _PASSING_ERRORS:
+    if error.errno in (_CANCELLED, _TIMED_OUT):
+        return SystemFault(f"{message}. {_why_ended(error.errno, kind)}")
+    if isinstance(error, failures.ProgrammingError) and error.errno not in _TRANSIENT_ERRORS:
         return SystemFault(message)
     if isinstance(error, (failures.ForbiddenError, failures.NotSupportedError)):
         return SystemFault(message)
@@ -227,12 +228,12 @@ def _kind(error: failures.Error, doing: str, kind: Kind | None = None) -> Highwa
     return TransientError(message)
 
 
-def _what_ended(errno: int, kind: Kind | None) -> str:
+def _why_ended(errno: int, kind: Kind | None) -> str:
     if errno == _CANCELLED or kind is None:
-        return "Somebody cancelled it, or it ran past its limit: see Snowflake's query history, then run it again."
+        return "Somebody cancelled it, or it timed out: see Snowflake's query history, then run it again."
     return (
-        f"Trying again would end the same way. Its limit is {seconds_of(kind)} s (HIGHWATER_{_setting(kind).upper()}), "
-        "unless the warehouse's own STATEMENT_TIMEOUT_IN_SECONDS is less: raise the lower one, or enlarge the warehouse."
+        f"A retry would time out too. The timeout is {seconds_of(kind)} s (HIGHWATER_{_setting(kind).upper()}), unless the "
+        "warehouse's own STATEMENT_TIMEOUT_IN_SECONDS is lower: raise the lower one, or enlarge the warehouse."
     )
 
 

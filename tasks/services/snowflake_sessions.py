@@ -1,4 +1,4 @@
-"""The Snowflake sessions of a run: logged in once, and lent to one step after another."""
+"""A run's pool of Snowflake sessions, reused from step to step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Sessions:
-    """Steps that run side by side get a session each."""
+    """A session pool: steps that run at the same time get separate sessions."""
 
     def __init__(self, flow: str, run_id: str) -> None:
         self._flow, self._run_id = flow, run_id
@@ -24,9 +24,10 @@ class Sessions:
 
     @contextmanager
     def lend(self, step: str) -> Iterator[SnowflakeConnection]:
-        """A session whose statements say in QUERY_TAG what the step is.
+        """Lend a session whose statements carry the step in QUERY_TAG.
 
-        After a failure it is closed, which rolls back what was not committed: nobody gets a session in an unknown state.
+        After a failure the session is closed, which rolls back uncommitted work, so that no step gets a session in an
+        unknown state.
         """
         tag = query_tag(self._flow, self._run_id, step)
         connection = self._take() or connected(tag)
@@ -39,7 +40,7 @@ class Sessions:
         self._give_back(connection)
 
     def close(self) -> None:
-        """A step that is still at work closes its session itself."""
+        """Close the idle sessions. A session that is still lent out is closed when it is returned."""
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []

@@ -1,9 +1,8 @@
-"""The DW, brought up to date with what was published to the lake.
+"""Load published lake snapshots into the DW.
 
-Every function may be killed at any point and called again, and two runs may call it at the same time. A load is one
-transaction that moves the dataset's head from the snapshot that it builds on to its own. Where another run has moved it,
-nothing of the load is kept, and the log is looked at again. Where the answer to a COMMIT is lost, the head says whether it
-landed.
+Every function can be killed at any point and called again, and two runs can call it at once. A load is one transaction that
+moves the dataset's head from the previous snapshot to the loaded one. If another run has moved the head, the load is rolled
+back and the log is read again. If the response to a COMMIT is lost, the head shows whether it took effect.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from tasks.lake.lake_log import Published
 from tasks.services.snowflake import execute
 from tasks.warehouse.warehouse_write import writing
 from warehouse.load import change_statements, count_staged, heads, stage_statements
-from warehouse.load.dimensions import DIMENSIONS, count_doubled
+from warehouse.load.dimensions import DIMENSIONS, count_duplicates
 from warehouse.load.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 
-_LOOKS_MOST = 10  # each in vain means that another run has loaded something
-_STAGED_MOST = 2
+_MAX_CATCH_UPS = 10  # each failed attempt means that another run has loaded something
+_MAX_STAGINGS = 2
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class LoadedSnapshot:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What this call did. A load that is repeated inserts and updates nothing."""
+    """Row counts of one load. A repeated load inserts and updates nothing."""
 
     rows_staged: int
     rows_inserted: int
@@ -47,9 +46,9 @@ class LoadResult:
 
 
 def last_loaded(connection: SnowflakeConnection, dataset: str) -> LoadedSnapshot | None:
-    """The Iceberg snapshot of curated.<dataset> that the DW holds; those after it are still to load."""
+    """The last snapshot of curated.<dataset> that was loaded into the DW."""
     contract(dataset)
-    snapshot_id, sequence = execute(connection, heads.ask(dataset)) or (None, None)
+    snapshot_id, sequence = execute(connection, heads.read(dataset)) or (None, None)
     return None if snapshot_id is None else LoadedSnapshot(int(snapshot_id), int(sequence))
 
 
@@ -61,7 +60,7 @@ def load(
     *,
     after: LoadedSnapshot | None,
 ) -> LoadResult:
-    """One Iceberg snapshot into the DW, which holds the snapshot `after`; where it holds another, Outrun."""
+    """Load one snapshot into the DW. Raises Outrun unless the last loaded snapshot is `after`."""
     snapshot = _snapshot(dataset, published, run_id)
     _stage(connection, snapshot, published.rows)
     merged: tuple[Any, ...] = ()
@@ -71,7 +70,7 @@ def load(
             row = execute(connection, statement)
             if statement.step == "merge":
                 merged = row
-        _require_single_members(connection, dataset, published)
+        _require_unique_members(connection, dataset, published)
     result = LoadResult(published.rows, int(merged[0]), int(merged[1]))
     log(
         "snapshot_loaded",
@@ -99,9 +98,9 @@ def _snapshot(dataset: str, published: Published, run_id: str) -> Snapshot:
 
 
 def _stage(connection: SnowflakeConnection, snapshot: Snapshot, rows_published: int) -> None:
-    """All rows of the snapshot's files, or none is merged. Anew once: a COPY whose answer was lost may have run twice."""
+    """Stage the snapshot's files and check the row count. Retries once: a COPY whose response was lost may run twice."""
     rows = -1
-    for _ in range(_STAGED_MOST):
+    for _ in range(_MAX_STAGINGS):
         for statement in stage_statements(snapshot):
             execute(connection, statement)
         rows = int(execute(connection, count_staged(snapshot))[0])
@@ -110,7 +109,7 @@ def _stage(connection: SnowflakeConnection, snapshot: Snapshot, rows_published: 
     raise SystemFault(
         f"snapshot {snapshot.snapshot_id} of {snapshot.dataset.table} has {rows_published} rows by its manifests, and "
         f"{rows} arrived in the warehouse from its {len(snapshot.files)} files; none was merged. A file was overwritten or "
-        "cut off: restore it (the bucket keeps versions), then run again."
+        "truncated: restore it (the bucket keeps versions), then run again."
     )
 
 
@@ -129,30 +128,30 @@ def _move_head(
         moved = execute(connection, move)[0]
     if moved == 0:
         raise Outrun(
-            f"{dataset}: the warehouse holds another snapshot than {expected}, which run {run_id} wanted to load snapshot "
-            f"{published.snapshot_id} after. Nothing of it was merged."
+            f"{dataset}: run {run_id} wanted to load snapshot {published.snapshot_id} after {expected}, but the warehouse "
+            "now holds a different snapshot. Nothing was merged."
         )
     if moved > 1:
         raise SystemFault(
-            f"MONITORING.LOAD_HEADS has {moved} rows of {dataset} and must have one: delete the others. Nothing was merged."
+            f"MONITORING.LOAD_HEADS has {moved} rows for {dataset} and must have one: delete the others. Nothing was merged."
         )
 
 
-def _require_single_members(connection: SnowflakeConnection, dataset: str, published: Published) -> None:
-    counts = zip(DIMENSIONS, execute(connection, count_doubled()), strict=True)
-    doubled = [f"{dimension.table}: {count} by {dimension.key}" for dimension, count in counts if count]
-    if doubled:
+def _require_unique_members(connection: SnowflakeConnection, dataset: str, published: Published) -> None:
+    counts = zip(DIMENSIONS, execute(connection, count_duplicates()), strict=True)
+    duplicates = [f"{dimension.table}: {count} by {dimension.key}" for dimension, count in counts if count]
+    if duplicates:
         raise SystemFault(
-            f"members are there twice ({'; '.join(doubled)}), which would double every sum over them. Nothing of snapshot "
+            f"duplicate dimension members ({'; '.join(duplicates)}) would double every sum over them. Nothing of snapshot "
             f"{published.snapshot_id} of {dataset} was merged: delete the inferred one of each pair, then run again."
         )
 
 
 def catch_up(connection: SnowflakeConnection, dataset: str, run_id: str) -> int:
-    """Replay what curated.<dataset>'s log holds beyond the last load. Returns the snapshots that this call loaded."""
+    """Load every snapshot published since the last load. Returns how many this call loaded."""
     loaded = 0
-    for _ in range(_LOOKS_MOST):
-        # In this order: the log of a table that was opened later has the snapshot in it, whoever loads meanwhile.
+    for _ in range(_MAX_CATCH_UPS):
+        # Read the head first: the log of a table opened afterwards is sure to contain that snapshot.
         last = last_loaded(connection, dataset)
         table = lake_tables.load(lake_tables.CURATED, dataset)
         if table is None:
@@ -164,12 +163,12 @@ def catch_up(connection: SnowflakeConnection, dataset: str, run_id: str) -> int:
                 last = LoadedSnapshot(published.snapshot_id, published.sequence)
                 loaded += 1
         except Outrun as error:
-            log("another run loaded meanwhile, looking again", dataset=dataset, run=run_id, error=error)
+            log("another run loaded meanwhile, retrying", dataset=dataset, run=run_id, error=error)
             continue
         if loaded == before or last_loaded(connection, dataset) == last:
             return loaded
     raise TransientError(
-        f"{dataset}: other runs loaded it each time that run {run_id} was about to. Run it again when they are done."
+        f"{dataset}: other runs loaded it every time run {run_id} tried to. Run it again when they are done."
     )
 
 

@@ -1,4 +1,4 @@
-"""The marts: rebuilt from what the DW holds, and read in a few numbers."""
+"""Rebuild the marts from the DW, and read their headline figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refresh_marts(connection: SnowflakeConnection) -> None:
-    """Made of what the DW holds when it is this run's turn: an older state never replaces a newer one."""
+    """Rebuild the marts under the write lock, so that an older state of the DW never replaces a newer one."""
     with writing(connection, "rebuild of the marts"):
         for statement in marts.statements():
             execute(connection, statement)
@@ -25,7 +25,7 @@ _HEADLINES = """SELECT MIN(full_date), MAX(full_date), SUM(units), SUM(net_reven
     SUM(promo_revenue), SUM(promo_unknown_revenue),
     100 * SUM(promo_unknown_revenue)::DOUBLE / NULLIF(SUM(net_revenue), 0), SUM(anomalies)
 FROM MARTS.SALES_PERFORMANCE_MART"""
-# COUNT of IFF, not COUNT_IF: of no rows at all the local Snowflake makes the latter null.
+# COUNT of IFF, not COUNT_IF: for zero rows, the local Snowflake returns null for the latter.
 _PROMOTION_HEADLINES = """SELECT COUNT(*), COUNT(IFF(weeks_started > 0, 1, NULL)),
     COUNT(IFF(weeks_started > 0 AND has_baseline, 1, NULL)),
     SUM(uplift_units), SUM(incremental_margin), SUM(spend), COUNT(IFF(weeks_without_spend > 0, 1, NULL)),
@@ -36,7 +36,7 @@ _STOCK_HEADLINES = "SELECT COUNT(IFF(closing_stock < 0, 1, NULL)) FROM DW.FACT_I
 
 
 def headlines(connection: SnowflakeConnection) -> dict[str, Any]:
-    """The marts in a few numbers, for people: None where there is nothing to say."""
+    """The marts' headline figures, for the run's page. None where there is no data."""
     sales = execute(connection, Statement("reading the sales mart's headlines", _HEADLINES))
     promotions = execute(
         connection, Statement("reading the promotion mart's headlines", _PROMOTION_HEADLINES)

@@ -1,4 +1,4 @@
-"""A transaction that changes the warehouse: whole or not at all, one at a time, and never after its turn is over."""
+"""Transactions that change the warehouse: atomic, one at a time, and committed only while holding the write lock."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 @contextmanager
 def writing(connection: SnowflakeConnection, who: str) -> Iterator[None]:
-    """What is executed inside is committed at its end, if the write lock was held all the time; else nothing of it.
+    """Run the block in one transaction. Commits if the write lock was held throughout, otherwise rolls back.
 
-    Autocommit is off meanwhile: were it on, a statement that is sent after Snowflake had rolled the transaction back
-    would take effect by itself.
+    Autocommit is off meanwhile. Otherwise, if Snowflake had rolled the transaction back, later statements would commit on
+    their own.
     """
     holder = f"{who} {uuid4().hex}"
-    execute(connection, write_lock.HOLD_BACK)
+    execute(connection, write_lock.AUTOCOMMIT_OFF)
     try:
         execute(connection, write_lock.BEGIN)
         _take(connection, holder)
         yield
         if execute(connection, write_lock.is_held(holder)) != (1,):
             raise TransientError(
-                f"{who} was paused for so long that Snowflake rolled its transaction back, for another run to have its "
-                "turn. Nothing of it was changed in the warehouse; run it again."
+                f"{who} was paused for so long that Snowflake rolled its transaction back, because another run was waiting "
+                "for the write lock. Nothing was changed in the warehouse; run it again."
             )
         execute(connection, write_lock.COMMIT)
     except BaseException as error:
         _roll_back(connection, who, error)
         raise
-    execute(connection, write_lock.LET_GO)
+    execute(connection, write_lock.AUTOCOMMIT_ON)
 
 
 def _take(connection: SnowflakeConnection, holder: str) -> None:
@@ -52,11 +52,14 @@ def _take(connection: SnowflakeConnection, holder: str) -> None:
 
 
 def _roll_back(connection: SnowflakeConnection, who: str, reason: BaseException) -> None:
-    """Where this fails too, the end of the session does it: only who was outrun goes on in the same one."""
+    """Roll back. If that fails too, closing the session does it, so only Outrun, after which the session is used again,
+    needs this error raised."""
     try:
         execute(connection, write_lock.ROLL_BACK)
-        execute(connection, write_lock.LET_GO)
+        execute(connection, write_lock.AUTOCOMMIT_ON)
     except HighwaterError as error:
         if isinstance(reason, Outrun):
             raise
-        log("not rolled back, the session's end will do it", level=logging.WARNING, who=who, error=error)
+        log(
+            "rollback failed, closing the session will roll back", level=logging.WARNING, who=who, error=error
+        )

@@ -161,7 +161,7 @@ def test_tables_of_another_domain_carry_its_name() -> None:
 def test_a_reference_to_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = replace(contract("inventory"), reads=("store",))
     monkeypatch.setitem(DATASETS, "inventory", lost)
-    with pytest.raises(ContractError, match="inventory refers to 'store', which is the table of no dataset"):
+    with pytest.raises(ContractError, match="inventory refers to 'store', which is not a dataset's table"):
         load_order()
 
 

@@ -205,7 +205,7 @@ def test_a_person_who_rejects_on_the_page_keeps_the_predictions_out(world: World
     assert predictions(world) == []
     assert jobs() == had
     told = [(a["severity"], a["message"]) for a in world.alerts()]
-    assert told[0] == ("WARNING", "model v1 waits for approval on the page of this run")
+    assert told[0] == ("WARNING", "model v1 is waiting for approval on this run's page")
     assert told[-1][0] == "HIGH"
 
 

@@ -124,7 +124,7 @@ def test_a_killed_run_is_crashed_and_taken_up_again(one_day: World) -> None:
         (alert["severity"], alert["message"]) for alert in one_day.alerts() if alert["severity"] != "INFO"
     ]
     assert [severity for severity, _ in told] == ["WARNING"], told
-    assert "crashed and is taken up again in" in told[0][1]
+    assert "crashed and will be retried in" in told[0][1]
 
 
 def restart_server(cloud: Cloud) -> None:
@@ -204,4 +204,4 @@ def test_a_run_that_no_worker_takes_is_told_once(one_day: World) -> None:
     (told,) = [alert for alert in [*heard, *one_day.alerts()] if alert["severity"] != "INFO"]
     assert told["severity"] == "HIGH"
     assert told["run"]["run_id"] == str(flow_run.id)
-    assert "nobody takes it from queue cpg-daily of pool highwater-local" in told["message"]
+    assert "no worker picked it up from queue cpg-daily of pool highwater-local" in told["message"]

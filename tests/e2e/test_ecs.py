@@ -164,7 +164,7 @@ def test_a_run_survives_the_death_of_its_task_and_the_schedule_runs_on_ecs_too(
 
     # People hear of it from a flow that the crash started, as a task of its own, once.
     (warning,) = {alert["message"] for alert in world.alerts() if alert["severity"] == "WARNING"}
-    assert warning.startswith("cpg-daily 2025-01-06 crashed and is taken up again in ")
+    assert warning.startswith("cpg-daily 2025-01-06 crashed and will be retried in ")
     (recovery,) = [
         found
         for found in client.read_flow_runs(

@@ -65,7 +65,7 @@ def backfill(monkeypatch: pytest.MonkeyPatch) -> Backfill:
     monkeypatch.setattr(cpg_backfill, "finish", lambda _run, sums, _: there.finished.extend(sums))
     monkeypatch.setattr(cpg_backfill.run_page, "progress_started", lambda *_: uuid4())
     monkeypatch.setattr(cpg_backfill.run_page, "progress_moved", there.moved)
-    monkeypatch.setattr(write_audit_publish, "judged", there.judge)
+    monkeypatch.setattr(write_audit_publish, "curate_and_audit", there.judge)
     monkeypatch.setattr(write_audit_publish, "publish_all", lambda _run, curated, _limits: curated)
     monkeypatch.setattr(write_audit_publish.warehouse_load, "in_load_order", lambda _: [])
     monkeypatch.setattr(write_audit_publish, "reconcile", lambda *_: None)

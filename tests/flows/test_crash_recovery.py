@@ -77,7 +77,7 @@ def test_a_crashed_run_waits_and_is_taken_up(recover: Any, crashes: int, seconds
     waits = state.state_details.scheduled_time - datetime.now(UTC)  # type: ignore[operator]
     assert timedelta(seconds=seconds - 5) < waits <= timedelta(seconds=seconds)
     assert server.alerts == [
-        ("WARNING", f"cpg-daily 2025-01-06 crashed and is taken up again in {seconds} s: killed.")
+        ("WARNING", f"cpg-daily 2025-01-06 crashed and will be retried in {seconds} s: killed.")
     ]
     assert server.stopped == []
 
@@ -97,7 +97,7 @@ def test_a_run_that_stays_crashed_leaves_no_job_and_people_know(recover: Any, se
     assert server.stopped == [str(server.run.id)]
     ((severity, message),) = server.alerts
     assert severity == "CRITICAL"
-    assert "and stays so: killed. Look at its page" in message
+    assert "and will not be retried: killed. Check its page" in message
 
 
 @pytest.mark.parametrize("now", [AwaitingRetry(), Running(), Completed()])

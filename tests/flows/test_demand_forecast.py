@@ -12,7 +12,7 @@ from prefect.exceptions import FlowPauseTimeout
 from flows import demand_forecast as forecast
 from flows import model_approval
 from flows.demand_forecast import as_of_or_today
-from flows.model_approval import Approval, decided
+from flows.model_approval import Approval, with_decision
 from tasks.errors import BusinessError, DataError
 from tasks.models.model_registry import ModelVersion, Registration
 from tasks.runs.run import Run
@@ -62,14 +62,16 @@ def person(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(model_approval, "pause_flow_run", pause)
     monkeypatch.setattr(model_approval, "decide", decide)
     monkeypatch.setattr(model_approval, "look_up", lambda found: replace(found, status=says["registry"]))
-    monkeypatch.setattr(model_approval, "go_on", lambda _: says.update(went_on=1))
+    monkeypatch.setattr(model_approval, "_resume", lambda _: says.update(went_on=1))
     monkeypatch.setattr(model_approval.alerts, "send", lambda *_: None)
     return says
 
 
 def wait(status: str = "PendingManualApproval", registration: Registration | None = None) -> ModelVersion:
     run = Run("demand-forecast", DAY, DAY, run_id="r")
-    return decided(run, model(status), registration or Registration(wait_for_approval=True, wait_hours=2))
+    return with_decision(
+        run, model(status), registration or Registration(wait_for_approval=True, wait_hours=2)
+    )
 
 
 def test_an_approved_model_goes_on(person: dict[str, Any]) -> None:
@@ -114,7 +116,9 @@ def test_two_people_who_disagree_publish_nothing_and_overwrite_nothing(
     person: dict[str, Any], decision: str, registry: str
 ) -> None:
     person.update(decision=decision, registry=registry)
-    with pytest.raises(BusinessError, match=f"v3 is {registry} in the registry .* told to {decision} it"):
+    with pytest.raises(
+        BusinessError, match=f"v3 was set to {registry} in the registry .* chose to {decision} it"
+    ):
         wait()
     assert person["decided"] == 0
 

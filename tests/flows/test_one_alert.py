@@ -187,7 +187,7 @@ def test_a_run_that_does_not_start_is_told_once(world: World, state: State[Any])
     assert severity == "HIGH"
     assert message.startswith(
         f"cpg-daily {DAY} should have started at 2025-01-06 20:30 UTC and has not ({state.name}): "
-        "nobody takes it from queue cpg-daily of pool highwater-ecs."
+        "no worker picked it up from queue cpg-daily of pool highwater-ecs."
     )
 
 
@@ -214,6 +214,6 @@ def test_a_run_that_waits_for_another_is_told_with_the_one_that_it_waits_for(wor
 @pytest.mark.parametrize("state", [Running(), Pending(), DIED])
 def test_of_a_run_that_was_taken_there_is_nothing_to_tell(world: World, state: State[Any]) -> None:
     world.history.append(state)
-    assert late_run.late_run.fn(RUN) == "it was taken"
-    assert late_run.late_run.fn(uuid4()) == "it is deleted"
+    assert late_run.late_run.fn(RUN) == "it has started"
+    assert late_run.late_run.fn(uuid4()) == "it was deleted"
     assert world.alerts == []

@@ -43,18 +43,18 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], dict[str, list[Ex
             done.append(("publish", c.dataset, c.base))
             return Future(ends[c.dataset].pop(0))
 
-    def judged(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
+    def curate_and_audit(run: Run, slices: list[Slice], limits: Quality) -> list[Curated]:
         done.append(("judge", *(s.dataset for s in slices)))
         return [curated(s.dataset, base=len(done)) for s in slices]
 
     monkeypatch.setattr(write_audit_publish, "publish", Publish)
 
-    def list_again(slice_: Slice) -> Slice:
+    def relist(slice_: Slice) -> Slice:
         done.append(("list", slice_.dataset))
         return slice_
 
-    monkeypatch.setattr(write_audit_publish, "judged", judged)
-    monkeypatch.setattr(write_audit_publish, "list_again", list_again)
+    monkeypatch.setattr(write_audit_publish, "curate_and_audit", curate_and_audit)
+    monkeypatch.setattr(write_audit_publish, "relist", relist)
     monkeypatch.setattr(write_audit_publish, "require_whole", lambda _: None)
     monkeypatch.setattr(write_audit_publish, "log", lambda *_, **__: None)
     return done, ends
@@ -112,18 +112,18 @@ def test_what_changed_before_quarantine_is_listed_and_curated_anew(monkeypatch: 
     monkeypatch.setattr(write_audit_publish, "curate_all", curate_all)
     monkeypatch.setattr(write_audit_publish, "release_orphans", lambda *_: None)
     monkeypatch.setattr(write_audit_publish, "put_aside", PutAside)
-    monkeypatch.setattr(write_audit_publish, "list_again", lambda slice_: now[slice_.dataset])
+    monkeypatch.setattr(write_audit_publish, "relist", lambda slice_: now[slice_.dataset])
     monkeypatch.setattr(write_audit_publish, "require_whole", lambda _: None)
     monkeypatch.setattr(write_audit_publish, "log", lambda *_, **__: None)
     run = Run("cpg-daily", DAY, DAY, run_id="r1")
-    found = write_audit_publish.curate_and_put_aside(run, [Slice("sales", (one,)), now["sku"]])
+    found = write_audit_publish.curate_and_quarantine(run, [Slice("sales", (one,)), now["sku"]])
     assert jobs == [[("sales", 1), ("sku", 1)], [("sales", 2)]]
     assert [c.slice for c in found] == [now["sales"], now["sku"]]
 
     now["sales"] = Slice("sales", ())  # changes for ever
-    monkeypatch.setattr(write_audit_publish, "list_again", lambda slice_: slice_)
+    monkeypatch.setattr(write_audit_publish, "relist", lambda slice_: slice_)
     with pytest.raises(Outrun):
-        write_audit_publish.curate_and_put_aside(run, [Slice("sales", (one,))])
+        write_audit_publish.curate_and_quarantine(run, [Slice("sales", (one,))])
     assert len(jobs) == 2 + 3
 
 
@@ -138,11 +138,11 @@ def test_a_delivery_that_is_cut_off_while_the_job_runs_is_refused_too(
             raise BusinessError("cut off")
 
     cut_off = Slice("sku", (InputFile("s3://l/1", DAY, 3, {}, "e"),))
-    monkeypatch.setattr(write_audit_publish, "list_again", lambda _: cut_off)
+    monkeypatch.setattr(write_audit_publish, "relist", lambda _: cut_off)
     monkeypatch.setattr(write_audit_publish, "require_whole", refuse)
     run = Run("cpg-daily", DAY, DAY, {"accept_truncated": accepted}, run_id="r1")
     if accepted:
-        assert write_audit_publish.listed_again(run, [curated("sku").slice]) == [cut_off]
+        assert write_audit_publish.relist_all(run, [curated("sku").slice]) == [cut_off]
     else:
         with pytest.raises(BusinessError, match="cut off"):
-            write_audit_publish.listed_again(run, [curated("sku").slice])
+            write_audit_publish.relist_all(run, [curated("sku").slice])

@@ -55,7 +55,7 @@ def test_market_in_order() -> None:
         "create staging table",
         "copy files, part 1 of 1",
         "infer geography",
-        "remember what was taken back",
+        "record retractions",
         "merge",
         "recompute shares",
         "record",

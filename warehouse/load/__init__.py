@@ -1,7 +1,7 @@
-"""The load of one Iceberg snapshot of one dataset, as ordered lists of statements.
+"""Load one Iceberg snapshot of one dataset, as ordered lists of statements.
 
-First the staging, where DDL would commit a transaction. Then the changes, all in one: infer unknown members, MERGE,
-recompute, record. What a dataset's changes are is said in the folder of its domain.
+Staging comes first, on its own, because DDL would commit a transaction. The changes then run in one transaction: infer
+unknown members, MERGE, recompute, record. Each domain's folder defines the changes of its datasets.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def count_staged(snapshot: Snapshot) -> Statement:
 
 
 def change_statements(snapshot: Snapshot) -> list[Statement]:
-    """Nothing but DML: they are one transaction."""
+    """The statements of the load's transaction. DML only, because DDL would commit it."""
     return [*_apply(snapshot.dataset)(snapshot), record(snapshot)]
 
 
@@ -49,7 +49,7 @@ def _apply(dataset: Dataset) -> Apply:
 
 
 def record(snapshot: Snapshot) -> Statement:
-    """Once for each snapshot, also where the connector sends the statement twice."""
+    """Record the load, once per snapshot even if the connector sends the statement twice."""
     dataset, id_ = snapshot.dataset.table, snapshot.snapshot_id
     return Statement(
         "record",

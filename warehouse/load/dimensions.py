@@ -1,4 +1,4 @@
-"""Dimensions: filled by masters (type 1, the newest snapshot wins), and by facts that know a code before its master does."""
+"""Dimensions (type 1): loaded from masters, newest snapshot wins, plus inferred members for codes that only facts have."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIMENSIONS = (SKU, GEOGRAPHY, CUSTOMER)
 
 
 def infer(dimension: Dimension, staging: str) -> Statement:
-    """A member that only a fact knows: no attributes, so that its master fills it whenever it comes."""
+    """Insert members for unknown codes in a fact, without attributes, to be filled in when the master arrives."""
     key, code = dimension.key, dimension.code
     text = merge_text(
         dimension.table,
@@ -41,7 +41,7 @@ def infer(dimension: Dimension, staging: str) -> Statement:
 
 
 def merge_master(dimension: Dimension, staging: str) -> Statement:
-    """A snapshot that repeats what is known moves source_date only: updated_at is when the content changed."""
+    """Merge a master snapshot. Unchanged content updates only source_date: updated_at is when the content changed."""
     changed = "tgt.content_hash IS DISTINCT FROM src.content_hash"
     text = merge_text(
         dimension.table,
@@ -58,10 +58,10 @@ def merge_master(dimension: Dimension, staging: str) -> Statement:
     return Statement("merge", text)
 
 
-def count_doubled() -> Statement:
-    """Of each dimension, in the order of DIMENSIONS, the rows beyond one for each key: they would double every mart."""
+def count_duplicates() -> Statement:
+    """Count the surplus rows per key of each dimension, in the order of DIMENSIONS: they would double every mart."""
     counts = ", ".join(
         f"(SELECT COUNT(*) - COUNT(DISTINCT {dimension.key}) FROM {dimension.table})"
         for dimension in DIMENSIONS
     )
-    return Statement("look for members that are there twice", f"SELECT {counts}", kind=Kind.QUICK)
+    return Statement("check for duplicate members", f"SELECT {counts}", kind=Kind.QUICK)

@@ -1,6 +1,7 @@
-"""MONITORING.LOAD_HEADS: the snapshot of each dataset that the DW holds. A load moves it from the one that it builds on.
+"""MONITORING.LOAD_HEADS: the last snapshot of each dataset that was loaded into the DW.
 
-It moves under the write lock, in the transaction of the load's MERGE. Where it does not, another run loaded meanwhile.
+A load moves the head from the previous snapshot to its own, under the write lock, in the same transaction as its MERGE. If
+the head is not at the expected snapshot, another run has loaded meanwhile.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from warehouse.statement import Kind, Statement
 
 
-def ask(dataset: str) -> Statement:
+def read(dataset: str) -> Statement:
     return Statement(
-        f"asking for the last load of {dataset}",
+        f"reading the last load of {dataset}",
         "SELECT snapshot_id, sequence_number FROM MONITORING.LOAD_HEADS WHERE dataset = %s",
         (dataset,),
         kind=Kind.QUICK,
@@ -18,7 +19,7 @@ def ask(dataset: str) -> Statement:
 
 
 def add(dataset: str) -> Statement:
-    """For a dataset that no migration named, or whose row a person deleted to have everything loaded again."""
+    """Add a head: for a dataset that no migration added, or whose row was deleted by hand to reload everything."""
     return Statement(
         f"adding a head for {dataset}",
         "INSERT INTO MONITORING.LOAD_HEADS (dataset) SELECT %s"
@@ -29,6 +30,7 @@ def add(dataset: str) -> Statement:
 
 
 def move(dataset: str, expected: int | None, snapshot_id: int, sequence: int, run_id: str) -> Statement:
+    """Move the head, if it is still at `expected`."""
     return Statement(
         f"moving the head of {dataset}",
         "UPDATE MONITORING.LOAD_HEADS SET snapshot_id = %s, sequence_number = %s, run_id = %s,"

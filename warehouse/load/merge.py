@@ -1,7 +1,7 @@
-"""MERGE text: one row per key, and a newer version always wins, whatever the order in which versions arrive.
+"""MERGE text: one row per key, and the newest version wins, in whatever order versions arrive.
 
-A newer version replaces the row even when its content is the same: keeping the older version's date would let a version
-that lies between the two overwrite it later. At an equal version a different content is a redelivery and wins.
+A newer version replaces the row even if the content is the same. Otherwise the row would keep the older date, and a version
+between the two could overwrite it later. At an equal version, different content is a redelivery and wins.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _LOWEST = "'0001-01-01'::TIMESTAMP_NTZ"
 
 
 def outranks(one: str, other: str, *, changed_at: bool = False) -> str:
-    """The contracts' order of versions: changed_at, where a line has one, then the raw date."""
+    """SQL that is true if `one` is the newer version: by changed_at, if the dataset has it, then by raw date."""
     by_date = f"{one}.source_date > {other}.source_date"
     if not changed_at:
         return by_date
@@ -21,7 +21,7 @@ def outranks(one: str, other: str, *, changed_at: bool = False) -> str:
 
 
 def newer(*, changed_at: bool = False) -> str:
-    """Whether src replaces tgt. Of equal versions the lake has decided which one stands, and its log is loaded in order."""
+    """SQL that is true if src replaces tgt. Among equal versions the lake has chosen, and its log is loaded in order."""
     same = ["src.source_date = tgt.source_date", "src.content_hash <> tgt.content_hash"]
     if changed_at:
         same.insert(0, f"COALESCE(src.changed_at, {_LOWEST}) = COALESCE(tgt.changed_at, {_LOWEST})")
@@ -34,7 +34,7 @@ NEWER_MASTER = f"(tgt.is_inferred OR {NEWER_SNAPSHOT})"
 
 
 def newest_rows(table: str, key: Sequence[str], *, changed_at: bool = False, computed: str = "") -> str:
-    """A MERGE whose source has a key twice fails in Snowflake: the source is made unique."""
+    """The newest row per key, because in Snowflake a MERGE fails if its source has a key twice."""
     order = ["changed_at DESC NULLS LAST"] if changed_at else []
     order += ["source_date DESC", "content_hash DESC"]
     selected = f"*, {computed}" if computed else "*"
@@ -59,8 +59,8 @@ def merge_text(
     updated: Mapping[str, str] | None = None,
     deleted: str | None = None,
 ) -> str:
-    """`inserted` and `updated` are expressions for columns that do not come from the source; `deleted` is true of a
-    source row that takes its target out."""
+    """A MERGE statement. `newer` is the condition for an update (None: insert only), `deleted` the condition on a source
+    row for deleting its target. `inserted` and `updated` are expressions for columns that are not in the source."""
     lines = [f"MERGE INTO {target} tgt", f"USING (\n    {source}\n) src", f"ON {same_key(key)}"]
     if deleted is not None:
         lines.append(f"WHEN MATCHED AND {newer} AND {deleted} THEN DELETE")

@@ -1,4 +1,4 @@
-"""ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS: a model version's forecast, merged by its key, and the actuals as they close."""
+"""ML_OUTPUTS.DEMAND_FORECAST_PREDICTIONS: forecasts merged by key, with actuals filled in as weeks close."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def merge(load_date: date) -> Statement:
 
 
 def count_staged() -> Statement:
-    """Rows, and keys among them: a key in two files would make the MERGE fail without saying which."""
+    """Count staged rows and distinct keys: a duplicate key would make the MERGE fail without naming it."""
     keys = f"SELECT DISTINCT {', '.join(KEY)} FROM {STAGING}"
     return Statement(
         "count staged predictions",
@@ -52,9 +52,9 @@ def count_loaded(model_version: str) -> Statement:
 
 
 def merge_text(staging: str) -> str:
-    """A repeat changes nothing; the actuals and the day of the first load stay.
+    """Merge the staged predictions. A repeat changes nothing; actuals and the date of the first load are kept.
 
-    That day is bound: Snowflake's CURRENT_DATE is that of the session, whose clock is UTC, and at night a day behind.
+    load_date is a parameter, because CURRENT_DATE in a UTC session is a day behind the business day at night.
     """
     columns = list(STAGED)
     changed = [name for name in columns if name not in (*KEY, "run_id")]
@@ -74,11 +74,11 @@ VALUES ({", ".join(f"src.{name}" for name in columns)}, %s::DATE)"""
 
 
 def has_predictions() -> Statement:
-    return Statement("asking for predictions", f"SELECT COUNT(*) FROM (SELECT 1 FROM {TABLE} LIMIT 1) p")
+    return Statement("checking for predictions", f"SELECT COUNT(*) FROM (SELECT 1 FROM {TABLE} LIMIT 1) p")
 
 
 def fill_actuals() -> Statement:
-    """A week has closed when the deliveries of its Sunday are in. Later corrections change what was filled in."""
+    """Fill in the actuals of closed weeks. A week is closed once its Sunday has been delivered; later corrections count."""
     return Statement(
         "fill in actuals",
         f"""MERGE INTO {TABLE} tgt
@@ -106,9 +106,9 @@ WHEN MATCHED AND (tgt.actual_units IS DISTINCT FROM src.actual_units OR tgt.ape 
 
 
 def sum_errors(versions: Sequence[str], since: date, until: date, usual: Mapping[int, float]) -> Statement:
-    """Rows, their error, and the error that is usual for what was sold at their lead times (its WMAPE by lead time).
+    """Sum rows, absolute errors, and expected errors: `usual` is the backtest's WMAPE by lead time.
 
-    One row per series and week: the last forecast that was made before the week, whichever version it came from.
+    One row per series and week: the latest forecast, from any of the versions.
     """
     leads = json.dumps([{"lead_weeks": lead, "wmape": wmape} for lead, wmape in usual.items()])
     return Statement(

@@ -1,7 +1,7 @@
-"""Rows that were taken back: out of the fact, with a tombstone, so that an older version which arrives later stays out.
+"""Retracted rows: deleted from the fact, with a tombstone that keeps out older versions that arrive later.
 
-A tombstone says which version took the row back. A version that outranks it brings the row back, and needs nothing to be
-undone: the fact's own row is then the newer one. So any order of versions ends in the same rows.
+A tombstone stores the version that retracted the row. A newer version restores the row; the tombstone can stay, because the
+row is then newer than it. The result is the same in whatever order versions arrive.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ IS_RETRACTED = f"COALESCE(src.{RETRACTED}, FALSE)"
 
 @dataclass(frozen=True)
 class Retractions:
-    """The tombstones of one fact; `changed_at` where its rows have a version of their own beside their raw date."""
+    """The tombstones of one fact. `changed_at`: whether its rows have that version column besides the raw date."""
 
     table: str
     key: tuple[str, ...]
@@ -27,7 +27,7 @@ class Retractions:
     def _versions(self) -> list[str]:
         return [*(["changed_at"] if self.changed_at else []), "source_date", "content_hash"]
 
-    def remember(self, staging: str) -> Statement:
+    def record(self, staging: str) -> Statement:
         rows = newest_rows(staging, self.key, changed_at=self.changed_at)
         columns = [*self.key, *self._versions]
         text = merge_text(
@@ -37,13 +37,13 @@ class Retractions:
             columns,
             newer=newer(changed_at=self.changed_at),
         )
-        return Statement("remember what was taken back", text)
+        return Statement("record retractions", text)
 
     def standing_rows(self, staging: str, computed: str = "") -> str:
         """The newest staged row of each key, unless a tombstone outranks it."""
         rows = newest_rows(staging, self.key, changed_at=self.changed_at, computed=computed)
-        beaten = outranks("tomb", "newest", changed_at=self.changed_at)
+        retracted = outranks("tomb", "newest", changed_at=self.changed_at)
         return (
             f"SELECT newest.* FROM (\n    {rows}\n    ) newest\n    LEFT JOIN {self.table} tomb"
-            f" ON {same_key(self.key, 'tomb', 'newest')} AND {beaten}\n    WHERE tomb.source_date IS NULL"
+            f" ON {same_key(self.key, 'tomb', 'newest')} AND {retracted}\n    WHERE tomb.source_date IS NULL"
         )

@@ -12,7 +12,7 @@ from warehouse.statement import Statement
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`files` are those that it added, `raw_dates` what its run processed, `sightings` the files of its quarantined rows."""
+    """`files` were added by the snapshot, `raw_dates` processed by its run; `sightings` hold its quarantined rows."""
 
     dataset: Dataset
     files: tuple[str, ...]
@@ -32,4 +32,4 @@ class Snapshot:
 
 
 Apply = Callable[[Snapshot], list[Statement]]
-"""The statements that bring a staged snapshot into the DW: nothing but DML, they are one transaction."""
+"""Builds the statements that merge a staged snapshot into the DW: DML only, since they run in one transaction."""

@@ -1,6 +1,6 @@
-"""COPY INTO: the files of one Iceberg snapshot, and nothing else, in a staging table that every load makes anew.
+"""COPY exactly the files of one Iceberg snapshot into a fresh staging table.
 
-The tables are temporary: no other session sees them, and they go with the session, however it ends.
+The tables are temporary: no other session sees them, and they disappear with the session, however it ends.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def create_text(table: str, columns: Columns) -> str:
 
 
 def copy_text(table: str, paths: Sequence[str]) -> str:
-    """FORCE: a load that is repeated must stage the same rows again, whatever COPY remembers of the files.
+    """The COPY statement.
 
-    USE_LOGICAL_TYPE: without it Snowflake reads Parquet's timestamps and decimals as the numbers that encode them.
+    FORCE: a repeated load must stage the same files again, although COPY remembers having loaded them.
+    USE_LOGICAL_TYPE: without it, Snowflake reads Parquet timestamps and decimals as the numbers that encode them.
     """
     if len(paths) > FILES_PER_COPY:
         raise ValueError(f"{len(paths)} files in one COPY: Snowflake takes {FILES_PER_COPY}")

@@ -1,4 +1,4 @@
-"""The marts: each is one SELECT over the DW, in the .sql file of its name, and is rebuilt whole in one statement."""
+"""The marts: each is a SELECT over the DW, in the .sql file of the same name, and is fully rebuilt by one statement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contracts.cpg.stockout import STOCKOUT_DAYS
 from warehouse.statement import Kind, Statement
 
 MARTS = ("sales_performance_mart", "promo_effectiveness_mart")
-# In this order: the second is a summary of the first.
+# Order matters: the second summarizes the first.
 FORECAST_MARTS = ("forecast_accuracy_mart", "forecast_accuracy_summary_mart")
 
 _BOUND: dict[str, tuple[Any, ...]] = {"promo_effectiveness_mart": (STOCKOUT_DAYS,)}

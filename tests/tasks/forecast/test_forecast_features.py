@@ -151,8 +151,8 @@ def test_units_that_are_too_old_are_accounted_for(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("figure", "told"),
     [
-        ({"units_delivered_later": 12}, "nobody knew of them then units=12"),
-        ({"off_sale_but_selling": 2}, "have the master put right if they are series=2"),
+        ({"units_delivered_later": 12}, "they were not yet known units=12"),
+        ({"off_sale_but_selling": 2}, "have the master corrected if they are series=2"),
     ],
 )
 def test_a_run_says_what_it_leaves_out(
@@ -170,7 +170,9 @@ def test_a_run_says_that_its_calendar_is_short(
     checked(monkeypatch, weeks_without_calendar=3, calendar_reaches=reaches)
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "the weeks after it are forecast without promotion" in warning.message
-    assert warning.message.endswith("calendar_reaches=2027-01-25 weeks=3" if reaches else "promotion weeks=3")
+    assert warning.message.endswith(
+        "calendar_reaches=2027-01-25 weeks=3" if reaches else "promotions weeks=3"
+    )
 
 
 def test_a_load_that_came_between_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:

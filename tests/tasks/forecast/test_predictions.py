@@ -110,9 +110,9 @@ def test_one_broken_row_stops_every_file(
 
 def test_rows_that_are_missing_or_too_many_are_noticed(account: None) -> None:
     answer("A")
-    with pytest.raises(DataError, match="asked for 4 rows and answered 2"):
+    with pytest.raises(DataError, match="asked for 4 rows and returned 2"):
         accept()
-    with pytest.raises(DataError, match="asked for 1 rows and answered 2"):
+    with pytest.raises(DataError, match="asked for 1 rows and returned 2"):
         accept(rows=1)
     assert written() == []
 

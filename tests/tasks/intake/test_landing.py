@@ -80,14 +80,14 @@ def test_a_file_of_another_name_is_refused_by_it(account: None, name: str, alone
     put(sales_key(DAY, name), SALES)
     with pytest.raises(
         DataError,
-        match=rf"s3://highwater-lake/raw/.*/day=06/{name} is no \.parquet file.* deliver it as Parquet",
+        match=rf"s3://highwater-lake/raw/.*/day=06/{name} is not a \.parquet file.* deliver it as Parquet",
     ):
         inspect_sales()
 
 
 def test_an_empty_file_of_another_name_is_refused_too(account: None) -> None:
     put(sales_key(DAY, "part-1.csv"), body=b"")
-    with pytest.raises(DataError, match=r"part-1\.csv is no \.parquet file"):
+    with pytest.raises(DataError, match=r"part-1\.csv is not a \.parquet file"):
         inspect_sales()
 
 
@@ -184,7 +184,7 @@ def test_the_dates_of_a_slice_are_listed_again(account: None) -> None:
     put(sales_key(DAY + timedelta(days=1)), SALES)
     with pytest.raises(Outrun, match=r"part-1\.parquet"):
         landing.require_unchanged(BUCKET, seen)
-    again = landing.again(BUCKET, seen)
+    again = landing.relist(BUCKET, seen)
     assert [(file.path.rpartition("/")[2], file.rows) for file in again.inputs] == [
         ("part-0.parquet", 1),
         ("part-1.parquet", 1),
@@ -198,14 +198,14 @@ def test_a_date_whose_files_are_gone_when_it_is_listed_again_is_named(account: N
     seen = inspect_sales()
     aws.s3().delete_object(Bucket=BUCKET, Key=sales_key(DAY))
     with pytest.raises(DataError, match=r"sales_orders/year=2025/month=01/day=06/: its files were removed"):
-        landing.again(BUCKET, seen)
+        landing.relist(BUCKET, seen)
 
 
 def test_what_a_replay_reads_is_not_listed_again(account: None) -> None:
     file = landing.InputFile("s3://highwater-lake/curated/q.parquet", DAY, 1, {}, "e", replay=True)
     replayed = Slice("sales", (file,))
     landing.require_unchanged(BUCKET, replayed)
-    assert landing.again(BUCKET, replayed) is replayed
+    assert landing.relist(BUCKET, replayed) is replayed
 
 
 def test_fingerprint_changes_with_content_and_with_nothing_else(account: None) -> None:

@@ -60,9 +60,9 @@ def test_less_than_half_the_rows_of_the_one_before_is_refused_with_both_figures(
     truncation.require_whole([sku(JAN_6, 1)])  # nothing to compare the first one with
     publish(sku(JAN_6, 100))
     truncation.require_whole([sku(JAN_7, 50)])
-    assert "- sku 2025-01-07 has 49 rows, the one of 2025-01-06 had 100\n" in complaint(sku(JAN_7, 49))
+    assert "- sku 2025-01-07 has 49 rows, the snapshot of 2025-01-06 had 100\n" in complaint(sku(JAN_7, 49))
     # The refused one is not what the next is compared with.
-    assert "sku 2025-01-08 has 45 rows, the one of 2025-01-06 had 100" in complaint(sku(JAN_8, 45))
+    assert "sku 2025-01-08 has 45 rows, the snapshot of 2025-01-06 had 100" in complaint(sku(JAN_8, 45))
 
 
 def test_a_column_that_the_one_before_had_is_missed_an_unknown_one_and_one_that_never_came_are_not(
@@ -70,7 +70,7 @@ def test_a_column_that_the_one_before_had_is_missed_an_unknown_one_and_one_that_
 ) -> None:
     publish(sku(JAN_6, 10, without="mrp"))
     truncation.require_whole([sku(JAN_7, 10, without="mrp"), sku(JAN_7, 10, without="note")])
-    assert "- sku 2025-01-07 lacks brand, which the one of 2025-01-06 had\n" in complaint(
+    assert "- sku 2025-01-07 lacks brand, which the snapshot of 2025-01-06 had\n" in complaint(
         sku(JAN_7, 10, without="brand")
     )
     assert "lacks brand" in complaint(sku(JAN_7, 10, void="brand"))
@@ -84,15 +84,15 @@ def test_an_accepted_one_is_what_it_and_later_ones_are_compared_with_and_older_o
     truncation.require_whole([sku(JAN_8, 10, without="brand")])  # run again
     truncation.require_whole([sku(JAN_9, 5)])
     truncation.require_whole([sku(JAN_6, 1, without="mrp")])  # an older day, run later
-    assert "sku 2025-01-08 has 4 rows, the one of 2025-01-08 had 10" in complaint(sku(JAN_8, 4))
+    assert "sku 2025-01-08 has 4 rows, the snapshot of 2025-01-08 had 10" in complaint(sku(JAN_8, 4))
 
 
 def test_a_backfill_compares_its_own_snapshots_with_each_other(empty_lake: None) -> None:
     whole, cut = sku(JAN_6, 100), sku(JAN_7, 20)
     both = replace(whole, inputs=(*cut.inputs, *whole.inputs))
-    assert "sku 2025-01-07 has 20 rows, the one of 2025-01-06 had 100" in complaint(both)
+    assert "sku 2025-01-07 has 20 rows, the snapshot of 2025-01-06 had 100" in complaint(both)
     publish(replace(whole, inputs=(*whole.inputs, *sku(JAN_7, 80).inputs)))
-    assert "sku 2025-01-08 has 39 rows, the one of 2025-01-07 had 80" in complaint(sku(JAN_8, 39))
+    assert "sku 2025-01-08 has 39 rows, the snapshot of 2025-01-07 had 80" in complaint(sku(JAN_8, 39))
 
 
 def test_several_files_are_one_snapshot_and_other_deliveries_are_not_judged(empty_lake: None) -> None:
@@ -117,4 +117,6 @@ def test_a_week_is_compared_with_its_own_earlier_delivery_and_with_no_other_week
     publish(week(first, 1000))
     truncation.require_whole([week(second, 10)])
     truncation.require_whole([week(first, 500)])
-    assert "- market 2025-01-05 has 10 rows, the one of 2025-01-05 had 1000\n" in complaint(week(first, 10))
+    assert "- market 2025-01-05 has 10 rows, the snapshot of 2025-01-05 had 1000\n" in complaint(
+        week(first, 10)
+    )

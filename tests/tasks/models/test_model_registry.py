@@ -73,7 +73,7 @@ def test_an_old_day_that_is_run_again_makes_no_newer_model(group: None) -> None:
     assert [v.number for v in model_registry.last(9, "Approved", 13)] == [1, 2]
 
 
-def test_a_model_is_held_against_one_that_looks_as_far_ahead(group: None) -> None:
+def test_a_model_is_held_against_one_that_looks_with_same_horizon(group: None) -> None:
     far = register("a" * 24, "Approved", horizon_weeks="13")
     register("b" * 24, "Approved", horizon_weeks="3")
     register("c" * 24, horizon_weeks="13")
@@ -81,14 +81,14 @@ def test_a_model_is_held_against_one_that_looks_as_far_ahead(group: None) -> Non
     assert model_registry.newest("Approved", 26) is None
 
 
-def test_errors_are_measured_over_all_that_look_as_far_ahead_and_may_be_used(group: None) -> None:
+def test_errors_are_measured_over_all_that_look_with_same_horizon_and_may_be_used(group: None) -> None:
     register("a" * 24, horizon_weeks="13")
     register("b" * 24, "Rejected", horizon_weeks="13")
     register("c" * 24, "Approved", horizon_weeks="3")
     used = register("d" * 24, "Approved", horizon_weeks="13")
     refused = register("e" * 24, "Rejected", horizon_weeks="3")
-    assert model_registry.as_far_ahead(used) == ("v4", "v1")
-    assert model_registry.as_far_ahead(refused) == ("v5", "v3")
+    assert model_registry.with_same_horizon(used) == ("v4", "v1")
+    assert model_registry.with_same_horizon(refused) == ("v5", "v3")
 
 
 @pytest.mark.parametrize("status", ["Approved", "Rejected"])

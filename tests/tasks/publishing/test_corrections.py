@@ -55,9 +55,9 @@ def test_an_odd_file_is_refused_by_line(account: None, body: bytes | str, compla
 def test_a_file_too_large_is_refused_before_it_is_read(
     account: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corrections, "_MOST_BYTES", 20)
+    monkeypatch.setattr(corrections, "_MAX_BYTES", 20)
     monkeypatch.setattr(corrections.objects, "read", lambda address: pytest.fail("it was read"))
-    with pytest.raises(DataError, match=r"25 bytes, at most 20 are taken\. Split it"):
+    with pytest.raises(DataError, match=r"25 bytes, the limit is 20\. Split it"):
         read("row_id,net_revenue\na,5555")
 
 

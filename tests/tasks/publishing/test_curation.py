@@ -97,7 +97,7 @@ def test_figures_that_are_cut_off_are_named(empty_lake: None) -> None:
     publish(sales())
     objects.write(ADDRESS, b'{"datasets": ')
     with pytest.raises(
-        DataError, match=r"runs/g-1/figures\.json is no JSON .* remove it and run the date again"
+        DataError, match=r"runs/g-1/figures\.json is not JSON .* remove it and run the date again"
     ):
         curation.unchanged(sales())
     assert lake_log.last_notes(lake_tables.load(lake_tables.CURATED, "sales"))["figures"] == ADDRESS

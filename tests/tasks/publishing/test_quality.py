@@ -224,17 +224,20 @@ def test_files_that_keep_their_contract(account: None) -> None:
     [
         ({"net_revenue": [Decimal(1), None, Decimal(2)]}, "net_revenue has 1 nulls"),
         ({"promo_id": None}, "promo_id is missing"),
-        ({"quantity": [1, 2, 0]}, "quantity holds 0, against the rule 'range'"),
+        ({"quantity": [1, 2, 0]}, "quantity holds 0, which breaks the rule 'range'"),
         (
             {"net_revenue": [Decimal("-0.5"), Decimal(1), Decimal(1)]},
-            "net_revenue holds -0.5000, against the rule 'range'",
+            "net_revenue holds -0.5000, which breaks the rule 'range'",
         ),
-        ({"quantity": ["1", "1", "1"]}, "quantity holds 1, against the rule 'range'"),
+        ({"quantity": ["1", "1", "1"]}, "quantity holds 1, which breaks the rule 'range'"),
         (
             {"order_date": [DAY, date(2025, 1, 6), DAY]},
-            "order_date holds 2025-01-06, against the rule 'future'",
+            "order_date holds 2025-01-06, which breaks the rule 'future'",
         ),
-        ({"channel": ["ecommerce", "web", "ecommerce"]}, "channel holds web, against the rule 'allowed'"),
+        (
+            {"channel": ["ecommerce", "web", "ecommerce"]},
+            "channel holds web, which breaks the rule 'allowed'",
+        ),
     ],
 )
 def test_what_breaks_the_contract_is_said_with_its_file(

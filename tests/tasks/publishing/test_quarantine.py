@@ -188,7 +188,7 @@ def test_a_run_that_comes_late_with_an_older_listing_replaces_nothing(empty_lake
     first = landed()
     late = judged("w1", Slice("sales", (first,)), [broken("a")])
     put_aside("w2", (first, landed(name="part-1")), broken("a"), broken("b"))
-    with pytest.raises(Outrun, match=r"part-1\.parquet came, changed or went .* complete"):
+    with pytest.raises(Outrun, match=r"part-1\.parquet was added, changed or removed .* complete"):
         quarantine.put_aside(late, "r1")
     assert held() == [("a", DAY), ("b", DAY)]
 
@@ -306,7 +306,7 @@ def test_a_stray_key_beside_the_mended_lists_stops_nothing(
     aws.s3().put_object(Bucket="highwater-lake", Key=f"mended/sales/{stray}", Body=b"\xff")
     daily("w3", broken("a"), broken("b"))
     assert held() == [("b", DAY)]
-    seen = [r.getMessage() for r in caplog.records if "no list of mended rows" in r.getMessage()]
+    seen = [r.getMessage() for r in caplog.records if "not a list of mended rows" in r.getMessage()]
     assert all(f"s3://highwater-lake/mended/sales/{stray}" in line for line in seen)
     assert seen or not stray  # a marker of the folder itself is before all dates
 

@@ -132,8 +132,8 @@ def test_a_missing_topic_says_what_to_do(account: None) -> None:
         ("ConcurrentRunsExceededException", TransientError, "run again later"),
         ("AccessDeniedException", SystemFault, "Give the worker's role this permission."),
         ("EntityNotFoundException", SystemFault, "Deploy what is missing"),
-        ("NoSuchKey", SystemFault, "restore it, or run again what writes it"),
-        ("ValidationException", SystemFault, "Mend what the message names"),
+        ("NoSuchKey", SystemFault, "restore it, or rerun whatever writes it"),
+        ("ValidationException", SystemFault, "Fix what the message names"),
     ],
 )
 def test_aws_failures_have_their_kind_and_say_what_to_do(

@@ -69,7 +69,7 @@ def test_a_malformed_secret_is_named(monkeypatch: pytest.MonkeyPatch, text: str,
 
 def test_a_key_that_is_none_is_said_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     keep(monkeypatch, {**SECRET, "private_key": "not-a-pem"})
-    with pytest.raises(SystemFault, match="no PEM key") as refused:
+    with pytest.raises(SystemFault, match="not a PEM key") as refused:
         connect("flow", "run", "step").__enter__()
     assert "not-a-pem" not in str(refused.value)
 
@@ -94,7 +94,7 @@ def test_a_key_that_is_none_is_said_without_showing_it(monkeypatch: pytest.Monke
     ],
 )
 def test_kinds(error: failures.Error, kind: type[HighwaterError]) -> None:
-    found = snowflake._kind(error, "merge in Snowflake")
+    found = snowflake._classified(error, "merge in Snowflake")
     assert type(found) is kind
     assert str(found).startswith("merge in Snowflake: ")
 
@@ -168,5 +168,5 @@ def test_a_statement_that_took_too_long_names_the_limit_to_raise() -> None:
         msg="Statement reached its statement or warehouse timeout of 3,600 second(s) and was canceled.",
         errno=630,
     )
-    found = snowflake._kind(reached, "merge in Snowflake", Kind.LOAD)
-    assert "Its limit is 3600 s (HIGHWATER_STATEMENT_SECONDS_LOAD)" in str(found)
+    found = snowflake._classified(reached, "merge in Snowflake", Kind.LOAD)
+    assert "The timeout is 3600 s (HIGHWATER_STATEMENT_SECONDS_LOAD)" in str(found)

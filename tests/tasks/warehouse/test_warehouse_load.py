@@ -50,7 +50,7 @@ def test_a_run_that_is_always_outrun_gives_up(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(warehouse_load.lake_log, "log_after", lambda *_: [Published(1, 1, (), (), {}, 0)])
     monkeypatch.setattr(warehouse_load, "last_loaded", lambda *_: None)
     monkeypatch.setattr(warehouse_load, "load", outrun)
-    with pytest.raises(TransientError, match="other runs loaded it each time that run r was about to"):
+    with pytest.raises(TransientError, match="other runs loaded it every time run r tried to"):
         warehouse_load.catch_up(None, "sku", "r")  # type: ignore[arg-type]
     assert len(looks) == 10
 

@@ -1,4 +1,4 @@
-"""How each dataset of the consumer-goods domain gets from its staging table into the DW."""
+"""The load of each consumer-goods dataset from its staging table into the DW."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FACT_INVENTORY: one row per SKU, region and day, with how long its stock will last at the pace of the last 28 days."""
+"""FACT_INVENTORY: one row per SKU, region and day, with days of supply at the sales rate of the last 28 days."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def statements(snapshot: Snapshot) -> list[Statement]:
 
 
 def days_of_supply_text(scope: str) -> str:
-    """For the snapshots between from_date and to_date of each SKU and region of `scope`.
+    """Recompute days of supply for each SKU and region in `scope`, for snapshots between from_date and to_date.
 
-    Stock below zero lasts as long as none: as a negative number of days it would lower every mean that it is in.
-    Sales days and snapshot days go through one window: joining every snapshot to its 28 days of sales would multiply rows.
+    Negative stock counts as zero: negative days of supply would lower every average. Sales and snapshots go through one
+    window function, because joining every snapshot with its 28 days of sales would multiply rows.
     """
     return f"""UPDATE DW.FACT_INVENTORY
 SET days_of_supply = src.days_of_supply, overstock_flag = src.overstock_flag

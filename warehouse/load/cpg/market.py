@@ -1,4 +1,4 @@
-"""FACT_MARKET: what a panel saw sold in a week, and each brand's share of its category in the region."""
+"""FACT_MARKET: weekly sales measured by a panel, and each brand's share of its category in the region."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from warehouse.load.snapshot import Snapshot
 from warehouse.statement import Statement
 
 KEY = ("week_start", "geo_key", "category", "brand")
-TAKEN_BACK = Retractions("CURATED.MARKET_TAKEN_BACK", KEY)
+RETRACTIONS = Retractions("CURATED.MARKET_TAKEN_BACK", KEY)
 DATE_KEY = "YEAR(week_start) * 10000 + MONTH(week_start) * 100 + DAY(week_start) AS date_key"
 
 
@@ -18,7 +18,7 @@ def statements(snapshot: Snapshot) -> list[Statement]:
     staging = snapshot.staging
     text = merge_text(
         "DW.FACT_MARKET",
-        TAKEN_BACK.standing_rows(staging, computed=DATE_KEY),
+        RETRACTIONS.standing_rows(staging, computed=DATE_KEY),
         KEY,
         [*merged(snapshot.dataset), "date_key"],
         newer=NEWER_SNAPSHOT,
@@ -26,14 +26,14 @@ def statements(snapshot: Snapshot) -> list[Statement]:
     )
     return [
         infer(GEOGRAPHY, staging),
-        TAKEN_BACK.remember(staging),
+        RETRACTIONS.record(staging),
         Statement("merge", text),
         Statement("recompute shares", shares_text(staging)),
     ]
 
 
 def shares_text(staging: str) -> str:
-    """A late, corrected or withdrawn brand changes the shares of all brands of its week, region and category."""
+    """Recompute shares of all brands in each delivered week, region and category, since one brand changes all of them."""
     group = "PARTITION BY m.week_start, m.geo_key, m.category"
     return f"""UPDATE DW.FACT_MARKET
 SET unit_share = src.unit_share, value_share = src.value_share

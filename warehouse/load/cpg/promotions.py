@@ -1,7 +1,7 @@
-"""FACT_PROMOTION: the lines of the calendar, and which of them were withdrawn before they began.
+"""FACT_PROMOTION: the lines of the promotion calendar, and which of them were withdrawn before they began.
 
-A line was withdrawn if a calendar that came after the last one to show it, and before its week began, lacks it. Written over
-all calendars processed, not over the one just loaded, so that the order of loads does not matter.
+A line is withdrawn if a calendar snapshot dated after the last one that contained it, and before its week began, lacks it.
+This is computed over all processed calendars, not only the one just loaded, so that the order of loads does not matter.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def statements(snapshot: Snapshot) -> list[Statement]:
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
         Statement("merge", text),
-        *([remember_sightings(snapshot.sighted_staging)] if snapshot.sightings else []),
-        *([remember_calendars(snapshot.raw_dates)] if snapshot.raw_dates else []),
+        *([record_sightings(snapshot.sighted_staging)] if snapshot.sightings else []),
+        *([record_calendars(snapshot.raw_dates)] if snapshot.raw_dates else []),
         Statement("recompute withdrawals", withdrawals_text()),
     ]
 
 
-def remember_calendars(snapshots: Sequence[date]) -> Statement:
+def record_calendars(snapshots: Sequence[date]) -> Statement:
     rows = ", ".join(["(%s)"] * len(snapshots))
     return Statement(
-        "remember calendars",
+        "record calendars",
         f"""INSERT INTO CURATED.PROMOTION_SNAPSHOTS (snapshot_date)
 SELECT DISTINCT given.snapshot_date
 FROM (SELECT column1::DATE AS snapshot_date FROM VALUES {rows}) given
@@ -52,8 +52,11 @@ WHERE known.snapshot_date IS NULL""",
     )
 
 
-def remember_sightings(staging: str) -> Statement:
-    """The text of a quarantined row is read as the contract would have read it; without a whole key it is no sighting."""
+def record_sightings(staging: str) -> Statement:
+    """Record the keys of quarantined lines as sightings, so that an invalid line does not count as withdrawn.
+
+    Their text is parsed as the contract would. Rows without a complete key are ignored.
+    """
     text = f"""MERGE INTO CURATED.PROMOTION_SIGHTINGS tgt
 USING (
     SELECT promo_id, sku_code, region_code, week_start, MAX(seen_date) AS seen_date
@@ -73,7 +76,7 @@ ON tgt.promo_id = src.promo_id AND tgt.sku_code = src.sku_code
 WHEN MATCHED AND src.seen_date > tgt.seen_date THEN UPDATE SET seen_date = src.seen_date
 WHEN NOT MATCHED THEN INSERT (promo_id, sku_code, region_code, week_start, seen_date)
 VALUES (src.promo_id, src.sku_code, src.region_code, src.week_start, src.seen_date)"""
-    return Statement("remember sightings", text)
+    return Statement("record sightings", text)
 
 
 def withdrawals_text() -> str:

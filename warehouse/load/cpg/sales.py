@@ -1,4 +1,4 @@
-"""FACT_SALES, one row per order line, and what depends on its history: the anomaly flag and the days of supply."""
+"""FACT_SALES: one row per order line, plus what depends on sales history: the anomaly flag and days of supply."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from warehouse.load.snapshot import Snapshot
 from warehouse.statement import Statement
 
 KEY = ("order_id", "sku_key")
-TAKEN_BACK = Retractions("CURATED.SALES_TAKEN_BACK", KEY, changed_at=True)
+RETRACTIONS = Retractions("CURATED.SALES_TAKEN_BACK", KEY, changed_at=True)
 
 DAY_NUMBER = "DATEDIFF(day, '1970-01-01'::DATE, {})"
 
@@ -25,7 +25,7 @@ def statements(snapshot: Snapshot) -> list[Statement]:
     staging, snapshot_id = snapshot.staging, snapshot.snapshot_id
     text = merge_text(
         "DW.FACT_SALES",
-        TAKEN_BACK.standing_rows(staging),
+        RETRACTIONS.standing_rows(staging),
         KEY,
         merged(snapshot.dataset),
         newer=NEWER_CHANGE,
@@ -33,17 +33,17 @@ def statements(snapshot: Snapshot) -> list[Statement]:
         deleted=IS_RETRACTED,
     )
     return [
-        Statement("forget versions of the far future", future_versions_text(staging)),
+        Statement("clear far-future versions", future_versions_text(staging)),
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
         infer(CUSTOMER, staging),
-        Statement("note what will change", touch_text(staging), (snapshot_id,)),
-        TAKEN_BACK.remember(staging),
+        Statement("record what will change", touch_text(staging), (snapshot_id,)),
+        RETRACTIONS.record(staging),
         Statement("merge", text),
         Statement("recompute anomalies", anomalies_text()),
         Statement("recompute days of supply", inventory.days_of_supply_text(_SNAPSHOTS_AFTER_TOUCHED)),
         Statement(
-            "forget what changed", "DELETE FROM CURATED.SALES_TOUCHED WHERE snapshot_id = %s", (snapshot_id,)
+            "clear what changed", "DELETE FROM CURATED.SALES_TOUCHED WHERE snapshot_id = %s", (snapshot_id,)
         ),
     ]
 
@@ -56,15 +56,16 @@ _SNAPSHOTS_AFTER_TOUCHED = f"""SELECT sku_key, geo_key,
 
 
 def future_versions_text(staging: str) -> str:
-    """Files that were published before the contract had the rule may still say 9999-12-31, and would win for ever."""
+    """Clear a changed_at in the far future. Files published before the contract had this rule may hold 9999-12-31, which
+    would win forever."""
     return f"""UPDATE {staging} SET changed_at = NULL
 WHERE changed_at >= DATEADD(day, {CLOCK_DAYS + 1}, source_date)"""
 
 
 def touch_text(staging: str) -> str:
-    """A corrected line touches two places: the region and day where it was, and those where it will be.
+    """Record the SKUs, regions and days to recompute. A corrected line affects both its old and its new region and day.
 
-    A line that the MERGE will leave alone touches nothing, so that a repeated load recomputes nothing.
+    Lines that the MERGE will not change are left out, so that a repeated load recomputes nothing.
     """
     return f"""INSERT INTO CURATED.SALES_TOUCHED (snapshot_id, sku_key, geo_key, from_date, to_date)
 SELECT %s, sku_key, geo_key, MIN(order_date), MAX(order_date)
@@ -83,7 +84,7 @@ GROUP BY sku_key, geo_key"""
 
 
 def anomalies_text() -> str:
-    """net_revenue > 3 x mean, over order_date - 27 .. order_date, written without a division: exact on decimals."""
+    """Flag lines with net_revenue above 3 x the mean of the last 28 days. Written without division, to be exact."""
     window = (
         f"OVER (PARTITION BY sku_key, geo_key ORDER BY {DAY_NUMBER.format('order_date')}"
         " RANGE BETWEEN 27 PRECEDING AND CURRENT ROW)"
