@@ -229,7 +229,7 @@ class Plan:
 
 
 def published(dataset: str, table: Table | None) -> list[dict[str, Any]]:
-    """The table's files that have rows, each with the bounds that tell a job whether a key or raw date may be in it."""
+    """The table's files, each with the bounds that tell a job whether a key or raw date may be in it."""
     if table is None:
         return []
     columns = (*rules_of(dataset).key, SOURCE_DATE)
@@ -237,7 +237,6 @@ def published(dataset: str, table: Table | None) -> list[dict[str, Any]]:
     return [
         {"path": file.file_path, "bounds": file_bounds.bounds(file, table.schema(), columns)}
         for file in files
-        if file.record_count
     ]
 
 
