@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from contracts.dialects.spark_values import literal, name
 from contracts.language.dataset import Dataset
-from jobs.glue import figures, quarantine, reading, retraction, versions
+from jobs.glue import figures, quarantine, reading, retraction, session, touched, versions
 from jobs.glue.derive import curated_columns, write_options
 from jobs.glue.figures import QUARANTINED, Figures
 from jobs.glue.manifest import Work
@@ -28,6 +28,10 @@ PART, CONTESTED = "part", "contested"
 FEW_ROWS = 100_000
 # The hashes of contested keys are held by every executor: 16 bytes each, about 160 MB at most.
 MANY_KEYS = 5_000_000
+# The keys of so many rows are looked up in the bounds of published files; for more, all published keys are read.
+KEYS_LOOKED_UP = 200_000
+# The keys of what is new are held by every executor, so that rows which stay are not sorted and mixed to compare them.
+KEYS_SENT_ROUND = 1_000_000
 _FATES = (PUBLISHED, versions.UNCHANGED, versions.SUPERSEDED, versions.OUTDONE, versions.REPEATED)
 
 
@@ -38,7 +42,7 @@ class Curation:
         self.work = work
         self.dataset: Dataset = work.dataset
         self.staging = f"{work.output}/staging"
-        self.history = reading.history_frame(spark, work)
+        self.looked_at: set[str] = set()
 
     def run(self) -> dict[str, Any]:
         self.storage.remove(self.work.output)
@@ -46,17 +50,18 @@ class Curation:
         fates = Counter({PUBLISHED: seen[PUBLISHED], QUARANTINED: seen[QUARANTINED]})
         result = Figures(self.dataset, extra_columns=self.work.extra_columns)
         result.uncast = {column: seen[f"uncast {column}"] for column in self._castable()}
-        touched: set[str] = set()
+        spelled: set[str] = set()
         if seen[CONTESTED]:
-            told = self._tell_apart()
+            told = self._tell_apart(seen[CONTESTED])
             fates.update({fate: told[fate] for fate in _FATES})
-            touched.update(told["touched"])
+            spelled.update(told["touched"])
         is_delivery = seen["read"] > 0 and not self.work.is_replay
-        if self.dataset.is_whole and self.history is not None and is_delivery:
+        if self.dataset.is_whole and self.work.history and is_delivery:
+            self.looked_at.update(file.path for file in retraction.of_dates(self.work))
             retracted, files = retraction.retract(self.spark, self.work, self.staging, PART)
             result.rows_retracted = retracted
-            touched.update(files)
-        result.touched_files = self._given_names(touched)
+            spelled.update(files)
+        result.touched_files = self._given_names(spelled)
         result.rows_survivors = self._keep_survivors(result.touched_files)
         figures.reconcile(self.dataset.table, self.work.rows, fates, seen["read"])
         if seen[QUARANTINED]:
@@ -107,11 +112,20 @@ class Curation:
         if self.work.rows <= FEW_ROWS:
             return None
         keys = reading.slice_frame(self.spark, self.storage, self.work.of_keys_alone())
-        hashes = versions.contested(keys, self.history, self.dataset).persist()
+        history = self._history(keys.where("size(reasons) = 0"), self.work.rows)
+        hashes = versions.contested(keys, history, self.dataset).persist()
         if hashes.count() <= MANY_KEYS:
             return hashes
         hashes.unpersist()
         return None
+
+    def _history(self, valid: DataFrame, count: int) -> DataFrame | None:
+        """Published rows of all files that may hold a key of these rows."""
+        files = self.work.history
+        if count <= KEYS_LOOKED_UP and any(file.bounds for file in files):
+            files = tuple(touched.files(files, reading.keys_of(valid, self.dataset)))
+        self.looked_at.update(file.path for file in files)
+        return reading.history_frame(self.spark, self.work, files)
 
     def _profile(self) -> list[Any]:
         parts = [
@@ -131,16 +145,16 @@ class Curation:
         delivered = {column for file in self.work.inputs for column in file.columns}
         return [column.name for column in self.dataset.optional if column.name in delivered]
 
-    def _tell_apart(self) -> dict[str, Any]:
+    def _tell_apart(self, count: int) -> dict[str, Any]:
         """Published rows are written whole; of the others only what their count per raw date needs."""
         rows = self.spark.read.parquet(f"{self.staging}/{PART}/{PART}={CONTESTED}")
         columns = rows.columns
-        told = versions.told_apart(rows, self.history, self.dataset)
+        told = versions.told_apart(rows, self._history(rows, count), self.dataset)
         seen = Observation()
         measures = [F.expr(f"sum(int({OUTCOME} = {literal(fate)}))").alias(fate) for fate in _FATES]
         replaced = f"collect_set(CASE WHEN {OUTCOME} = '{REPLACED}' THEN {versions.PRIOR_FILE} END)"
-        touched = F.expr(f"concat_ws('\n', {replaced})")
-        told = told.observe(seen, *measures, touched.alias("touched"))
+        files = F.expr(f"concat_ws('\n', {replaced})")
+        told = told.observe(seen, *measures, files.alias("touched"))
         if self._several_dates():
             told = told.where(f"{OUTCOME} NOT IN ('{REPLACED}', '{STANDING}')").selectExpr(
                 *(self._if_published(column) for column in columns), OUTCOME
@@ -166,22 +180,28 @@ class Curation:
 
     def _given_names(self, spelled: Iterable[str]) -> list[str]:
         """The files as the manifest names them, not as Spark spells them."""
-        given = {spelling: path for path in self.work.history for spelling in self.storage.spellings(path)}
+        given = {spelling: path for path in self.looked_at for spelling in self.storage.spellings(path)}
         return [given[spelling] for spelling in spelled]
 
-    def _keep_survivors(self, touched: list[str]) -> int:
-        """Rows of touched files that no newer row replaces are written again, because files are dropped whole."""
-        if not touched:
+    def _keep_survivors(self, touched_files: list[str]) -> int:
+        """Rows of touched files that no newer row replaces are written again, because files are dropped whole.
+
+        Each file's by themselves: together they would cover the keys of all of them, be touched by every later day and
+        grow with each.
+        """
+        if not touched_files:
             return 0
+        spark = session.file_by_file(self.spark)
         folders = [f"{self.staging}/{folder}" for folder in self._newer()]
         newer = reduce(
             DataFrame.unionByName,
-            (self.spark.read.parquet(folder) for folder in folders if self.storage.parquet_files(folder)),
+            (spark.read.parquet(folder) for folder in folders if self.storage.parquet_files(folder)),
         )
-        files = reading.scan(self.spark, touched, newer.schema)
-        survivors = files.join(newer.select(*self.dataset.key), list(self.dataset.key), "left_anti").select(
-            *newer.columns
-        )
+        files = reading.scan(spark, touched_files, newer.schema)
+        keys = newer.select(*self.dataset.key)
+        if self.work.rows <= KEYS_SENT_ROUND:
+            keys = F.broadcast(keys)
+        survivors = files.join(keys, list(self.dataset.key), "left_anti").select(*newer.columns)
         seen = Observation()
         survivors.observe(seen, F.count(F.lit(1)).alias("rows")).write.mode("overwrite").parquet(
             f"{self.work.output}/survivors"

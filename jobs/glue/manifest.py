@@ -10,7 +10,9 @@ from datetime import date
 from typing import Any
 
 from contracts.language.dataset import Dataset, from_document
+from jobs.glue import touched
 from jobs.glue.errors import DataError
+from jobs.glue.touched import Published
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,13 @@ class Input:
 
 @dataclass(frozen=True)
 class Work:
-    """One dataset's slice and the published files that it may touch."""
+    """One dataset's slice and all published files of its table, with what is known of their keys."""
 
     dataset: Dataset
     run_id: str
     output: str
     inputs: tuple[Input, ...]
-    history: tuple[str, ...]
+    history: tuple[Published, ...]
 
     def of_keys_alone(self) -> Work:
         """The same files, read by a contract of the key columns: what asks for keys need not judge whole rows."""
@@ -90,7 +92,7 @@ def _work(entry: Mapping[str, Any], run_id: str) -> Work:
         run_id=run_id,
         output=entry["output"].rstrip("/"),
         inputs=tuple(_input(file) for file in entry["inputs"]),
-        history=tuple(entry["history"]),
+        history=tuple(_published(file, dataset) for file in entry["history"]),
     )
 
 
@@ -104,13 +106,25 @@ def _input(file: Mapping[str, Any]) -> Input:
     )
 
 
+def _published(file: Mapping[str, Any], dataset: Dataset) -> Published:
+    if not isinstance(file, Mapping):
+        raise TypeError(f"the published file {file!r} is no object with a path and bounds")
+    path, bounds = file["path"], file["bounds"]
+    try:
+        if not isinstance(bounds, Mapping):
+            raise ValueError(f"the bounds {bounds!r} are no object of columns")
+        return Published(path, touched.bounds_of(dataset, bounds))
+    except ValueError as error:
+        raise ValueError(f"published file {path}: {error}") from error
+
+
 def _check(work: Work, origin: str) -> None:
     name = work.dataset.table
     if not work.inputs:
         raise DataError(f"manifest {origin} names no input for {name}")
     if twice := [path for path, n in Counter(file.path for file in work.inputs).items() if n > 1]:
         raise DataError(f"manifest {origin} names an input of {name} twice: {twice[0]}")
-    if live := [path for path in work.history if path.startswith(f"{work.output}/")]:
+    if live := [file.path for file in work.history if file.path.startswith(f"{work.output}/")]:
         raise DataError(
             f"the output of {name} holds a published file: {live[0]}; give the run an output of its own"
         )

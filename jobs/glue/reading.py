@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,9 +14,10 @@ from contracts.dialects.spark_sql import kept, spark_schema, stages, standing
 from contracts.dialects.spark_types import SPARK_TYPES
 from contracts.dialects.spark_values import literal, name
 from contracts.language.dataset import Dataset
-from jobs.glue import versions
+from jobs.glue import touched, versions
 from jobs.glue.manifest import Input, Work
 from jobs.glue.storage import Storage
+from jobs.glue.touched import Published
 
 FILE = "__file"
 EXTRA_VALUES = "extra_values"
@@ -113,13 +114,23 @@ def _replayed(spark: SparkSession, dataset: Dataset, files: list[Input]) -> Data
     return staged(rows, dataset, columns)
 
 
-def history_frame(spark: SparkSession, work: Work) -> DataFrame | None:
-    """Published rows as far as versions are told by: key, version, content, what they stand by, file.
+def keys_of(rows: DataFrame, dataset: Dataset) -> dict[str, set[touched.Value]]:
+    """The different values of each key column of valid rows, as touched.files compares them."""
+    columns = touched.expressions(dataset)
+    if not columns:
+        return {}
+    different = [F.collect_set(F.expr(value)).alias(column) for column, value in columns.items()]
+    (row,) = rows.agg(*different).collect()
+    return {column: {bytes(v) if isinstance(v, bytearray) else v for v in row[column]} for column in columns}
+
+
+def history_frame(spark: SparkSession, work: Work, files: Collection[Published]) -> DataFrame | None:
+    """Published rows of these files as far as versions are told by: key, version, content, what they stand by, file.
 
     Whole rows are read for a replay alone. Its rows are no redelivery, so that what every published row stands by counts;
     for other runs only that of rows which a replay published, and those carry it.
     """
-    if not work.history:
+    if not files:
         return None
     dataset = work.dataset
     kinds = {column.name: SPARK_TYPES[column.kind] for column in dataset.columns}
@@ -135,7 +146,7 @@ def history_frame(spark: SparkSession, work: Work) -> DataFrame | None:
         column: kept(dataset.column(column)) if column == dataset.version_column else name(column)
         for column in narrow
     }
-    return scan(spark, work.history, schema).select(
+    return scan(spark, [file.path for file in files], schema).select(
         *(F.expr(expression).alias(column) for column, expression in read.items()),
         F.expr(tie).alias(versions.TIE),
         F.col("_metadata.file_path").alias(versions.PRIOR_FILE),

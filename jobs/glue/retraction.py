@@ -12,9 +12,10 @@ from pyspark.sql import functions as F
 
 from contracts.dialects.spark_sql import content_hash
 from contracts.dialects.spark_values import literal, name
-from contracts.language.dataset import RETRACTED
-from jobs.glue import reading
+from contracts.language.dataset import RETRACTED, SOURCE_DATE
+from jobs.glue import reading, touched
 from jobs.glue.manifest import Work
+from jobs.glue.touched import Published
 from jobs.glue.versions import IS_MENDED, PRIOR_FILE
 
 FOLDER = "retracted"
@@ -25,8 +26,12 @@ def retract(spark: SparkSession, work: Work, staging: str, part: str) -> tuple[i
 
     `part` is the folder of the whole slice, broken rows with it.
     """
+    files_of_dates = of_dates(work)
+    if not files_of_dates:
+        return 0, []
     delivered = spark.read.parquet(f"{staging}/{part}").drop(part)
-    gone = missing(reading.scan_with_file(spark, work.history, delivered.schema), delivered, work)
+    published = reading.scan_with_file(spark, [file.path for file in files_of_dates], delivered.schema)
+    gone = missing(published, delivered, work)
     seen = Observation()
     files = F.expr(f"concat_ws('\n', collect_set({PRIOR_FILE}))")
     gone = gone.observe(seen, F.count(F.lit(1)).alias("rows"), files.alias("files"))
@@ -37,6 +42,11 @@ def retract(spark: SparkSession, work: Work, staging: str, part: str) -> tuple[i
     rows = rows.withColumn("content_hash", F.expr(content_hash(work.dataset)))
     rows.coalesce(1).write.mode("overwrite").parquet(f"{staging}/{FOLDER}")
     return int(seen.get["rows"]), seen.get["files"].splitlines()
+
+
+def of_dates(work: Work) -> list[Published]:
+    """The published files that may hold a row of the slice's raw dates."""
+    return touched.files(work.history, {SOURCE_DATE: [touched.day(day) for day in work.raw_dates]})
 
 
 def missing(published: DataFrame, delivered: DataFrame, work: Work) -> DataFrame:

@@ -25,6 +25,12 @@ _SETTINGS = {
     "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
+# A file counts as much as a task may read, so that no second one is put beside it.
+_FILE_BY_FILE = {
+    "spark.sql.files.maxPartitionBytes": "128m",
+    "spark.sql.files.openCostInBytes": "128m",
+}
+
 
 def open_session(name: str) -> SparkSession:
     session = SparkSession.builder.appName(name).getOrCreate()
@@ -41,3 +47,13 @@ def size_shuffles(session: SparkSession, rows: int) -> None:
     """As many partitions as the rows need: two hundred for a hundred rows cost more than the rows do."""
     cores = session.sparkContext.defaultParallelism
     session.conf.set("spark.sql.shuffle.partitions", str(max(2, cores, rows // ROWS_PER_TASK)))
+
+
+def file_by_file(session: SparkSession) -> SparkSession:
+    """A session whose tasks read one file each: what they write is no wider in its keys than the file that it comes from."""
+    alone = session.newSession()
+    configure(alone)
+    shuffles = "spark.sql.shuffle.partitions"
+    for setting, value in {**_FILE_BY_FILE, shuffles: str(session.conf.get(shuffles))}.items():
+        alone.conf.set(setting, value)
+    return alone

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from contracts.language.dataset import document
+from contracts.language.dataset import SOURCE_DATE, document
 from tasks.intake import landing
 from tasks.intake.landing import Slice
 from tasks.intake.rules import rules_of
@@ -218,7 +218,7 @@ class Plan:
                     "contract": document(rules_of(s.dataset)),
                     "output": self.output(s.dataset, attempt),
                     "inputs": [file.for_manifest() for file in s.inputs],
-                    "history": sorted(f.file_path for f in lake_tables.live_files(self.tables[s.dataset])),
+                    "history": published(s.dataset, self.tables[s.dataset]),
                 }
                 for s in self.slices
             ],
@@ -227,6 +227,20 @@ class Plan:
             "--manifest": landing.write_manifest(bucket, f"{self.folder(attempt)}/manifest.json", manifest),
             "--figures": self.figures(attempt),
         }
+
+
+def published(dataset: str, table: Table | None) -> list[dict[str, Any]]:
+    """The table's files, each with the bounds that tell a job whether a key or raw date may be in it."""
+    if table is None:
+        return []
+    from tasks.lake import file_bounds  # with it comes pyiceberg, which a run's first steps need not wait for
+
+    columns = (*rules_of(dataset).key, SOURCE_DATE)
+    files = sorted(lake_tables.live_files(table), key=lambda file: file.file_path)
+    return [
+        {"path": file.file_path, "bounds": file_bounds.bounds(file, table.schema(), columns)}
+        for file in files
+    ]
 
 
 def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:

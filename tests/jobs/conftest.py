@@ -13,12 +13,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.io.pyarrow import (
+    PyArrowFileIO,
+    _pyarrow_to_schema_without_ids,
+    parquet_file_to_data_file,
+)
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+from pyiceberg.schema import assign_fresh_schema_ids
+from pyiceberg.table.metadata import new_table_metadata
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyspark.sql import SparkSession
 
 from contracts.catalog import contract
 from contracts.dialects.drift import delivered_columns
-from contracts.language.dataset import document
+from contracts.language.dataset import SOURCE_DATE, Dataset, document
 from jobs.glue import curate, manifest, session
+from tasks.lake import file_bounds
 
 Row = dict[str, Any]
 WRITTEN = {"published": "rows_written", "survivors": "rows_survivors", "quarantined": "rows_quarantined"}
@@ -76,7 +86,7 @@ class Lake:
             "contract": document(contract(dataset)),
             "output": f"file://{self.folder}/out-{next(self._numbers)}",
             "inputs": inputs,
-            "history": sorted(history),
+            "history": [in_manifest(path, contract(dataset)) for path in sorted(history)],
         }
 
     def curate(self, *works: Mapping[str, Any], run_id: str = "run-1") -> list[Outcome]:
@@ -92,6 +102,18 @@ class Lake:
             for folder, figure in WRITTEN.items():
                 assert outcome.rows_in_footers(folder) == outcome.figures[figure], folder
         return outcomes
+
+
+def in_manifest(path: str, dataset: Dataset) -> Row:
+    """A published file as the worker names it in a manifest: with the bounds that Iceberg keeps of it."""
+    schema = assign_fresh_schema_ids(
+        _pyarrow_to_schema_without_ids(pq.read_schema(path.removeprefix("file://")))
+    )
+    metadata = new_table_metadata(
+        schema, UNPARTITIONED_PARTITION_SPEC, UNSORTED_SORT_ORDER, "s3://lake/table"
+    )
+    file = parquet_file_to_data_file(PyArrowFileIO(), metadata, path)
+    return {"path": path, "bounds": file_bounds.bounds(file, metadata.schema(), (*dataset.key, SOURCE_DATE))}
 
 
 @pytest.fixture

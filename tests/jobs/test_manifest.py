@@ -33,8 +33,18 @@ def manifested(**values: Any) -> dict[str, Any]:
     return {"run_id": "r", "datasets": [entry]}
 
 
+def live(path: str = "s3://lake/x.parquet", bounds: Any = None) -> dict[str, Any]:
+    return {"path": path, "bounds": bounds or {}}
+
+
 def test_a_manifest_is_read() -> None:
-    (work,) = manifest.parse(json.dumps(manifested()), "m.json")
+    published = live(bounds={"order_id": ["A", "é"], "source_date": ["1970-01-02", "1970-01-03"]})
+    (work,) = manifest.parse(json.dumps(manifested(history=[published])), "m.json")
+    (file,) = work.history
+    assert (file.path, file.bounds) == (
+        "s3://lake/x.parquet",
+        {"order_id": (b"A", b"\xc3\xa9"), "source_date": (1, 2)},
+    )
     assert (work.dataset.name, work.output, work.rows, work.run_id) == ("sales", "s3://lake/out", 2, "r")
     assert work.inputs[0].columns == {"order_id": "string"}
     assert not work.is_replay
@@ -55,7 +65,17 @@ def test_a_manifest_is_read() -> None:
             {"inputs": manifested()["datasets"][0]["inputs"] * 2},
             "names an input of sales twice: s3://lake/a.parquet",
         ),
-        ({"history": ["s3://lake/out/published/x.parquet"]}, "holds a published file"),
+        ({"history": [live("s3://lake/out/published/x.parquet")]}, "holds a published file"),
+        ({"history": ["s3://lake/x.parquet"]}, "'s3://lake/x.parquet' is no object with a path and bounds"),
+        ({"history": [{"path": "s3://lake/x.parquet"}]}, "lacks the field 'bounds'"),
+        (
+            {"history": [live(bounds=["a", "b"])]},
+            r"published file s3://lake/x\.parquet: the bounds \['a', 'b'\] are no object of columns",
+        ),
+        (
+            {"history": [live(bounds={"order_id": [1, 2]})]},
+            r"m\.json cannot be read: published file s3://lake/x\.parquet: 1 is no bound of order_id, a string",
+        ),
     ],
 )
 def test_a_wrong_manifest_says_what_is_wrong(values: dict[str, Any], message: str) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from jobs.glue import manifest
 from tasks.errors import DataError
 from tasks.intake.landing import InputFile, Slice
 from tasks.intake.rules import delivery
-from tasks.lake import lake_log, lake_tables
+from tasks.lake import lake_commits, lake_log, lake_tables
+from tasks.lake.lake_commits import Commit
 from tasks.publishing import curation, publication
 from tasks.publishing.curation import Curated, Plan
 from tasks.services import objects
@@ -91,6 +94,41 @@ def test_the_same_work_in_two_jobs_has_two_places(empty_lake: None) -> None:
     alone, grouped = Plan.of([sales()]), Plan.of([sales(), Slice("sku", ())])
     assert alone.works["sales"] == grouped.works["sales"]
     assert alone.output("sales", 1) != grouped.output("sales", 1)
+
+
+def test_the_job_is_told_what_is_known_of_each_live_file(empty_lake: None) -> None:
+    assert history_in_manifest() == []
+    files = [
+        put(
+            f"curated/sales/data/w1/published/{name}.parquet",
+            order_id=pa.array(orders, pa.string()),
+            sku_code=pa.array(["SKU-1"] * len(orders), pa.string()),
+            source_date=pa.array([DAY] * len(orders), pa.date32()),
+            quantity=pa.array([2] * len(orders), pa.int64()),
+        )
+        for name, orders in [("b", ["SO-2", "SO-10"]), ("a", ["SO-3"]), ("empty", [])]
+    ]
+    lake_commits.publish(
+        "curated",
+        "sales",
+        "s3://highwater-lake/curated/sales",
+        Commit("w1", "run-1", (DAY,), "1.0.0", tuple(files)),
+        None,
+    )
+    known = {"sku_code": ["SKU-1", "SKU-1"], "source_date": [str(DAY), str(DAY)]}
+    assert history_in_manifest() == [
+        {"path": files[1], "bounds": {"order_id": ["SO-3", "SO-3"], **known}},
+        {"path": files[0], "bounds": {"order_id": ["SO-10", "SO-2"], **known}},
+    ]
+
+
+def history_in_manifest() -> list[dict[str, Any]]:
+    address = Plan.of([sales()]).request(1, "run-1")["--manifest"]
+    (entry,) = objects.read_json(address)["datasets"]
+    (work,) = manifest.parse(json.dumps({"run_id": "run-1", "datasets": [entry]}), address)
+    assert [file.path for file in work.history] == [file["path"] for file in entry["history"]]
+    history: list[dict[str, Any]] = entry["history"]
+    return history
 
 
 def test_figures_that_are_cut_off_are_named(empty_lake: None) -> None:
