@@ -31,7 +31,9 @@ from bench.forecast_peers import PEERS, peers_table
 from contracts.catalog import contract
 from contracts.dialects.drift import delivered_columns
 from contracts.language.dataset import document
-from jobs.glue import curate, demand_features, demand_manifest, manifest, session
+from jobs.glue import curate, demand_features, session
+from jobs.glue.curation import manifest
+from jobs.glue.demand import demand_manifest
 from jobs.glue.storage import Storage
 from jobs.sagemaker.forecaster import Fits
 from jobs.sagemaker.panel import columns_of, panel, read_features

@@ -16,10 +16,11 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from jobs.glue import manifest, request, session
-from jobs.glue.curation import Curation
+from jobs.glue import request, session
+from jobs.glue.curation import manifest
+from jobs.glue.curation.curation import Curation
+from jobs.glue.curation.manifest import Work
 from jobs.glue.errors import CurationFailed
-from jobs.glue.manifest import Work
 from jobs.glue.storage import Storage, failure
 
 DATASETS_AT_ONCE = 4

@@ -17,17 +17,18 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.demand_columns import KIND, MODEL, PLAN, PROFILE, STATE, ZERO
-from jobs.glue import demand_manifest, request, session
-from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of
-from jobs.glue.demand_plan import promoted_weeks, with_plan, with_year_ago
-from jobs.glue.demand_state import (
+from jobs.glue import request, session
+from jobs.glue.demand import demand_manifest
+from jobs.glue.demand.demand_manifest import EPOCH, FeatureWork, monday_of
+from jobs.glue.demand.demand_plan import promoted_weeks, with_plan, with_year_ago
+from jobs.glue.demand.demand_state import (
     WEEKS_IN_STOCK,
     with_contradictions,
     with_level,
     with_prices,
     with_state,
 )
-from jobs.glue.demand_weeks import (
+from jobs.glue.demand.demand_weeks import (
     SERIES,
     Span,
     articles_without_series,

@@ -63,7 +63,7 @@ def _already_accepted(dataset: str, given: Corrections, used: set[str], first: d
 
 
 def row_id(dataset: str, row: dict[str, Any]) -> str:
-    """The id that the job gives this row when it rejects it (jobs/glue/quarantine.py)."""
+    """The id that the job gives this row when it rejects it (jobs/glue/curation/quarantine.py)."""
     columns = [c for c in contract(dataset).columns if not (c.is_later and row.get(c.name) is None)]
     fields = [row["source_file"], *(row[column.name] for column in columns), row["extra_values"]]
     return hashlib.sha256("|".join("" if f is None else f"{len(f)}:{f}" for f in fields).encode()).hexdigest()

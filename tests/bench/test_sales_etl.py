@@ -15,7 +15,8 @@ import pytest
 
 from bench import in_warehouse, measure, one_machine, order_lines, sales_etl
 from contracts.dialects.drift import delivered_columns
-from jobs.glue import curate, manifest, session
+from jobs.glue import curate, session
+from jobs.glue.curation import manifest
 
 ROWS = 1_500
 

@@ -27,7 +27,8 @@ from pyspark.sql import SparkSession
 from contracts.catalog import contract
 from contracts.dialects.drift import delivered_columns
 from contracts.language.dataset import SOURCE_DATE, Dataset, document
-from jobs.glue import curate, manifest, session
+from jobs.glue import curate, session
+from jobs.glue.curation import manifest
 from tasks.lake import file_bounds
 
 Row = dict[str, Any]

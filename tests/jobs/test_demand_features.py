@@ -13,7 +13,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs import demand_columns as columns
-from jobs.glue import demand_features, demand_manifest, session
+from jobs.glue import demand_features, session
+from jobs.glue.demand import demand_manifest
 from jobs.glue.errors import DataError
 from jobs.glue.storage import Storage
 from jobs.sagemaker.panel import read_features

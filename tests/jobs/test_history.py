@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.glue import curation
+from jobs.glue.curation import curation
 
 pytestmark = pytest.mark.spark
 

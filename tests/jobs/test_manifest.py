@@ -9,7 +9,7 @@ import pytest
 
 from contracts.catalog import DATASETS, contract
 from contracts.language.dataset import document
-from jobs.glue import manifest
+from jobs.glue.curation import manifest
 from jobs.glue.errors import DataError
 
 SALES = document(contract("sales"))

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.glue.demand_manifest import FeatureWork
-from jobs.glue.demand_weeks import table
+from jobs.glue.demand.demand_manifest import FeatureWork
+from jobs.glue.demand.demand_weeks import table
 
 pytestmark = pytest.mark.spark
 

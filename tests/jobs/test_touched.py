@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.catalog import contract
-from jobs.glue import touched
-from jobs.glue.touched import Published
+from jobs.glue.curation import touched
+from jobs.glue.curation.touched import Published
 
 SALES, INVENTORY, MARKET = contract("sales"), contract("inventory"), contract("market")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

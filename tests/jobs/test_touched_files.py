@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.glue import curation
+from jobs.glue.curation import curation
 
 pytestmark = pytest.mark.spark
 

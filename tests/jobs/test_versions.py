@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.order_lines import delivered
-from jobs.glue import curation
+from jobs.glue.curation import curation
 
 pytestmark = pytest.mark.spark
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prefect.exceptions import ParameterTypeError
 
 from flows.demand_forecast import demand_forecast
-from jobs.glue import demand_manifest
+from jobs.glue.demand import demand_manifest
 from jobs.sagemaker.backtest import origins
 from jobs.sagemaker.panel import FeaturesError
 from tasks.errors import BusinessError, TransientError

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from jobs.glue import manifest
+from jobs.glue.curation import manifest
 from tasks.errors import DataError
 from tasks.intake.landing import InputFile, Slice
 from tasks.intake.rules import delivery

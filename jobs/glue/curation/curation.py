@@ -16,12 +16,13 @@ from pyspark.sql import functions as F
 
 from contracts.dialects.spark_values import literal, name
 from contracts.language.dataset import Dataset
-from jobs.glue import figures, quarantine, reading, retraction, session, touched, versions
-from jobs.glue.derive import curated_columns, write_options
-from jobs.glue.figures import QUARANTINED, Figures
-from jobs.glue.manifest import Work
+from jobs.glue import parquet, session
+from jobs.glue.curation import figures, quarantine, reading, retraction, touched, versions
+from jobs.glue.curation.derive import curated_columns, write_options
+from jobs.glue.curation.figures import QUARANTINED, Figures
+from jobs.glue.curation.manifest import Work
+from jobs.glue.curation.versions import OUTCOME, PUBLISHED, REPLACED, STANDING
 from jobs.glue.storage import Storage
-from jobs.glue.versions import OUTCOME, PUBLISHED, REPLACED, STANDING
 
 PART, CONTESTED = "part", "contested"
 # Below, finding out which keys are contested costs more than treating all of them so.
@@ -197,7 +198,7 @@ class Curation:
             DataFrame.unionByName,
             (spark.read.parquet(folder) for folder in folders if self.storage.parquet_files(folder)),
         )
-        files = reading.scan(spark, touched_files, newer.schema)
+        files = parquet.scan(spark, touched_files, newer.schema)
         keys = newer.select(*self.dataset.key)
         if self.work.rows <= KEYS_SENT_ROUND:
             keys = F.broadcast(keys)

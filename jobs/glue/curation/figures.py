@@ -9,8 +9,8 @@ from datetime import date
 from typing import Any
 
 from contracts.language.dataset import Dataset
+from jobs.glue.curation.versions import OUTDONE, PUBLISHED, REPEATED, SUPERSEDED, UNCHANGED
 from jobs.glue.errors import DataError
-from jobs.glue.versions import OUTDONE, PUBLISHED, REPEATED, SUPERSEDED, UNCHANGED
 
 QUARANTINED = "quarantined"
 Tally = dict[date, Counter[str]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 
@@ -14,14 +13,14 @@ from contracts.dialects.spark_sql import kept, spark_schema, stages, standing
 from contracts.dialects.spark_types import SPARK_TYPES
 from contracts.dialects.spark_values import literal, name
 from contracts.language.dataset import Dataset
-from jobs.glue import touched, versions
-from jobs.glue.manifest import Input, Work
+from jobs.glue.curation import touched, versions
+from jobs.glue.curation.manifest import Input, Work
+from jobs.glue.curation.touched import Published
+from jobs.glue.parquet import scan
 from jobs.glue.storage import Storage
-from jobs.glue.touched import Published
 
 FILE = "__file"
 EXTRA_VALUES = "extra_values"
-_PATTERN_SIGNS = re.compile(r"[\\*?\[\]{}]")
 _PROVIDED = {
     "week": "format_string('%04d-W%02d', date_part('YEAROFWEEK', source_date), weekofyear(source_date))"
 }
@@ -54,14 +53,6 @@ def _alike(files: Iterable[Input]) -> list[tuple[dict[str, str], list[Input]]]:
         else:
             groups.append((dict(file.columns), [file]))
     return groups
-
-
-def scan(spark: SparkSession, paths: Iterable[str], schema: str | StructType) -> DataFrame:
-    """Exactly these files: a bracket in a file's name is no pattern.
-
-    Spark's own switch against patterns, __globPaths__, reads such files twice when there are several.
-    """
-    return spark.read.schema(schema).parquet(*(_PATTERN_SIGNS.sub(r"\\\g<0>", path) for path in paths))
 
 
 def scan_with_file(spark: SparkSession, paths: Iterable[str], schema: str | StructType) -> DataFrame:

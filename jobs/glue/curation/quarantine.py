@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from contracts.dialects.spark_values import literal, name
 from contracts.language.dataset import Dataset
-from jobs.glue.manifest import Work
-from jobs.glue.reading import EXTRA_VALUES
+from jobs.glue.curation.manifest import Work
+from jobs.glue.curation.reading import EXTRA_VALUES
 
 DAY = "day"
 # A broken row travels in the curated schema, in the one column that is free text, so that one write carries all rows.

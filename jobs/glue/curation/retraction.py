@@ -13,10 +13,10 @@ from pyspark.sql import functions as F
 from contracts.dialects.spark_sql import content_hash
 from contracts.dialects.spark_values import literal, name
 from contracts.language.dataset import RETRACTED, SOURCE_DATE
-from jobs.glue import reading, touched
-from jobs.glue.manifest import Work
-from jobs.glue.touched import Published
-from jobs.glue.versions import IS_MENDED, PRIOR_FILE
+from jobs.glue.curation import reading, touched
+from jobs.glue.curation.manifest import Work
+from jobs.glue.curation.touched import Published
+from jobs.glue.curation.versions import IS_MENDED, PRIOR_FILE
 
 FOLDER = "retracted"
 

@@ -6,9 +6,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
-from jobs.glue.demand_groups import season, with_category_season
-from jobs.glue.demand_manifest import EPOCH, FeatureWork
-from jobs.glue.demand_weeks import SERIES, week_no
+from jobs.glue.demand.demand_groups import season, with_category_season
+from jobs.glue.demand.demand_manifest import EPOCH, FeatureWork
+from jobs.glue.demand.demand_weeks import SERIES, week_no
 
 UNKNOWN_KIND = "(unnamed)"
 DEEPEST_DISCOUNT = 0.95

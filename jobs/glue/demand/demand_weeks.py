@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 
 from contracts.cpg.stockout import STOCKOUT_DAYS
 from contracts.language.dataset import RETRACTED
-from jobs.glue import reading
-from jobs.glue.demand_manifest import EPOCH, FeatureWork, monday_of, week_number
+from jobs.glue import parquet
+from jobs.glue.demand.demand_manifest import EPOCH, FeatureWork, monday_of, week_number
 
 SERIES = ("sku_code", "region_code")
 CELL = (*SERIES, "week_no")
@@ -94,7 +94,7 @@ def table(spark: SparkSession, work: FeatureWork, name: str) -> DataFrame:
     files = work.files(name)
     if not files:
         return spark.createDataFrame([], _SCHEMAS[name])
-    rows = reading.scan(spark, files, _SCHEMAS[name])
+    rows = parquet.scan(spark, files, _SCHEMAS[name])
     return rows.where(f"NOT coalesce({RETRACTED}, false)") if RETRACTED in rows.columns else rows
 
 

@@ -10,9 +10,9 @@ from datetime import date
 from typing import Any
 
 from contracts.language.dataset import Dataset, from_document
-from jobs.glue import touched
+from jobs.glue.curation import touched
+from jobs.glue.curation.touched import Published
 from jobs.glue.errors import DataError
-from jobs.glue.touched import Published
 
 
 @dataclass(frozen=True)

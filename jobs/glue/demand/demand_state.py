@@ -10,8 +10,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.demand_columns import LAGS, MEANS
-from jobs.glue.demand_groups import past, with_group_state
-from jobs.glue.demand_plan import of_series
+from jobs.glue.demand.demand_groups import past, with_group_state
+from jobs.glue.demand.demand_plan import of_series
 
 CUT = 0.93
 """Below this share of its usual price an article is on offer, whatever the calendar says."""
