@@ -7,7 +7,9 @@ from local import resources
 
 def test_names_are_the_agreed_ones() -> None:
     assert [bucket.name for bucket in resources.BUCKETS] == ["highwater-lake", "highwater-artifacts"]
-    assert (resources.Table("highwater-ledger", "id", ("open",), "expires_at"),) == resources.TABLES
+    (table,) = resources.TABLES
+    assert (table.name, table.hash_key, table.indexes) == ("highwater-ledger", "id", ("open",))
+    assert table.expires_by == "expires_at"
     assert [topic.name for topic in resources.TOPICS] == [
         "highwater-alerts",
         "highwater-warnings",
