@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from tasks.warehouse.warehouse_marts import refresh_marts
-
 from tasks.services.snowflake import execute
+from tasks.warehouse.warehouse_marts import refresh_marts
 from tests.warehouse.standin import Warehouse
 from warehouse.records import bound_rows
 from warehouse.statement import Statement

@@ -21,9 +21,9 @@ import snowflake.connector
 import uvicorn
 from moto.server import ThreadedMotoServer
 from snowflake.connector import SnowflakeConnection
-from tasks.lake.lake_log import Published
 
 from local.snowflake.server import application, open_account
+from tasks.lake.lake_log import Published
 from tasks.warehouse.warehouse_load import LoadResult, last_loaded, load
 from tests.warehouse.curated import parquet
 from tests.warehouse.interleaved import Killed, kill_after

@@ -220,10 +220,10 @@ def test_fewer_rows_than_the_snapshot_has_are_not_merged(warehouse: Warehouse, s
 
 
 def test_a_member_that_is_there_twice_stops_the_load(warehouse: Warehouse) -> None:
-    warehouse_load.load("sku", [sku("S1", "2025-01-01")])
+    warehouse.load("sku", [sku("S1", "2025-01-01")])
     warehouse.rows("INSERT INTO DW.DIM_SKU SELECT * FROM DW.DIM_SKU")
     with pytest.raises(SystemFault, match=r"duplicate dimension members \(DW.DIM_SKU: 1 by sku_key\)"):
-        warehouse_load.load("sales", [sale("O1", "2025-01-05", "2025-01-05")])
+        warehouse.load("sales", [sale("O1", "2025-01-05", "2025-01-05")])
     assert warehouse.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 0
     assert last_loaded(warehouse.connection, "sales") is None
 
@@ -277,7 +277,7 @@ def test_without_its_row_the_write_lock_says_so(warehouse: Warehouse) -> None:
     warehouse.rows("INSERT INTO MONITORING.WRITE_LOCK SELECT * FROM MONITORING.WRITE_LOCK")
     try:
         with pytest.raises(SystemFault, match=r"MONITORING.WRITE_LOCK, has 2 rows"):
-            warehouse_load.load("sku", [sku("S1", "2025-01-01")])
+            warehouse.load("sku", [sku("S1", "2025-01-01")])
     finally:
         warehouse.rows("DELETE FROM MONITORING.WRITE_LOCK")
         warehouse.rows("INSERT INTO MONITORING.WRITE_LOCK VALUES ('nobody', CURRENT_TIMESTAMP())")

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tasks.warehouse.warehouse_marts import headlines, refresh_marts
 
+from tasks.warehouse.warehouse_marts import headlines, refresh_marts
 from tests.warehouse.curated import customer, geography, promotion, sale, sku
 from tests.warehouse.facts import Sold, World
 from tests.warehouse.standin import Warehouse

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tasks.warehouse.warehouse_marts import headlines
 
 from contracts.cpg.stockout import STOCKOUT_DAYS
+from tasks.warehouse.warehouse_marts import headlines
 from tests.warehouse.facts import FIRST_WEEK, Line, Sold, Stock, World
 from tests.warehouse.standin import Warehouse
 

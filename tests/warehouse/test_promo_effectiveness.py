@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tasks.warehouse.warehouse_marts import headlines
 
+from tasks.warehouse.warehouse_marts import headlines
 from tests.warehouse.facts import Line, Sold, Stock, World
 from tests.warehouse.standin import Warehouse
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from tasks.warehouse.warehouse_marts import headlines, refresh_marts
 
 from tasks.runs import monitoring
 from tasks.runs.monitoring import DatasetRecord, QualityRecord, RunRecord
 from tasks.services import aws
 from tasks.warehouse.warehouse_load import LoadedSnapshot, last_loaded
+from tasks.warehouse.warehouse_marts import headlines, refresh_marts
 from tests.warehouse.curated import sku
 from tests.warehouse.standin import Warehouse
 

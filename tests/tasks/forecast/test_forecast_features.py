@@ -169,7 +169,7 @@ def test_a_run_says_that_its_calendar_is_short(
 ) -> None:
     checked(monkeypatch, weeks_without_calendar=3, calendar_reaches=reaches)
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "the weeks after it are forecast without promotion" in warning.message
+    assert "later weeks are forecast without promotions" in warning.message
     assert warning.message.endswith(
         "calendar_reaches=2027-01-25 weeks=3" if reaches else "promotions weeks=3"
     )
