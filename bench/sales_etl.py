@@ -27,6 +27,8 @@ from contracts.language.dataset import document
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).parent / "data"
 GOAL = 0.45
+RUN = "jr_bench"
+"""The job writes below a folder of its run's name."""
 
 SPARK_SETTINGS = {
     "spark.master": "local[*]",
@@ -72,14 +74,14 @@ def manifest(files: list[Path], folder: Path) -> str:
 def commands(files: list[Path], folder: Path) -> dict[str, list[list[str]]]:
     """What each variant runs, one command after the other."""
     source = str(files[0].parent)
-    figures = (folder / "figures.json").as_uri()
+    asked = ("--figures", (folder / "runs").as_uri(), "--JOB_RUN_ID", RUN)
     return {
         "tutorial": [spark_submit("bench/tutorial.py", source, str(folder / "tutorial"))],
         "highwater": [
-            spark_submit("jobs/glue/curate.py", "--manifest", manifest(files, folder), "--figures", figures),
+            spark_submit("jobs/glue/curate.py", "--manifest", manifest(files, folder), *asked),
             python(
                 "bench.in_warehouse",
-                str(folder / "highwater/published"),
+                str(folder / "highwater" / RUN / "published"),
                 str(folder / "highwater/anomalies.parquet"),
             ),
         ],
@@ -101,8 +103,8 @@ def rows_in(folder: Path, pattern: str) -> int:
 ROWS_OUT: dict[str, Callable[[Path], dict[str, int]]] = {
     "tutorial": lambda folder: {"rows_out": rows_in(folder, "tutorial/**/*.parquet"), "rows_quarantined": 0},
     "highwater": lambda folder: {
-        "rows_out": rows_in(folder, "highwater/published/*.parquet"),
-        "rows_quarantined": rows_in(folder, "highwater/quarantined/**/*.parquet"),
+        "rows_out": rows_in(folder, f"highwater/{RUN}/published/*.parquet"),
+        "rows_quarantined": rows_in(folder, f"highwater/{RUN}/quarantined/**/*.parquet"),
     },
     "duckdb": lambda folder: {
         "rows_out": rows_in(folder, "duckdb/published/*.parquet"),

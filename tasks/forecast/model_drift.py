@@ -24,7 +24,7 @@ from tasks.forecast.forecast_features import NAMESPACE, TABLE
 from tasks.lake import lake_tables
 from tasks.models.model_registry import ModelVersion
 from tasks.runs.monitoring import DriftRecord
-from tasks.services import aws
+from tasks.services import aws, objects
 from tasks.services.snowflake import execute
 from warehouse.load import predictions as statements
 
@@ -160,8 +160,7 @@ def _feature(
 def errors_at_training(model: ModelVersion) -> dict[int, float]:
     """WMAPE by lead time in the model's backtest. Lead times without sales are left out."""
     try:
-        with aws_failures(f"reading {model.evaluation}"):
-            described = aws.read_json(model.evaluation)["by_lead_time"]
+        described = json.loads(objects.read(model.evaluation))["by_lead_time"]
         return {int(lead): float(s["wmape"]) for lead, s in described.items() if s["wmape"] is not None}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SystemFault(

@@ -1,4 +1,4 @@
-"""The lake's Iceberg tables: opened, and asked for their live files. What fails is told as one of our kinds of error."""
+"""Open the lake's Iceberg tables and list their live files, with errors mapped to our four kinds (tasks/errors.py)."""
 
 from __future__ import annotations
 

@@ -41,17 +41,7 @@ def claim(work: str, kind: str, name: str, owner: str) -> JobEntry | None:
     seen = get(work)
     if seen and seen.status == "SUCCEEDED":
         return seen
-    first = JobEntry(
-        id=work,
-        kind=kind,
-        name=name,
-        owner=owner,
-        process=lease.process_of(owner),
-        attempt=1,
-        token=1,
-        status="PREPARING",
-        lease_expires_at=lease.expiry(),
-    )
+    first = lease.first(JobEntry, id_=work, kind=kind, name=name, owner=owner, status="PREPARING")
     if not lease.is_free(seen, owner):
         return None
     job_list.add(owner, work)

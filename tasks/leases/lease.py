@@ -67,6 +67,21 @@ def expiry() -> float:
     return round(rows.now() + settings().lease_seconds, 3)
 
 
+def first(row: type[L], *, id_: str, kind: str, name: str, owner: str, status: str) -> L:
+    """The row as a first attempt writes it."""
+    return row(
+        id=id_,
+        kind=kind,
+        name=name,
+        owner=owner,
+        process=process_of(owner),
+        attempt=1,
+        token=1,
+        status=status,
+        lease_expires_at=expiry(),
+    )
+
+
 def is_free(seen: Leased | None, owner: str) -> bool:
     """Whether the row is there for a flow run to hold."""
     return seen is None or not seen.is_open or seen.is_held_by(owner) or seen.seconds_left <= 0

@@ -72,16 +72,8 @@ class Heartbeat:
 
 def claim(run_id: str, name: str, owner: str) -> RunLease | None:
     """None: another process executes the run."""
-    first = RunLease(
-        id=f"{_PREFIX}{run_id}",
-        kind=_KIND,
-        name=name,
-        owner=owner,
-        process=lease.process_of(owner),
-        attempt=1,
-        token=1,
-        status="RUNNING",
-        lease_expires_at=lease.expiry(),
+    first = lease.first(
+        RunLease, id_=f"{_PREFIX}{run_id}", kind=_KIND, name=name, owner=owner, status="RUNNING"
     )
     return lease.claim(_get(run_id), first)
 

@@ -6,9 +6,8 @@ the caller then checks whether it took effect. docs/aws-calls.md lists which kin
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -59,11 +58,6 @@ def sagemaker() -> SageMakerClient:
 @cache
 def cloudwatch() -> CloudWatchClient:
     return boto3.client("cloudwatch", config=_CONFIG)
-
-
-def read_json(uri: str) -> Any:
-    bucket, key = split(uri)
-    return json.loads(s3().get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 def split(uri: str) -> tuple[str, str]:

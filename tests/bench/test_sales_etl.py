@@ -15,7 +15,7 @@ import pytest
 
 from bench import in_warehouse, measure, one_machine, order_lines, sales_etl
 from contracts.dialects.drift import delivered_columns
-from jobs.glue import curate, session
+from jobs.glue import curate, request, session
 from jobs.glue.curation import manifest
 
 ROWS = 1_500
@@ -59,6 +59,14 @@ def test_both_spark_variants_run_with_the_same_settings(tmp_path: Path) -> None:
     settings = 1 + 2 * len(sales_etl.SPARK_SETTINGS)
     assert tutorial[:settings] == ours[:settings]
     assert [Path(command[settings]).name for command in (tutorial, ours)] == ["tutorial.py", "curate.py"]
+
+
+def test_the_warehouse_reads_where_the_job_is_asked_to_write(tmp_path: Path) -> None:
+    files = order_lines.delivered(ROWS, tmp_path)
+    _, (job, warehouse), _ = sales_etl.commands(files, tmp_path).values()
+    asked = request.parse("curate.py", job[2 + 2 * len(sales_etl.SPARK_SETTINGS) :])
+    (work,) = manifest.parse(Path(asked.manifest.removeprefix("file://")).read_text(), asked.manifest)
+    assert f"{asked.own(work.output)}/published" == Path(warehouse[3]).as_uri()
 
 
 def is_anomaly(line: dict[str, Any], lines: list[dict[str, Any]]) -> bool:

@@ -116,10 +116,10 @@ def keys_of(rows: DataFrame, dataset: Dataset) -> dict[str, set[touched.Value]]:
 
 
 def history_frame(spark: SparkSession, work: Work, files: Collection[Published]) -> DataFrame | None:
-    """Published rows of these files as far as versions are told by: key, version, content, what they stand by, file.
+    """What decides between versions of a published row: its key, version, content, tie-breaker and file.
 
-    Whole rows are read for a replay alone. Its rows are no redelivery, so that what every published row stands by counts;
-    for other runs only that of rows which a replay published, and those carry it.
+    Only a replay reads whole rows: its rows are not a redelivery, so the tie-breaker of every published row counts. Other
+    runs need it only for rows that a replay published, and those rows carry it.
     """
     if not files:
         return None
