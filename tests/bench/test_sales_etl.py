@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from bench import in_warehouse, measure, one_machine, order_lines, sales_etl
 from contracts.dialects.drift import delivered_columns
 from jobs.glue import curate, request, session
 from jobs.glue.curation import manifest
+from jobs.glue.curation.manifest import Work
 
 ROWS = 1_500
 
@@ -61,11 +63,17 @@ def test_both_spark_variants_run_with_the_same_settings(tmp_path: Path) -> None:
     assert [Path(command[settings]).name for command in (tutorial, ours)] == ["tutorial.py", "curate.py"]
 
 
-def test_the_warehouse_reads_where_the_job_is_asked_to_write(tmp_path: Path) -> None:
-    files = order_lines.delivered(ROWS, tmp_path)
-    _, (job, warehouse), _ = sales_etl.commands(files, tmp_path).values()
+def asked_of_the_job(files: list[Path], folder: Path) -> tuple[request.Request, Work]:
+    _, (job, _), _ = sales_etl.commands(files, folder).values()
     asked = request.parse("curate.py", job[2 + 2 * len(sales_etl.SPARK_SETTINGS) :])
     (work,) = manifest.parse(Path(asked.manifest.removeprefix("file://")).read_text(), asked.manifest)
+    return asked, work
+
+
+def test_the_warehouse_reads_where_the_job_is_asked_to_write(tmp_path: Path) -> None:
+    files = order_lines.delivered(ROWS, tmp_path)
+    asked, work = asked_of_the_job(files, tmp_path)
+    _, (_, warehouse), _ = sales_etl.commands(files, tmp_path).values()
     assert f"{asked.own(work.output)}/published" == Path(warehouse[3]).as_uri()
 
 
@@ -106,16 +114,16 @@ def test_the_warehouse_flags_the_anomalies_that_the_definition_names(tmp_path: P
 @pytest.mark.spark
 def test_spark_and_duckdb_write_the_same_rows(spark: Any, tmp_path: Path) -> None:
     files = order_lines.delivered(ROWS, tmp_path)
-    text = Path(sales_etl.manifest(files, tmp_path).removeprefix("file://")).read_text()
+    asked, work = asked_of_the_job(files, tmp_path)
     session.configure(spark)
-    figures = curate.curate(spark, manifest.parse(text, "manifest.json"))["datasets"]["sales"]
+    figures = curate.curate(spark, [replace(work, output=asked.own(work.output))])["datasets"]["sales"]
     one_machine.curate(str(files[0].parent), tmp_path / "duckdb", order_lines.RAW_DATE.isoformat())
 
     rows = sales_etl.ROWS_OUT["highwater"](tmp_path)
     assert rows == sales_etl.ROWS_OUT["duckdb"](tmp_path)
     assert rows == {"rows_out": figures["rows_published"], "rows_quarantined": figures["rows_quarantined"]}
     assert rows["rows_quarantined"] == 29
-    ours = f"'{tmp_path}/highwater/published/*.parquet'"
+    ours = f"'{asked.own(work.output)}/published/*.parquet'"
     theirs = f"'{tmp_path}/duckdb/published/*.parquet'"
     described = duckdb.sql(f"DESCRIBE SELECT * FROM {theirs}").fetchall()
     columns = ", ".join(column for column, *_ in described if not column.endswith("_key"))
