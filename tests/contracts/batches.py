@@ -190,17 +190,26 @@ ODD: dict[str, list[str]] = {
 BLANK = st.sampled_from([None, None, "", " ", "\u00a0\t", "\x00"])
 
 
+def known_odd(kind: str) -> list[str]:
+    return ODD.get(kind, ODD_NUMBERS)
+
+
 def odd_text(kind: str) -> st.SearchStrategy[str | None]:
-    known = st.sampled_from(ODD.get(kind, ODD_NUMBERS))
+    known = st.sampled_from(known_odd(kind))
     return st.one_of(BLANK, known, st.text(LETTERS, max_size=8), st.sampled_from(ODD_NUMBERS + ODD_DATES))
 
 
 def text_pool(column: Column) -> st.SearchStrategy[tuple[list[Any], list[Any]]]:
+    """Several of the known odd values are in every pool, so that few batches reach every reason."""
     good = st.tuples(PADDING, GOOD_TEXT[column.kind], PADDING).map("".join)
     odd = odd_text(column.kind).flatmap(
         lambda text: st.just(text) if not text else PADDING.map(lambda p: p + text)
     )
-    return st.tuples(st.lists(good, min_size=3, max_size=8), st.lists(odd, min_size=2, max_size=8))
+    known = st.permutations(known_odd(column.kind)).map(lambda values: values[:10])
+    odds = st.tuples(st.lists(odd, min_size=2, max_size=6), known, BLANK)
+    return st.tuples(
+        st.lists(good, min_size=3, max_size=8), odds.map(lambda drawn: [*drawn[0], *drawn[1], drawn[2]])
+    )
 
 
 def money_of(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
