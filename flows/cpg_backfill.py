@@ -22,15 +22,15 @@ from flows.write_audit_publish import (
     STEPS,
     Done,
     Step,
-    finish,
     marts,
-    preflight,
     process,
     require_whole_unless_accepted,
 )
 from tasks.errors import DataError, HighwaterError
+from tasks.intake.intake_steps import preflight
 from tasks.intake.sources import ALL_SOURCES, Sources, datasets_of
 from tasks.publishing.curation import Outcome, outcomes
+from tasks.publishing.publishing_steps import finish
 from tasks.publishing.quality import Quality
 from tasks.runs import run_page
 from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs

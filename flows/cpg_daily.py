@@ -15,17 +15,12 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
 from flows.demand_forecast import demand_forecast
-from flows.write_audit_publish import (
-    ACCEPT_TRUNCATED,
-    finish,
-    marts,
-    preflight,
-    process,
-    require_whole_unless_accepted,
-)
+from flows.write_audit_publish import ACCEPT_TRUNCATED, marts, process, require_whole_unless_accepted
 from tasks.errors import DataError, HighwaterError
+from tasks.intake.intake_steps import preflight
 from tasks.intake.sources import ALL_SOURCES, Source, Sources, datasets_of
 from tasks.publishing.curation import outcomes
+from tasks.publishing.publishing_steps import finish
 from tasks.publishing.quality import Quality
 from tasks.runs.business_day import business_today, scheduled_today
 from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs

@@ -14,11 +14,12 @@ from prefect.client.schemas.objects import State
 
 from contracts import cpg
 from flows.cpg_backfill import refuse_backwards
-from flows.write_audit_publish import finish, marts, process
+from flows.write_audit_publish import marts, process
 from tasks.errors import HighwaterError
 from tasks.intake.landing import Slice
 from tasks.publishing import quarantine, replay
 from tasks.publishing.curation import Curated, outcomes
+from tasks.publishing.publishing_steps import finish
 from tasks.publishing.quality import Limits, Quality
 from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
 from tasks.runs.run import Run, guarded

@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+if "CI" not in os.environ:  # hypothesis has a profile of its own for CI, without deadlines too
+    settings.register_profile("busy machine", deadline=None)
+    settings.load_profile("busy machine")
 
 
 def pytest_collection_finish() -> None:

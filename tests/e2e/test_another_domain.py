@@ -11,7 +11,8 @@ import pytest
 from prefect import flow
 
 from contracts.catalog import DATASETS
-from flows.write_audit_publish import preflight, process
+from flows.write_audit_publish import process
+from tasks.intake.intake_steps import preflight
 from tasks.intake.landing import Slice
 from tasks.publishing import quarantine, replay
 from tasks.runs.run import Run, guarded

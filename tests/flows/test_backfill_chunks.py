@@ -12,6 +12,7 @@ import pytest
 
 from flows import cpg_backfill, write_audit_publish
 from tasks.intake.landing import Slice
+from tasks.publishing import publishing_steps
 from tasks.publishing.curation import Counts, Curated, Outcome
 from tasks.publishing.quality import Quality
 from tasks.runs.run import Run
@@ -93,7 +94,7 @@ def test_figures_of_chunks_are_summed_by_dataset(backfill: Backfill) -> None:
         jobs=frozenset({"jr_1", "jr_2", "jr_3"}),
     )
     assert (sku.rows_raw, sku.unchanged, sku.missing_columns) == (6, True, frozenset({"brand"}))
-    assert write_audit_publish.summary(Run("cpg-backfill", FIRST, LAST, run_id="r1"), backfill.finished) == (
+    assert publishing_steps.summary(Run("cpg-backfill", FIRST, LAST, run_id="r1"), backfill.finished) == (
         "cpg-backfill 2025-01-01..2025-01-05 is done. "
         "sales: 120 raw = 60 published + 57 superseded + 3 quarantined; "
         "sku: 6 raw = 3 published + 0 superseded + 3 quarantined (unchanged)"

@@ -18,9 +18,9 @@ from flows.cpg_daily import cpg_daily, is_forecast_due, refuse_future, run_date_
 from flows.demand_forecast import demand_forecast
 from flows.lake_maintenance import lake_maintenance
 from flows.model_drift import model_drift
-from flows.write_audit_publish import groups
 from tasks.errors import DataError
 from tasks.intake.landing import InputFile, Slice
+from tasks.publishing.publishing_steps import groups
 from tasks.runs import business_day
 
 DAYS = st.dates(date(2015, 1, 1), date(2035, 1, 1))

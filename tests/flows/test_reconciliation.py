@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from flows import write_audit_publish
 from tasks.errors import BusinessError, SystemFault
 from tasks.intake.landing import InputFile, Slice
-from tasks.publishing import audit_page
+from tasks.publishing import audit_page, publishing_steps
 from tasks.publishing.curation import Counts, Curated
 from tasks.publishing.quality import Finding, Limits, Quality
 from tasks.runs.monitoring import DatasetRecord, QualityRecord
@@ -71,9 +70,9 @@ class Record:
 def kept(monkeypatch: pytest.MonkeyPatch) -> Record:
     record = Record()
     monkeypatch.setattr(Run, "session", lambda *_: nullcontext())
-    monkeypatch.setattr(write_audit_publish.monitoring, "record_datasets", record.keep)
-    monkeypatch.setattr(write_audit_publish.monitoring, "record_quality", record.keep_figures)
-    monkeypatch.setattr(write_audit_publish.quality, "emit", record.emit)
+    monkeypatch.setattr(publishing_steps.monitoring, "record_datasets", record.keep)
+    monkeypatch.setattr(publishing_steps.monitoring, "record_quality", record.keep_figures)
+    monkeypatch.setattr(publishing_steps.quality, "emit", record.emit)
     monkeypatch.setattr(audit_page, "create_table_artifact", lambda **table: record.tables.append(table))
     return record
 
@@ -83,7 +82,7 @@ def the_run() -> Run:
 
 
 def audit(limits: Limits) -> None:
-    write_audit_publish.audit.fn(the_run(), BOTH, Quality(sales=limits, masters=OPEN))
+    publishing_steps.audit.fn(the_run(), BOTH, Quality(sales=limits, masters=OPEN))
 
 
 def test_a_refused_run_is_reconciled_and_says_that_nothing_was_published(kept: Record) -> None:
@@ -113,7 +112,7 @@ def test_a_run_that_dies_after_its_audit_leaves_its_rows_judged(kept: Record) ->
 
 def test_values_that_did_not_cast_are_told_wherever_figures_are(kept: Record) -> None:
     uncast = [replace(BOTH[0], uncast={"trade_discount": 25})]
-    write_audit_publish.audit.fn(the_run(), uncast, Quality(sales=OPEN))
+    publishing_steps.audit.fn(the_run(), uncast, Quality(sales=OPEN))
     told = ("sales", DAY, "uncast_rate.trade_discount", 0.25, 1.0, True)
     assert told in [(f.dataset, f.run_date, f.metric, f.value, f.threshold, f.passed) for f in kept.figures]
     assert told in [(f.dataset, f.run_date, f.metric, f.value, f.threshold, f.passed) for f in kept.sent]
@@ -129,6 +128,6 @@ def test_publication_completes_the_same_rows(kept: Record, refused_first: bool) 
             audit(STRICT)
     for _ in range(2):
         audit(OPEN)
-        write_audit_publish.reconcile.fn(the_run(), BOTH)
+        publishing_steps.reconcile.fn(the_run(), BOTH)
         assert kept.told() == {"sales": (100, 90, 4, 6, "published"), "sku": (2, 2, 0, 0, "unchanged")}
         assert all(row.ended_at for row in kept.rows.values())
