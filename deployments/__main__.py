@@ -16,9 +16,9 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
-from deployments import result_storage, work_pool
+from deployments import names, result_storage, work_pool
 from deployments.result_storage import Results
-from deployments.settings import POOL, Place
+from deployments.settings import Place
 
 
 async def register(place: Place, results: Results) -> None:
@@ -36,7 +36,7 @@ def worker_command() -> list[str]:
     """Of all queues of the pool: none is named."""
     return [
         *(sys.executable, "-m", "deployments.worker", "--no-prompt", "worker", "start"),
-        *("--pool", POOL, "--type", "ecs", "--with-healthcheck", "--install-policy", "never"),
+        *("--pool", names.WORK_POOL, "--type", "ecs", "--with-healthcheck", "--install-policy", "never"),
     ]
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("command", choices=("register", "worker", "queues"))
     command = parser.parse_args().command
     if command == "queues":
-        return _queues(os.environ.get("HIGHWATER_WORK_POOL", POOL))
+        return _queues(os.environ.get("HIGHWATER_WORK_POOL", names.WORK_POOL))
     try:
         asyncio.run(register(Place(), Results()))  # type: ignore[call-arg]
     except ValidationError as error:

@@ -10,8 +10,7 @@ from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-NAME, FOLDER = "highwater-results", "results"
-BLOCK = f"s3-bucket/{NAME}"
+from deployments import names
 
 
 class Results(BaseSettings):
@@ -27,5 +26,5 @@ async def register(
     await S3Bucket(
         bucket_name=results.artifacts_bucket,
         credentials=credentials or AwsCredentials(),
-        bucket_folder=FOLDER,
-    ).asave(NAME, overwrite=True, client=client)
+        bucket_folder=names.RESULTS_FOLDER,
+    ).asave(names.RESULTS, overwrite=True, client=client)

@@ -7,15 +7,15 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-POOL = "highwater-ecs"
+from deployments import names
 
 
 class Place(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HIGHWATER_")
 
-    cluster: str = Field(default="highwater", description="ECS cluster, name or ARN")
+    cluster: str = Field(default=names.CLUSTER, description="ECS cluster, name or ARN")
     task_definition: str = Field(
-        default="highwater-flow-run", description="family of the flow runs' task definition"
+        default=names.FLOW_RUN, description="family of the flow runs' task definition"
     )
     subnets: Annotated[list[str], NoDecode] = Field(description="private subnets, separated by commas")
     security_groups: Annotated[list[str], NoDecode] = Field(

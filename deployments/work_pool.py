@@ -13,9 +13,10 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectAlreadyExists
 
-from deployments.settings import POOL, Place
+from deployments import names
+from deployments.settings import Place
 
-TEMPLATE = Path(__file__).parent / f"{POOL}.json"
+TEMPLATE = Path(__file__).parent / f"{names.WORK_POOL}.json"
 # A queue for each deployment, of its name: the first that waits gets the next free place of a full pool. `default` is the
 # queue that every pool has, for what people start by hand.
 QUEUES = (
@@ -48,14 +49,14 @@ def base_job_template(place: Place) -> dict[str, Any]:
 async def register_ecs(client: PrefectClient, place: Place) -> None:
     await client.create_work_pool(
         WorkPoolCreate(
-            name=POOL,
+            name=names.WORK_POOL,
             type="ecs",
-            description="Flow runs as Fargate tasks of the family highwater-flow-run.",
+            description=f"Flow runs as Fargate tasks of the family {names.FLOW_RUN}.",
             base_job_template=base_job_template(place),
         ),
         overwrite=True,
     )
-    await register_queues(client, POOL)
+    await register_queues(client, names.WORK_POOL)
 
 
 async def register_queues(client: PrefectClient, pool: str) -> None:

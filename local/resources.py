@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from deployments import names
+
 REGION: Final = "ap-south-1"
 ACCOUNT_ID = "123456789012"
 
@@ -137,17 +139,17 @@ class ResultStorage:
         return f"s3-bucket/{self.name}"
 
 
-LAKE = Bucket("highwater-lake")
-ARTIFACTS = Bucket("highwater-artifacts")
-LEDGER = Table("highwater-ledger", hash_key="id", indexes=("open",), expires_by="expires_at")
-ALERTS = Topic("highwater-alerts")
-WARNINGS = Topic("highwater-warnings")
-CRITICAL = Topic("highwater-critical")
-ALERTS_SEEN = Queue("highwater-alerts-local", ALERTS)
+LAKE = Bucket(names.LAKE)
+ARTIFACTS = Bucket(names.ARTIFACTS)
+LEDGER = Table(names.LEDGER, hash_key="id", indexes=(names.OPEN_ROWS,), expires_by="expires_at")
+ALERTS = Topic(names.ALERTS)
+WARNINGS = Topic(names.WARNINGS)
+CRITICAL = Topic(names.CRITICAL)
+ALERTS_SEEN = Queue(f"{names.ALERTS}-local", ALERTS)
 CURATED = GlueDatabase("curated", f"s3://{LAKE.name}/curated")
 QUARANTINE = GlueDatabase("quarantine", f"s3://{LAKE.name}/quarantine")
 CURATE = GlueJob(
-    name="highwater-curate",
+    name=names.CURATE,
     script=f"s3://{ARTIFACTS.name}/glue/curate.py",
     extra_py_files=f"s3://{ARTIFACTS.name}/glue/highwater.zip",
     glue_version="5.1",
@@ -158,37 +160,37 @@ CURATE = GlueJob(
 )
 ML = GlueDatabase("ml", f"s3://{LAKE.name}/ml")
 DEMAND_FEATURES = replace(
-    CURATE, name="highwater-demand-features", script=f"s3://{ARTIFACTS.name}/glue/demand_features.py"
+    CURATE, name=names.DEMAND_FEATURES, script=f"s3://{ARTIFACTS.name}/glue/demand_features.py"
 )
 DEMAND_FORECAST = ModelPackageGroup(
-    "highwater-demand-forecast",
+    names.MODEL_GROUP,
     "Weekly demand per SKU and region; a version for each training that passed the gate",
 )
-SAGEMAKER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/highwater-sagemaker"
+SAGEMAKER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{names.SAGEMAKER}"
 XGBOOST_IMAGE = f"720646828776.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
 SNOWFLAKE_SECRET = SnowflakeSecret(
-    name="highwater/snowflake",
+    name=names.SNOWFLAKE_SECRET,
     account="highwater-local",
     user="HIGHWATER_WORKER",
     role="HIGHWATER_TRANSFORMER",
     warehouse="HIGHWATER_TRANSFORM_WH",
 )
-PREFECT_SECRET = PrefectSecret(name="highwater/prefect", auth_string="highwater:local")
+PREFECT_SECRET = PrefectSecret(name=names.PREFECT_SECRET, auth_string="highwater:local")
 WAREHOUSE = SnowflakeDatabase(
-    name="HIGHWATER",
+    name=names.DATABASE,
     schemas=("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING"),
-    stages=(Stage("HIGHWATER.CURATED.LAKE", f"s3://{LAKE.name}/"),),
+    stages=(Stage(f"{names.DATABASE}.CURATED.LAKE", f"s3://{LAKE.name}/"),),
 )
 WORK_POOL = WorkPool("highwater-local", type="process")
-ECS_WORK_POOL = WorkPool("highwater-ecs", type="ecs")
-CLUSTER = "highwater"
+ECS_WORK_POOL = WorkPool(names.WORK_POOL, type="ecs")
+CLUSTER = names.CLUSTER
 FLOW_RUN = FlowRunTask(
-    family="highwater-flow-run",
-    container="flow-run",
-    image="highwater-worker",
+    family=names.FLOW_RUN,
+    container=names.FLOW_RUN_CONTAINER,
+    image=names.WORKER,
     cpu="512",
     memory="1024",
-    log_group="/highwater/flow-runs",
+    log_group=names.FLOW_RUN_LOGS,
 )
 # The settings that a flow run finds in its task definition.
 FLOW_RUN_SETTINGS = (
@@ -207,8 +209,8 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_DATABASE",
     "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK",
 )
-TASK_CHANGES = TaskChanges(rule="highwater-ecs-task-changes", queue="highwater-ecs-events")
-RESULTS = ResultStorage("highwater-results", bucket=ARTIFACTS)
+TASK_CHANGES = TaskChanges(rule=names.TASK_CHANGES, queue=names.TASK_EVENTS)
+RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
 
 # What every Glue job imports: its code is these packages and its script.
 GLUE_PACKAGES = ("contracts", "jobs")

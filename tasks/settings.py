@@ -11,17 +11,18 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.language.written import ORDER_YEARS
+from deployments import names
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HIGHWATER_")
 
     lake_bucket: str = Field(
-        default="highwater-lake", description="bucket that holds raw, curated and run-scoped files"
+        default=names.LAKE, description="bucket that holds raw, curated and run-scoped files"
     )
-    database: str = Field(default="HIGHWATER", description="Snowflake database")
+    database: str = Field(default=names.DATABASE, description="Snowflake database")
     snowflake_secret: str = Field(
-        default="highwater/snowflake", description="Secrets Manager name of the key pair"
+        default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair"
     )
     statement_seconds_quick: int = Field(
         default=600,
@@ -37,7 +38,7 @@ class Settings(BaseSettings):
     statement_seconds_mart: int = Field(
         default=7200, ge=360, description="timeout of a Snowflake statement that rebuilds a mart"
     )
-    ledger_table: str = Field(default="highwater-ledger", description="DynamoDB table of external jobs")
+    ledger_table: str = Field(default=names.LEDGER, description="DynamoDB table of external jobs")
     lease_seconds: float = Field(
         default=60,
         ge=1,
@@ -54,27 +55,25 @@ class Settings(BaseSettings):
         gt=0,
         description="delay before the first retry of a transient failure; doubles with each of three retries",
     )
-    alerts_topic: str = Field(default="highwater-alerts", description="SNS topic of every event")
+    alerts_topic: str = Field(default=names.ALERTS, description="SNS topic of every event")
     warnings_topic: str = Field(
-        default="highwater-warnings", description="SNS topic of alerts to look at within the day"
+        default=names.WARNINGS, description="SNS topic of alerts to look at within the day"
     )
     critical_topic: str = Field(
-        default="highwater-critical", description="SNS topic of alerts that page the on-call"
+        default=names.CRITICAL, description="SNS topic of alerts that page the on-call"
     )
-    curate_job: str = Field(
-        default="highwater-curate", description="Glue job that cleans and versions raw files"
-    )
+    curate_job: str = Field(default=names.CURATE, description="Glue job that cleans and versions raw files")
     features_job: str = Field(
-        default="highwater-demand-features", description="Glue job that builds the forecast's features"
+        default=names.DEMAND_FEATURES, description="Glue job that builds the forecast's features"
     )
     artifacts_bucket: str = Field(
-        default="highwater-artifacts", description="bucket that holds code for SageMaker, and models"
+        default=names.ARTIFACTS, description="bucket that holds code for SageMaker, and models"
     )
     model_group: str = Field(
-        default="highwater-demand-forecast", description="SageMaker model package group of the forecast"
+        default=names.MODEL_GROUP, description="SageMaker model package group of the forecast"
     )
     sagemaker_role: str = Field(
-        default="arn:aws:iam::123456789012:role/highwater-sagemaker",
+        default=f"arn:aws:iam::123456789012:role/{names.SAGEMAKER}",
         description="role that SageMaker's jobs run as",
     )
     xgboost_image: str = Field(

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
+from deployments import names
 from tasks.errors import DataError, SystemFault, aws_failures
 from tasks.forecast.forecast_features import NAMESPACE, TABLE
 from tasks.lake import lake_tables
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
     from snowflake.connector import SnowflakeConnection
 
-CLOUDWATCH = "Highwater/Models"
 PSI, ERRORS = "psi", "wmape_ratio"
 # Features that reflect current conditions. Not compared: seasonal features (a few weeks always differ from a full year) and
 # features that only accumulate, such as the lift of past promotions or the age of a series.
@@ -206,5 +206,5 @@ def emit(records: Iterable[DriftRecord]) -> None:
         if value is not None
     ]
     if data:
-        with aws_failures(f"sending {len(data)} drift figures to CloudWatch {CLOUDWATCH}"):
-            aws.cloudwatch().put_metric_data(Namespace=CLOUDWATCH, MetricData=data)
+        with aws_failures(f"sending {len(data)} drift figures to CloudWatch {names.MODELS_NAMESPACE}"):
+            aws.cloudwatch().put_metric_data(Namespace=names.MODELS_NAMESPACE, MetricData=data)

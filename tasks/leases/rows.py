@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
+from deployments import names
 from tasks.errors import aws_failures
 from tasks.services import aws
 from tasks.settings import settings
 
-_OPEN_INDEX = "open"
 _KEPT_FOR_SECONDS = 30 * 24 * 3600
 _NUMBERS = {"int": int, "float": float}
 Item = dict[str, Any]
@@ -114,7 +114,7 @@ def _open_ids(thing: str) -> Iterator[str]:
             .get_paginator("query")
             .paginate(
                 TableName=settings().ledger_table,
-                IndexName=_OPEN_INDEX,
+                IndexName=names.OPEN_ROWS,
                 KeyConditionExpression="#open = :thing",
                 ExpressionAttributeNames={"#open": "open"},
                 ExpressionAttributeValues={":thing": {"S": thing}},

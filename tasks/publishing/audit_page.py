@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect.artifacts import create_table_artifact
 
-from tasks.publishing.curation import Outcome
+from tasks.publishing.curated import Outcome
 from tasks.publishing.quality import Finding
 from tasks.runs.monitoring import JUDGED, REJECTED
 from tasks.runs.run_page import readable

@@ -7,7 +7,8 @@ from tasks.events import log
 from tasks.intake import landing, truncation
 from tasks.lake import lake_commits, lake_log, lake_tables
 from tasks.lake.lake_commits import Commit
-from tasks.publishing.curation import Curated, location, output_files
+from tasks.publishing.curated import Curated
+from tasks.publishing.curation import location, output_files
 from tasks.settings import settings
 
 

@@ -12,7 +12,7 @@ from contracts.catalog import contract
 from tasks.errors import BusinessError
 from tasks.intake.landing import Slice
 from tasks.publishing import audit_page, curation, publication, quality, quarantine
-from tasks.publishing.curation import Curated, Outcome, outcomes
+from tasks.publishing.curated import Curated, Outcome, outcomes
 from tasks.publishing.quality import Finding, Quality
 from tasks.runs import alerts, monitoring
 from tasks.runs.monitoring import JUDGED, PUBLISHED, REJECTED, UNCHANGED, DatasetRecord, QualityRecord

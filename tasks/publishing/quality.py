@@ -18,16 +18,16 @@ from pydantic import BaseModel, Field, model_validator
 from contracts.catalog import contract
 from contracts.language.dataset import FIRST_DOMAIN, Dataset, Rule
 from contracts.language.rules import keeps
+from deployments import names
 from tasks.errors import BusinessError, aws_failures
 from tasks.intake.rules import delivery, rules_of
 from tasks.lake.footers import Footer, read_footer
-from tasks.publishing.curation import Counts, Curated
+from tasks.publishing.curated import Counts, Curated
 from tasks.services import aws, objects
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
-NAMESPACE = "Highwater/DataQuality"
 _METRICS_PER_CALL = 500
 _FOOTERS_AT_ONCE = 16
 _MAX_COMPLAINTS = 5
@@ -246,9 +246,9 @@ def require(findings: Iterable[Finding], run_id: str) -> None:
 def emit(findings: Iterable[Finding]) -> None:
     """Send each figure to CloudWatch, where the alarms are, in batches: a long backfill has tens of thousands."""
     remaining = iter(findings)
-    with aws_failures(f"sending quality figures to CloudWatch {NAMESPACE}"):
+    with aws_failures(f"sending quality figures to CloudWatch {names.QUALITY_NAMESPACE}"):
         while batch := [_datum(finding) for finding in islice(remaining, _METRICS_PER_CALL)]:
-            aws.cloudwatch().put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+            aws.cloudwatch().put_metric_data(Namespace=names.QUALITY_NAMESPACE, MetricData=batch)
 
 
 def _datum(finding: Finding) -> MetricDatumTypeDef:

@@ -27,7 +27,8 @@ from tasks.intake import landing
 from tasks.lake import lake_commits, lake_tables
 from tasks.lake.lake_commits import Commit
 from tasks.publishing.corrections import ID
-from tasks.publishing.curation import Curated, location, output_files
+from tasks.publishing.curated import Curated
+from tasks.publishing.curation import location, output_files
 from tasks.services import objects
 from tasks.settings import settings
 

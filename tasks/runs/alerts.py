@@ -12,13 +12,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deployments import names
 from tasks.errors import Severity, SystemFault, from_aws
 from tasks.events import log
 from tasks.leases import marks
 from tasks.services import aws
 from tasks.settings import settings
 
-CLOUDWATCH, METRIC = "Highwater/Runs", "alerts"
 _SUBJECT_MOST = 100  # SNS refuses longer subjects
 _READ_MOST = 2_000  # of a message in Slack and mail; the whole is on the run's page
 
@@ -74,10 +74,10 @@ def _count(severity: Severity) -> None:
     """For the alarm on many failures at once. People are told already: a figure that does not arrive fails no run."""
     try:
         aws.cloudwatch().put_metric_data(
-            Namespace=CLOUDWATCH,
+            Namespace=names.RUNS_NAMESPACE,
             MetricData=[
                 {
-                    "MetricName": METRIC,
+                    "MetricName": names.RUNS_ALERTS,
                     "Dimensions": [{"Name": "Severity", "Value": severity}],
                     "Value": 1,
                     "Unit": "Count",

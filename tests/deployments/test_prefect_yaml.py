@@ -14,7 +14,7 @@ import yaml
 from prefect import Flow
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from deployments.settings import POOL
+from deployments.names import WORK_POOL
 from deployments.work_pool import QUEUES
 from local.environment import environment
 
@@ -145,7 +145,7 @@ def test_an_environment_answers_every_placeholder(name: str) -> None:
     known = variables(name)
     # The commit is asked of git by `make deploy`.
     assert placeholders(CONTENT) == known.keys() | {"HIGHWATER_CODE_VERSION"}
-    assert known["HIGHWATER_WORK_POOL"] == POOL
+    assert known["HIGHWATER_WORK_POOL"] == WORK_POOL
     assert all(known.values())
 
 

@@ -15,7 +15,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 
 from deployments import __main__ as command
-from deployments.settings import POOL, Place
+from deployments.names import WORK_POOL
+from deployments.settings import Place
 from deployments.work_pool import QUEUES, RUNS_A_QUEUE, RUNS_AT_ONCE, UNLIMITED, register_ecs, register_queues
 from local import resources
 from local.cloud import worker_of
@@ -50,7 +51,7 @@ async def _registrations_and_order(client: PrefectClient) -> None:
         await register_queues(client, local.name)
         await register_ecs(client, PLACE)
     assert await registered(client, local.name) == (REGISTERED, RUNS_AT_ONCE)
-    assert await registered(client, POOL) == (REGISTERED, RUNS_AT_ONCE)
+    assert await registered(client, WORK_POOL) == (REGISTERED, RUNS_AT_ONCE)
 
     waiting = ["cpg-backfill", "model-drift", "cpg-daily", "crash-recovery"]
     runs = {name: await _waiting_run(client, name) for name in waiting}
@@ -86,7 +87,7 @@ async def _one_at_a_time(client: PrefectClient) -> None:
 async def _limits_are_taken_away(client: PrefectClient) -> None:
     """Deployments of an earlier release had a limit of their own; the next `prefect deploy` names none."""
     flow = await client.create_flow_from_name("demand-forecast")
-    queue = {"work_pool_name": POOL, "work_queue_name": "demand-forecast"}
+    queue = {"work_pool_name": WORK_POOL, "work_queue_name": "demand-forecast"}
     before = await client.create_deployment(flow, "demand-forecast", concurrency_limit=1, **queue)
     assert (await client.read_deployment(before)).global_concurrency_limit is not None
     after = await client.create_deployment(flow, "demand-forecast", concurrency_limit=None, **queue)
@@ -102,14 +103,14 @@ async def _on_one_server(home: Path) -> None:
 
 
 async def _given(client: PrefectClient, known: dict[Any, str]) -> list[str]:
-    answers = await client.get_scheduled_flow_runs_for_work_pool(POOL)
+    answers = await client.get_scheduled_flow_runs_for_work_pool(WORK_POOL)
     return [known[answer.flow_run.id] for answer in answers if answer.flow_run.id in known]
 
 
 async def _deployment(client: PrefectClient, name: str, queue: str | None = None) -> Any:
     flow = await client.create_flow_from_name(name)
     return await client.create_deployment(
-        flow, name, work_pool_name=POOL, work_queue_name=queue or QUEUE_OF[name]
+        flow, name, work_pool_name=WORK_POOL, work_queue_name=queue or QUEUE_OF[name]
     )
 
 

@@ -16,7 +16,7 @@ from prefect.utilities.templating import apply_values
 from prefect_aws.workers.ecs_worker import ECSJobConfiguration, ECSWorker
 from pydantic import ValidationError
 
-from deployments.settings import POOL, Place
+from deployments.settings import Place
 from deployments.work_pool import base_job_template
 
 SNAPSHOTS = Path(__file__).parents[2] / "infra" / "cdk" / "snapshots"
@@ -133,7 +133,3 @@ def test_a_place_without_a_network_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(ValidationError, match="take it from the outputs of the network stack"):
         Place()  # type: ignore[call-arg]
-
-
-def test_the_pool_is_the_one_of_the_agreed_name() -> None:
-    assert POOL == "highwater-ecs"

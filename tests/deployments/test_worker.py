@@ -18,7 +18,7 @@ from prefect_aws.observers import ecs as observers
 from prefect_aws.workers.ecs_worker import ECSWorker
 
 from deployments.health import is_healthy
-from deployments.settings import POOL
+from deployments.names import WORK_POOL
 from deployments.worker import Worker
 from local.aws.server import REGION, LocalAws
 
@@ -81,7 +81,7 @@ def test_it_is_what_prefect_starts_for_the_type_ecs() -> None:
 
 def test_a_worker_whose_observer_gave_up_is_unhealthy(sqs: Any) -> None:
     url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-    worker = Worker(work_pool_name=POOL)
+    worker = Worker(work_pool_name=WORK_POOL)
 
     async def fail_again_and_again() -> None:
         async with observing(worker) as health:
@@ -105,7 +105,7 @@ def test_a_worker_without_its_queue_is_unhealthy(sqs: Any, monkeypatch: pytest.M
     monkeypatch.setattr(observers.ecs_observer.sqs_subscriber, "queue_name", "absent")
 
     async def look_once() -> None:
-        async with observing(Worker(work_pool_name=POOL)) as health:
+        async with observing(Worker(work_pool_name=WORK_POOL)) as health:
             observer = observers._observer_task
             assert observer is not None
             await until(observer.done)

@@ -13,7 +13,7 @@ import pytest
 from flows import cpg_backfill, write_audit_publish
 from tasks.intake.landing import Slice
 from tasks.publishing import publishing_steps
-from tasks.publishing.curation import Counts, Curated, Outcome
+from tasks.publishing.curated import Counts, Curated, Outcome
 from tasks.publishing.quality import Quality
 from tasks.runs.run import Run
 

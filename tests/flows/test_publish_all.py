@@ -10,7 +10,7 @@ import pytest
 from flows import write_audit_publish
 from tasks.errors import BusinessError, Outrun, SystemFault
 from tasks.intake.landing import InputFile, Slice
-from tasks.publishing.curation import Counts, Curated
+from tasks.publishing.curated import Counts, Curated
 from tasks.publishing.quality import Quality
 from tasks.runs.run import Run
 from tests.tasks.conftest import DAY

@@ -12,7 +12,7 @@ import pytest
 from tasks.errors import BusinessError, SystemFault
 from tasks.intake.landing import InputFile, Slice
 from tasks.publishing import audit_page, publishing_steps
-from tasks.publishing.curation import Counts, Curated
+from tasks.publishing.curated import Counts, Curated
 from tasks.publishing.quality import Finding, Limits, Quality
 from tasks.runs.monitoring import DatasetRecord, QualityRecord
 from tasks.runs.run import Run

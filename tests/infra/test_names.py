@@ -15,12 +15,10 @@ import pytest
 import yaml
 
 from contracts.catalog import contract
-from deployments import result_storage
+from deployments import names
 from deployments.settings import Place
 from local import resources
 from tasks.forecast import model_drift
-from tasks.publishing import quality
-from tasks.runs import alerts
 from tasks.settings import Settings
 
 INFRA = Path(__file__).resolve().parents[2] / "infra" / "cdk"
@@ -137,9 +135,9 @@ def test_a_flow_run_finds_its_settings() -> None:
     assert image.replace("${AWS::Region}", resources.REGION) == resources.XGBOOST_IMAGE
     for name, value in ours.items():
         assert value.removesuffix(UNIQUE) == Settings.model_fields[name].default, name
-    assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block == result_storage.BLOCK
+    assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block == names.RESULTS_BLOCK
     may_write = str(declared("access", "AWS::IAM::Policy"))
-    assert f"/{result_storage.FOLDER}/*" in may_write
+    assert f"/{names.RESULTS_FOLDER}/*" in may_write
 
 
 def test_flow_runs_are_the_same_tasks() -> None:
@@ -207,13 +205,15 @@ def test_alarms_hold_the_limits_of_contracts_and_code() -> None:
     spec = contract("sales")
     assert set(watched) == {f"null_rate.{column.name}" for column in spec.required}
     assert nulls["Threshold"] == spec.thresholds.null_rate_max
-    assert {metric["Namespace"] for metric in watched.values()} == {quality.NAMESPACE}
+    assert {metric["Namespace"] for metric in watched.values()} == {names.QUALITY_NAMESPACE}
     limits = model_drift.Limits()
     drift = alarms["highwater-model-features-drift"]
-    assert (drift["Namespace"], drift["Threshold"]) == (model_drift.CLOUDWATCH, limits.psi_max)
+    assert (drift["Namespace"], drift["Threshold"]) == (names.MODELS_NAMESPACE, limits.psi_max)
     failures = [
         m["MetricStat"]["Metric"] for m in alarms["highwater-run-failures"]["Metrics"] if "MetricStat" in m
     ]
-    assert {(m["Namespace"], m["MetricName"]) for m in failures} == {(alerts.CLOUDWATCH, alerts.METRIC)}
+    assert {(m["Namespace"], m["MetricName"]) for m in failures} == {
+        (names.RUNS_NAMESPACE, names.RUNS_ALERTS)
+    }
     assert alarms["highwater-model-errors-drift"]["MetricName"] == model_drift.ERRORS
     assert alarms["highwater-model-errors-drift"]["Threshold"] == limits.error_ratio_max

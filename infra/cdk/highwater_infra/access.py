@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.environments import Environment
 from highwater_infra.optional import is_given
 from highwater_infra.permissions import jobs, outside, people, tasks

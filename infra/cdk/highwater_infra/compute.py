@@ -12,7 +12,7 @@ from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.access import Access
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake

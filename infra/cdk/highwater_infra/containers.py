@@ -12,7 +12,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secrets
 
-from highwater_infra import names
+from deployments import names
+from highwater_infra.buckets import bucket_name
 from highwater_infra.environments import Environment
 from highwater_infra.optional import is_given
 
@@ -67,8 +68,8 @@ def log_group(stack: Stack, construct: str, name: str, key: kms.IKey, days: int)
 def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str, str]:
     """tasks/settings.py, where production is not its default."""
     return {
-        "HIGHWATER_LAKE_BUCKET": names.bucket(names.LAKE),
-        "HIGHWATER_ARTIFACTS_BUCKET": names.bucket(names.ARTIFACTS),
+        "HIGHWATER_LAKE_BUCKET": bucket_name(names.LAKE),
+        "HIGHWATER_ARTIFACTS_BUCKET": bucket_name(names.ARTIFACTS),
         "HIGHWATER_DATABASE": names.DATABASE,
         "HIGHWATER_SNOWFLAKE_SECRET": names.SNOWFLAKE_SECRET,
         "HIGHWATER_LEDGER_TABLE": names.LEDGER,

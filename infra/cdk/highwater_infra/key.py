@@ -10,7 +10,7 @@ from aws_cdk import Aws, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.permissions.statement import arn
 
 

@@ -11,7 +11,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
-from highwater_infra import key, names
+from deployments import names
+from highwater_infra import key
+from highwater_infra.buckets import bucket_name
 
 _HISTORY = s3.LifecycleRule(
     id="history",
@@ -96,7 +98,7 @@ class Lake(Stack):
         return s3.Bucket(
             self,
             "AccessLogs",
-            bucket_name=names.bucket(names.ACCESS_LOGS),
+            bucket_name=bucket_name(names.ACCESS_LOGS),
             encryption=s3.BucketEncryption.S3_MANAGED,  # log delivery cannot use a key of ours
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
@@ -126,7 +128,7 @@ class Lake(Stack):
         return s3.Bucket(
             self,
             construct,
-            bucket_name=names.bucket(name),
+            bucket_name=bucket_name(name),
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             bucket_key_enabled=True,

@@ -15,7 +15,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from highwater_infra import metrics, names
+from deployments import names
+from highwater_infra import metrics
 from highwater_infra.alarms import alarm
 from highwater_infra.compute import JOBS, SLOW_MINUTES
 from highwater_infra.environments import Environment

@@ -15,9 +15,11 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from highwater_infra import metrics, names
+from deployments import names
+from highwater_infra import metrics
 from highwater_infra.access import Access
 from highwater_infra.alarms import alarm
+from highwater_infra.buckets import bucket_name
 from highwater_infra.containers import (
     PLATFORM,
     Release,
@@ -169,7 +171,7 @@ class Orchestration(Stack):
                 "HIGHWATER_SUBNETS": Fn.join(",", private),
                 "HIGHWATER_SECURITY_GROUPS": self._network.tasks.security_group_id,
                 # For the block that tells flow runs where their results are kept.
-                "HIGHWATER_ARTIFACTS_BUCKET": names.bucket(names.ARTIFACTS),
+                "HIGHWATER_ARTIFACTS_BUCKET": bucket_name(names.ARTIFACTS),
                 "PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME": names.TASK_EVENTS,
                 **login_is_in(self._lake.prefect_secret, self._environment),
             },

@@ -13,7 +13,7 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.access import Access
 from highwater_infra.containers import PLATFORM, Release, container, log_group
 from highwater_infra.environments import Environment

@@ -6,7 +6,7 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.network import Network

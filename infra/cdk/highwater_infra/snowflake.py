@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.snapshot import HOME
 
 SQL: Final = HOME / "snowflake"

@@ -12,8 +12,8 @@ from tasks.intake import truncation
 from tasks.intake.landing import InputFile, Slice
 from tasks.intake.rules import delivery
 from tasks.lake import lake_tables
-from tasks.publishing import curation, publication
-from tasks.publishing.curation import Curated
+from tasks.publishing import publication
+from tasks.publishing.curated import Counts, Curated
 from tasks.services import objects
 from tests.tasks.lake.test_lake_commits import put
 
@@ -36,7 +36,7 @@ def publish(slice_: Slice) -> None:
     days = slice_.raw_dates
     folder = f"curated/{slice_.dataset}/data/w{days[-1]}"
     put(f"{folder}/published/a.parquet", sku_code=["a"])
-    counts = curation.Counts(slice_.rows, slice_.rows, 0, 0, 0)
+    counts = Counts(slice_.rows, slice_.rows, 0, 0, 0)
     publication.publish(
         Curated(
             slice_, f"w{days[-1]}", _base(slice_.dataset), f"s3://highwater-lake/{folder}", counts,

@@ -15,7 +15,8 @@ from tasks.intake.rules import delivery
 from tasks.lake import lake_commits, lake_log, lake_tables
 from tasks.lake.lake_commits import Commit
 from tasks.publishing import curation, publication
-from tasks.publishing.curation import Curated, Plan
+from tasks.publishing.curated import Counts, Curated
+from tasks.publishing.curation import Plan
 from tasks.services import objects
 from tasks.settings import settings
 from tests.tasks.conftest import DAY
@@ -53,7 +54,7 @@ def publish(slice_: Slice) -> None:
         }
     }
     objects.write(ADDRESS, json.dumps(document).encode())
-    counts = curation.Counts.read(FIGURES)
+    counts = Counts.read(FIGURES)
     output = "s3://highwater-lake/curated/sales/data/w1"
     publication.publish(
         Curated(slice_, "w1", None, output, counts, {DAY: counts}, {}, {}, (), "jr", ADDRESS), "run-1"

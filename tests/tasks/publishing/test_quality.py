@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from tasks.errors import BusinessError
 from tasks.intake.landing import InputFile, Slice
 from tasks.publishing import quality
-from tasks.publishing.curation import Counts, Curated
+from tasks.publishing.curated import Counts, Curated
 from tasks.publishing.quality import Limits, Quality
 from tasks.services import aws
 

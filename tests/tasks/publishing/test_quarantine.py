@@ -23,7 +23,7 @@ from tasks.intake.landing import InputFile, Slice
 from tasks.intake.rules import delivery
 from tasks.lake import lake_commits, lake_tables
 from tasks.publishing import publication, quarantine, replay
-from tasks.publishing.curation import Counts, Curated
+from tasks.publishing.curated import Counts, Curated
 from tasks.services import aws, objects
 from tests.tasks.conftest import DAY
 

@@ -11,7 +11,7 @@ from tasks.intake.landing import Slice
 from tasks.models import model_page
 from tasks.models.model_gate import Evaluation, Verdict
 from tasks.publishing import audit_page
-from tasks.publishing.curation import Counts, Curated, outcomes
+from tasks.publishing.curated import Counts, Curated, outcomes
 from tasks.publishing.quality import Finding
 from tasks.runs.monitoring import JUDGED
 from tasks.runs.run_page import readable

@@ -6,7 +6,7 @@ from typing import Final
 
 from aws_cdk import Aws
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.permissions.statement import (
     IMAGE_LAYERS,
     Statement,

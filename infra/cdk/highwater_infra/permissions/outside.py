@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import Aws
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.permissions.statement import (
     Statement,
     arn,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from highwater_infra import names
+from deployments import names
 from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
     EVERYTHING,

@@ -9,7 +9,7 @@ from typing import Final
 from aws_cdk import Acknowledgment, Aws, Validations
 from aws_cdk import aws_iam as iam
 
-from highwater_infra import names
+from highwater_infra.buckets import bucket_name
 
 EVERYTHING: Final = ("*",)
 SIX_CHARACTERS: Final = "Secrets Manager appends six characters of its own to a name"
@@ -62,11 +62,11 @@ def role_arn(name: str) -> str:
 
 
 def objects(bucket: str, *prefixes: str) -> list[str]:
-    return [f"arn:{Aws.PARTITION}:s3:::{names.bucket(bucket)}/{prefix}/*" for prefix in prefixes]
+    return [f"arn:{Aws.PARTITION}:s3:::{bucket_name(bucket)}/{prefix}/*" for prefix in prefixes]
 
 
 def listing(*buckets: str) -> Statement:
-    arns = [f"arn:{Aws.PARTITION}:s3:::{names.bucket(bucket)}" for bucket in buckets]
+    arns = [f"arn:{Aws.PARTITION}:s3:::{bucket_name(bucket)}" for bucket in buckets]
     return Statement(["s3:ListBucket", "s3:GetBucketLocation"], arns)
 
 

@@ -1,10 +1,8 @@
-"""Names that flows, tasks, deployments and the local cloud know too. tests/infra/test_names.py holds them together."""
+"""The names of what is deployed: flows' settings, the local cloud and the AWS account take them from here."""
 
 from __future__ import annotations
 
 from typing import Final
-
-from aws_cdk import Aws
 
 LAKE: Final = "highwater-lake"
 ARTIFACTS: Final = "highwater-artifacts"
@@ -46,14 +44,10 @@ TASK_CHANGES: Final = "highwater-ecs-task-changes"
 TASK_EVENTS: Final = "highwater-ecs-events"
 
 DATABASE: Final = "HIGHWATER"
-RESULTS_BLOCK: Final = "s3-bucket/highwater-results"
+RESULTS: Final = "highwater-results"
+RESULTS_BLOCK: Final = f"s3-bucket/{RESULTS}"
 RESULTS_FOLDER: Final = "results"
 RUNS_NAMESPACE: Final = "Highwater/Runs"
 RUNS_ALERTS: Final = "alerts"
 MODELS_NAMESPACE: Final = "Highwater/Models"
 QUALITY_NAMESPACE: Final = "Highwater/DataQuality"
-
-
-def bucket(name: str) -> str:
-    """Bucket names are the whole world's: the account and the region make ours unique."""
-    return f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"

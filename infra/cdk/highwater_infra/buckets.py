@@ -1,0 +1,10 @@
+"""Bucket names that are unique in the world."""
+
+from __future__ import annotations
+
+from aws_cdk import Aws
+
+
+def bucket_name(name: str) -> str:
+    """A bucket's name with the account and the region, since two accounts can't have buckets of one name."""
+    return f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
