@@ -29,7 +29,7 @@ from flows.write_audit_publish import (
 from tasks.errors import DataError, HighwaterError
 from tasks.intake.intake_steps import preflight
 from tasks.intake.sources import ALL_SOURCES, Sources, datasets_of
-from tasks.publishing.curation import Outcome, outcomes
+from tasks.publishing.curated import Outcome, outcomes
 from tasks.publishing.publishing_steps import finish
 from tasks.publishing.quality import Quality
 from tasks.runs import run_page

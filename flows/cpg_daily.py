@@ -19,7 +19,7 @@ from flows.write_audit_publish import ACCEPT_TRUNCATED, marts, process, require_
 from tasks.errors import DataError, HighwaterError
 from tasks.intake.intake_steps import preflight
 from tasks.intake.sources import ALL_SOURCES, Source, Sources, datasets_of
-from tasks.publishing.curation import outcomes
+from tasks.publishing.curated import outcomes
 from tasks.publishing.publishing_steps import finish
 from tasks.publishing.quality import Quality
 from tasks.runs.business_day import business_today, scheduled_today

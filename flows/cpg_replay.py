@@ -18,7 +18,7 @@ from flows.write_audit_publish import marts, process
 from tasks.errors import HighwaterError
 from tasks.intake.landing import Slice
 from tasks.publishing import quarantine, replay
-from tasks.publishing.curation import Curated, outcomes
+from tasks.publishing.curated import Curated, outcomes
 from tasks.publishing.publishing_steps import finish
 from tasks.publishing.quality import Limits, Quality
 from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs

@@ -16,7 +16,7 @@ from tasks.forecast import forecast_accuracy
 from tasks.intake.intake_steps import relist, require_whole
 from tasks.intake.landing import Slice
 from tasks.jobs.job_steps import release_orphans
-from tasks.publishing.curation import Curated
+from tasks.publishing.curated import Curated
 from tasks.publishing.publishing_steps import audit, curate, find_unchanged, publish, put_aside, reconcile
 from tasks.publishing.quality import Quality
 from tasks.runs.run import Run
