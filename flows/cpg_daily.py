@@ -1,4 +1,4 @@
-"""The daily CPG run: clean yesterday's files against their contracts, audit, publish, load, and rebuild the marts.
+"""The daily CPG run: clean yesterday's files against their contracts, audit, publish, load, and refresh the marts.
 
 preflight ─► curate (Spark) ─► quarantine ─► audit ─► publish (Iceberg) ─► load (Snowflake) ─► marts ─► notify
              sales │ the rest                  └─ a failed check stops here: nothing becomes visible
@@ -74,7 +74,7 @@ def cpg_daily(
     forecast: WhenToForecast = "on_mondays",
     accept_truncated: bool = False,
 ) -> dict[str, Any] | State[Any]:
-    """Clean, audit, publish and load one day of CPG data, then rebuild the marts.
+    """Clean, audit, publish and load one day of CPG data, then refresh the marts.
 
     Rerunning a date is safe: work that is already done is not repeated.
 

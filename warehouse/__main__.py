@@ -1,4 +1,7 @@
-"""python -m warehouse migrate [--account]: apply the pending migrations to the warehouse in the configured secret."""
+"""python -m warehouse migrate [--account], or rebuild-marts: changes to the warehouse in the configured secret.
+
+migrate applies the pending migrations. rebuild-marts computes the marts whole, whatever the loads have recorded.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 from tasks.errors import HighwaterError
 from tasks.services.snowflake import connect, seconds_of
 from tasks.settings import settings
+from tasks.warehouse.warehouse_marts import refresh_marts
 from warehouse.migrate import MigrationRefused, migrate, migrate_account
 from warehouse.statement import Kind
 
@@ -22,19 +26,22 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument(
         "--role", help="role to connect with instead of the secret's (ACCOUNTADMIN for --account)"
     )
+    commands.add_parser("rebuild-marts", help="compute the marts whole, not only what the loads have changed")
     given = parser.parse_args(arguments)
-    apply = migrate_account if given.account else migrate
     try:
         with connect(
             flow="warehouse",
-            run_id="migrate",
-            step="migrate",
-            role=given.role,
+            run_id=given.command,
+            step=given.command,
+            role=getattr(given, "role", None),
             unlimited_seconds=seconds_of(Kind.MART),
         ) as connection:
-            apply(connection, settings().database)
+            if given.command == "rebuild-marts":
+                refresh_marts(connection, whole=True)
+            else:
+                (migrate_account if given.account else migrate)(connection, settings().database)
     except (HighwaterError, MigrationRefused) as error:
-        sys.stderr.write(f"migrate: {error}\n")
+        sys.stderr.write(f"{given.command}: {error}\n")
         return 1
     return 0
 

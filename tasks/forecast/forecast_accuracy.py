@@ -18,5 +18,5 @@ def refresh(connection: SnowflakeConnection) -> None:
     if execute(connection, predictions.has_predictions())[0]:
         with writing(connection, "actuals and accuracy of the forecasts"):
             execute(connection, predictions.fill_actuals())
-            for statement in marts.statements(marts.FORECAST_MARTS):
-                execute(connection, statement)
+            for mart in marts.FORECAST_MARTS:
+                execute(connection, marts.overwrite(mart))

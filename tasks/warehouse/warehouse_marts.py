@@ -1,23 +1,31 @@
-"""Rebuild the marts from the DW, and read their headline figures."""
+"""Bring the marts up to date with the DW, and read their headline figures."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.events import log
 from tasks.services.snowflake import execute
 from tasks.warehouse.warehouse_write import writing
-from warehouse import marts
+from warehouse.marts import refresh
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 
-def refresh_marts(connection: SnowflakeConnection) -> None:
-    """Rebuild the marts under the write lock, so that an older state of the DW never replaces a newer one."""
-    with writing(connection, "rebuild of the marts"):
-        for statement in marts.statements():
+def refresh_marts(connection: SnowflakeConnection, *, whole: bool = False) -> None:
+    """Compute again what the loads changed since the last refresh, or everything.
+
+    Under the write lock, so that an older state of the DW never replaces a newer one. The changes are deleted in the
+    transaction that covers them: a refresh that dies leaves them to the next one.
+    """
+    with writing(connection, "refresh of the marts"):
+        changes = refresh.Changes(*execute(connection, refresh.read()))
+        why_whole = "asked for" if whole else changes.why_whole()
+        for statement in refresh.rebuild(changes) if why_whole else refresh.update(changes):
             execute(connection, statement)
+    log("marts_refreshed", rebuilt_because=why_whole, days=changes.days, changes=changes.rows)
 
 
 _HEADLINES = """SELECT MIN(full_date), MAX(full_date), SUM(units), SUM(net_revenue),

@@ -93,7 +93,7 @@ def _subcommands() -> dict[str, set[str]]:
     return {
         "local": set(local.choices or ()),
         "deployments": set(re.findall(r'"(\w+)"', choices)),
-        "warehouse": {"migrate"},
+        "warehouse": {"migrate", "rebuild-marts"},
     }
 
 

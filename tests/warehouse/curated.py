@@ -64,6 +64,7 @@ def sale(
     channel: str = "ecommerce",
     changed_at: str | None = None,
     is_promo_sale: bool | None = None,
+    promo_id: str | None = None,
     is_deleted: bool | None = None,
 ) -> dict[str, Any]:
     day = date.fromisoformat(order_date)
@@ -81,7 +82,7 @@ def sale(
         "trade_discount": None,
         "cost_of_goods": None if cost is None else Decimal(cost),
         "is_promo_sale": is_promo_sale,
-        "promo_id": None,
+        "promo_id": promo_id,
         "changed_at": None if changed_at is None else datetime.fromisoformat(changed_at + "+00:00"),
         "is_deleted": is_deleted,
     }

@@ -86,8 +86,9 @@ class World:
         _insert(warehouse, "DW.FACT_INVENTORY", [_stock(fact) for fact in self.stock])
 
     def measured(self, warehouse: Warehouse) -> None:
+        """Rebuilt whole, because nothing recorded what was written."""
         self.write(warehouse)
-        refresh_marts(warehouse.connection)
+        refresh_marts(warehouse.connection, whole=True)
 
 
 def _key(day: date) -> int:

@@ -36,7 +36,7 @@ def published(warehouse: Warehouse, rows: Iterable[Row]) -> None:
             f" '{week(forecast)}', {predicted}, 0, 999, {'NULL' if actual is None else actual}, '{week(made)}',"
             f" '{version}', 'model', '{week(made)}', 'r')"
         )
-    for statement in marts.statements(marts.FORECAST_MARTS):
+    for statement in map(marts.overwrite, marts.FORECAST_MARTS):
         execute(warehouse.connection, statement)
 
 

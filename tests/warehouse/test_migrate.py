@@ -44,6 +44,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0008__load_heads.sql",
         "V0009__taken_back.sql",
         "V0010__figures_of_marts.sql",
+        "V0011__mart_changes.sql",
         "R__dim_date.sql",
     ]
 

@@ -14,8 +14,12 @@ from contracts.language.columns import required
 from contracts.language.dataset import Dataset
 from warehouse import marts
 from warehouse.load import change_statements, stage_statements
+from warehouse.load.cpg.mart_changes import SHOWN
+from warehouse.load.dimensions import CUSTOMER, GEOGRAPHY, SKU
 from warehouse.load.snapshot import Snapshot
 from warehouse.load.staging import copy_text, create_text
+from warehouse.marts import refresh
+from warehouse.marts.refresh import Changes
 from warehouse.names import chunks, stage_paths
 from warehouse.statement import Statement
 
@@ -108,11 +112,33 @@ def test_the_changes_of_a_load_are_one_transaction() -> None:
             assert re.match(r"CREATE OR REPLACE TEMPORARY TABLE|COPY INTO", statement.sql), statement.sql
 
 
-def test_each_mart_is_rebuilt_by_one_insert_overwrite() -> None:
-    for statement in marts.statements():
+def test_each_mart_is_one_select() -> None:
+    for mart in (marts.SALES, marts.PROMOTIONS, *marts.FORECAST_MARTS):
+        statement = marts.overwrite(mart)
         code = re.sub(r"--[^\n]*", "", statement.sql)
-        assert code.strip().startswith("INSERT OVERWRITE INTO MARTS.")
+        assert re.match(rf"INSERT OVERWRITE INTO MARTS.{mart.upper()}\s+(SELECT|WITH)\s", code), mart
         assert ";" not in code
+        assert "{" not in code
+        assert statement.sql.count("%s") == len(statement.parameters)
+
+
+def test_the_marts_show_no_attribute_whose_changes_are_not_recorded() -> None:
+    aliases = {"k": SKU, "g": GEOGRAPHY, "c": CUSTOMER}
+    shown = re.findall(r"\b([kgc])\.(\w+)", marts.select(marts.SALES))
+    shown += re.findall(r"\b([kg])\.(\w+)", marts.select(marts.PROMOTIONS))
+    for alias, column in shown:
+        dimension = aliases[alias]
+        assert column in (dimension.key, dimension.code, *SHOWN[dimension]), f"{dimension.table}.{column}"
+
+
+def test_a_refresh_is_one_transaction() -> None:
+    day = date(2025, 1, 5)
+    changes = Changes(refresh.rules(), day, day, day, 4, day, 1, 1, 1, 9, 9)
+    for statement in (*refresh.update(changes), *refresh.rebuild(changes)):
+        assert re.match(r"(INSERT (OVERWRITE )?INTO|DELETE FROM) (MARTS|CURATED)\.", statement.sql), (
+            statement.sql
+        )
+        assert statement.sql.count("%s") == len(statement.parameters)
 
 
 def test_more_files_than_a_copy_takes_are_copied_in_parts() -> None:

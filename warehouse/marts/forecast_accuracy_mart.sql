@@ -1,6 +1,5 @@
 -- How good each prediction was, of the weeks that have closed. Columns in the order of the table (V0007).
 -- The first week of a forecast is the first Monday on or after its as_of: lead_weeks counts from there.
-INSERT OVERWRITE INTO MARTS.FORECAST_ACCURACY_MART
 SELECT p.sku_code,
     p.region_code,
     s.category,

@@ -1,6 +1,5 @@
 -- The same by model version, category, region and lead time. Columns in the order of the table (V0007).
 -- Coarser groups come from the sums, never from a mean of the ratios.
-INSERT OVERWRITE INTO MARTS.FORECAST_ACCURACY_SUMMARY_MART
 SELECT model_version,
     category,
     region_code,

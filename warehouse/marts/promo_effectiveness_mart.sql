@@ -12,17 +12,21 @@
 -- Incremental margin: margin of the units sold less margin of the units that the baseline would have sold, each at the unit
 -- margin of the lines whose cost is known in its own weeks.
 -- Shares, and what is multiplied by them, are decimals: sums of decimals are exact and the same in any order.
-INSERT OVERWRITE INTO MARTS.PROMO_EFFECTIVENESS_MART
+--
+-- The rows are those of CURATED.PROMOTIONS_TOUCHED: every promotion, or those to compute again (refresh.py). Facts are read
+-- for their weeks and for the baseline weeks of all promotions that share one with them.
 WITH horizon AS (
-    SELECT MAX(order_date) AS last_sale,
-        DAYOFWEEKISO(MAX(order_date)) AS last_weekday,
-        DATEADD(day, 1 - DAYOFWEEKISO(MAX(order_date)), MAX(order_date))::DATE AS last_week
-    FROM DW.FACT_SALES
+    SELECT last_sale,
+        DAYOFWEEKISO(last_sale) AS last_weekday,
+        DATEADD(day, 1 - DAYOFWEEKISO(last_sale), last_sale)::DATE AS last_week
+    FROM CURATED.MART_STATE
 ),
 lines AS (
-    SELECT promo_id, sku_key, geo_key, week_start, promo_type, promo_discount_pct, planned_spend
-    FROM DW.FACT_PROMOTION
-    WHERE COALESCE(is_promoted, TRUE) AND NOT is_withdrawn
+    SELECT p.promo_id, p.sku_key, p.geo_key, p.week_start, p.promo_type, p.promo_discount_pct, p.planned_spend
+    FROM DW.FACT_PROMOTION p
+    JOIN (SELECT DISTINCT sku_key, geo_key FROM CURATED.PROMOTIONS_TOUCHED) t
+        ON t.sku_key = p.sku_key AND t.geo_key = p.geo_key
+    WHERE COALESCE(p.is_promoted, TRUE) AND NOT p.is_withdrawn
 ),
 promotions AS (
     SELECT promo_id, sku_key, geo_key,
@@ -38,55 +42,73 @@ promoted AS (
     SELECT DISTINCT sku_key, geo_key, week_start
     FROM lines
 ),
-weekly AS (
-    SELECT f.sku_key, f.geo_key, d.week_start,
-        SUM(f.quantity) AS units,
-        SUM(IFF(d.day_of_week <= h.last_weekday, f.quantity, 0)) AS units_to_weekday,
-        SUM(f.net_revenue) AS net_revenue,
-        SUM(IFF(f.gross_margin IS NULL, NULL, f.quantity)) AS costed_units,
-        SUM(f.gross_margin) AS gross_margin
-    FROM DW.FACT_SALES f
-    JOIN DW.DIM_DATE d ON d.date_key = f.date_key
-    CROSS JOIN horizon h
-    WHERE EXISTS (SELECT 1 FROM promoted p WHERE p.sku_key = f.sku_key AND p.geo_key = f.geo_key)
-    GROUP BY f.sku_key, f.geo_key, d.week_start
-),
-series AS (
-    SELECT sku_key, geo_key, MIN(week_start) AS first_sold
-    FROM weekly
-    GROUP BY sku_key, geo_key
-),
-named AS (
-    SELECT f.promo_id, f.sku_key, f.geo_key, d.week_start, SUM(f.quantity) AS units
-    FROM DW.FACT_SALES f
-    JOIN DW.DIM_DATE d ON d.date_key = f.date_key
-    WHERE f.promo_id IS NOT NULL AND COALESCE(f.is_promo_sale, TRUE)
-    GROUP BY f.promo_id, f.sku_key, f.geo_key, d.week_start
-),
-out_of_stock AS (
-    SELECT i.sku_key, i.geo_key, d.week_start
-    FROM DW.FACT_INVENTORY i
-    JOIN DW.DIM_DATE d ON d.date_key = i.date_key
-    GROUP BY i.sku_key, i.geo_key, d.week_start
-    HAVING COUNT_IF(i.stockout_flag) >= %s
-),
 weeks_before AS (
     SELECT column1 AS weeks_back
     FROM VALUES (1), (2), (3), (4), (5), (6), (7), (8)
 ),
+weeks_touched AS (
+    SELECT DISTINCT l.sku_key, l.geo_key, l.week_start
+    FROM lines l
+    JOIN CURATED.PROMOTIONS_TOUCHED t ON t.promo_id = l.promo_id AND t.sku_key = l.sku_key AND t.geo_key = l.geo_key
+),
 starts AS (
-    SELECT DISTINCT sku_key, geo_key, first_week
-    FROM promotions
+    SELECT DISTINCT p.sku_key, p.geo_key, p.first_week
+    FROM weeks_touched w
+    JOIN lines l ON l.sku_key = w.sku_key AND l.geo_key = w.geo_key AND l.week_start = w.week_start
+    JOIN promotions p ON p.promo_id = l.promo_id AND p.sku_key = l.sku_key AND p.geo_key = l.geo_key
 ),
 weeks_back_of AS (
     SELECT s.sku_key, s.geo_key, s.first_week, DATEADD(day, -7 * b.weeks_back, s.first_week)::DATE AS week_start
     FROM starts s
     CROSS JOIN weeks_before b
 ),
+weeks_read AS (
+    SELECT sku_key, geo_key, week_start FROM weeks_touched
+    UNION
+    SELECT sku_key, geo_key, week_start FROM weeks_back_of
+),
+days_read AS (
+    SELECT d.date_key, d.week_start, d.day_of_week
+    FROM DW.DIM_DATE d
+    JOIN (SELECT DISTINCT week_start FROM weeks_read) w ON w.week_start = d.week_start
+),
+sales AS (
+    SELECT f.sku_key, f.geo_key, d.week_start, d.day_of_week, f.quantity, f.net_revenue, f.gross_margin,
+        IFF(COALESCE(f.is_promo_sale, TRUE), f.promo_id, NULL) AS promo_id
+    FROM DW.FACT_SALES f
+    JOIN days_read d ON d.date_key = f.date_key
+    JOIN weeks_read w ON w.sku_key = f.sku_key AND w.geo_key = f.geo_key AND w.week_start = d.week_start
+),
+weekly AS (
+    SELECT s.sku_key, s.geo_key, s.week_start,
+        SUM(s.quantity) AS units,
+        SUM(IFF(s.day_of_week <= h.last_weekday, s.quantity, 0)) AS units_to_weekday,
+        SUM(s.net_revenue) AS net_revenue,
+        SUM(IFF(s.gross_margin IS NULL, NULL, s.quantity)) AS costed_units,
+        SUM(s.gross_margin) AS gross_margin
+    FROM sales s
+    CROSS JOIN horizon h
+    GROUP BY s.sku_key, s.geo_key, s.week_start
+),
+named AS (
+    SELECT promo_id, sku_key, geo_key, week_start, SUM(quantity) AS units
+    FROM sales
+    WHERE promo_id IS NOT NULL
+    GROUP BY promo_id, sku_key, geo_key, week_start
+),
+out_of_stock AS (
+    SELECT i.sku_key, i.geo_key, d.week_start
+    FROM DW.FACT_INVENTORY i
+    JOIN days_read d ON d.date_key = i.date_key
+    JOIN weeks_read w ON w.sku_key = i.sku_key AND w.geo_key = i.geo_key AND w.week_start = d.week_start
+    GROUP BY i.sku_key, i.geo_key, d.week_start
+    HAVING COUNT_IF(i.stockout_flag) >= %s
+),
 unpromoted AS (
     SELECT b.sku_key, b.geo_key, b.first_week, b.week_start, o.week_start IS NOT NULL AS is_out_of_stock
     FROM weeks_back_of b
-    JOIN series s ON s.sku_key = b.sku_key AND s.geo_key = b.geo_key AND b.week_start >= s.first_sold
+    JOIN CURATED.FIRST_SALES s ON s.sku_key = b.sku_key AND s.geo_key = b.geo_key
+        AND DATEADD(day, 6, b.week_start)::DATE >= s.first_sale
     JOIN horizon h ON DATEADD(day, 6, b.week_start)::DATE <= h.last_sale
     LEFT JOIN promoted p ON p.sku_key = b.sku_key AND p.geo_key = b.geo_key AND p.week_start = b.week_start
     LEFT JOIN out_of_stock o ON o.sku_key = b.sku_key AND o.geo_key = b.geo_key AND o.week_start = b.week_start
@@ -110,7 +132,8 @@ sharing AS (
         MIN(p.first_week) OVER (PARTITION BY l.sku_key, l.geo_key, l.week_start) AS first_week,
         n.units AS named_units,
         SUM(n.units) OVER (PARTITION BY l.sku_key, l.geo_key, l.week_start) AS named_units_of_week
-    FROM lines l
+    FROM weeks_touched w
+    JOIN lines l ON l.sku_key = w.sku_key AND l.geo_key = w.geo_key AND l.week_start = w.week_start
     JOIN promotions p ON p.promo_id = l.promo_id AND p.sku_key = l.sku_key AND p.geo_key = l.geo_key
     LEFT JOIN named n ON n.promo_id = l.promo_id AND n.sku_key = l.sku_key AND n.geo_key = l.geo_key
         AND n.week_start = l.week_start
@@ -146,6 +169,7 @@ measured AS (
         IFF(l.week_start = h.last_week, b.units_to_weekday, b.weekly_units)::NUMBER(24, 9) * l.share AS baseline_units,
         b.unit_margin AS baseline_unit_margin
     FROM shares l
+    JOIN CURATED.PROMOTIONS_TOUCHED t ON t.promo_id = l.promo_id AND t.sku_key = l.sku_key AND t.geo_key = l.geo_key
     JOIN horizon h ON l.week_start <= h.last_sale
     LEFT JOIN weekly w ON w.sku_key = l.sku_key AND w.geo_key = l.geo_key AND w.week_start = l.week_start
     LEFT JOIN out_of_stock o ON o.sku_key = l.sku_key AND o.geo_key = l.geo_key AND o.week_start = l.week_start
@@ -191,6 +215,7 @@ results AS (
             a.attributed_units::DOUBLE * a.gross_margin::DOUBLE / NULLIF(a.costed_units, 0)::DOUBLE) AS margin,
         IFF(a.weeks_without_baseline_margin = 0, a.baseline_margin::DOUBLE, NULL) AS expected_margin
     FROM promotions p
+    JOIN CURATED.PROMOTIONS_TOUCHED t ON t.promo_id = p.promo_id AND t.sku_key = p.sku_key AND t.geo_key = p.geo_key
     CROSS JOIN horizon h
     LEFT JOIN achieved a ON a.promo_id = p.promo_id AND a.sku_key = p.sku_key AND a.geo_key = p.geo_key
     LEFT JOIN baseline b ON b.sku_key = p.sku_key AND b.geo_key = p.geo_key AND b.first_week = p.first_week

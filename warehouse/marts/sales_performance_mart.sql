@@ -3,7 +3,8 @@
 -- neither is of unknown kind and counted apart.
 -- A line whose cost is unknown has no margin: margin and its percentage are over the lines that have one, and
 -- costed_net_revenue says how much revenue that is.
-INSERT OVERWRITE INTO MARTS.SALES_PERFORMANCE_MART
+-- The filter chooses the facts: all, or those of the days, articles or regions to compute again (refresh.py). Each row of the
+-- mart is of one day, article and region, so that such a choice holds whole rows.
 SELECT
     f.date_key,
     d.full_date,
@@ -42,6 +43,7 @@ LEFT JOIN DW.DIM_DATE d ON d.date_key = f.date_key
 LEFT JOIN DW.DIM_SKU k ON k.sku_key = f.sku_key
 LEFT JOIN DW.DIM_GEOGRAPHY g ON g.geo_key = f.geo_key
 LEFT JOIN DW.DIM_CUSTOMER c ON c.customer_key = f.customer_key
+WHERE {scope}
 GROUP BY
     f.date_key, d.full_date, d.fiscal_year, d.fiscal_quarter, d.fiscal_month, d.year, d.month, d.iso_year, d.iso_week,
     d.is_festive_season, k.brand, k.category, k.sku_code, k.pack_size, k.pack_type, g.zone, g.state, g.city_tier,

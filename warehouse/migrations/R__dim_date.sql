@@ -423,3 +423,6 @@ SELECT
     WEEKISO(full_date) BETWEEN 40 AND 52 AS is_festive_season
 FROM days
 LEFT JOIN holiday ON holiday_date = full_date;
+
+-- The marts show parts of a date: their next refresh rebuilds them whole.
+DELETE FROM CURATED.MART_STATE;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from warehouse.columns import merged
+from warehouse.load.cpg import mart_changes
 from warehouse.load.dimensions import GEOGRAPHY, SKU, infer
 from warehouse.load.merge import NEWER_SNAPSHOT, merge_text, newest_rows
 from warehouse.load.snapshot import Snapshot
@@ -28,6 +29,7 @@ def statements(snapshot: Snapshot) -> list[Statement]:
     return [
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
+        mart_changes.inventory(source, KEY),
         Statement("merge", text),
         Statement("recompute days of supply", days_of_supply_text(delivered)),
     ]

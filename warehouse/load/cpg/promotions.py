@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from warehouse.columns import merged
+from warehouse.load.cpg import mart_changes
 from warehouse.load.cpg.market import DATE_KEY
 from warehouse.load.dimensions import GEOGRAPHY, SKU, infer
 from warehouse.load.merge import NEWER_SNAPSHOT, merge_text, newest_rows
@@ -21,9 +22,10 @@ KEY = ("promo_id", "sku_key", "geo_key", "week_start")
 
 def statements(snapshot: Snapshot) -> list[Statement]:
     staging = snapshot.staging
+    source = newest_rows(staging, KEY, computed=DATE_KEY)
     text = merge_text(
         "DW.FACT_PROMOTION",
-        newest_rows(staging, KEY, computed=DATE_KEY),
+        source,
         KEY,
         [*merged(snapshot.dataset), "date_key"],
         newer=NEWER_SNAPSHOT,
@@ -32,9 +34,11 @@ def statements(snapshot: Snapshot) -> list[Statement]:
     return [
         infer(SKU, staging),
         infer(GEOGRAPHY, staging),
+        mart_changes.promotions(source, KEY),
         Statement("merge", text),
         *([record_sightings(snapshot.sighted_staging)] if snapshot.sightings else []),
         *([record_calendars(snapshot.raw_dates)] if snapshot.raw_dates else []),
+        mart_changes.withdrawals(_WITHDRAWALS, KEY),
         Statement("recompute withdrawals", withdrawals_text()),
     ]
 
@@ -79,11 +83,7 @@ VALUES (src.promo_id, src.sku_code, src.region_code, src.week_start, src.seen_da
     return Statement("record sightings", text)
 
 
-def withdrawals_text() -> str:
-    return """UPDATE DW.FACT_PROMOTION
-SET is_withdrawn = src.is_withdrawn
-FROM (
-    WITH seen AS (
+_WITHDRAWALS = """WITH seen AS (
         SELECT p.promo_id, p.sku_key, p.geo_key, p.week_start,
             GREATEST(p.source_date, COALESCE(s.seen_date, p.source_date)) AS last_seen
         FROM DW.FACT_PROMOTION p
@@ -97,7 +97,15 @@ FROM (
     FROM seen l
     LEFT JOIN CURATED.PROMOTION_SNAPSHOTS c
         ON c.snapshot_date > l.last_seen AND c.snapshot_date < l.week_start
-    GROUP BY l.promo_id, l.sku_key, l.geo_key, l.week_start
+    GROUP BY l.promo_id, l.sku_key, l.geo_key, l.week_start"""
+"""Which lines are withdrawn, by all calendars recorded."""
+
+
+def withdrawals_text() -> str:
+    return f"""UPDATE DW.FACT_PROMOTION
+SET is_withdrawn = src.is_withdrawn
+FROM (
+    {_WITHDRAWALS}
 ) src
 WHERE FACT_PROMOTION.promo_id = src.promo_id AND FACT_PROMOTION.sku_key = src.sku_key
     AND FACT_PROMOTION.geo_key = src.geo_key AND FACT_PROMOTION.week_start = src.week_start

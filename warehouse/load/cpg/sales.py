@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.language.written import CLOCK_DAYS
 from warehouse.columns import merged
-from warehouse.load.cpg import inventory
+from warehouse.load.cpg import inventory, mart_changes
 from warehouse.load.dimensions import CUSTOMER, GEOGRAPHY, SKU, infer
 from warehouse.load.merge import NEWER_CHANGE, merge_text, same_key
 from warehouse.load.retractions import IS_RETRACTED, Retractions
@@ -13,6 +13,9 @@ from warehouse.statement import Statement
 
 KEY = ("order_id", "sku_key")
 RETRACTIONS = Retractions("CURATED.SALES_TAKEN_BACK", KEY, changed_at=True)
+
+ANOMALY_DAYS = 28
+"""A line is compared with the lines of so many days, its own included: a change reaches the days after it."""
 
 DAY_NUMBER = "DATEDIFF(day, '1970-01-01'::DATE, {})"
 
@@ -38,6 +41,7 @@ def statements(snapshot: Snapshot) -> list[Statement]:
         infer(GEOGRAPHY, staging),
         infer(CUSTOMER, staging),
         Statement("record what will change", touch_text(staging), (snapshot_id,)),
+        mart_changes.sales(snapshot_id),
         RETRACTIONS.record(staging),
         Statement("merge", text),
         Statement("recompute anomalies", anomalies_text()),
@@ -63,12 +67,12 @@ WHERE changed_at >= DATEADD(day, {CLOCK_DAYS + 1}, source_date)"""
 
 
 def touch_text(staging: str) -> str:
-    """Record the SKUs, regions and days to recompute. A corrected line affects both its old and its new region and day.
+    """Record the SKUs, regions and days that change. A corrected line affects both its old and its new region and day.
 
     Lines that the MERGE will not change are left out, so that a repeated load recomputes nothing.
     """
     return f"""INSERT INTO CURATED.SALES_TOUCHED (snapshot_id, sku_key, geo_key, from_date, to_date)
-SELECT %s, sku_key, geo_key, MIN(order_date), MAX(order_date)
+SELECT DISTINCT %s, sku_key, geo_key, order_date, order_date
 FROM (
     SELECT src.sku_key, src.geo_key, src.order_date
     FROM {staging} src
@@ -79,15 +83,15 @@ FROM (
     FROM {staging} src
     JOIN DW.FACT_SALES tgt ON {same_key(KEY)}
     WHERE {NEWER_CHANGE}
-) lines
-GROUP BY sku_key, geo_key"""
+) lines"""
 
 
 def anomalies_text() -> str:
     """Flag lines with net_revenue above 3 x the mean of the last 28 days. Written without division, to be exact."""
+    reach = ANOMALY_DAYS - 1
     window = (
         f"OVER (PARTITION BY sku_key, geo_key ORDER BY {DAY_NUMBER.format('order_date')}"
-        " RANGE BETWEEN 27 PRECEDING AND CURRENT ROW)"
+        f" RANGE BETWEEN {reach} PRECEDING AND CURRENT ROW)"
     )
     return f"""UPDATE DW.FACT_SALES
 SET is_revenue_anomaly = src.is_revenue_anomaly
@@ -100,7 +104,7 @@ FROM (
             SUM(s.net_revenue) AS revenue, COUNT(*) AS order_lines
         FROM DW.FACT_SALES s
         JOIN touched t ON t.sku_key = s.sku_key AND t.geo_key = s.geo_key
-        WHERE s.order_date BETWEEN DATEADD(day, -27, t.from_date) AND DATEADD(day, 27, t.to_date)
+        WHERE s.order_date BETWEEN DATEADD(day, -{reach}, t.from_date) AND DATEADD(day, {reach}, t.to_date)
         GROUP BY s.sku_key, s.geo_key, s.order_date, t.from_date, t.to_date
     ),
     windowed AS (
