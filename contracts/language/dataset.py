@@ -253,6 +253,15 @@ def document(dataset: Dataset) -> dict[str, Any]:
     return asdict(dataset)
 
 
+def rules_document(dataset: Dataset) -> dict[str, Any]:
+    """The document without descriptions: what decides the rows that come out."""
+    rules = document(dataset)
+    del rules["description"]
+    for column in rules["columns"]:
+        del column["description"]
+    return rules
+
+
 def from_document(found: Mapping[str, Any]) -> Dataset:
     columns = tuple(
         Column(**{**column, "rules": tuple(_rule(rule) for rule in column["rules"])})
