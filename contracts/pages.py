@@ -1,13 +1,14 @@
-"""Generate a page per dataset from its contract: `python -m contracts.pages` writes docs/contracts/."""
+"""Generate a page per dataset, and one of the kinds: `python -m contracts.pages` writes docs/contracts/."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from contracts import kinds_page
 from contracts.catalog import DATASETS
 from contracts.dialects.snowflake import snowflake_type
-from contracts.dialects.spark_types import SPARK_TYPES
+from contracts.dialects.spark_types import spark_type_of
 from contracts.language.dataset import Column, Dataset, Rule
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "contracts"
@@ -52,7 +53,9 @@ Reasons: {_reasons(dataset)}.
 def write(folder: Path = PAGES) -> list[Path]:
     """Write every page; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    kinds = folder / "README.md"
+    kinds.write_text(kinds_page.text(), encoding="utf-8")
+    written = [kinds]
     for dataset in DATASETS.values():
         path = folder / f"{dataset.table}.md"
         path.write_text(page(dataset), encoding="utf-8")
@@ -67,7 +70,7 @@ def _names(names: tuple[str, ...]) -> str:
 def _row(column: Column) -> str:
     rules = "; ".join(_rule_text(rule) for rule in column.rules)
     required = "yes" if column.required else "no"
-    spark, snowflake = SPARK_TYPES[column.kind], snowflake_type(column.kind)
+    spark, snowflake = spark_type_of(column.kind), snowflake_type(column.kind)
     return f"| `{column.name}` | {required} | {column.kind} | {spark} | {snowflake} | {rules} | {column.description} |"
 
 

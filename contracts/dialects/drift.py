@@ -19,7 +19,7 @@ from contracts.dialects.delivered import (
     VOID,
     family,
 )
-from contracts.dialects.spark_values import CASTABLE
+from contracts.dialects.spark_values import castable
 from contracts.language.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def check(dataset: Dataset, delivered: Mapping[str, str], path: str) -> Drift:
             "Ask the source to deliver them again, or release a new contract version."
         )
     unfit = [
-        f"{column.name} is {delivered[column.name]} and can never be a {column.kind}"
+        f"{column.name} is {_never(delivered[column.name], column.kind)}"
         for column in dataset.columns
-        if column.name in delivered and (column.kind, family(delivered[column.name])) not in CASTABLE
+        if column.name in delivered and family(delivered[column.name]) not in castable(column.kind)
     ]
     unfit += [
         f"{name} holds float16, which Spark cannot open" for name in delivered if FLOAT16 in delivered[name]
@@ -62,6 +62,11 @@ def check(dataset: Dataset, delivered: Mapping[str, str], path: str) -> Drift:
         extra=tuple(sorted(name for name in delivered if name not in dataset.names)),
         missing_optional=tuple(column.name for column in dataset.optional if column.name not in delivered),
     )
+
+
+def _never(type_name: str, kind: str) -> str:
+    hint = " (Spark 3.5 cannot read Parquet's TIME; deliver text)" if type_name == kind == TIME else ""
+    return f"{type_name} and can never be a {kind}{hint}"
 
 
 def delivered_columns(schema: pyarrow.Schema, path: str) -> dict[str, str]:
@@ -79,10 +84,13 @@ def delivered_columns(schema: pyarrow.Schema, path: str) -> dict[str, str]:
 
 def spark_type(arrow: pyarrow.DataType) -> str:
     """The Spark 3.5 type of a Parquet column with this Arrow type."""
+    import pyarrow
     import pyarrow.types as is_
 
     if is_.is_dictionary(arrow):
         return spark_type(arrow.value_type)
+    if isinstance(arrow, pyarrow.JsonType):
+        return "string"
     if is_.is_timestamp(arrow):
         if arrow.unit == "ns":
             return TIMESTAMP_NANOS_UTC if arrow.tz else TIMESTAMP_NANOS

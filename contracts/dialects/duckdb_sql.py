@@ -8,33 +8,45 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 
+from contracts.dialects import duckdb_json
 from contracts.dialects.spark_sql import outside
-from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
 from contracts.language.dataset import Column, ContractError, Dataset, Rule
+from contracts.language.kinds import MONEY, TEXT_KINDS, exact_size
 from contracts.language.written import (
     DATE_PATTERN,
     FALSE_WORDS,
     FIRST_DAY,
     INSTANT_PATTERN,
     LAST_DAY,
+    LOCAL_PATTERN,
+    MIDNIGHT,
     NUMBER_PATTERN,
+    TIME_PATTERN,
     TRUE_WORDS,
     WHITE_SPACE,
     WHOLE_PATTERN,
+    exact_pattern,
 )
 
-DUCKDB_TYPES = {
+_TYPES = {
     **dict.fromkeys(sorted(TEXT_KINDS), "VARCHAR"),
     "integer": "BIGINT",
-    "decimal": f"DECIMAL({MONEY_PRECISION}, {MONEY_SCALE})",
     "number": "DOUBLE",
     "boolean": "BOOLEAN",
     "date": "DATE",
+    "time": "TIME",
     "timestamp": "TIMESTAMP",  # in UTC
+    "local_timestamp": "TIMESTAMP",
+    "json": "VARCHAR",
 }
 # Non-ASCII letters whose upper case is several letters, or ASCII: DuckDB maps each letter to a single one.
 _CAPITALS = {"ß": "SS", "ﬀ": "FF", "ﬁ": "FI", "ﬂ": "FL", "ﬃ": "FFI", "ﬄ": "FFL", "ﬅ": "ST", "ﬆ": "ST"}
 _LONGEST_OFFSET_MINUTES = 18 * 60
+
+
+def duckdb_type(kind: str) -> str:
+    size = MONEY if kind == "decimal" else exact_size(kind)
+    return f"DECIMAL({size.precision}, {size.scale})" if size else _TYPES[kind]
 
 
 def select(dataset: Dataset, delivered: Collection[str], rows: str, source_date: dt.date) -> str:
@@ -82,7 +94,7 @@ def value(kind: str, text: str) -> str:
                 text, WHOLE_PATTERN, f"TRY_CAST(ltrim(split_part({text}, '.', 1), '+') AS BIGINT)"
             )
         case "decimal":
-            return _written(text, NUMBER_PATTERN, f"TRY_CAST({text} AS {DUCKDB_TYPES[kind]})")
+            return _written(text, NUMBER_PATTERN, f"TRY_CAST({text} AS {duckdb_type(kind)})")
         case "number":
             number = f"TRY_CAST({text} AS DOUBLE)"
             return _written(text, NUMBER_PATTERN, f"CASE WHEN isfinite({number}) THEN {number} + 0.0 END")
@@ -91,8 +103,17 @@ def value(kind: str, text: str) -> str:
             return f"CASE WHEN {is_true} THEN true WHEN {is_false} THEN false END"
         case "date":
             return _written(text, DATE_PATTERN, f"TRY_CAST({text} AS DATE)")
+        case "time":
+            filled = f"left({text}, {len(MIDNIGHT)}) || substr('{MIDNIGHT}', length({text}) + 1)"
+            return _written(text, TIME_PATTERN, f"CAST({filled} AS TIME)")
         case "timestamp":
             return _written(text, INSTANT_PATTERN, _instant(text))
+        case "local_timestamp":
+            return _written(text, LOCAL_PATTERN, _instant(text))
+        case "json":
+            return f"CASE WHEN {duckdb_json.is_document(text)} THEN {text} END"
+        case _ if size := exact_size(kind):
+            return _written(text, exact_pattern(size.scale), f"TRY_CAST({text} AS {duckdb_type(kind)})")
     raise ContractError(f"kind {kind!r} cannot be written as DuckDB's SQL")
 
 

@@ -9,14 +9,21 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow as pa
 
-from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
+from contracts.language.kinds import MONEY, TEXT_KINDS, exact_size
 
-PANDAS_TYPES: dict[str, pd.ArrowDtype] = {
-    **dict.fromkeys(sorted(TEXT_KINDS), pd.ArrowDtype(pa.string())),
-    "integer": pd.ArrowDtype(pa.int64()),
-    "decimal": pd.ArrowDtype(pa.decimal128(MONEY_PRECISION, MONEY_SCALE)),
-    "number": pd.ArrowDtype(pa.float64()),
-    "boolean": pd.ArrowDtype(pa.bool_()),
-    "date": pd.ArrowDtype(pa.date32()),
-    "timestamp": pd.ArrowDtype(pa.timestamp("us", tz="UTC")),
+_TYPES: dict[str, pa.DataType] = {
+    **dict.fromkeys(sorted(TEXT_KINDS), pa.string()),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "time": pa.time64("us"),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "local_timestamp": pa.timestamp("us"),
+    "json": pa.string(),
 }
+
+
+def pandas_type(kind: str) -> pd.ArrowDtype:
+    size = MONEY if kind == "decimal" else exact_size(kind)
+    return pd.ArrowDtype(pa.decimal128(*size) if size else _TYPES[kind])

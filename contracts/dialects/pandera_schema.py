@@ -9,7 +9,7 @@ import pandera.pandas as pa
 import pyarrow
 from pandera.errors import SchemaErrorReason
 
-from contracts.dialects.pandas_types import PANDAS_TYPES
+from contracts.dialects.pandas_types import pandas_type
 from contracts.language.dataset import Column, Dataset, Rule
 from contracts.language.rules import keeps
 
@@ -18,7 +18,7 @@ def schema(dataset: Dataset, *, unique: bool = False) -> pa.DataFrameSchema:
     """The schema of a dataset. Extra columns are accepted."""
     columns = {
         column.name: pa.Column(
-            PANDAS_TYPES[column.kind],
+            pandas_type(column.kind),
             checks=[_of_column(rule) for rule in column.rules if rule.limit is None],
             nullable=not column.required,
         )

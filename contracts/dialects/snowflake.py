@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE
+from contracts.language.kinds import MONEY, exact_size
 
 _TYPES = {
     "integer": "BIGINT",
-    "decimal": f"NUMBER({MONEY_PRECISION}, {MONEY_SCALE})",
     "number": "DOUBLE",
     "boolean": "BOOLEAN",
     "date": "DATE",
+    "time": "TIME",
     "timestamp": "TIMESTAMP_NTZ",  # in UTC, as the session's time zone is
+    "local_timestamp": "TIMESTAMP_NTZ",
 }
 
 
 def snowflake_type(kind: str) -> str:
-    """The Snowflake type of a kind. Text is unlimited: the contract checks lengths, and a limit would save nothing."""
-    return _TYPES.get(kind, "VARCHAR")
+    """The Snowflake type of a kind.
+
+    Text is unlimited: the contract checks lengths, and a limit would save nothing. JSON is text too: COPY by column name
+    would put it into a VARIANT as one string. PARSE_JSON accepts all of it.
+    """
+    size = MONEY if kind == "decimal" else exact_size(kind)
+    return f"NUMBER({size.precision}, {size.scale})" if size else _TYPES.get(kind, "VARCHAR")

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contracts.dialects.delivered import family, readable
-from contracts.dialects.spark_types import SPARK_TYPES, TEXT_KINDS
-from contracts.dialects.spark_values import instant_of_nanos, literal, name, trimmed, value
+from contracts.dialects.spark_literals import literal, name
+from contracts.dialects.spark_types import spark_type_of
+from contracts.dialects.spark_values import instant_of_nanos, trimmed, value
 from contracts.language.dataset import Column, Dataset, Rule
+from contracts.language.kinds import TEXT_KINDS
 
 SOURCE_COLUMNS = ("source_date", "source_file")
 FILLED_DIGITS = 3
@@ -128,7 +130,7 @@ def _wrong_length(column: str, rule: Rule) -> str:
 
 def _canonical(column: Column) -> str:
     at = name(column.name)
-    if column.kind in ("identifier", "text", "channel"):
+    if column.kind in ("identifier", "text", "channel", "json"):
         return f"concat(char_length({at}), ':', {at})"
     if column.kind == "date":
         return f"unix_date({at})"
@@ -206,7 +208,7 @@ class _Frame:
     def _value(self, column: Column) -> str:
         at = self.families.get(column.name)
         if at is None:
-            return f"CAST(NULL AS {SPARK_TYPES[column.kind]})"
+            return f"CAST(NULL AS {spark_type_of(column.kind)})"
         return value(column.kind, at, _text(column.name) if at == "text" else _raw(column.name))
 
     def _present(self, column: str) -> str:

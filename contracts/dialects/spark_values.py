@@ -6,7 +6,10 @@ bigint), so text is first checked against patterns, which tests.contracts.values
 
 from __future__ import annotations
 
-from contracts.dialects.spark_types import SPARK_TYPES, TEXT_KINDS
+from contracts.dialects.spark_json import is_document
+from contracts.dialects.spark_literals import literal
+from contracts.dialects.spark_types import spark_type_of
+from contracts.language.kinds import KINDS, TEXT_KINDS, Size, exact_size
 from contracts.language.written import (
     DATE_PATTERN,
     EXACT_DOUBLES,
@@ -14,10 +17,14 @@ from contracts.language.written import (
     FIRST_DAY,
     INSTANT_PATTERN,
     LAST_DAY,
+    LOCAL_PATTERN,
+    MIDNIGHT,
     NUMBER_PATTERN,
+    TIME_PATTERN,
     TRUE_WORDS,
     WHITE_SPACE,
     WHOLE_PATTERN,
+    exact_pattern,
 )
 
 NANOS = {"nanos": "timestamp", "instant_nanos": "instant"}
@@ -25,16 +32,6 @@ WHOLE_LIMIT = "9223372036854775807D"
 TEXT_DECIMAL = "decimal(38,6)"
 
 _WHITE_SPACE_LITERAL = "'" + "".join(f"\\u{ord(char):04x}" for char in WHITE_SPACE) + "'"
-
-
-def literal(text: str) -> str:
-    """A Spark SQL string literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def name(column: str) -> str:
-    """A quoted Spark SQL identifier, for any column name that a file may have."""
-    return "`" + column.replace("`", "``") + "`"
 
 
 def trimmed(column: str) -> str:
@@ -51,12 +48,18 @@ def trimmed(column: str) -> str:
 def value(kind: str, family: str, column: str) -> str:
     """An expression for the typed value of a column delivered in this family. Text must already be trimmed."""
     if family == "void":
-        return f"CAST(NULL AS {SPARK_TYPES[kind]})"
+        return f"CAST(NULL AS {spark_type_of(kind)})"
     if kind in TEXT_KINDS:
         return _spelled(kind, column if family == "text" else _written(family, column))
     if family in NANOS:
         family, column = NANOS[family], instant_of_nanos(column)
-    return _VALUES[kind, family].format(c=column)
+    size = exact_size(kind)
+    return _exactly(size, family, column) if size else _VALUES[kind, family].format(c=column)
+
+
+def castable(kind: str) -> frozenset[str]:
+    """The families in which a file can deliver values of the kind."""
+    return _CASTABLE["decimal" if exact_size(kind) else kind]
 
 
 def instant_of_nanos(column: str) -> str:
@@ -90,9 +93,23 @@ def _one_of(words: tuple[str, ...]) -> str:
     return ", ".join(literal(word) for word in words)
 
 
+def _exactly(size: Size, family: str, column: str) -> str:
+    """A decimal that the value equals. A double is the decimal that reads back as the same double: 0.1 is a tenth."""
+    cast = f"try_cast({column} AS decimal({size.precision},{size.scale}))"
+    match family:
+        case "text":
+            return f"CASE WHEN {column} RLIKE {literal(exact_pattern(size.scale))} THEN {cast} END"
+        case "floating":
+            is_same = f"CAST({cast} AS double) = CAST({column} AS double)"
+            return f"CASE WHEN abs({column}) <= {EXACT_DOUBLES}D AND {is_same} THEN {cast} END"
+        case _:
+            return f"CASE WHEN {cast} = {column} THEN {cast} END"
+
+
 _BETWEEN_DAYS = f"BETWEEN DATE'{FIRST_DAY}' AND DATE'{LAST_DAY}'"
 _BETWEEN_INSTANTS = f"BETWEEN TIMESTAMP'{FIRST_DAY} 00:00:00Z' AND TIMESTAMP'{LAST_DAY} 23:59:59.999999Z'"
-_MONEY = SPARK_TYPES["decimal"]
+_BETWEEN_CLOCKS = f"BETWEEN TIMESTAMP_NTZ'{FIRST_DAY} 00:00:00' AND TIMESTAMP_NTZ'{LAST_DAY} 23:59:59.999999'"
+_MONEY = spark_type_of("decimal")
 _FLAG = "CASE WHEN {c} = 1 THEN true WHEN {c} = 0 THEN false END"
 
 
@@ -140,6 +157,11 @@ _VALUES: dict[tuple[str, str], str] = {
         f"CASE WHEN {{c}} = date_trunc('DAY', {{c}}) AND CAST({{c}} AS date) {_BETWEEN_DAYS} "
         "THEN CAST({c} AS date) END"
     ),
+    # HH:MM, HH:MM:SS or more, cut off or filled up to the microsecond.
+    ("time", "text"): _plain(
+        f"CASE WHEN {{c}} RLIKE '{TIME_PATTERN}' "
+        f"THEN concat(left({{c}}, {len(MIDNIGHT)}), substr('{MIDNIGHT}', char_length({{c}}) + 1)) END"
+    ),
     ("timestamp", "text"): _plain(
         f"CASE WHEN {{c}} RLIKE '{INSTANT_PATTERN}' AND try_cast({{c}} AS timestamp) {_BETWEEN_INSTANTS} "
         "THEN try_cast({c} AS timestamp) END"
@@ -152,11 +174,23 @@ _VALUES: dict[tuple[str, str], str] = {
         ): f"CASE WHEN CAST({{c}} AS timestamp) {_BETWEEN_INSTANTS} THEN CAST({{c}} AS timestamp) END"
         for at in ("timestamp", "instant")
     },
+    ("local_timestamp", "text"): _plain(
+        f"CASE WHEN {{c}} RLIKE '{LOCAL_PATTERN}' AND try_cast({{c}} AS timestamp_ntz) {_BETWEEN_CLOCKS} "
+        "THEN try_cast({c} AS timestamp_ntz) END"
+    ),
+    ("local_timestamp", "date"): f"CASE WHEN {{c}} {_BETWEEN_DAYS} THEN CAST({{c}} AS timestamp_ntz) END",
+    ("local_timestamp", "timestamp"): (
+        f"CASE WHEN CAST({{c}} AS timestamp_ntz) {_BETWEEN_CLOCKS} THEN CAST({{c}} AS timestamp_ntz) END"
+    ),
+    ("json", "text"): f"CASE WHEN {_plain(is_document('{c}'))} THEN {{c}} END",
 }
 
-CASTABLE: frozenset[tuple[str, str]] = (
-    frozenset(_VALUES)
-    | {(kind, family) for kind in TEXT_KINDS for family in ("text", "whole", "decimal", "floating")}
-    | {(kind, nanos) for kind in ("date", "timestamp") for nanos in NANOS}
-    | {(kind, "void") for kind in SPARK_TYPES}
-)
+_CASTABLE: dict[str, frozenset[str]] = {
+    kind: frozenset(
+        {"void"}
+        | {family for cast, family in _VALUES if cast == kind}
+        | ({"text", "whole", "decimal", "floating"} if kind in TEXT_KINDS else set())
+        | {nanos for nanos, family in NANOS.items() if (kind, family) in _VALUES}
+    )
+    for kind in KINDS
+}

@@ -13,25 +13,27 @@ from functools import cached_property
 from typing import Any
 
 from contracts.language.delivery import Delivery
+from contracts.language.kinds import KINDS, TEXT_KINDS, exact_size, is_kind
 
 RETRACTED = "is_deleted"
 FIRST_DOMAIN = "cpg"
 SOURCE_DATE = "source_date"
 """The raw date of the row's file. Every row has it, in addition to the contract's columns."""
-RULES = ("allowed", "range", "length", "pattern", "monday", "future", "too_old", "exceeds")
-_NAME_PATTERN = "[a-z][a-z0-9_]*"
-KINDS = {
-    "code": "a natural key of the masters: trimmed and upper-cased",
-    "identifier": "another system's id: trimmed, case preserved",
-    "channel": "a sales channel: trimmed, lower-cased, spaces and hyphens made underscores",
-    "text": "free text, trimmed",
-    "integer": 'a whole number, which may have been written "5" or "5.0"',
-    "decimal": "an exact amount: sums do not depend on the order of rows",
-    "number": "a finite ratio or share",
-    "boolean": "true or false, however the source spells it",
-    "date": "a calendar day",
-    "timestamp": "a moment, kept in UTC",
+_NUMBERS = frozenset({"integer", "decimal", "number"})
+_MOMENTS = frozenset({"timestamp", "local_timestamp"})
+_DAYS = frozenset({"date"})
+RULES: dict[str, frozenset[str]] = {
+    "allowed": TEXT_KINDS | {"integer"},
+    "range": _NUMBERS,
+    "length": TEXT_KINDS | {"json"},
+    "pattern": TEXT_KINDS,
+    "monday": _DAYS,
+    "future": _DAYS | _MOMENTS,
+    "too_old": _DAYS,
+    "exceeds": TEXT_KINDS | _NUMBERS | _DAYS | _MOMENTS | {"time"},
 }
+"""Each rule with the kinds that it applies to."""
+_NAME_PATTERN = "[a-z][a-z0-9_]*"
 CODE_PATTERN = "^[A-Z0-9][A-Z0-9_-]{0,49}$"
 
 
@@ -57,6 +59,12 @@ class Rule:
     """Whole days after the limit that are still allowed."""
     years: int | None = None
     """Maximum years before the limit."""
+
+    def applies_to(self, kind: str) -> bool:
+        """A day is compared with a day; of a moment, only its day is, which needs a number of days after the limit."""
+        if self.name == "future" and (self.days is None) != (kind in _DAYS):
+            return False
+        return ("decimal" if exact_size(kind) else kind) in RULES[self.name]
 
 
 @dataclass(frozen=True)
@@ -151,7 +159,7 @@ class Dataset:
         if repeated:
             raise ContractError(f"{self.name}: column {repeated[0]} is there twice")
         for column in self.columns:
-            if column.kind not in KINDS:
+            if not is_kind(column.kind):
                 raise ContractError(
                     f"{self.name}: column {column.name} is of the unknown kind {column.kind!r}; known are {', '.join(KINDS)}"
                 )
@@ -169,6 +177,10 @@ class Dataset:
                     raise ContractError(f"{self.name}: {column.name} has the unknown rule {rule.name!r}")
                 if rule.limit is not None and rule.limit not in beside:
                     self.column(rule.limit)
+                if not rule.applies_to(column.kind):
+                    raise ContractError(
+                        f"{self.name}: the rule {rule.name!r} of {column.name} does not apply to the kind {column.kind}"
+                    )
                 if rule.allowed and any(
                     isinstance(v, str) == (column.kind == "integer") for v in rule.allowed
                 ):
@@ -178,7 +190,7 @@ class Dataset:
 
     def _check_what_follows(self) -> None:
         for derived in self.derived:
-            if derived.kind not in KINDS:
+            if not is_kind(derived.kind):
                 raise ContractError(f"{self.name}: {derived.name} is of the unknown kind {derived.kind!r}")
             if derived.replaces:
                 self.column(derived.replaces)
@@ -251,6 +263,15 @@ def with_years(dataset: Dataset, years: int) -> Dataset:
 def document(dataset: Dataset) -> dict[str, Any]:
     """The contract as a JSON-compatible dict, for a manifest. `from_document` reads it back."""
     return asdict(dataset)
+
+
+def rules_document(dataset: Dataset) -> dict[str, Any]:
+    """The document without descriptions: what decides the rows that come out."""
+    rules = document(dataset)
+    del rules["description"]
+    for column in rules["columns"]:
+        del column["description"]
+    return rules
 
 
 def from_document(found: Mapping[str, Any]) -> Dataset:

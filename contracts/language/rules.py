@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from contracts.language.dataset import ContractError, Rule
@@ -31,10 +32,16 @@ def years_before(day: dt.date, years: int) -> dt.date:
 
 def _in_range(rule: Rule, value: Any, _: Any) -> bool:
     """Whether the value is in the range. NaN is not in any range."""
-    above = rule.minimum is None or (value > rule.minimum if rule.exclusive else value >= rule.minimum)
-    if not above or rule.maximum is None:
-        return above
-    return bool(value < rule.maximum if rule.exclusive_maximum else value <= rule.maximum)
+    least, most = (_as_written(bound, value) for bound in (rule.minimum, rule.maximum))
+    above = least is None or (value > least if rule.exclusive else value >= least)
+    if not above or most is None:
+        return bool(above)
+    return bool(value < most if rule.exclusive_maximum else value <= most)
+
+
+def _as_written(bound: float | None, value: Any) -> Any:
+    """To a decimal, 0.1 is a tenth, as it is in SQL, and not the double next to it."""
+    return Decimal(str(bound)) if bound is not None and isinstance(value, Decimal) else bound
 
 
 def _in_length(rule: Rule, value: str, _: Any) -> bool:

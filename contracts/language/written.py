@@ -23,5 +23,19 @@ INSTANT_PATTERN = (
     "^(19[0-9]{2}|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
     "(Z|[+-][0-9]{2}:?[0-9]{2})?$"
 )
+# As in INSTANT_PATTERN, but without an offset.
+LOCAL_PATTERN = INSTANT_PATTERN.replace("(Z|[+-][0-9]{2}:?[0-9]{2})?", "")
+TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?$"
+MIDNIGHT = "00:00:00.000000"
+"""A time of day in full. What a source leaves out of one is as here."""
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
+
+
+def exact_pattern(scale: int) -> str:
+    """A number without an exponent and with at most `scale` places; zeros after them do not count.
+
+    An exponent is what spreadsheets write for a number whose digits they have dropped.
+    """
+    places = f"[0-9]{{1,{scale}}}0*" if scale else "0+"
+    return f"^[+-]?([0-9]+([.]({places})?)?|[.]{places})$"

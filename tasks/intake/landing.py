@@ -16,7 +16,7 @@ from typing import Any
 
 from contracts.catalog import contract
 from contracts.dialects import drift
-from contracts.language.dataset import document
+from contracts.language.dataset import rules_document
 from contracts.language.delivery import Delivery
 from tasks.errors import DataError, Outrun
 from tasks.intake.rules import delivery, rules_of
@@ -75,8 +75,8 @@ class Slice:
         return any(file.replay for file in self.inputs)
 
     def fingerprint(self) -> str:
-        """A hash of the files, their content and the contract; nothing else changes it."""
-        rules = json.dumps(document(rules_of(self.dataset)), sort_keys=True)
+        """A hash of the files, their content and the contract without its descriptions; nothing else changes it."""
+        rules = json.dumps(rules_document(rules_of(self.dataset)), sort_keys=True)
         parts = [self.dataset, rules, *(f"{f.path} {f.etag} {f.rows}" for f in self.inputs)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 

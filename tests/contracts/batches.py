@@ -17,50 +17,12 @@ import pyarrow as pa
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from contracts.dialects.spark_values import CASTABLE
-from contracts.language.columns import (
-    above,
-    at_least,
-    at_most,
-    at_most_column,
-    below,
-    between,
-    length,
-    matches,
-    monday,
-    not_after,
-    not_days_after,
-    not_years_before,
-    one_of,
-    optional,
-    required,
-)
-from contracts.language.dataset import CODE_PATTERN, Column, Dataset
+from contracts.dialects.spark_values import castable
+from contracts.language.dataset import Column, Dataset
+from contracts.language.kinds import exact_size
+from tests.contracts.documents import DOCUMENTS, ODD_DOCUMENTS
 from tests.contracts.frames import judge
 
-EVERY_RULE = Dataset(
-    domain="test",
-    name="every_rule",
-    description="Every rule of the language, on required and on optional columns.",
-    key=("code",),
-    columns=(
-        required("code", "code", "Its code.", matches(CODE_PATTERN)),
-        required("label", "text", "Its label.", length(2, 9)),
-        required("lower", "number", "Never above upper.", at_least(0), at_most_column("upper")),
-        required("upper", "number", "Never below lower.", at_most(1)),
-        required("first", "date", "Never after last.", at_most_column("last")),
-        required("last", "date", "Not long ago.", not_years_before("source_date", 1)),
-        required("kind", "channel", "One of two.", one_of("modern_trade", "ecommerce")),
-        optional("price", "decimal", "Neither nothing nor a fortune.", above(0), at_most(10**6)),
-        optional("stock", "integer", "Within bounds.", between(0, 10**5)),
-        optional("seen_at", "timestamp", "Never of the future.", not_days_after("source_date", 1)),
-        optional("sold_on", "date", "Never of the future.", not_after("source_date")),
-        optional("week", "date", "A Monday.", monday()),
-        optional("is_open", "boolean", "Whether it is."),
-        optional("discount", "number", "Never all of it.", at_least(0), below(1)),
-        optional("grade", "integer", "One of three.", one_of(1, 2, 3)),
-    ),
-)
 WIDE = Context(prec=50)
 RAW_DATE = dt.date(2025, 1, 4)
 ROWS = 250
@@ -87,7 +49,10 @@ GOOD_TEXT: dict[str, st.SearchStrategy[str]] = {
     "number": st.floats(0, 1).map(str),
     "boolean": st.sampled_from(["true", "F", "Yes", "n", "1", "0", "TRUE"]),
     "date": st.dates(dt.date(2024, 12, 25), dt.date(2025, 1, 8)).map(str),
+    "time": st.times().map(lambda time: str(time)[:-3] if time.microsecond else str(time)[:5]),
     "timestamp": st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2025, 1, 8)).map(str),
+    "local_timestamp": st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2025, 1, 8)).map(str),
+    "json": DOCUMENTS,
 }
 ODD_NUMBERS = [
     "-5",
@@ -177,6 +142,18 @@ ODD_INSTANTS += [
     "2025-02-30 10:00:00",
     "2025-01-05 10:00:00 Z",
 ]
+ODD_INSTANTS += [
+    "2025-03-30 02:30:00",  # a clock in Berlin never shows it
+    "2025-10-26 02:30:00",  # and this twice
+    "2025-03-30T02:30:00+01:00",
+    "2025-03-30 02:30:00 Europe/Berlin",
+    "2025-03-30T02:30:00[Europe/Berlin]",
+    "2025-01-05 23:59:60",
+    "2025-01-05 10:00:00.1234567891",
+    "1899-12-31 23:59:59.999999",
+]
+ODD_TIMES = ["24:00:00", "24:00", "23:59:60", "23:60", "23:59:59.9999999", "00:00", "9:00", "09:00:00Z"]
+ODD_TIMES += ["09:00+05:30", "09:00:00.", "09:00:00.1234567891", "090000", "09:00 am", "9h", "٠٩:٠٠"]
 ODD_CODES = ["ß", "ſku", "ı1", "-A", "_a", "A" * 50, "A" * 51, "A B", "é", "a.b", "中"]
 ODD: dict[str, list[str]] = {
     "code": ODD_CODES,
@@ -185,27 +162,46 @@ ODD: dict[str, list[str]] = {
     "text": ["x" * 200, "x" * 201, "x" * 500, "x" * 501, "\u200b"],
     "boolean": ["maybe", "2", "1.0", "0.0", "yess", "ON", "-1"],
     "date": ODD_DATES,
+    "time": ODD_TIMES,
     "timestamp": ODD_INSTANTS,
+    "local_timestamp": ODD_INSTANTS,
 }
 BLANK = st.sampled_from([None, None, "", " ", "\u00a0\t", "\x00"])
 
 
-def known_odd(kind: str) -> list[str]:
-    return ODD.get(kind, ODD_NUMBERS)
+def good_text(kind: str) -> st.SearchStrategy[str]:
+    if size := exact_size(kind):
+        return money_of(min(size.precision, size.scale + 3), size.scale).map(lambda amount: f"{amount:f}")
+    return GOOD_TEXT[kind]
+
+
+def odd_number(kind: str) -> st.SearchStrategy[str]:
+    """At the edges of a decimal's size: the greatest, one digit more, one place more, zeros that do not count."""
+    precision, scale = exact_size(kind) or (18, 4)
+    whole, places = "9" * (precision - scale), "9" * scale
+    edges = [f"{whole}.{places}", f"-{whole}.{places}", f"1{whole}.{places}", f"{whole}.{places}1"]
+    edges += [f"{whole}.{places}000", f"-0.{'0' * scale}5", f"0.{'0' * scale}", f"00{whole}.", f".{places}"]
+    return st.sampled_from(edges)
 
 
 def odd_text(kind: str) -> st.SearchStrategy[str | None]:
-    known = st.sampled_from(known_odd(kind))
+    if kind == "json":
+        return st.one_of(BLANK, ODD_DOCUMENTS)
+    if kind.startswith("decimal"):
+        return st.one_of(BLANK, odd_number(kind), st.sampled_from(ODD_NUMBERS))
+    known = st.sampled_from(ODD.get(kind, ODD_NUMBERS))
     return st.one_of(BLANK, known, st.text(LETTERS, max_size=8), st.sampled_from(ODD_NUMBERS + ODD_DATES))
 
 
 def text_pool(column: Column) -> st.SearchStrategy[tuple[list[Any], list[Any]]]:
     """Several of the known odd values are in every pool, so that few batches reach every reason."""
-    good = st.tuples(PADDING, GOOD_TEXT[column.kind], PADDING).map("".join)
+    good = st.tuples(PADDING, good_text(column.kind), PADDING).map("".join)
     odd = odd_text(column.kind).flatmap(
         lambda text: st.just(text) if not text else PADDING.map(lambda p: p + text)
     )
-    known = st.permutations(known_odd(column.kind)).map(lambda values: values[:10])
+    known = st.permutations(ODD.get(column.kind, ODD_NUMBERS)).map(lambda values: values[:10])
+    if column.kind == "json":
+        known = st.lists(ODD_DOCUMENTS, min_size=3, max_size=6)
     odds = st.tuples(st.lists(odd, min_size=2, max_size=6), known, BLANK)
     return st.tuples(
         st.lists(good, min_size=3, max_size=8), odds.map(lambda drawn: [*drawn[0], *drawn[1], drawn[2]])
@@ -247,7 +243,7 @@ TYPED: dict[str, list[tuple[pa.DataType, st.SearchStrategy[Any], st.SearchStrate
     "floating": [
         (
             pa.float64(),
-            SMALL.map(float) | st.floats(0, 1),
+            SMALL.map(float) | SMALL.map(lambda n: n / 100) | st.floats(0, 1),
             DOUBLES | st.sampled_from([1e30, -0.0, 2.0**63, 0.00005]),
         ),
         (pa.float32(), SMALL.map(float), st.floats(width=32)),
@@ -273,7 +269,7 @@ TYPED: dict[str, list[tuple[pa.DataType, st.SearchStrategy[Any], st.SearchStrate
 
 @st.composite
 def typed_pool(draw: st.DrawFn, column: Column) -> tuple[pa.DataType, list[Any], list[Any]]:
-    families = sorted(at for kind, at in CASTABLE if kind == column.kind and at not in ("text", "void"))
+    families = sorted(castable(column.kind) - {"text", "void"})
     if not column.required:
         families.append("void")
     arrow, good, odd = draw(st.sampled_from(TYPED[draw(st.sampled_from(families))] if families else []))
@@ -315,7 +311,7 @@ def typed_batch(draw: st.DrawFn, dataset: Dataset) -> pa.Table:
     for at, column in enumerate(dataset.columns):
         if not column.required and draw(st.integers(0, 5)) == 0:
             continue
-        if column.kind == "channel" or draw(st.integers(0, 5)) == 0:
+        if castable(column.kind) == {"text", "void"} or draw(st.integers(0, 5)) == 0:
             good, odd = draw(text_pool(column))
             arrow: pa.DataType = pa.string()
         else:

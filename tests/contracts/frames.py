@@ -13,7 +13,7 @@ import pyarrow
 from pandera.errors import SchemaErrorReason
 
 from contracts.dialects.drift import SchemaDrift
-from contracts.dialects.pandas_types import PANDAS_TYPES
+from contracts.dialects.pandas_types import pandas_type
 from contracts.dialects.pandera_schema import column_and_rule, schema
 from contracts.language.dataset import Dataset
 from tests.contracts.values import present, value_of
@@ -50,14 +50,14 @@ def judge(dataset: Dataset, raw: pd.DataFrame, source_date: dt.date) -> Judged:
         {
             column.name: pd.Series(
                 [value_of(column.kind, raw_value) for raw_value in delivered[column.name]],
-                dtype=PANDAS_TYPES[column.kind],
+                dtype=pandas_type(column.kind),
             )
             for column in dataset.columns
         }
     )
     for name in dataset.provided:
         frame[name] = raw[name].to_numpy()
-    frame["source_date"] = pd.Series([source_date] * len(raw), dtype=PANDAS_TYPES["date"])
+    frame["source_date"] = pd.Series([source_date] * len(raw), dtype=pandas_type("date"))
 
     found: list[set[str]] = [set() for _ in range(len(raw))]
     for row, name, rule in _failures(dataset, frame):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,23 +19,23 @@ from contracts.catalog import DATASETS
 from contracts.dialects import duckdb_sql
 from contracts.dialects.drift import delivered_columns
 from contracts.dialects.spark_sql import spark_schema, stages
-from contracts.dialects.spark_types import TEXT_KINDS
 from contracts.language.columns import at_least, below, one_of, required
 from contracts.language.dataset import Column, Dataset
+from contracts.language.kinds import TEXT_KINDS
 from tests.contracts.batches import (
     AGREEMENT,
-    EVERY_RULE,
     RAW_DATE,
     ROWS,
     judged_by_pandera,
     text_batch,
     typed_batch,
 )
+from tests.contracts.every import EVERY_KIND, EVERY_RULE
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-JUDGED = {**DATASETS, EVERY_RULE.table: EVERY_RULE}
+JUDGED = {**DATASETS, EVERY_RULE.table: EVERY_RULE, EVERY_KIND.table: EVERY_KIND}
 
 
 def judged_by_spark(
@@ -57,7 +58,12 @@ def judged_by_spark(
     rows = frame.selectExpr(
         "get_json_object(kept_aside, '$.extra.row') AS row", *shown, "reasons", "raw_values"
     )
-    return sorted((row.asDict() for row in rows.collect()), key=lambda row: int(row["row"]))
+    found = sorted((row.asDict() for row in rows.collect()), key=lambda row: int(row["row"]))
+    for column in dataset.columns:
+        if column.kind == "time":  # which is text in Spark
+            for row in found:
+                row[column.name] = row[column.name] and dt.time.fromisoformat(row[column.name])
+    return found
 
 
 def agree(spark: SparkSession, dataset: Dataset, table: pa.Table, folder: Path) -> None:

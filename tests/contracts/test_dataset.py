@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from contracts.catalog import DATASETS, contract, load_order
-from contracts.language.columns import matches, not_after, one_of, required
+from contracts.language.columns import (
+    at_least,
+    at_most_column,
+    between,
+    length,
+    matches,
+    monday,
+    not_after,
+    not_days_after,
+    one_of,
+    required,
+)
 from contracts.language.dataset import (
     CODE_PATTERN,
     Column,
@@ -121,6 +132,26 @@ CODE = required("code", "code", "Its code.")
             "name is of the unknown kind 'string'",
         ),
         ({"columns": (CODE, Column("name", "text", True, ""))}, "odd: column name has no description"),
+        *(
+            ({"columns": (CODE, required("sum", kind, "Its sum."))}, "sum is of the unknown kind")
+            for kind in ("decimal(39,2)", "decimal(2,3)", "decimal(14, 2)", "decimal(0,0)", "decimal(p,s)")
+        ),
+        *(
+            (
+                {"columns": (CODE, required("day", kind, "Its day.", rule))},
+                f"'{rule.name}' of day does not apply to",
+            )
+            for kind, rule in (
+                ("text", at_least(1)),
+                ("time", between(0, 24)),
+                ("decimal(14,2)", length(1, 2)),
+                ("json", matches("^x$")),
+                ("timestamp", monday()),
+                ("timestamp", not_after("source_date")),
+                ("date", not_days_after("source_date", 1)),
+                ("boolean", at_most_column("code")),
+            )
+        ),
         ({"key": ("codes",)}, r"odd: key columns \['codes'\] are not required columns"),
         ({"version_column": "changed_at"}, "odd has no column 'changed_at'"),
         (

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts import kinds_page
 from contracts.catalog import DATASETS, contract
+from contracts.language.kinds import KINDS
 from contracts.pages import PAGES, page, write
 
 
@@ -14,6 +16,13 @@ from contracts.pages import PAGES, page, write
 def test_the_committed_page_is_current(dataset: str) -> None:
     committed = (PAGES / f"{dataset}.md").read_text(encoding="utf-8")
     assert committed == page(contract(dataset)), "run `python -m contracts.pages`"
+
+
+def test_the_committed_page_of_the_kinds_is_current() -> None:
+    assert (PAGES / "README.md").read_text(encoding="utf-8") == kinds_page.text(), (
+        "run `python -m contracts.pages`"
+    )
+    assert all(f"| {kind} |" in kinds_page.text() for kind in {*KINDS, "decimal(14,2)"} - {"decimal(p,s)"})
 
 
 def test_there_is_a_page_per_dataset_and_no_other(tmp_path: Path) -> None:

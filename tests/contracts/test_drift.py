@@ -7,7 +7,9 @@ import pytest
 
 from contracts.catalog import DATASETS, contract
 from contracts.dialects.drift import Drift, SchemaDrift, check, delivered_columns, spark_type
-from contracts.dialects.spark_values import CASTABLE
+from contracts.dialects.spark_values import castable
+from contracts.language.kinds import KINDS
+from tests.contracts.every import EVERY_KIND
 
 SALES = dict.fromkeys(contract("sales").names, "string")
 PATH = "s3://highwater-lake/raw/sap/sales_orders/x.parquet"
@@ -62,6 +64,26 @@ def test_a_type_that_can_never_be_cast_stops_the_run(column: str, type_name: str
 
 
 @pytest.mark.parametrize(
+    ("column", "type_name", "complaint"),
+    [
+        ("opens_at", "time", "can never be a time (Spark 3.5 cannot read Parquet's TIME; deliver text)"),
+        ("opens_at", "bigint", "can never be a time"),
+        ("opens_at", "timestamp_ntz", "can never be a time"),
+        ("started_at", "timestamp", "can never be a local_timestamp"),
+        ("started_at", "timestamp_nanos_utc", "can never be a local_timestamp"),
+        ("price", "boolean", "can never be a decimal(14,2)"),
+        ("properties", "struct<a:int>", "can never be a json"),
+        ("properties", "binary", "can never be a json"),
+    ],
+)
+def test_what_the_newer_kinds_can_never_be(column: str, type_name: str, complaint: str) -> None:
+    delivered = dict.fromkeys(EVERY_KIND.names, "string")
+    with pytest.raises(SchemaDrift) as stopped:
+        check(EVERY_KIND, {**delivered, column: type_name}, PATH)
+    assert f": {column} is {type_name} and {complaint}." in str(stopped.value)
+
+
+@pytest.mark.parametrize(
     ("column", "type_name"),
     [
         ("quantity", "double"),
@@ -88,7 +110,9 @@ def test_a_column_that_breaks_sparks_reader_stops_the_run_even_as_an_extra() -> 
 
 def test_every_kind_can_be_delivered_as_text_or_as_nothing() -> None:
     kinds = {column.kind for dataset in DATASETS.values() for column in dataset.columns}
-    assert {(kind, at) for kind in kinds for at in ("text", "void")} <= CASTABLE
+    assert all(
+        {"text", "void"} <= castable(kind) for kind in {*kinds, *KINDS, "decimal(14,2)"} - {"decimal(p,s)"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,6 +133,7 @@ def test_every_kind_can_be_delivered_as_text_or_as_nothing() -> None:
         (pa.string(), "string"),
         (pa.large_string(), "string"),
         (pa.dictionary(pa.int32(), pa.string()), "string"),
+        (pa.json_(pa.string()), "string"),
         (pa.bool_(), "boolean"),
         (pa.date32(), "date"),
         (pa.date64(), "date"),

@@ -23,3 +23,14 @@ def test_types_of_datasets() -> None:
         "DATE",
         "TIMESTAMP_NTZ",
     )
+
+
+def test_types_of_the_newer_kinds() -> None:
+    kinds = ("decimal(14,2)", "decimal(38,0)", "time", "local_timestamp", "json")
+    assert [snowflake_type(kind) for kind in kinds] == [
+        "NUMBER(14, 2)",
+        "NUMBER(38, 0)",
+        "TIME",
+        "TIMESTAMP_NTZ",
+        "VARCHAR",
+    ]

@@ -114,6 +114,51 @@ WRITTEN: list[tuple[str, str | None, Any]] = [
     ("timestamp", "now", None),
     ("timestamp", "1900-01-01 00:00:00+05:30", None),
     ("timestamp", "9999-12-31 23:59:59-01:00", None),
+    ("timestamp", "2025-03-30T02:30:00+01:00", dt.datetime(2025, 3, 30, 1, 30, tzinfo=UTC)),
+    ("timestamp", "2025-03-30 02:30:00 Europe/Berlin", None),
+    ("local_timestamp", "2025-03-30 02:30:00", dt.datetime(2025, 3, 30, 2, 30)),
+    ("local_timestamp", " 2025-10-26T02:30:00.123456789 ", dt.datetime(2025, 10, 26, 2, 30, 0, 123456)),
+    ("local_timestamp", "9999-12-31 23:59:59.9999999", dt.datetime(9999, 12, 31, 23, 59, 59, 999999)),
+    ("local_timestamp", "2025-01-05 10:00:00Z", None),
+    ("local_timestamp", "2025-01-05 10:00:00+00:00", None),
+    ("local_timestamp", "2025-01-05 24:00:00", None),
+    ("local_timestamp", "2025-02-29 10:00:00", None),
+    ("local_timestamp", "1899-12-31 23:59:59", None),
+    ("time", "09:30", dt.time(9, 30)),
+    ("time", " 00:00:00 ", dt.time(0)),
+    ("time", "23:59:59.9999999", dt.time(23, 59, 59, 999999)),
+    ("time", "09:30:00.5", dt.time(9, 30, 0, 500000)),
+    ("time", "24:00:00", None),
+    ("time", "23:59:60", None),
+    ("time", "9:30", None),
+    ("time", "09:30Z", None),
+    ("time", "09:30:00.", None),
+    ("decimal(14,2)", "12.5", Decimal("12.50")),
+    ("decimal(14,2)", "-.25", Decimal("-0.25")),
+    ("decimal(14,2)", "5.", Decimal("5.00")),
+    ("decimal(14,2)", "12.5000", Decimal("12.50")),
+    ("decimal(14,2)", "12.505", None),
+    ("decimal(14,2)", "1e3", None),
+    ("decimal(14,2)", "1,000.00", None),
+    ("decimal(14,2)", "999999999999.99", Decimal("999999999999.99")),
+    ("decimal(14,2)", "1000000000000", None),
+    ("decimal(5,0)", "12.0", Decimal(12)),
+    ("decimal(5,0)", ".5", None),
+    ("decimal(4,4)", ".1234", Decimal("0.1234")),
+    ("decimal(4,4)", "1", None),
+    ("decimal(38,0)", "9" * 38, Decimal("9" * 38)),
+    ("decimal(38,0)", "9" * 39, None),
+    ("json", ' {"a": [1, null]} ', '{"a": [1, null]}'),
+    ("json", '{"a": 1, "a": 2}', None),
+    ("json", '{"a": "{\\"b\\":1,\\"b\\":2}"}', '{"a": "{\\"b\\":1,\\"b\\":2}"}'),
+    ("json", "[NaN]", None),
+    ("json", "[1,]", None),
+    ("json", "{'a': 1}", None),
+    ("json", "[] []", None),
+    ("json", "1] [2", None),
+    ("json", '["\\ud800"]', None),
+    ("json", "null", None),
+    ("json", "{", None),
 ]
 NUMBERS: list[tuple[str, str, str, Any]] = [
     ("integer", "floating", "5.0D", 5),
@@ -147,6 +192,20 @@ NUMBERS: list[tuple[str, str, str, Any]] = [
     ("date", "instant_nanos", "1736035200000000000L", dt.date(2025, 1, 5)),
     ("date", "instant_nanos", "1736015400000000000L", None),
     ("date", "date", "DATE'1001-01-01'", None),
+    ("decimal(14,2)", "floating", "0.1D", Decimal("0.10")),
+    ("decimal(14,2)", "floating", "0.1D + 0.2D", None),
+    ("decimal(14,2)", "floating", "float(0.25)", Decimal("0.25")),
+    ("decimal(14,2)", "floating", "float(0.1)", None),
+    ("decimal(14,2)", "floating", "double('NaN')", None),
+    ("decimal(38,0)", "floating", "1e20D", None),
+    ("decimal(14,2)", "decimal", "12.5000BD", Decimal("12.50")),
+    ("decimal(14,2)", "decimal", "12.5050BD", None),
+    ("decimal(14,2)", "whole", "5L", Decimal("5.00")),
+    ("decimal(14,2)", "whole", "1000000000000L", None),
+    ("local_timestamp", "date", "DATE'2025-01-05'", dt.datetime(2025, 1, 5)),
+    ("local_timestamp", "timestamp", "TIMESTAMP_NTZ'2025-03-30 02:30:00'", dt.datetime(2025, 3, 30, 2, 30)),
+    ("local_timestamp", "timestamp", "TIMESTAMP_NTZ'1899-12-31 23:59:59'", None),
+    ("local_timestamp", "nanos", "-1L", dt.datetime(1969, 12, 31, 23, 59, 59, 999999)),
 ]
 
 
@@ -168,7 +227,7 @@ def test_spark_reads_every_written_value_the_same(spark: SparkSession) -> None:
     ).coalesce(1)
     rows = rows.selectExpr("kind", f"{trimmed('raw')} AS text")
     seen = rows.selectExpr(
-        "kind", *(f"{_shown(kind, value(kind, 'text', 'text'))} AS {kind}" for kind in kinds)
+        "kind", *(f"{_shown(kind, value(kind, 'text', 'text'))} AS `{kind}`" for kind in kinds)
     )
     got = [row[row["kind"]] for row in seen.collect()]
     assert [(case, repr(seen)) for case, seen in zip(WRITTEN, got, strict=True)] == [
@@ -193,6 +252,6 @@ def _shown(kind: str, expression: str) -> str:
 
 
 def _plain(expected: Any) -> Any:
-    if isinstance(expected, dt.datetime):
+    if isinstance(expected, dt.datetime) and expected.tzinfo:
         return int(expected.timestamp() * 1_000_000)
-    return expected
+    return expected.isoformat(timespec="microseconds") if isinstance(expected, dt.time) else expected

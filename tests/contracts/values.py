@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from contracts.dialects.spark_types import MONEY_PRECISION, MONEY_SCALE, TEXT_KINDS
+from contracts.language.kinds import MAX_JSON_DEPTH, MONEY, TEXT_KINDS, Size, exact_size
 from contracts.language.written import (
     DATE_PATTERN,
     EXACT_DOUBLES,
     FALSE_WORDS,
     FIRST_DAY,
     INSTANT_PATTERN,
+    LOCAL_PATTERN,
     NUMBER_PATTERN,
+    TIME_PATTERN,
     TRUE_WORDS,
     WHITE_SPACE,
     WHOLE_PATTERN,
 )
 
-Value = str | int | float | bool | Decimal | dt.date | dt.datetime
+Value = str | int | float | bool | Decimal | dt.date | dt.datetime | dt.time
 
 _WIDE = Context(prec=80)
 _TEXT_DIGITS, _TEXT_SCALE = 38, 6
@@ -43,6 +46,8 @@ def value_of(kind: str, raw: object) -> Value | None:
         raw = raw.strip(WHITE_SPACE)
     if kind in TEXT_KINDS:
         return _text(kind, raw)
+    if size := exact_size(kind):
+        return _unrounded(raw, size)
     return _CASTS[kind](raw)
 
 
@@ -68,28 +73,36 @@ def _number_as_text(raw: object) -> str | None:
     return str(int(exact)) if exact == exact.to_integral_value() else f"{exact:f}".rstrip("0")
 
 
+def _number_of(raw: object) -> Decimal | None:
+    """A finite number as it is written; of a double, its shortest text."""
+    if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal | float):
+        return None
+    if isinstance(raw, str) and not re.fullmatch(NUMBER_PATTERN, raw):
+        return None
+    number = Decimal(repr(raw) if isinstance(raw, float) else raw)
+    return number if number.is_finite() else None
+
+
 def _exact(raw: object, digits: int, scale: int) -> Decimal | None:
     """A decimal of so many digits, rounded half up, or None where it does not fit."""
-    if isinstance(raw, bool):
-        return None
-    if isinstance(raw, str):
-        if not re.fullmatch(NUMBER_PATTERN, raw):
-            return None
-        number = Decimal(raw)
-    elif isinstance(raw, int | Decimal):
-        number = Decimal(raw)
-    elif isinstance(raw, float):
-        number = Decimal(repr(raw))
-    else:
-        return None
-    if not number.is_finite() or (number and number.adjusted() > digits - scale):
+    number = _number_of(raw)
+    if number is None or (number and number.adjusted() > digits - scale):
         return None
     rounded = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _WIDE)
-    return rounded if abs(rounded) < Decimal(10) ** (digits - scale) else None
+    return rounded if rounded.copy_abs() < Decimal(10) ** (digits - scale) else None
 
 
 def _money(raw: object) -> Decimal | None:
-    return _exact(raw, MONEY_PRECISION, MONEY_SCALE)
+    return _exact(raw, *MONEY)
+
+
+def _unrounded(raw: object, size: Size) -> Decimal | None:
+    if isinstance(raw, str) and "e" in raw.lower():
+        return None
+    if isinstance(raw, float) and not abs(raw) <= EXACT_DOUBLES:
+        return None
+    rounded = _exact(raw, *size)
+    return rounded if rounded is not None and rounded == _number_of(raw) else None
 
 
 def _integer(raw: object) -> int | None:
@@ -185,11 +198,59 @@ def _in_utc(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
+def _clock(raw: object) -> dt.time | None:
+    if not isinstance(raw, str) or not re.fullmatch(TIME_PATTERN, raw):
+        return None
+    return dt.time.fromisoformat(raw[:15])
+
+
+def _local(raw: object) -> dt.datetime | None:
+    if isinstance(raw, str) and not re.fullmatch(LOCAL_PATTERN, raw):
+        return None
+    if isinstance(raw, dt.datetime) and raw.tzinfo is not None:
+        return None
+    moment = _instant(raw)
+    return moment.replace(tzinfo=None) if moment else None
+
+
+def _document(raw: object) -> str | None:
+    if not isinstance(raw, str) or not raw.startswith(("{", "[")):
+        return None
+    try:
+        found = json.loads(
+            raw, object_pairs_hook=_unique, parse_constant=_refuse, parse_int=str, parse_float=str
+        )
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
+    except (ValueError, RecursionError):
+        return None
+    return raw if _depth(found) <= MAX_JSON_DEPTH else None
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key is there twice")
+    return dict(pairs)
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(constant)
+
+
+def _depth(found: object) -> int:
+    if not isinstance(found, dict | list):
+        return 0
+    inside = found.values() if isinstance(found, dict) else found
+    return 1 + max(map(_depth, inside), default=0)
+
+
 _CASTS: dict[str, Callable[[object], Value | None]] = {
     "integer": _integer,
     "decimal": _money,
     "number": _number,
     "boolean": _flag,
     "date": _day,
+    "time": _clock,
     "timestamp": _instant,
+    "local_timestamp": _local,
+    "json": _document,
 }

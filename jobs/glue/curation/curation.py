@@ -14,7 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.dialects.spark_values import literal, name
+from contracts.dialects.spark_literals import literal, name
 from contracts.language.dataset import Dataset
 from jobs.glue import parquet, session
 from jobs.glue.curation import figures, quarantine, reading, retraction, touched, versions

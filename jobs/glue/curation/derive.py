@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contracts.dialects.spark_literals import literal, name
 from contracts.dialects.spark_sql import content_hash
-from contracts.dialects.spark_values import literal, name
 from contracts.language.dataset import Dataset
+from contracts.language.kinds import exact_size
 
 LINEAGE = ("source_date", "source_file", "run_id", "content_hash", "kept_aside")
 
@@ -33,11 +34,16 @@ def curated_columns(dataset: Dataset, run_id: str) -> dict[str, str]:
 def write_options(dataset: Dataset) -> dict[str, str]:
     """Parquet looks every value up in a dictionary until it gives up; where nearly every value is another, or all are
     the same and compress to nothing, that costs more than the rest of the writing."""
-    pointless = [
-        column.name for column in dataset.columns if column.kind in ("decimal", "number", "timestamp")
-    ]
-    pointless += [derived.name for derived in dataset.derived if derived.kind in ("decimal", "number")]
+    pointless = [column.name for column in dataset.columns if _differs(column.kind)]
+    pointless += [derived.name for derived in dataset.derived if _differs(derived.kind)]
     pointless += ["source_file", "run_id", "content_hash"]
     if len(dataset.key) > 1:
         pointless += [column for column in dataset.key[:1] if column.endswith("_id")]
     return {f"parquet.enable.dictionary#{column}": "false" for column in pointless}
+
+
+def _differs(kind: str) -> bool:
+    """Whether nearly every value of the kind is a different one."""
+    return (
+        kind in ("decimal", "number", "timestamp", "local_timestamp", "json") or exact_size(kind) is not None
+    )

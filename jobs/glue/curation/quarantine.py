@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.dialects.spark_values import literal, name
+from contracts.dialects.spark_literals import literal, name
 from contracts.language.dataset import Dataset
 from jobs.glue.curation.manifest import Work
 from jobs.glue.curation.reading import EXTRA_VALUES

@@ -9,9 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from contracts.dialects.spark_literals import literal, name
 from contracts.dialects.spark_sql import kept, spark_schema, stages, standing
-from contracts.dialects.spark_types import SPARK_TYPES
-from contracts.dialects.spark_values import literal, name
+from contracts.dialects.spark_types import spark_type_of
 from contracts.language.dataset import Dataset
 from jobs.glue.curation import touched, versions
 from jobs.glue.curation.manifest import Input, Work
@@ -124,7 +124,7 @@ def history_frame(spark: SparkSession, work: Work, files: Collection[Published])
     if not files:
         return None
     dataset = work.dataset
-    kinds = {column.name: SPARK_TYPES[column.kind] for column in dataset.columns}
+    kinds = {column.name: spark_type_of(column.kind) for column in dataset.columns}
     narrow = {column: kinds.get(column, "string") for column in dataset.key}
     if dataset.version_column:
         narrow[dataset.version_column] = kinds[dataset.version_column]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from contracts.dialects.spark_literals import literal, name
 from contracts.dialects.spark_sql import content_hash
-from contracts.dialects.spark_values import literal, name
 from contracts.language.dataset import RETRACTED, SOURCE_DATE
 from jobs.glue.curation import reading, touched
 from jobs.glue.curation.manifest import Work

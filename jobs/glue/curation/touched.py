@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from contracts.dialects.spark_types import SPARK_TYPES
-from contracts.dialects.spark_values import name
+from contracts.dialects.spark_literals import name
+from contracts.dialects.spark_types import spark_type_of
 from contracts.language.dataset import SOURCE_DATE, Dataset
 
 Value = int | bytes
@@ -83,7 +83,7 @@ def _type_of(dataset: Dataset, column: str) -> str:
         return "date"
     if column not in dataset.key:
         return ""
-    return "string" if column in dataset.provided else SPARK_TYPES[dataset.column(column).kind]
+    return "string" if column in dataset.provided else spark_type_of(dataset.column(column).kind)
 
 
 def _value(kind: str, column: str, given: Any) -> Value:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from contracts.dialects.spark_literals import name
 from contracts.dialects.spark_sql import FILLED_DIGITS, standing
-from contracts.dialects.spark_values import name
 from contracts.language.dataset import Dataset
 
 PUBLISHED, UNCHANGED, SUPERSEDED, OUTDONE, REPEATED, REPLACED, STANDING = (

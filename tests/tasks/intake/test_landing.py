@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from contracts.catalog import DATASETS
 from tasks.errors import DataError, Outrun
 from tasks.intake import landing
 from tasks.intake.landing import Slice
@@ -214,3 +216,17 @@ def test_fingerprint_changes_with_content_and_with_nothing_else(account: None) -
     assert inspect_sales().fingerprint() == before
     put(sales_key(DAY), pa.concat_tables([SALES, SALES]))
     assert inspect_sales().fingerprint() != before
+
+
+def test_a_reworded_description_is_not_a_new_slice_and_a_changed_rule_is(
+    account: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(sales_key(DAY), SALES)
+    slice_ = inspect_sales()
+    before, sales = slice_.fingerprint(), DATASETS["sales"]
+    reworded = tuple(replace(column, description="In other words.") for column in sales.columns)
+    monkeypatch.setitem(DATASETS, "sales", replace(sales, description="Reworded.", columns=reworded))
+    assert slice_.fingerprint() == before
+    lenient = tuple(replace(column, rules=()) for column in reworded)
+    monkeypatch.setitem(DATASETS, "sales", replace(sales, columns=lenient))
+    assert slice_.fingerprint() != before
