@@ -12,8 +12,8 @@ e2e) first=(-m e2e "${longer[@]/#/--ignore=}") second=(-m e2e "${longer[@]}") ;;
 esac
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-HIGHWATER_E2E_PORTS=4660 "$python" -m pytest -q -p no:cacheprovider "${first[@]}" >"$log" 2>&1 &
-"$python" -m pytest -q "${second[@]}"
+HIGHWATER_E2E_PORTS=4660 "$python" -m pytest -q --durations=20 -p no:cacheprovider "${first[@]}" >"$log" 2>&1 &
+"$python" -m pytest -q --durations=20 "${second[@]}"
 seconds=$?
 wait $!
 firsts=$?
