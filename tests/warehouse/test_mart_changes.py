@@ -92,7 +92,7 @@ class TestRecorded:
 
 class TestWhole:
     day = date(2025, 1, 10)
-    few = Changes(refresh.rules(), day, date(2025, 1, 1), day, 7, day, 5, 1, 1, 9, 9)
+    few = Changes(refresh.rules(), day, date(2025, 1, 1), day, 7, day, 5, 20250106, 20250110, 1, 1, 9, 9)
 
     def test_few_changes_are_computed_alone(self) -> None:
         assert self.few.why_whole() is None

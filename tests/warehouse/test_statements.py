@@ -133,7 +133,7 @@ def test_the_marts_show_no_attribute_whose_changes_are_not_recorded() -> None:
 
 def test_a_refresh_is_one_transaction() -> None:
     day = date(2025, 1, 5)
-    changes = Changes(refresh.rules(), day, day, day, 4, day, 1, 1, 1, 9, 9)
+    changes = Changes(refresh.rules(), day, day, day, 4, day, 1, 20250105, 20250105, 1, 1, 9, 9)
     for statement in (*refresh.update(changes), *refresh.rebuild(changes)):
         assert re.match(r"(INSERT (OVERWRITE )?INTO|DELETE FROM) (MARTS|CURATED)\.", statement.sql), (
             statement.sql

@@ -30,11 +30,11 @@ def overwrite(mart: str) -> Statement:
     )
 
 
-def insert(mart: str, scope: str = EVERYTHING) -> Statement:
-    """Add the rows of a scope, after those that it replaces were deleted."""
+def insert(mart: str, scope: str = EVERYTHING, parameters: tuple[Any, ...] = ()) -> Statement:
+    """Add the rows of a scope with these parameters, after those that it replaces were deleted."""
     return Statement(
         f"compute what changed in {mart}",
         f"INSERT INTO MARTS.{mart.upper()}\n{select(mart, scope)}",
-        BOUND.get(mart, ()),
+        (*BOUND.get(mart, ()), *parameters),
         kind=Kind.MART,
     )

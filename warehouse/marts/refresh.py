@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from warehouse import marts
 from warehouse.load.cpg.sales import ANOMALY_DAYS
@@ -49,6 +50,8 @@ class Changes:
     rows: int
     first_day: date | None
     days: int
+    first_date_key: int | None
+    last_date_key: int | None
     skus: int
     regions: int
     all_skus: int
@@ -81,19 +84,31 @@ def read() -> Statement:
     """Read the fields of Changes, in their order."""
     return Statement(
         "read what the marts miss",
-        f"""SELECT
+        f"""WITH sold AS (
+    SELECT MIN(order_date) AS first_sale, MAX(order_date) AS last_sale
+    FROM DW.FACT_SALES
+),
+touched AS (
+    SELECT date_key
+    FROM DW.DIM_DATE
+    WHERE date_key IN ({_DAYS})
+        AND (full_date <= (SELECT last_sale FROM sold) OR full_date <= (SELECT MIN(last_sale) FROM CURATED.MART_STATE))
+)
+SELECT
     (SELECT MIN(rules) FROM CURATED.MART_STATE) AS rules,
     (SELECT MIN(last_sale) FROM CURATED.MART_STATE) AS last_sale_then,
-    (SELECT MIN(order_date) FROM DW.FACT_SALES) AS first_sale,
-    (SELECT MAX(order_date) FROM DW.FACT_SALES) AS last_sale,
+    sold.first_sale,
+    sold.last_sale,
     (SELECT COUNT(*) FROM CURATED.MART_CHANGES) AS changes,
     (SELECT MIN(day) FROM CURATED.MART_CHANGES WHERE dataset = 'sales') AS first_day,
-    (SELECT COUNT(*) FROM DW.DIM_DATE WHERE date_key IN ({_DAYS})
-        AND full_date <= (SELECT MAX(order_date) FROM DW.FACT_SALES)) AS days,
+    (SELECT COUNT(*) FROM touched) AS days,
+    (SELECT MIN(date_key) FROM touched) AS first_date_key,
+    (SELECT MAX(date_key) FROM touched) AS last_date_key,
     (SELECT COUNT(DISTINCT sku_key) FROM CURATED.MART_CHANGES WHERE dataset = 'sku') AS skus,
     (SELECT COUNT(DISTINCT geo_key) FROM CURATED.MART_CHANGES WHERE dataset = 'geography') AS regions,
     (SELECT COUNT(*) FROM DW.DIM_SKU) AS all_skus,
-    (SELECT COUNT(*) FROM DW.DIM_GEOGRAPHY) AS all_regions""",
+    (SELECT COUNT(*) FROM DW.DIM_GEOGRAPHY) AS all_regions
+FROM sold""",
     )
 
 
@@ -130,17 +145,27 @@ def update(changes: Changes) -> list[Statement]:
         _touch_promotions(changes),
         Statement("delete the promotions touched", _DELETE_PROMOTIONS, kind=Kind.MART),
         marts.insert(PROMOTIONS),
-        *(_sales(f"date_key IN ({_DAYS})", f"f.date_key IN ({_DAYS})") if changes.days else []),
+        *(_sales_of_days(changes) if changes.days else []),
         *(_sales(_CODES_OF_SKUS, f"f.sku_key IN ({_SKUS})") if changes.skus else []),
         *(_sales(_CODES_OF_REGIONS, f"f.geo_key IN ({_REGIONS})") if changes.regions else []),
         *_FORGET,
     ]
 
 
-def _sales(rows: str, facts: str) -> list[Statement]:
+def _sales_of_days(changes: Changes) -> list[Statement]:
+    """With their range as well, by which the other days are not even read."""
+    days = f"date_key BETWEEN %s AND %s AND {{}}date_key IN ({_DAYS})"
+    bounds = (changes.first_date_key, changes.last_date_key)
+    return _sales(days.format(""), f"f.{days.format('f.')}", bounds)
+
+
+def _sales(rows: str, facts: str, parameters: tuple[Any, ...] = ()) -> list[Statement]:
     """Replace some rows of the sales mart by what the same facts say now."""
     delete = f"DELETE FROM MARTS.{SALES.upper()} WHERE {rows}"
-    return [Statement(f"delete what changed in {SALES}", delete, kind=Kind.MART), marts.insert(SALES, facts)]
+    return [
+        Statement(f"delete what changed in {SALES}", delete, parameters, kind=Kind.MART),
+        marts.insert(SALES, facts, parameters),
+    ]
 
 
 _CODES_OF_SKUS = f"sku_code IN (SELECT sku_code FROM DW.DIM_SKU WHERE sku_key IN ({_SKUS}))"
@@ -202,8 +227,9 @@ def _touch_promotions(changes: Changes) -> Statement:
 
     A promotion's figures follow from the facts of its SKU and region up to its last day: its own weeks, promotions that
     share one, baseline weeks before them, the first sale. So a change touches every promotion of the SKU and region that
-    ends on its day or later, by the calendar of today or by that of the last refresh, which the mart still shows. The last
-    sale in the warehouse concerns all: when it moves, it touches every promotion that ends in its week or later.
+    ends on its day or later. Lines that were withdrawn stay in FACT_PROMOTION and count here: the promotion may have ended
+    with one of them. The last sale in the warehouse concerns all SKUs and regions: when it moves, it touches every promotion
+    that ends in its week or later.
     """
     return Statement(
         "touch promotions",
@@ -223,9 +249,6 @@ known AS (
     SELECT promo_id, sku_key, geo_key, MAX(week_start) AS last_week
     FROM DW.FACT_PROMOTION
     GROUP BY promo_id, sku_key, geo_key
-    UNION ALL
-    SELECT promo_id, sku_key, geo_key, last_week
-    FROM MARTS.PROMO_EFFECTIVENESS_MART
 )
 SELECT DISTINCT k.promo_id, k.sku_key, k.geo_key
 FROM known k

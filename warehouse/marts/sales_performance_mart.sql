@@ -48,3 +48,5 @@ GROUP BY
     f.date_key, d.full_date, d.fiscal_year, d.fiscal_quarter, d.fiscal_month, d.year, d.month, d.iso_year, d.iso_week,
     d.is_festive_season, k.brand, k.category, k.sku_code, k.pack_size, k.pack_type, g.zone, g.state, g.city_tier,
     g.region_code, f.channel, c.customer_type
+-- In the order of the days, so that a refresh of some days reads and writes few partitions.
+ORDER BY f.date_key
