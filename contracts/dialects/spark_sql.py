@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from contracts.dialects.delivered import family, readable
 from contracts.dialects.spark_literals import literal, name
 from contracts.dialects.spark_types import spark_type_of
-from contracts.dialects.spark_values import instant_of_nanos, trimmed, value
+from contracts.dialects.spark_values import exactly_written, instant_of_nanos, trimmed, value
 from contracts.language.dataset import Column, Dataset, Rule
-from contracts.language.kinds import TEXT_KINDS
+from contracts.language.kinds import TEXT_KINDS, exact_size
 
 SOURCE_COLUMNS = ("source_date", "source_file")
 FILLED_DIGITS = 3
@@ -245,7 +245,15 @@ class _Frame:
         return f"CASE WHEN {_first(shown)} IS NOT NULL THEN to_json(struct({', '.join(structs)})) END"
 
     def _shown(self, column: str) -> str:
-        """A raw value as text, for display and for a replay."""
+        """A raw value as text, for display and for a replay, which reads it as any other text."""
+        at = self.families[column]
+        if column in self.dataset.names and at != "text":
+            kind = self.dataset.column(column).kind
+            if written := exactly_written(kind, value(kind, at, _raw(column))):
+                return f"coalesce({written}, {self._as_delivered(column)})"
+        return self._as_delivered(column)
+
+    def _as_delivered(self, column: str) -> str:
         match self.families[column]:
             case "text":
                 return _raw(column)
@@ -255,6 +263,8 @@ class _Frame:
                 return f"base64({_raw(column)})"
             case "nanos" | "instant_nanos":
                 return f"CAST({instant_of_nanos(_raw(column))} AS string)"
+            case "floating" if column in self.dataset.names and exact_size(self.dataset.column(column).kind):
+                return f"CAST(CAST({_raw(column)} AS double) AS string)"
             case _:
                 return f"CAST({_raw(column)} AS string)"
 

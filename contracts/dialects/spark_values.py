@@ -57,6 +57,16 @@ def value(kind: str, family: str, column: str) -> str:
     return _exactly(size, family, column) if size else _VALUES[kind, family].format(c=column)
 
 
+def exactly_written(kind: str, typed: str) -> str | None:
+    """A valid value as the text that reads back as the same; None for kinds whose raw values do so as Spark writes them.
+
+    Spark writes small decimals and large doubles with an exponent, and a date without the time of day.
+    """
+    if size := exact_size(kind):
+        return f"format_number({typed}, '0.{'#' * size.scale}')"
+    return f"CAST({typed} AS string)" if kind == "local_timestamp" else None
+
+
 def castable(kind: str) -> frozenset[str]:
     """The families in which a file can deliver values of the kind."""
     return _CASTABLE["decimal" if exact_size(kind) else kind]

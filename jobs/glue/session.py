@@ -12,6 +12,9 @@ _SETTINGS = {
     "spark.sql.caseSensitive": "false",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Without it, one default date of a source (0001-01-01) in a file that Spark did not write fails the whole job.
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.compression.codec": "zstd",
     # Spark refuses nanoseconds unless it may read them as whole numbers, which the contracts then turn to instants.
     "spark.sql.legacy.parquet.nanosAsLong": "true",

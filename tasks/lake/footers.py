@@ -57,7 +57,7 @@ def read_footer(address: str, size: int) -> Footer:
         metadata = pq.read_metadata(io.BytesIO(footer))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{address} has an unreadable Parquet footer: {error}") from error
-    return Footer(metadata.num_rows, metadata.schema.to_arrow_schema(), _nulls(metadata), metadata)
+    return Footer(metadata.num_rows, _schema(metadata), _nulls(metadata), metadata)
 
 
 class FooterOf(InputFile):
@@ -91,6 +91,17 @@ def _whole_footer(address: str, tail: bytes, size: int) -> bytes:
     if needed > len(tail):
         tail = objects.part(address, size - needed, size)
     return _MAGIC + tail[-needed:]
+
+
+def _schema(metadata: pq.FileMetaData) -> pa.Schema:
+    """The Arrow schema, in which an INT96 is an instant, as it is to Spark, Hive and Impala, which write them."""
+    schema = metadata.schema.to_arrow_schema()
+    for position in range(metadata.num_columns):
+        column = metadata.schema.column(position)
+        if column.physical_type == "INT96" and column.path in schema.names:
+            field = schema.field(column.path).with_type(pa.timestamp("us", "UTC"))
+            schema = schema.set(schema.names.index(column.path), field)
+    return schema
 
 
 def _nulls(metadata: pq.FileMetaData) -> dict[str, int]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from contracts.dialects.drift import delivered_columns
 from contracts.dialects.spark_sql import spark_schema, stages
 from contracts.language.columns import at_least, below, one_of, required
 from contracts.language.dataset import Column, Dataset
-from contracts.language.kinds import TEXT_KINDS
+from contracts.language.kinds import TEXT_KINDS, exact_size
 from tests.contracts.batches import (
     AGREEMENT,
     RAW_DATE,
@@ -31,6 +33,7 @@ from tests.contracts.batches import (
     typed_batch,
 )
 from tests.contracts.every import EVERY_KIND, EVERY_RULE
+from tests.contracts.values import value_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -76,6 +79,15 @@ def agree(spark: SparkSession, dataset: Dataset, table: pa.Table, folder: Path) 
         seen = {name: ours[name] for name in theirs}
         assert seen == theirs, f"row {at}: {table.slice(at, 1).to_pylist()}\nschema {table.schema}"
         assert (ours["raw_values"] is None) == (ours["reasons"] == [])
+        if ours["raw_values"]:
+            read_again(dataset, json.loads(ours["raw_values"]), theirs)
+
+
+def read_again(dataset: Dataset, raw: dict[str, str | None], seen: dict[str, Any]) -> None:
+    """A replay reads raw values as text, and must see what the run saw."""
+    for column in dataset.required:
+        if exact_size(column.kind) or column.kind == "local_timestamp":
+            assert value_of(column.kind, raw[column.name]) == seen[column.name], (column.name, raw)
 
 
 Batch = Callable[[Dataset], st.SearchStrategy[pa.Table]]
@@ -200,3 +212,27 @@ def reachable(column: Column) -> set[str]:
     """A text that is text already always casts; the shortest identifier is one character, a blank is missing."""
     rules = {"missing", *(rule.name for rule in column.rules)}
     return rules if column.kind in TEXT_KINDS else rules | {"type"}
+
+
+@pytest.mark.spark
+def test_raw_values_are_written_so_that_a_replay_reads_the_same(spark: SparkSession, tmp_path: Path) -> None:
+    prices, rates = [12345678.9, 0.25, 0.001], [Decimal("1e-10"), Decimal(0), Decimal("123.45")]
+    table = pa.table(
+        {
+            "code": pa.array([None] * 3, pa.string()),
+            "opens_at": ["09:30"] * 3,
+            "closes_at": ["17:00"] * 3,
+            "started_at": [dt.date(2025, 1, 4)] * 3,
+            "price": prices,
+            "rate": pa.array(rates, pa.decimal128(38, 10)),
+            "properties": ['{"a": 1}'] * 3,
+        }
+    )
+    rows = judged_by_spark(spark, EVERY_KIND, table, tmp_path)
+    assert [row["price"] for row in rows] == [Decimal("12345678.90"), Decimal("0.25"), None]
+    raw = [json.loads(row["raw_values"]) for row in rows]
+    assert [row["price"] for row in raw] == ["12345678.9", "0.25", "0.001"]
+    assert [row["rate"] for row in raw] == ["0.0000000001", "0", "123.45"]
+    assert {row["started_at"] for row in raw} == {"2025-01-04 00:00:00"}
+    for row, text in zip(rows, raw, strict=True):
+        read_again(EVERY_KIND, text, row)
