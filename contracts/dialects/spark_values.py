@@ -57,14 +57,10 @@ def value(kind: str, family: str, column: str) -> str:
     return _exactly(size, family, column) if size else _VALUES[kind, family].format(c=column)
 
 
-def exactly_written(kind: str, typed: str) -> str | None:
-    """A valid value as the text that reads back as the same; None for kinds whose raw values do so as Spark writes them.
-
-    Spark writes small decimals and large doubles with an exponent, and a date without the time of day.
-    """
-    if size := exact_size(kind):
-        return f"format_number({typed}, '0.{'#' * size.scale}')"
-    return f"CAST({typed} AS string)" if kind == "local_timestamp" else None
+def written(kind: str, typed: str) -> str:
+    """A valid value as text that reads back as the same. Spark would write a small decimal with an exponent."""
+    size = exact_size(kind)
+    return f"format_number({typed}, '0.{'#' * size.scale}')" if size else f"CAST({typed} AS string)"
 
 
 def castable(kind: str) -> frozenset[str]:
