@@ -63,7 +63,7 @@ def content_sha256(dataset: Dataset) -> str:
     return f"sha2(concat_ws('|', {fields}), 256)"
 
 
-def standing(dataset: Dataset) -> str:
+def tie_breaker(dataset: Dataset) -> str:
     """The tie-breaker between rows of the same version: the row with the greater text wins.
 
     The row with more filled columns wins first, so that a file without the optional columns does not erase values of

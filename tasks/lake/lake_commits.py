@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.errors import Outrun, SystemFault, TransientError
+from tasks.errors import StaleResult, SystemFault, TransientError
 from tasks.events import log
 from tasks.lake.footers import FooterOf
 from tasks.lake.lake_log import EXPIRED, NOTE_PREFIX, last_notes, lineage, summary
@@ -63,7 +63,7 @@ Change = Callable[[list[str]], Commit]
 def publish(namespace: str, dataset: str, location: str, commit: Commit, base: int | None) -> Table | None:
     """Commit, unless this work is in the log already. `base` is the snapshot that the work was computed from.
 
-    Raises Outrun when another run published in between: what was computed may then miss its rows.
+    Raises StaleResult when another run published in between: what was computed may then miss its rows.
     """
     with told(f"publishing to {namespace}.{dataset}"):
         table = load(namespace, dataset)
@@ -76,14 +76,14 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
             log("already published", table=f"{namespace}.{dataset}", work=commit.work)
             return table
         if snapshot_id(table) != base:
-            raise _outrun(table, commit, base, f"now it is at {snapshot_id(table)}")
+            raise _stale_result(table, commit, base, f"now it is at {snapshot_id(table)}")
         removed = set(commit.removed)
         try:
             _commit(table, commit, [file for file in live_files(table) if file.file_path in removed])
         except LOST_RACE as error:
             if _is_in(table.refresh(), commit):  # an earlier attempt of this work, which landed late
                 return table
-            raise _outrun(table, commit, base, str(error)) from error
+            raise _stale_result(table, commit, base, str(error)) from error
         return table
 
 
@@ -91,8 +91,8 @@ def _is_in(table: Table, commit: Commit) -> bool:
     return any(summary(snapshot).get("work") == commit.work for snapshot in lineage(table))
 
 
-def _outrun(table: Table, commit: Commit, base: int | None, how: str) -> Outrun:
-    return Outrun(
+def _stale_result(table: Table, commit: Commit, base: int | None, how: str) -> StaleResult:
+    return StaleResult(
         f"{'.'.join(table.name())}: run {commit.run_id} computed from snapshot {base}, and another run published "
         f"meanwhile ({how}). Nothing of it was published; run it again, when no other run is at it."
     )

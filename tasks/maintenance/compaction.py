@@ -22,7 +22,7 @@ from pyiceberg.table import Table
 from pyiceberg.types import DateType
 
 from contracts.language.dataset import SOURCE_DATE
-from tasks.errors import Outrun, SystemFault
+from tasks.errors import StaleResult, SystemFault
 from tasks.events import log
 from tasks.lake import lake_commits, lake_log, lake_tables
 from tasks.lake.lake_commits import Commit
@@ -66,7 +66,7 @@ def compact(table: Table, run_id: str, sizes: Sizes | None = None) -> Compaction
     before = Compaction(len(old), 0, sum(file.file_size_in_bytes for file in old))
     try:
         _commit(table, work, run_id, old, new)
-    except Outrun as error:
+    except StaleResult as error:
         return Compaction(left=str(error))
     after = sum(objects.head(address).size for address in new)
     log("compacted", table=".".join(table.name()), files_before=len(old), files_after=len(new), run=run_id)

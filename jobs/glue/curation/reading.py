@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from contracts.dialects.spark_literals import literal, name
-from contracts.dialects.spark_sql import kept, spark_schema, stages, standing
+from contracts.dialects.spark_sql import kept, spark_schema, stages, tie_breaker
 from contracts.dialects.spark_types import spark_type_of
 from contracts.language.dataset import Dataset
 from jobs.glue.curation import touched, versions
@@ -130,7 +130,7 @@ def history_frame(spark: SparkSession, work: Work, files: Collection[Published])
         narrow[dataset.version_column] = kinds[dataset.version_column]
     narrow |= {"source_date": "date", "content_hash": "bigint"}
     digested = kinds if work.is_replay else {"kept_aside": "string"}
-    tie = standing(dataset) if work.is_replay else versions.MARKED_TIE
+    tie = tie_breaker(dataset) if work.is_replay else versions.MARKED_TIE
     schema = ", ".join(f"{name(column)} {type_name}" for column, type_name in (narrow | digested).items())
     # A version that the contract would refuse today is none, though it was published once: else it would win for ever.
     read = {

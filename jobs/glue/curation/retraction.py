@@ -1,7 +1,7 @@
 """Rows that a newer delivery lacks, where the files of a raw date are all there is of it: taken back, not forgotten.
 
 Such a row is published once more with is_deleted, so that the DW learns of it from the table's log as it learns of any
-other version. A row whose newer delivery is broken is there all the same, and one that a person mended was never in a
+other version. A row whose newer delivery is broken is there all the same, and one that a person corrected was never in a
 file: both stay.
 """
 
@@ -16,7 +16,7 @@ from contracts.language.dataset import RETRACTED, SOURCE_DATE
 from jobs.glue.curation import reading, touched
 from jobs.glue.curation.manifest import Work
 from jobs.glue.curation.touched import Published
-from jobs.glue.curation.versions import IS_MENDED, PRIOR_FILE
+from jobs.glue.curation.versions import IS_CORRECTED, PRIOR_FILE
 
 FOLDER = "retracted"
 
@@ -52,6 +52,6 @@ def of_dates(work: Work) -> list[Published]:
 def missing(published: DataFrame, delivered: DataFrame, work: Work) -> DataFrame:
     dates = ", ".join(f"DATE'{day}'" for day in work.raw_dates)
     live = published.where(
-        f"source_date IN ({dates}) AND NOT coalesce({RETRACTED}, false) AND NOT {IS_MENDED}"
+        f"source_date IN ({dates}) AND NOT coalesce({RETRACTED}, false) AND NOT {IS_CORRECTED}"
     )
     return live.join(delivered.select(*work.dataset.key), list(work.dataset.key), "left_anti")

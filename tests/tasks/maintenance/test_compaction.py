@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.errors import Outrun, SystemFault
+from tasks.errors import StaleResult, SystemFault
 from tasks.lake import lake_commits, lake_log, lake_tables
 from tasks.lake.lake_commits import Commit
 from tasks.maintenance import compaction
@@ -102,7 +102,7 @@ def test_a_run_that_computed_before_a_compaction_is_outrun_and_computes_anew(emp
     late = put("curated/sales/data/late/published/a.parquet", order_id=["z"])
     commit = Commit("late", "run-late", (DAY,), "1.0.0", (late,), (files()[0],))
     compaction.compact(table(), "run", FEW)
-    with pytest.raises(Outrun, match="another run published meanwhile"):
+    with pytest.raises(StaleResult, match="another run published meanwhile"):
         lake_commits.publish("curated", "sales", PLACE, commit, base)
     assert len(rows()) == 6
 
