@@ -46,7 +46,7 @@ def contested(rows: DataFrame, history: DataFrame | None, dataset: Dataset) -> D
 
 
 def is_contested(rows: DataFrame, hashes: DataFrame | None, dataset: Dataset, flag: str) -> DataFrame:
-    """Without hashes every key is taken for contested."""
+    """Whether a key is contested. Without hashes, all keys are."""
     if hashes is None:
         return rows.withColumn(flag, F.lit(True))
     found = F.broadcast(hashes.withColumn(flag, F.lit(True)))
