@@ -52,7 +52,7 @@ def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owne
                 raise SystemFault(
                     f"job {name} for {work} was stopped from outside while run {owner} waited for it. Run it again."
                 ) from lost
-            log("lease lost, looking again", job=name, work=work, process=now.process if now else None)
+            log("lease lost, retrying", job=name, work=work, process=now.process if now else None)
 
 
 def _hold(kind: str, name: str, work: str, owner: str) -> JobEntry:
@@ -73,7 +73,7 @@ def _taken_up(entry: JobEntry) -> JobEntry | None:
     if entry.status == "PREPARING":
         return None
     if entry.external_id:
-        log("job taken up", job=entry.name, job_run=entry.external_id, work=entry.id)
+        log("job resumed", job=entry.name, job_run=entry.external_id, work=entry.id)
         return entry
     found = _found(entry)
     return lease.renew(entry, status="RUNNING", external_id=found) if found else None
@@ -86,7 +86,7 @@ def _found(entry: JobEntry) -> str | None:
         SERVICES[entry.kind].stop(entry, doubled)
     if not found:
         return None
-    log("job found and taken up", job=entry.name, job_run=found[0], work=entry.id)
+    log("job found and resumed", job=entry.name, job_run=found[0], work=entry.id)
     return found[0]
 
 

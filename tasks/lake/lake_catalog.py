@@ -50,7 +50,7 @@ class LakeCatalog(GlueCatalog):
             now = self._now(failure, database, name)
             if self._holds(now, ours):
                 log(
-                    "a commit landed although its answer says otherwise",
+                    "a commit succeeded although its answer was an error",
                     table=f"{database}.{name}",
                     error=error,
                 )
@@ -66,8 +66,8 @@ class LakeCatalog(GlueCatalog):
             raise CommitFailedException(f"Glue refused the commit to {database}.{name}: {error}") from error
         if isinstance(failure, Uncertain):
             raise Uncertain(
-                f"{doing}: {error}. The commit may have landed, or may still land; nothing of it was removed. Run it "
-                "again: it looks first whether it is there."
+                f"{doing}: {error}. The commit may have succeeded, or may still do so; none of its files were deleted. "
+                "Run it again: it checks first whether the commit is there."
             ) from error
         raise error
 
@@ -77,9 +77,9 @@ class LakeCatalog(GlueCatalog):
             with aws_failures(f"looking whether the commit to {database}.{name} landed"):
                 return self._get_glue_table(database, name)
         except NoSuchTableError as gone:
-            raise CommitFailedException(f"{database}.{name} was dropped meanwhile") from gone
+            raise CommitFailedException(f"{database}.{name} was dropped in the meantime") from gone
         except HighwaterError as error:
-            raise Uncertain(f"{failure} Whether it landed could not be seen: {error}") from error
+            raise Uncertain(f"{failure} Whether it succeeded is unknown: {error}") from error
 
     def _holds(self, table: TableTypeDef, ours: str) -> bool:
         """Whether the table contains the commit, as its newest or with later commits on top."""

@@ -115,7 +115,7 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
             table = _create(namespace, dataset, location, commit.added[0])
             if table.current_snapshot():
                 raise TransientError(
-                    f"{namespace}.{dataset}: another run made the table at the same moment. Nothing was changed; "
+                    f"{namespace}.{dataset}: another run created the table at the same time. Nothing was changed; "
                     "run it again."
                 )
         _complete(table, partition="raw_date")

@@ -107,4 +107,4 @@ def told(doing: str) -> Iterator[None]:
         text = f"{doing}: {error}"
         if "ACCESS_DENIED" in text:
             raise SystemFault(f"{text}. Give the worker's role this permission.") from error
-        raise TransientError(f"{text}. It may pass by itself; if it lasts, run again later.") from error
+        raise TransientError(f"{text}. It may be temporary; if it persists, run again later.") from error

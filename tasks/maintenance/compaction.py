@@ -159,7 +159,7 @@ def _schema(copies: Sequence[Path], address: str) -> pa.Schema:
         return pa.unify_schemas(schemas)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise SystemFault(
-            f"{address}: the files that it is to be made of have a column of two kinds: {error}. Nothing was replaced."
+            f"{address}: the files to compact have a column of two types: {error}. Nothing was replaced."
         ) from error
 
 
@@ -204,7 +204,7 @@ def _require_same(before: Iterator[pa.RecordBatch], after: Iterator[pa.RecordBat
 
 def _differs(address: str, rows: int) -> SystemFault:
     return SystemFault(
-        f"{address}: what was written differs from the files that it was made of after row {rows}. Nothing was replaced."
+        f"{address}: the new file differs from the files that it replaces after row {rows}. Nothing was replaced."
     )
 
 

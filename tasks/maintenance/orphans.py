@@ -42,8 +42,8 @@ def _own_folder(table: Table) -> str:
     expected = f"s3://{settings().lake_bucket}/{namespace}/{name}"
     if table.location() != expected:
         raise SystemFault(
-            f"{namespace}.{name} lies at {table.location()}, not at {expected}: nothing of it is taken for an orphan. Only "
-            "tables that Highwater made are tidied."
+            f"{namespace}.{name} lies at {table.location()}, not at {expected}: its objects are not treated as orphans. "
+            "Only tables that Highwater created are maintained."
         )
     return f"{expected}/"
 

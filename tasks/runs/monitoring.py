@@ -228,5 +228,5 @@ def _bound(value: Any) -> Any:
 def _utc(moment: datetime) -> datetime:
     """The time in UTC without a zone, as it is stored. A naive time is refused: it would be a machine's local time."""
     if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone: which moment is meant?")
+        raise ValueError(f"{moment} has no time zone, so the moment is ambiguous.")
     return moment.astimezone(UTC).replace(tzinfo=None)

@@ -123,7 +123,12 @@ def _is_first(process: str) -> bool:
     try:
         return run_lease.first_to_notify(process)
     except HighwaterError as error:  # two notifications are better than none
-        log("whether others notified is not known", level=logging.WARNING, process=process, error=error)
+        log(
+            "it is unknown whether another process has notified people",
+            level=logging.WARNING,
+            process=process,
+            error=error,
+        )
         return True
 
 
@@ -165,7 +170,7 @@ def _attempt(action: Callable[..., Any], *arguments: Any) -> None:
     try:
         action(*arguments)
     except (HighwaterError, ClientError, BotoCoreError) as error:
-        log("could not be done at the run's end", level=logging.ERROR, what=action.__name__, error=error)
+        log("a final step of the run failed", level=logging.ERROR, what=action.__name__, error=error)
 
 
 def record(

@@ -147,7 +147,7 @@ class Curation:
         return [column.name for column in self.dataset.optional if column.name in delivered]
 
     def _tell_apart(self, count: int) -> dict[str, Any]:
-        """Decide the outcome of the contested rows. Rows that are not published are only written as far as they are counted."""
+        """Decide the outcome of the contested rows. Of rows that are not published, only what is counted is kept."""
         rows = self.spark.read.parquet(f"{self.staging}/{PART}/{PART}={CONTESTED}")
         columns = rows.columns
         told = versions.told_apart(rows, self._history(rows, count), self.dataset)

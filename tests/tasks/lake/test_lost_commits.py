@@ -59,7 +59,7 @@ def test_a_commit_that_did_not_reach_glue_is_tried_again_by_whoever_asked(base: 
     made = commit("w2", file("w2", "b"))
     with (
         lost(aws.glue_once(), "UpdateTable", executed=False),
-        pytest.raises(Uncertain, match=r"curated\.sales: .* may have landed.* Run it again"),
+        pytest.raises(Uncertain, match=r"curated\.sales: .* may have succeeded.* Run it again"),
     ):
         publish(made, base)
     assert rows() == ONE

@@ -145,7 +145,7 @@ def test_a_file_that_was_overwritten_is_not_taken_for_the_table(empty_lake: None
 def test_a_column_of_two_kinds_is_told(tmp_path: Path) -> None:
     for name, values in (("a", [1]), ("b", ["x"])):
         pq.write_table(pa.table({"net": values}), tmp_path / name)
-    with pytest.raises(SystemFault, match="a column of two kinds"):
+    with pytest.raises(SystemFault, match="a column of two types"):
         compaction._schema([tmp_path / "a", tmp_path / "b"], "s3://lake/new")
 
 
