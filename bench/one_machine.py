@@ -65,7 +65,7 @@ def _reasons() -> str:
 
 
 def _digest() -> str:
-    """What contracts.dialects.spark_sql.standing says: how much a row says, then the digest of its content."""
+    """The same as contracts.dialects.spark_sql.tie_breaker: how many columns are filled, then the digest of the content."""
 
     def sized(column: str) -> str:
         return f"length({column}) || ':' || {column}"

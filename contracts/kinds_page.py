@@ -32,7 +32,7 @@ _PARQUET = {
     "floating": "FLOAT, DOUBLE",
     "boolean": "BOOLEAN",
     "date": "DATE",
-    "instant": "TIMESTAMP in UTC (ms, us)",
+    "instant": "TIMESTAMP in UTC (ms, us), INT96",
     "instant_nanos": "TIMESTAMP in UTC (ns)",
     "timestamp": "TIMESTAMP, local (ms, us)",
     "nanos": "TIMESTAMP, local (ns)",

@@ -200,7 +200,7 @@ def require_all(tidied: list[Tidied], written: str | None) -> None:
     raise kind(
         f"{len(failed)} of {len(tidied)} tables were not tidied: "
         + " | ".join(f"{t.table}: {'; '.join(t.failures)}" for t in failed)
-        + f". What was done is in {written or 'the run'}. Run it again when the cause is mended; that is harmless."
+        + f". What was done is in {written or 'the run'}. Run it again when the cause is fixed; that is harmless."
     )
 
 

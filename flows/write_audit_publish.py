@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from prefect.futures import PrefectFuture
 
-from tasks.errors import Outrun
+from tasks.errors import StaleResult
 from tasks.events import log
 from tasks.forecast import forecast_accuracy
 from tasks.intake.intake_steps import relist, require_whole
@@ -104,12 +104,12 @@ def require_whole_unless_accepted(run: Run, slices: list[Slice]) -> None:
 
 
 def _stale_datasets(run: Run, futures: dict[str, PrefectFuture[Any]], retries_left: int) -> list[str]:
-    """The datasets whose step raised Outrun, to be curated again. Raises if no retries are left."""
+    """The datasets whose step raised StaleResult, to be curated again. Raises if no retries are left."""
     stale = []
     for dataset, future in futures.items():
         try:
             future.result()
-        except Outrun as error:
+        except StaleResult as error:
             if not retries_left:
                 raise
             log("stale, curating again", dataset=dataset, run=run.run_id, error=error)

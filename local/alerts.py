@@ -1,4 +1,4 @@
-"""`python -m local alerts`: what was published to the alerts topic, read from the queue that subscribes to it."""
+"""`python -m local alerts`: show what was published to the alerts topic, from a queue that subscribes to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Alert:
 
 
 def published(settings: LocalSettings | None = None, *, drain: bool = False) -> list[Alert]:
-    """Every alert that is still in the queue, oldest first. `drain` takes them out, otherwise they stay."""
+    """All alerts in the queue, oldest first. `drain` removes them; otherwise they stay."""
     settings = settings or LocalSettings()
     sqs = session(settings).client("sqs", endpoint_url=settings.aws_url)
     queue = sqs.get_queue_url(QueueName=resources.ALERTS_SEEN.name)["QueueUrl"]
@@ -59,7 +59,7 @@ def _read_all(sqs: SQSClient, queue: str) -> list[MessageTypeDef]:
 
 
 def _alert(body: str) -> Alert:
-    """SNS wraps what was published; what was published is our JSON, or anything else that somebody sent."""
+    """Unwrap an SNS message. Its body is our JSON, or any other text that was published."""
     envelope = json.loads(body)
     try:
         content = json.loads(envelope["Message"])

@@ -1,4 +1,4 @@
-"""Creates the declared AWS resources through boto3, as an account's owner would."""
+"""Create the declared AWS resources through boto3, as the account's owner."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def session(settings: LocalSettings) -> boto3.Session:
-    """A session that names the local credentials itself: the user's own must never be used by accident."""
+    """A session with the local credentials, so that the user's own are never used by accident."""
     values = environment(settings)
     return boto3.Session(
         aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
@@ -162,7 +162,7 @@ def _upload(s3: S3Client, uri: str, body: bytes) -> None:
 
 
 def packages_as_zip(root: Path, packages: tuple[str, ...]) -> bytes:
-    """The same sources give the same bytes, so a deployment that changes nothing is seen to change nothing."""
+    """A zip file that is the same for the same sources, so that an unchanged deployment is recognised as such."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for package in packages:

@@ -1,4 +1,4 @@
-"""Fills a started cloud with what resources.py declares. Every step may be repeated."""
+"""Create what resources.py declares in a started cloud. Every step can be repeated."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Bootstrap:
         self._report("result storage and deployments are registered")
 
     def _is_needed(self, step: str) -> bool:
-        """Not again for the same sources: it takes seconds, and a second `up` should not."""
+        """Whether the sources have changed since the last time. A repeated `up` skips these seconds."""
         done = self._settings.run / f"{step}.done"
         return not done.exists() or done.read_text() != self._sources
 
@@ -71,7 +71,7 @@ class Bootstrap:
         (self._settings.run / f"{step}.done").write_text(self._sources)
 
     def _snowflake_secret(self) -> str:
-        """Everything a client needs to log in, in the form that production's secret has."""
+        """The login for clients, in the format of production's secret."""
         declared = resources.SNOWFLAKE_SECRET
         return json.dumps(
             {
@@ -84,7 +84,7 @@ class Bootstrap:
                 "host": LOOPBACK,
                 "port": self._settings.snowflake_port,
                 "protocol": "http",
-                # The local server says nothing before the answer, Snowflake does after 45 s.
+                # The local server sends nothing before the answer; Snowflake sends a status after 45 s.
                 "socket_timeout": 900,
             }
         )

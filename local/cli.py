@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _enter(settings: LocalSettings) -> None:
-    """Clients in this process must reach this machine, whatever profile or proxy the user's shell names."""
+    """Point clients in this process at this machine, whatever profile or proxy the user's shell sets."""
     for name in MISLEADING:
         os.environ.pop(name, None)
     os.environ.update(environment(settings))
@@ -76,7 +76,7 @@ def _demo(settings: LocalSettings, chosen: argparse.Namespace) -> int:
     data = demo_data.chosen(chosen.data)
     with demo_data.preparing(data, settings.cache):
         up(settings, report)
-    from local.demo import DemoFailed, run_demo  # after `up`: Prefect looks for its home when it is imported
+    from local.demo import DemoFailed, run_demo  # after `up`: the import reads Prefect's home
 
     try:
         run_demo(settings, report, data)

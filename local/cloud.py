@@ -1,4 +1,4 @@
-"""The local cloud: which parts it has, in what order they start, and what `up` and `down` promise."""
+"""The local cloud: its parts, the order in which they start, and the guarantees of `up` and `down`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from local.supervisor import Status, Supervisor
 
 
 class AlreadyUnderWay(Exception):
-    """Another `up` or `down` works on the same state directory."""
+    """Another `up` or `down` is running on the same state directory."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def worker_of(pool: resources.WorkPool, name: str, settings: LocalSettings) -> P
 
 
 def up(settings: LocalSettings | None = None, report: Report = silent) -> Cloud:
-    """Bring every part up and fill the cloud with what resources.py declares. Harmless when all of it runs already.
+    """Start all parts and create what resources.py declares. Does nothing to parts that run already.
 
-    If it fails or is interrupted, what it started is stopped again.
+    If it fails or is interrupted, it stops what it has started.
     """
     settings = settings or LocalSettings()
     supervisor = Supervisor(settings)
@@ -135,7 +135,7 @@ def up(settings: LocalSettings | None = None, report: Report = silent) -> Cloud:
 
 
 def down(settings: LocalSettings | None = None, report: Report = silent) -> None:
-    """Stop every process of the local cloud, flow runs and Spark included. Harmless when nothing runs."""
+    """Stop all processes of the local cloud, including flow runs and Spark. Does nothing if none runs."""
     settings = settings or LocalSettings()
     with _alone(settings):
         stopped = Supervisor(settings).stop_everything()
@@ -145,7 +145,7 @@ def down(settings: LocalSettings | None = None, report: Report = silent) -> None
 def _start_up(
     settings: LocalSettings, supervisor: Supervisor, missing: list[Part], report: Report
 ) -> list[Step]:
-    """What can overlap does: on two cores the start-up is bound by the CPU that the imports need."""
+    """Start the parts concurrently where possible. On two cores the CPU time of imports is the limit."""
     bootstrap = Bootstrap(settings, supervisor, report)
     started = {part.name: part for part in missing}
 
@@ -173,7 +173,7 @@ def _start_up(
 
 
 def _stop_leftovers(supervisor: Supervisor, parts: tuple[Part, ...], report: Report) -> None:
-    """Without AWS the lake is gone, and a warehouse that knows more than the lake would be a lie."""
+    """Stop every process if AWS is gone: a warehouse that knows more than the empty lake would be wrong."""
     if any(supervisor.process(part) for part in parts):
         report("aws is gone and its buckets with it: lake, warehouse and run history start empty again")
     supervisor.stop_everything()
@@ -203,7 +203,7 @@ def _alone(settings: LocalSettings) -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM and a closed terminal end `up` as Ctrl-C does: with everything put back."""
+    """End `up` on SIGTERM or a closed terminal as on Ctrl-C: everything it started is stopped."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -35,20 +35,20 @@ _PAST_WEEKS = 8
 
 @dataclass(frozen=True)
 class Journey:
-    """`articles` best sellers in `regions` groups of stores."""
+    """The size of the data set: the number of best-selling articles and of regions."""
 
     articles: int = 150
     regions: int = 4
 
 
 def write(journey: Journey, sink: Sink) -> int:
-    """Every raw file, and how many there are."""
+    """Write all raw files. Returns their number."""
     with tempfile.TemporaryDirectory(prefix="completejourney-") as folder:
         return sink.put_all(_stored(journey, Path(folder)))
 
 
 def tables(journey: Journey) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """All order lines, the whole promotion calendar and the article master, each as one table in its raw format."""
+    """All order lines, the promotion calendar and the article master, each as one table in its raw format."""
     with _opened(journey) as database:
         return (_table(database, _SALES), _table(database, _PROMOTIONS), _table(database, _SKUS))
 
@@ -61,7 +61,7 @@ def _stored(journey: Journey, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def raw_files(journey: Journey) -> Iterator[tuple[str, pa.Table]]:
-    """A day's lines each day; the calendar and the masters each Monday, as the source systems would deliver them."""
+    """The raw files: order lines daily, the calendar and the masters each Monday, as source systems deliver them."""
     with _opened(journey) as database:
         database.execute(f"CREATE TABLE sales AS {_SALES}")
         database.execute(f"CREATE TABLE promotions AS {_PROMOTIONS}")

@@ -1,7 +1,7 @@
-"""`python -m local demo`: a data set in, the history by backfill, its last day by the daily deployment, the forecast.
+"""`python -m local demo`: load a data set, backfill its history, run its last day daily, and forecast.
 
-It does nothing that a person could not do by hand: everything runs as deployment runs on the local Prefect server, and every
-figure that it prints is a query on the local Snowflake.
+It does nothing that a person could not do by hand: all runs are deployment runs on the local Prefect server, and all
+figures that it prints are queries on the local Snowflake.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.5
 
 
 class DemoFailed(Exception):
-    """A run of the demo did not complete; its page has the whole story."""
+    """A run of the demo did not complete. Its page in the UI has the details."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class DemoRun:
 
 
 def run_demo(settings: LocalSettings, report: Report, data: DataSet) -> None:
-    """Fills the lake and runs the pipeline; the local cloud is up already and stays so."""
+    """Fill the lake and run the pipeline. The local cloud is up already and stays up."""
     os.environ.update(environment(settings))
     report(data.about)
     report(f"{demo_data.put(data, settings)} raw files are in s3://{resources.LAKE.name}/raw/")
@@ -53,7 +53,7 @@ def run_demo(settings: LocalSettings, report: Report, data: DataSet) -> None:
 def _follow(
     client: SyncPrefectClient, settings: LocalSettings, name: str, parameters: dict[str, Any], report: Report
 ) -> DemoRun:
-    """Start a deployment run and say each step that it finishes."""
+    """Start a deployment run, and print each step as it finishes."""
     started = time.monotonic()
     deployment = client.read_deployment_by_name(name)
     run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)

@@ -1,7 +1,7 @@
-"""What `make demo` can run on, and which runs make up the demo of each.
+"""The data sets of `make demo`, and the runs that make up the demo of each.
 
-`sample` is an imaginary company up to yesterday; `completejourney` a real grocer's year, whose last four weeks are
-forecast before the pipeline has seen them, and then delivered.
+`sample` is an imaginary company up to yesterday. `completejourney` is a year of a real grocer, whose last four weeks
+are forecast before they are delivered.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _MARK = "demo/data-set"
 
 
 class OtherData(Exception):
-    """The lake holds another data set; mixed, both would be nonsense."""
+    """The lake contains another data set. A mixture would be meaningless."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A run of the deployment of this name; each flow has one of its own name."""
+    """A run of the deployment with this name. Each flow has one of its own name."""
 
     flow: str
     parameters: dict[str, Any]
@@ -72,7 +72,7 @@ def chosen(name: str) -> DataSet:
 
 @contextmanager
 def preparing(data: DataSet, cache: Path) -> Iterator[None]:
-    """In a process of its own, while this one waits for servers to start."""
+    """Prepare the data in a separate process, while this one waits for servers to start."""
     if data.prepare is None:
         yield
         return
@@ -88,7 +88,7 @@ def _prepare(prepare: Callable[[Path], object], cache: Path) -> None:
 
 
 def put(data: DataSet, settings: LocalSettings) -> int:
-    """Raises OtherData where the lake has been filled from another set."""
+    """Upload the data. Raises OtherData if the lake was filled from another data set."""
     s3 = boto3.client("s3")
     found = _mark(s3)
     if found not in (None, data.name):
@@ -140,7 +140,7 @@ def sample(last: date | None = None) -> DataSet:
 
 
 def completejourney() -> DataSet:
-    """Imported here: its packages are the benchmark's, and the default demo does without them."""
+    """The grocer's data set. Imported here, because the default demo does not need the benchmark's packages."""
     from local.completejourney import FIRST_MONDAY, LAST_SUNDAY, SOURCES, Journey
     from local.completejourney import write as write_journey
 
@@ -183,7 +183,7 @@ def _days(first: date, last: date) -> dict[str, Any]:
 
 
 def _limits(dataset: str, fewest_rows: int) -> dict[str, Any]:
-    """The contract's, but for the number of rows."""
+    """The contract's thresholds, except for the number of rows."""
     return {**asdict(contract(dataset).thresholds), "row_count_min": fewest_rows}
 
 

@@ -1,4 +1,4 @@
-"""What a process must have in its environment to work against the local cloud instead of the real one."""
+"""The environment variables that point a process at the local cloud instead of the real one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local import resources
 from local.fingerprint import fingerprint
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
 
-# A profile, a session token or a proxy of the user's would send a request meant for this machine elsewhere.
+# The user's profile, session token or proxy would send requests for this machine elsewhere.
 MISLEADING = (
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
@@ -70,7 +70,7 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
 
 @cache
 def code_version() -> str:
-    """The commit that lies here, as a production image's is baked into it; edits of what Glue runs are told apart too."""
+    """The current commit, as it is baked into production's image, plus a hash of uncommitted changes to Glue's code."""
     described = _described()
     is_committed = described != "unversioned" and not described.endswith("-dirty")
     return (
@@ -87,7 +87,7 @@ def _described() -> str:
 
 
 def deployment_settings() -> dict[str, str]:
-    """What prefect.yaml takes from its environment beyond names; what is set already wins."""
+    """The variables that prefect.yaml reads. A variable that is set already is kept."""
     lines = (line.strip() for line in DEPLOYMENT_SETTINGS.read_text().splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name: os.environ.get(name, value) for name, _, value in pairs}
@@ -96,14 +96,14 @@ def deployment_settings() -> dict[str, str]:
 def process_environment(
     settings: LocalSettings, inherited: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The whole environment of a process that belongs to the local cloud."""
+    """The complete environment of a process of the local cloud."""
     inherited = os.environ if inherited is None else inherited
     kept = {name: value for name, value in inherited.items() if name not in MISLEADING}
     return {**kept, **environment(settings)}
 
 
 def shell_exports(settings: LocalSettings) -> str:
-    """Lines for `eval "$(python -m local env)"`."""
+    """The lines for `eval "$(python -m local env)"`."""
     unset = "unset " + " ".join(MISLEADING)
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(settings).items()]
     return "\n".join([unset, *exports])

@@ -1,4 +1,4 @@
-"""Whether sources changed since something was made from them."""
+"""Detect whether sources have changed since something was built from them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SUFFIXES = (".py", ".sql", ".yaml", ".json", ".env")
 
 
 def fingerprint(root: Path, names: Iterable[str]) -> str:
-    """A hash over names and contents of the source files among these files and folders."""
+    """A hash of names and contents of the source files among these files and folders."""
     digest = hashlib.sha256()
     for name in names:
         path = root / name

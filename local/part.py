@@ -1,4 +1,4 @@
-"""A part of the local cloud: a program to run, and how to see that it answers."""
+"""A part of the local cloud: the program to run, and the check that it answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-# Given when the process started: what an earlier process left behind is no sign of life.
+# Gets the start time of the process, so that traces of an earlier process do not count.
 Probe = Callable[[float], bool]
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -28,7 +28,7 @@ class Part:
 
 
 def answers(url: str) -> Probe:
-    """Whether a server answers at all: 404 is an answer, a refused connection or a 5xx is not."""
+    """Whether a server answers: 404 is an answer, a refused connection or a 5xx is not."""
 
     def probe(_since: float) -> bool:
         try:

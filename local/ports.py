@@ -1,4 +1,4 @@
-"""A port that is taken is refused before anything starts."""
+"""Refuse to start if a port is in use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _complaint(part: Part) -> str:
 
 
 def holder(port: int) -> str:
-    """Who listens there, as far as this user may know."""
+    """The process that listens on the port, as far as this user may see it."""
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:

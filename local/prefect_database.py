@@ -1,4 +1,4 @@
-"""A migrated, empty database of the Prefect server, kept because making one costs several seconds of CPU."""
+"""A migrated, empty database of the Prefect server, cached because migrating takes several seconds of CPU."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from local.settings import LocalSettings
 
-# Tells the server that its block types are registered; it belongs to the database beside it.
+# Records that the block types in the database next to it are registered.
 _MEMO = "memo_store.toml"
 _DATABASE = "prefect.db"
 
 
 def use_template(settings: LocalSettings) -> None:
-    """Give a server that has no database yet a copy of the template, if there is one for its version."""
+    """Copy the template to a server without a database, if there is a template of its version."""
     template = _template(settings)
     if (settings.prefect_state / _DATABASE).exists() or not (template / _DATABASE).exists():
         return
@@ -26,7 +26,7 @@ def use_template(settings: LocalSettings) -> None:
 
 
 def keep_template(settings: LocalSettings) -> None:
-    """Copy the database of a server that has just started and in which nothing was done yet."""
+    """Copy the database of a server that has just started and is still unused."""
     template = _template(settings)
     if (template / _DATABASE).exists() or not (settings.prefect_state / _DATABASE).exists():
         return

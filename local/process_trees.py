@@ -1,4 +1,4 @@
-"""Processes with all that they spawned: found, asked to end, then killed."""
+"""Find processes with all their descendants, and end them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def tree(root: psutil.Process) -> set[psutil.Process]:
-    """The process and its descendants; a process that is gone has none that could be found."""
+    """The process and its descendants. Empty if the process is gone."""
     try:
         return {root, *root.children(recursive=True)}
     except psutil.NoSuchProcess:
@@ -28,7 +28,7 @@ def tree(root: psutil.Process) -> set[psutil.Process]:
 
 
 def carriers(variable: str, wanted: Callable[[str], bool]) -> set[psutil.Process]:
-    """Processes whose environment has a wanted value of the variable. Descendants inherit it, whoever their parents are."""
+    """Processes whose environment has a given value of the variable. Descendants inherit it, even as orphans."""
     return {
         process
         for process in psutil.process_iter()
@@ -39,13 +39,13 @@ def carriers(variable: str, wanted: Callable[[str], bool]) -> set[psutil.Process
 def value_of(process: psutil.Process, variable: str) -> str | None:
     try:
         value: str | None = process.environ().get(variable)
-    except (psutil.Error, OSError):  # another user's process, or one that has just ended: not ours
+    except (psutil.Error, OSError):  # another user's process, or one that has just ended
         return None
     return value
 
 
 def end(members: set[psutil.Process], grace: float, spawned_since: Find) -> None:
-    """SIGTERM, then SIGKILL for what outlives the grace, until neither they nor what they spawned since is left."""
+    """Send SIGTERM, then SIGKILL after the grace period, until the processes and their descendants are gone."""
     _signal(members, kill=False)
     _wait_until_dead(members, grace)
     while survivors := {process for process in members | spawned_since() if is_alive(process)}:
@@ -62,7 +62,7 @@ def _signal(processes: Iterable[psutil.Process], *, kill: bool) -> None:
 
 
 def _wait_until_dead(processes: Iterable[psutil.Process], seconds: float) -> None:
-    # Not psutil.wait_procs: it reaps, and so takes the exit code from the Popen that another thread waits on.
+    # Not psutil.wait_procs: it reaps the process and takes the exit code from a Popen in another thread.
     deadline = time.monotonic() + seconds
     while any(is_alive(process) for process in processes) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)

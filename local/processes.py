@@ -1,4 +1,4 @@
-"""Detached processes that can be found again: after `up` has ended, after a crash, after a reboot."""
+"""Detached processes that can be found again after `up` has ended, after a crash and after a reboot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.process_trees import carriers, end, is_alive, tree
 # Every process of a local cloud inherits this, so those whose parents died are still found.
 MARK = "HIGHWATER_LOCAL_CLOUD"
 
-# psutil derives the time from the boot time, which shifts a little when the clock is set.
+# psutil derives the time from the boot time, which changes slightly when the clock is set.
 _SAME_START_SECONDS = 2.0
 
 
@@ -40,7 +40,7 @@ class PidFile:
             return None
 
     def process(self) -> psutil.Process | None:
-        """The process that was recorded, never another one that was given its number since."""
+        """The recorded process, never another one with a reused id."""
         try:
             process = psutil.Process(self.pid)
             is_same = abs(process.create_time() - self.create_time) < _SAME_START_SECONDS
@@ -52,7 +52,7 @@ class PidFile:
 def spawn(
     argv: Sequence[str], environment: Mapping[str, str], state: Path, log: Path, directory: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own: it outlives us, and Ctrl-C in our terminal does not reach it."""
+    """Start a process in its own session, so that it outlives this one and ignores Ctrl-C in this terminal."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         output.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(argv)}\n".encode())
@@ -69,14 +69,14 @@ def spawn(
 
 
 def record(process: subprocess.Popen[bytes], argv: Sequence[str], path: Path) -> float:
-    """Note down what was started; returns when that was."""
+    """Record a started process. Returns its start time."""
     created: float = psutil.Process(process.pid).create_time()
     PidFile(process.pid, created, tuple(argv)).write(path)
     return created
 
 
 def marked(state: Path) -> list[psutil.Process]:
-    """All processes of the local cloud that keeps its state there, whoever their parents are now."""
+    """All processes of the local cloud with this state directory, including orphans."""
     ours = _ourselves()
     return [
         process for process in carriers(MARK, lambda found: found == str(state)) if process.pid not in ours
@@ -84,7 +84,7 @@ def marked(state: Path) -> list[psutil.Process]:
 
 
 def stop(processes: Iterable[psutil.Process], grace: float) -> int:
-    """End processes with all their descendants: asked first, then killed. How many there were."""
+    """End processes with all their descendants, by SIGTERM and then SIGKILL. Returns their number."""
     spared = _ourselves()
     targets = {p for process in processes for p in tree(process) if p.pid not in spared and is_alive(p)}
     end(targets, grace, spawned_since=lambda: {p for process in targets for p in tree(process)})

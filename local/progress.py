@@ -1,4 +1,4 @@
-"""A step a line, with the time since the start."""
+"""Print one line per step, with the time since the start."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`python -m local.registration`: tells the Prefect server about result storage, work pools and deployments.
+"""`python -m local.registration`: register result storage, work pools and deployments with the Prefect server.
 
-One process for all of it, started by `up`: every start of the `prefect` command costs seconds of imports.
+`up` starts one process for all of it, because each start of the `prefect` command takes seconds for imports.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def register_result_storage(settings: LocalSettings) -> None:
 
 
 async def register_work_pools(settings: LocalSettings) -> None:
-    """The ECS pool too, though no worker takes from it unless one is asked for."""
+    """Register the work pools, including the ECS pool, which has a worker only on request."""
     aws = session(settings)
     known = network(aws, settings.aws_url)
     place = Place(

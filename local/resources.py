@@ -1,4 +1,4 @@
-"""Everything that the local cloud creates when it starts, in one place. The CDK stacks must agree with these names."""
+"""All resources that the local cloud creates when it starts. The CDK stacks must use the same names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Queue:
-    """Local only: a subscriber, so that `python -m local alerts` can show what was published."""
+    """A subscriber of alerts for `python -m local alerts`. Local only."""
 
     name: str
     topic: Topic
@@ -82,7 +82,7 @@ class SnowflakeSecret:
 
 @dataclass(frozen=True)
 class PrefectSecret:
-    """The login that flow runs find in their task definition. The local Prefect server asks for none."""
+    """The login in the task definition of flow runs. The local Prefect server does not ask for it."""
 
     name: str
     auth_string: str
@@ -109,7 +109,7 @@ class WorkPool:
 
 @dataclass(frozen=True)
 class FlowRunTask:
-    """The task definition of flow runs; the stacks own the real one, the worker never registers another."""
+    """The task definition of flow runs. The stacks own the real one; the worker never registers another."""
 
     family: str
     container: str
@@ -121,7 +121,7 @@ class FlowRunTask:
 
 @dataclass(frozen=True)
 class TaskChanges:
-    """EventBridge rule and SQS queue through which the worker hears how the tasks end."""
+    """The EventBridge rule and SQS queue that tell the worker when a task ends."""
 
     rule: str
     queue: str
@@ -129,7 +129,7 @@ class TaskChanges:
 
 @dataclass(frozen=True)
 class ResultStorage:
-    """A Prefect S3Bucket block: results outlive the machine that computed them."""
+    """A Prefect S3Bucket block, so that results outlive the machine that computed them."""
 
     name: str
     bucket: Bucket
@@ -212,7 +212,7 @@ FLOW_RUN_SETTINGS = (
 TASK_CHANGES = TaskChanges(rule=names.TASK_CHANGES, queue=names.TASK_EVENTS)
 RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
 
-# What every Glue job imports: its code is these packages and its script.
+# The packages that every Glue job imports, in addition to its script.
 GLUE_PACKAGES = ("contracts", "jobs")
 
 BUCKETS = (LAKE, ARTIFACTS)

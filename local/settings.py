@@ -1,4 +1,4 @@
-"""Where the local cloud listens and keeps its state."""
+"""The ports of the local cloud and its state directory."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class LocalSettings(BaseSettings):
 
     @property
     def cache(self) -> Path:
-        """What survives `down` because it only saves time."""
+        """The folder that `down` keeps, because it only saves time."""
         return self.state / "cache"
 
     @property
     def temporary(self) -> Path:
-        """Where every process of the local cloud, and what it starts, leaves its temporary files: gone with `down`."""
+        """The folder for temporary files of all processes of the local cloud. `down` deletes it."""
         return self.state / "tmp"
 
     @property
@@ -76,5 +76,5 @@ class LocalSettings(BaseSettings):
         return self.state / "prefect"
 
     def as_environment(self) -> dict[str, str]:
-        """The variables that give another process these same settings."""
+        """The variables that give another process the same settings."""
         return {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in self.model_dump().items()}

@@ -1,4 +1,4 @@
-"""Creates the declared database, schemas and stages, and the key pair with which clients log in."""
+"""Create the declared database, schemas and stages, and the key pair with which clients log in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def key_pair(directory: Path) -> str:
-    """The private key in PEM form, made once for each life of the local cloud."""
+    """The private key in PEM format, created once per local cloud."""
     path = directory / "private_key.pem"
     if not path.exists():
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -41,7 +41,7 @@ def create_database(settings: LocalSettings) -> None:
 
 
 def create_stages(settings: LocalSettings) -> None:
-    """After the migrations, and at every start: the server keeps stages in memory only."""
+    """Create the stages, after the migrations and at every start, because the server keeps them in memory."""
     with _connect(settings) as connection:
         for stage in resources.WAREHOUSE.stages:
             connection.cursor().execute(f"CREATE STAGE IF NOT EXISTS {stage.name} URL = '{stage.url}'")

@@ -1,4 +1,4 @@
-"""`python -m local sql "select …"`: one statement on the local Snowflake, logged in as a worker would be."""
+"""`python -m local sql "select …"`: run a statement on the local Snowflake, with the worker's login."""
 
 from __future__ import annotations
 

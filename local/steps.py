@@ -1,4 +1,4 @@
-"""Steps that run side by side as soon as those that they need are done."""
+"""Run steps concurrently, each as soon as the steps that it needs are done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Step:
 
 
 def run(steps: Sequence[Step]) -> None:
-    """Run all, or raise the first failure. Steps are given an event that says: stop waiting, it is over."""
+    """Run all steps, or raise the first failure. Each step gets an event that tells it to stop waiting."""
     cancelled = threading.Event()
     waiting = list(steps)
     done: set[str] = set()

@@ -1,4 +1,4 @@
-"""Starts parts, sees whether they live and answer, and stops whatever belongs to a local cloud."""
+"""Start parts, check that they run and answer, and stop the processes of a local cloud."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _POLL_SECONDS = 0.1
 
 
 class PartFailed(Exception):
-    """A part ended or did not answer in time; the message ends with the tail of its log."""
+    """A part has ended or did not answer in time. The message ends with the tail of its log."""
 
 
 class OtherSettings(Exception):
-    """A part runs, but not as the settings now say."""
+    """A part is running with other settings than the current ones."""
 
 
 class Cancelled(Exception):

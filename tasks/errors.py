@@ -37,7 +37,7 @@ class Uncertain(TransientError):
     """The request may have succeeded: the response was lost, or the service failed midway. Check before sending it again."""
 
 
-class Outrun(TransientError):
+class StaleResult(TransientError):
     """A concurrent change made a result stale. Retrying the same step cannot succeed; recomputing the result can."""
 
 
@@ -131,9 +131,9 @@ def is_transient(error: BaseException) -> bool:
 
 
 def retry_transient(_task: Any, _run: Any, state: Any) -> bool:
-    """Prefect's retry condition: retry transient errors, except Outrun, which needs a recomputed result."""
+    """Prefect's retry condition: retry transient errors, except StaleResult, which needs a recomputed result."""
     error = state.result(raise_on_failure=False)
-    return is_transient(error) and not isinstance(error, Outrun)
+    return is_transient(error) and not isinstance(error, StaleResult)
 
 
 RETRIES = 3
@@ -152,7 +152,7 @@ def retried(action: Callable[..., T], *arguments: Any) -> T:
     for attempt in range(1, RETRIES + 1):
         try:
             return action(*arguments)
-        except Outrun:
+        except StaleResult:
             raise
         except TransientError as error:
             seconds = settings().retry_seconds * 2 ** (attempt - 1) * random.uniform(1, 1 + _JITTER)

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from contracts.dialects.delivered import family, readable
 from contracts.dialects.spark_literals import literal, name
 from contracts.dialects.spark_types import spark_type_of
-from contracts.dialects.spark_values import instant_of_nanos, trimmed, value
+from contracts.dialects.spark_values import instant_of_nanos, trimmed, value, written
 from contracts.language.dataset import Column, Dataset, Rule
-from contracts.language.kinds import TEXT_KINDS
+from contracts.language.kinds import TEXT_KINDS, exact_size
 
 SOURCE_COLUMNS = ("source_date", "source_file")
 FILLED_DIGITS = 3
@@ -63,7 +63,7 @@ def content_sha256(dataset: Dataset) -> str:
     return f"sha2(concat_ws('|', {fields}), 256)"
 
 
-def standing(dataset: Dataset) -> str:
+def tie_breaker(dataset: Dataset) -> str:
     """The tie-breaker between rows of the same version: the row with the greater text wins.
 
     The row with more filled columns wins first, so that a file without the optional columns does not erase values of
@@ -192,7 +192,7 @@ class _Frame:
         """The final projection, with reasons. The expression for reasons is repeated on purpose: Spark evaluates equal
         expressions in a projection once, while a separate projection would copy every row."""
         reasons = f"concat_ws(',', {', '.join(self._reasons())})"
-        raws = ", ".join(f"{self._shown(column)} AS {name(column)}" for column in self.families)
+        raws = ", ".join(f"{self._readable(column)} AS {name(column)}" for column in self.families)
         document = f"to_json(struct({raws}), map('ignoreNullFields', 'false'))" if raws else "'{}'"
         return [
             *self.columns,
@@ -244,8 +244,20 @@ class _Frame:
             return "CAST(NULL AS string)"
         return f"CASE WHEN {_first(shown)} IS NOT NULL THEN to_json(struct({', '.join(structs)})) END"
 
+    def _readable(self, column: str) -> str:
+        """A raw value as the text that a replay reads as this run does: as it was delivered, if that text does."""
+        at, delivered = self.families[column], self._shown(column)
+        if column not in self.dataset.names or at in ("text", "void", "whole", "boolean"):
+            return delivered
+        kind = self.dataset.column(column).kind
+        typed = value(kind, at, _raw(column))
+        return (
+            f"CASE WHEN {typed} <=> {value(kind, 'text', delivered)} THEN {delivered} "
+            f"ELSE coalesce({written(kind, typed)}, {delivered}) END"
+        )
+
     def _shown(self, column: str) -> str:
-        """A raw value as text, for display and for a replay."""
+        """A raw value as text."""
         match self.families[column]:
             case "text":
                 return _raw(column)
@@ -255,6 +267,8 @@ class _Frame:
                 return f"base64({_raw(column)})"
             case "nanos" | "instant_nanos":
                 return f"CAST({instant_of_nanos(_raw(column))} AS string)"
+            case "floating" if column in self.dataset.names and exact_size(self.dataset.column(column).kind):
+                return f"CAST(CAST({_raw(column)} AS double) AS string)"
             case _:
                 return f"CAST({_raw(column)} AS string)"
 

@@ -57,6 +57,12 @@ def value(kind: str, family: str, column: str) -> str:
     return _exactly(size, family, column) if size else _VALUES[kind, family].format(c=column)
 
 
+def written(kind: str, typed: str) -> str:
+    """A valid value as text that reads back as the same. Spark would write a small decimal with an exponent."""
+    size = exact_size(kind)
+    return f"format_number({typed}, '0.{'#' * size.scale}')" if size else f"CAST({typed} AS string)"
+
+
 def castable(kind: str) -> frozenset[str]:
     """The families in which a file can deliver values of the kind."""
     return _CASTABLE["decimal" if exact_size(kind) else kind]

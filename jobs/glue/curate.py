@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def curate(spark: SparkSession, works: Sequence[Work]) -> dict[str, Any]:
-    """Side by side: small datasets fill the cores that a large one leaves idle between its stages."""
+    """Curate the datasets concurrently: small ones use the cores that a large one leaves idle between its stages."""
     session.size_shuffles(spark, max(work.rows for work in works))
     with ThreadPoolExecutor(DATASETS_AT_ONCE) as pool:
         figures = list(pool.map(lambda work: _curate_one(spark, work), works))

@@ -1,11 +1,11 @@
-"""What can go wrong in a job, told so that a person who sees only the last line knows what to do."""
+"""Errors of a job, with a last line that tells people what to do."""
 
 from __future__ import annotations
 
 
 class DataError(Exception):
-    """The input is not what the manifest says: running again will not help before somebody mends it."""
+    """The input does not match the manifest. Running again does not help until somebody corrects it."""
 
 
 class CurationFailed(RuntimeError):
-    """The engine failed on a dataset; the cause is chained, its first line is in the message."""
+    """Spark failed on a dataset. The cause is chained, and its first line is in the message."""

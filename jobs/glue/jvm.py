@@ -1,7 +1,7 @@
-"""The Java classes that the jobs call by name, each with where it comes from. Everything else they do is PySpark's own.
+"""The Java classes that the jobs call by name, each with its origin. Everything else they use is PySpark's own.
 
-Glue's Spark is EMR's build: of Hadoop it has the public API, but not necessarily the copies of other libraries that Apache's
-release repackages for itself. So only classes that are in every Spark 3.5.6 may be named here, and nowhere else.
+Glue's Spark is EMR's build: it has Hadoop's public API, but not necessarily the copies of other libraries that Apache's
+release relocates. So only classes that are in every Spark 3.5.6 may be named, and only here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parquet files, read exactly as they are named."""
+"""Read Parquet files by their exact names."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _PATTERN_SIGNS = re.compile(r"[\\*?\[\]{}]")
 
 
 def scan(spark: SparkSession, paths: Iterable[str], schema: str | StructType) -> DataFrame:
-    """Exactly these files: a bracket in a file's name is no pattern.
+    """Read exactly these files. A bracket in a file's name is not a pattern.
 
-    Spark's own switch against patterns, __globPaths__, reads such files twice when there are several.
+    Spark's own option against patterns, __globPaths__, reads such files twice if there are several.
     """
     return spark.read.schema(schema).parquet(*(_PATTERN_SIGNS.sub(r"\\\g<0>", path) for path in paths))

@@ -1,7 +1,7 @@
-"""What a run of a Glue job is asked to do, and where it writes.
+"""The arguments of a Glue job run, and the folder that it writes to.
 
-Glue passes each run its id. A run writes below folders of that name alone, so that two runs of one request, should a start
-ever be doubled, share no file: whoever asked reads what the run that it knows by its id has written.
+Glue passes each run its id. A run writes only below folders of that name, so two runs of one request share no file if a
+start is ever doubled. The caller reads the output of the run whose id it knows.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Request:
         return f"{self.own(self.figures_folder)}/{_FIGURES}"
 
     def own(self, folder: str) -> str:
-        """This run's place below a folder."""
+        """The folder of this run below another one."""
         return f"{folder.rstrip('/')}/{self.run}"
 
 
 def parse(program: str, arguments: Sequence[str] | None) -> Request:
-    """Further arguments that Glue adds for itself are ignored."""
+    """Parse the arguments. Arguments that Glue adds for itself are ignored."""
     parser = argparse.ArgumentParser(prog=program, allow_abbrev=False)
     parser.add_argument("--manifest", required=True, help="s3:// address of what there is to do")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The Spark session of a job: what the results depend on is set here and not left to whoever starts it."""
+"""The Spark session of a job. Settings that affect results are set here, not by the caller."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ _SETTINGS = {
     "spark.sql.caseSensitive": "false",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Without it, one default date of a source (0001-01-01) in a file that Spark did not write fails the whole job.
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.compression.codec": "zstd",
-    # Spark refuses nanoseconds unless it may read them as whole numbers, which the contracts then turn to instants.
+    # Spark only reads nanoseconds as integers. The contracts convert them to timestamps.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
-    # Without it every task sorts its rows by the folder that they go to.
+    # Without it, every task sorts its rows by output folder.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
-    # A contract's rules make methods that the JVM refuses to compile; Spark's other way is twice as fast then.
+    # A contract's rules generate methods that the JVM does not compile. Without codegen they are twice as fast.
     "spark.sql.codegen.hugeMethodLimit": "8000",
-    # Hundreds of small files are listed by a few tasks, not by one each.
+    # A few tasks list hundreds of small files, not one task each.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
-# A file counts as much as a task may read, so that no second one is put beside it.
+# A file counts as the most that a task may read, so no task gets a second one.
 _FILE_BY_FILE = {
     "spark.sql.files.maxPartitionBytes": "128m",
     "spark.sql.files.openCostInBytes": "128m",
@@ -44,13 +47,13 @@ def configure(session: SparkSession) -> None:
 
 
 def size_shuffles(session: SparkSession, rows: int) -> None:
-    """As many partitions as the rows need: two hundred for a hundred rows cost more than the rows do."""
+    """Set the number of shuffle partitions by the number of rows. Two hundred partitions for a hundred rows are slow."""
     cores = session.sparkContext.defaultParallelism
     session.conf.set("spark.sql.shuffle.partitions", str(max(2, cores, rows // ROWS_PER_TASK)))
 
 
 def file_by_file(session: SparkSession) -> SparkSession:
-    """A session whose tasks read one file each: what they write is no wider in its keys than the file that it comes from."""
+    """A session whose tasks read one file each, so that an output file covers no more keys than its input file."""
     alone = session.newSession()
     configure(alone)
     shuffles = "spark.sql.shuffle.partitions"

@@ -1,4 +1,4 @@
-"""Files through Hadoop's file systems: the one way to s3:// that is the same on Glue and on a laptop."""
+"""Access files through Hadoop's file systems, the one way to s3:// that works on Glue and on a laptop."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Storage:
         return sorted(f"{folder}/{status.getPath().getName()}" for status in statuses if status.isDirectory())
 
     def move_into(self, files: Iterable[str], folder: str, prefix: str = "") -> None:
-        """On S3 a move is a copy inside the store; nothing passes through this machine.
+        """Move files into a folder. On S3 that is a copy inside the store, not through this machine.
 
-        Tasks that write to several folders give their files the same name in each: a prefix keeps them apart.
+        Tasks that write to several folders name their files alike in each, so a prefix keeps them apart.
         """
         target, file_system = self._at(folder)
         file_system.mkdirs(target)
@@ -73,7 +73,7 @@ class Storage:
             list(pool.map(move, files))
 
     def spellings(self, path: str) -> set[str]:
-        """How Spark may spell a file's path in _metadata.file_path: escaped as a URI, an empty authority left out."""
+        """How Spark may return a path in _metadata.file_path: escaped as a URI, or without an empty authority."""
         escaped = str(self._path(path).toUri().toString())
         return {escaped, escaped.replace("file:///", "file:/", 1)}
 
@@ -89,7 +89,7 @@ class Storage:
 
 
 def failure(error: Exception) -> str:
-    """What went wrong in a line: of all causes the innermost, or the innermost that names a file."""
+    """The innermost cause in one line, or the innermost one that names a file."""
     lines = [str(error)]
     cause: Any = error.java_exception if isinstance(error, Py4JJavaError) else None
     while cause is not None:

@@ -18,7 +18,7 @@ from contracts.catalog import contract
 from contracts.dialects import drift
 from contracts.language.dataset import rules_document
 from contracts.language.delivery import Delivery
-from tasks.errors import DataError, Outrun
+from tasks.errors import DataError, StaleResult
 from tasks.intake.rules import delivery, rules_of
 from tasks.lake.footers import read_footer
 from tasks.services import objects
@@ -142,13 +142,13 @@ def relist(bucket: str, slice_: Slice) -> Slice:
 
 
 def require_unchanged(bucket: str, slice_: Slice) -> None:
-    """Raise Outrun if the files of the slice's raw dates have changed since it was listed."""
+    """Raise StaleResult if the files of the slice's raw dates have changed since it was listed."""
     if slice_.is_replay or not slice_.inputs:
         return
     read = {(file.path, file.etag) for file in slice_.inputs}
     now = {(f"s3://{bucket}/{file.key}", file.etag) for file in _of_dates(bucket, slice_)}
     if changed := sorted(path for path, _ in read ^ now):
-        raise Outrun(
+        raise StaleResult(
             f"{slice_.dataset}: {changed[0]} was added, changed or removed after the run listed its files. Run the date "
             "again when its delivery is complete."
         )

@@ -1,7 +1,7 @@
-"""Jobs outside this process (Glue, SageMaker) that are never doubled and never orphaned, whatever kills their starter.
+"""Run jobs of other services (Glue, SageMaker) exactly once, and stop them if nobody waits for them any more.
 
-A service (tasks/jobs/job_service.py) says how its jobs are started, found, looked at and stopped. The rest is the same for
-all of them and is here: who may start, who waits, who takes over, and what is stopped when nobody is left to wait for it.
+A service (tasks/jobs/job_service.py) defines how its jobs are started, found, inspected and stopped. This module does
+the rest: who may start a job, who waits for it, who takes it over, and which jobs are stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tasks.settings import settings
 
 # A job's end is noticed within a quarter of the time that it took, and within 15 seconds.
 _POLL_FIRST, _POLL_MOST, _POLL_GROWTH = 0.5, 15.0, 1.25
-# A start that was not answered may take a moment to be in the service's list.
+# A job may appear in the service's list a moment after its start.
 _FIND_AFTER = (0.0, 2.0, 4.0, 8.0)
 _SAY_EVERY_SECONDS = 300.0
 
@@ -34,11 +34,10 @@ SERVICES: dict[str, Service] = {
 
 
 def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owner: str) -> JobEntry:
-    """Bring the work to a successful job: take up one that is done or under way, or start one.
+    """Run the work to a successful job: reuse a finished one, resume a running one, or start one.
 
-    `prepare` gives an attempt's request from its number, so that no two attempts ever write to the same place. Raises the
-    kind of error that the job's own end says; a job that was stopped from outside is started anew by the next call, not
-    by this one.
+    `prepare` builds the request from the attempt's number, so no two attempts write to the same place. Raises the error
+    of a failed job. A job that was stopped from outside is restarted by the next call, not by this one.
     """
     while True:
         entry = _hold(kind, name, work, owner)
@@ -53,11 +52,11 @@ def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owne
                 raise SystemFault(
                     f"job {name} for {work} was stopped from outside while run {owner} waited for it. Run it again."
                 ) from lost
-            log("lease lost, looking again", job=name, work=work, process=now.process if now else None)
+            log("lease lost, retrying", job=name, work=work, process=now.process if now else None)
 
 
 def _hold(kind: str, name: str, work: str, owner: str) -> JobEntry:
-    """The work's row, ours or succeeded. While another run that is alive has it, its end is waited for."""
+    """The work's row, claimed by this run or succeeded. Waits while a live run holds it."""
     pause, said = _POLL_FIRST, False
     while True:
         if entry := job_entry.claim(work, kind, name, owner):
@@ -70,31 +69,31 @@ def _hold(kind: str, name: str, work: str, owner: str) -> JobEntry:
 
 
 def _taken_up(entry: JobEntry) -> JobEntry | None:
-    """The job that a former owner of the row had started, if there is one."""
+    """The job that a previous owner of the row started, if there is one."""
     if entry.status == "PREPARING":
         return None
     if entry.external_id:
-        log("job taken up", job=entry.name, job_run=entry.external_id, work=entry.id)
+        log("job resumed", job=entry.name, job_run=entry.external_id, work=entry.id)
         return entry
     found = _found(entry)
     return lease.renew(entry, status="RUNNING", external_id=found) if found else None
 
 
 def _found(entry: JobEntry) -> str | None:
-    """The job of a start that nobody saw answered. Should there be two of them, one is stopped: they share no file."""
+    """The job of a start without an answer. If there are two, one is stopped; they share no files."""
     found = SERVICES[entry.kind].find(entry)
     for doubled in found[1:]:
         SERVICES[entry.kind].stop(entry, doubled)
     if not found:
         return None
-    log("job found and taken up", job=entry.name, job_run=found[0], work=entry.id)
+    log("job found and resumed", job=entry.name, job_run=found[0], work=entry.id)
     return found[0]
 
 
 def _started(entry: JobEntry, prepare: Callable[[int], Request]) -> JobEntry:
     if (
         entry.status == "STARTING"
-    ):  # by somebody who is gone: should its start still come through, it is not this one
+    ):  # its owner is gone; if its start still succeeds, that is another attempt's job
         entry = job_entry.next_attempt(entry)
     entry, external_id = _in_a_slot(entry, prepare(entry.attempt))
     try:
@@ -107,11 +106,11 @@ def _started(entry: JobEntry, prepare: Callable[[int], Request]) -> JobEntry:
 
 
 def _in_a_slot(entry: JobEntry, request: Request) -> tuple[JobEntry, str]:
-    """The started job's id. While as many run as may run at once, the row is kept and the start tried again."""
+    """Start the job. While the service's limit is reached, renew the lease and retry the start."""
     since = rows.now()
     pause, say_next = _POLL_FIRST, since
     while True:
-        entry = lease.renew(entry, status="STARTING")  # the fence: who lost the row meanwhile starts nothing
+        entry = lease.renew(entry, status="STARTING")  # a fence: whoever has lost the row starts nothing
         try:
             return _start(entry, request)
         except NoSlot as full:
@@ -130,7 +129,7 @@ def _in_a_slot(entry: JobEntry, request: Request) -> tuple[JobEntry, str]:
 
 
 def _start(entry: JobEntry, request: Request) -> tuple[JobEntry, str]:
-    """A start is sent once. Where its answer was lost, the service's list says whether there is a job."""
+    """Send a start once. If the answer is lost, look for the job in the service."""
     try:
         return entry, SERVICES[entry.kind].start(entry, request)
     except Uncertain:
@@ -160,20 +159,20 @@ def _wait(entry: JobEntry) -> JobEntry:
 
 
 def stop_owned(owner: str) -> list[str]:
-    """Stop every job that a flow run has under way: it was cancelled, or died."""
+    """Stop all running jobs of a flow run that was cancelled or crashed."""
     return [_stop(entry) for entry in job_entry.jobs_of(owner) if entry.is_open]
 
 
 def ids_of(owner: str) -> list[str]:
-    """The jobs that a flow run started or took up, as their services know them."""
+    """The service's ids of all jobs that a flow run started or resumed."""
     return sorted(entry.external_id for entry in job_entry.jobs_of(owner) if entry.external_id)
 
 
 def release_orphans(owner: str, is_over: Callable[[str], bool], keep: Collection[str] = ()) -> list[str]:
     """Close the rows that nobody holds any more, and stop their jobs.
 
-    Nobody holds a row whose lease has expired, nor one whose flow run is known to be over. `keep` are works that the
-    caller is about to take up itself. A row that was opened a moment ago may be missing: it is the next run's to find.
+    A row has no owner if its lease has expired or its flow run is over. `keep` are works that the caller is about to
+    resume itself. A very recent row may not be in the index yet; the next run finds it.
     """
     released = []
     for entry in job_entry.open_jobs():
@@ -188,7 +187,7 @@ def release_orphans(owner: str, is_over: Callable[[str], bool], keep: Collection
 
 
 def _stop(entry: JobEntry) -> str:
-    """Stop the row's job and close the row; a job that is over keeps its own end."""
+    """Stop the row's job and close the row. A job that is over keeps its own result."""
     service = SERVICES[entry.kind]
     now: JobEntry | None = entry
     while now and now.is_open and now.attempt == entry.attempt:
@@ -202,7 +201,7 @@ def _stop(entry: JobEntry) -> str:
             else:
                 status = seen.status
         entry = replace(now, status=status, external_id=jobs[0] if jobs else None)
-        # Its owner may have renewed the lease meanwhile.
+        # The owner may have renewed the lease since.
         now = None if rows.swap(now, entry) else job_entry.get(entry.id)
     return entry.external_id or entry.id
 

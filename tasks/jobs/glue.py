@@ -1,7 +1,7 @@
-"""Glue job runs: how they are started, found again, looked at and stopped.
+"""Glue job runs: start, find, inspect and stop them.
 
-boto3 rather than prefect-aws's GlueJobBlock: the block's run object cannot be stopped on cancel, cannot be found again
-after a crash, and waits for ever on a run that expired (docs/adr/0003).
+Uses boto3 rather than prefect-aws's GlueJobBlock: the block's run object cannot be stopped on cancel, cannot be found
+again after a crash, and waits forever for a run that expired (docs/adr/0003).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LEDGER_ARGUMENT = "--ledger_id"
 
 
 def written_by(entry: JobEntry, folder: str) -> str:
-    """Where the job run that the ledger names has written below a folder (jobs/glue/request.py)."""
+    """The folder below `folder` to which the row's job run has written (jobs/glue/request.py)."""
     return f"{folder}/{entry.external_id}"
 
 
 class GlueJobs:
-    """`entry.name` is the Glue job's name, `entry.external_id` the job run's, a request its arguments."""
+    """Glue as a job service. `entry.name` is the job's name, `entry.external_id` the id of the job run."""
 
     def start(self, entry: JobEntry, request: Request) -> str:
         with starting(f"starting Glue job {entry.name}"):

@@ -1,4 +1,4 @@
-"""What a service that runs jobs for us must be able to do. tasks/jobs/external_jobs.py does the rest."""
+"""The interface of a service that runs jobs for us. tasks/jobs/external_jobs.py does the rest."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _NONE_AT_ALL = " is 0 Instances"
 
 
 class NoSlot(TransientError):
-    """As many jobs are running as may run at once. Nothing was started; when one of them ends, it can be."""
+    """The service's limit of concurrent jobs is reached. Nothing was started; try again when a job ends."""
 
 
 @contextmanager
 def starting(what: str) -> Iterator[None]:
-    """Failures of a start as our kinds."""
+    """Map errors of a start to our kinds."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
@@ -38,7 +38,7 @@ def starting(what: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Look:
-    """What a service says about a job now. A job that did not succeed says why, as one of our kinds of error."""
+    """The state of a job. For a job that failed, the error is one of our kinds."""
 
     status: Literal["RUNNING", "SUCCEEDED", "FAILED", "STOPPED"]
     failure: HighwaterError | None = None
@@ -46,23 +46,23 @@ class Look:
 
 
 class Service(Protocol):
-    """Every method raises one of our kinds of error."""
+    """A service that runs jobs. Every method raises one of our kinds of error."""
 
     def start(self, entry: JobEntry, request: Request) -> str:
-        """Start the attempt's job, marked with `entry.tag`. Returns the id by which the service knows it.
+        """Start the attempt's job, tagged with `entry.tag`. Returns the service's id of the job.
 
-        Raises NoSlot when it was not started because too many are running, Uncertain when it may have been started.
+        Raises NoSlot if it was not started because too many are running, Uncertain if it may have been started.
         """
         ...
 
     def find(self, entry: JobEntry) -> list[str]:
-        """The jobs that bear `entry.tag`."""
+        """The jobs with the tag `entry.tag`."""
         ...
 
     def look(self, entry: JobEntry) -> Look:
-        """How far the job `entry.external_id` is."""
+        """The state of the job `entry.external_id`."""
         ...
 
     def stop(self, entry: JobEntry, external_id: str) -> None:
-        """Stopping a job that is over is no failure."""
+        """Stop a job. Stopping one that is over is not an error."""
         ...

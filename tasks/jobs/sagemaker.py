@@ -1,10 +1,10 @@
-"""SageMaker jobs: how they are started, found again, looked at and stopped. tasks/jobs/external_jobs.py does the rest.
+"""SageMaker jobs: start, find, inspect and stop them. tasks/jobs/external_jobs.py does the rest.
 
-A job's name is made of the work and the attempt. SageMaker refuses a name twice, so a start that is repeated, by a client
-whose answer was lost or by a run that took over from a killed one, meets the job that is there already.
+A job's name is derived from the work and the attempt. SageMaker refuses to use a name twice, so if a client or a new
+owner repeats a start, it finds the existing job.
 
-boto3 rather than the sagemaker SDK (docs/adr/0022): its run objects cannot be made from a running job's name alone, and
-importing it takes seconds.
+Uses boto3 rather than the sagemaker SDK (docs/adr/0022): its run objects cannot be created from a running job's name
+alone, and importing it takes seconds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DATA_ERRORS = ("DataError", "FeaturesError")
 
 
 def job_name(entry: JobEntry) -> str:
-    """`entry.id` is "<step>/<hash of the work>"."""
+    """The name of an attempt's job. `entry.id` is "<step>/<hash of the work>"."""
     name = f"{entry.name}-{entry.id.rpartition('/')[2]}-{entry.attempt}"
     if len(name) > _LONGEST_NAME:
         raise ValueError(f"{name} is longer than the {_LONGEST_NAME} characters that SageMaker takes")
@@ -35,7 +35,7 @@ def job_name(entry: JobEntry) -> str:
 
 
 class SageMakerJobs:
-    """One of the three kinds of job; their APIs differ in the noun alone."""
+    """One of SageMaker's three kinds of job, whose APIs differ only in the noun."""
 
     def __init__(self, noun: Noun) -> None:
         self._noun = noun
@@ -78,7 +78,7 @@ class SageMakerJobs:
             try:
                 self._call("stop")(**{f"{self._field}Name": external_id})
             except ClientError:
-                if self.look(entry).status == "RUNNING":  # SageMaker refuses to stop what is over
+                if self.look(entry).status == "RUNNING":  # SageMaker refuses to stop a job that is over
                     raise
 
     def _call(self, verb: str) -> Callable[..., dict[str, Any]]:
@@ -91,7 +91,7 @@ def _is_in_use(error: ClientError) -> bool:
 
 
 def _is_missing(error: ClientError) -> bool:
-    """DescribeProcessingJob says ResourceNotFound; the two older ones a ValidationException."""
+    """Whether the job does not exist: ResourceNotFound from DescribeProcessingJob, ValidationException from the others."""
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     missing = "not found" in message.lower() or "could not find" in message.lower()
     return code in ("ResourceNotFound", "ResourceNotFoundException") or (

@@ -1,4 +1,4 @@
-"""What Iceberg knows of a file's values: the least and the greatest of a column, as a job's manifest spells them."""
+"""Lower and upper bounds of each column of a file, from Iceberg's statistics, in the form that a job's manifest uses."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _SPELLED: dict[type[IcebergType], Callable[[Any], Bound]] = {
 
 
 def bounds(file: DataFile, schema: Schema, columns: Iterable[str]) -> dict[str, list[Bound]]:
-    """Of those columns whose values are known to lie between two bounds: a column that is left out may hold anything.
+    """The columns with known bounds. A column that is left out may hold any value.
 
-    The bounds of a text are those of its first characters, the upper one raised by one: they hold all the same.
+    For text, Iceberg stores only a prefix and rounds the upper bound up, so the bounds are still valid.
     """
     fields = [schema.find_field(column) for column in columns if column in schema.column_names]
     found = {field.name: _bounds(file, field) for field in fields}

@@ -1,7 +1,7 @@
-"""A Parquet file's schema and row count from its last bytes.
+"""Read a Parquet file's schema and row count from its footer.
 
-The worker never downloads data: one ranged request per file tells whether the file is whole, what its columns are and
-how many rows a run must account for.
+The worker never downloads data: one ranged request per file tells whether the file is complete, which columns it has
+and how many rows a run must account for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Footer:
     metadata: pq.FileMetaData
 
     def extremes(self, column: str) -> tuple[Any, Any] | None:
-        """The least and the greatest value of a column; None where it has none or the statistics do not say them."""
+        """The minimum and maximum of a column, or None if it has no values or the statistics do not contain them."""
         least, greatest = [], []
         for statistics, rows in _statistics(self.metadata, column):
             if statistics is not None and statistics.has_min_max:
@@ -44,7 +44,7 @@ class Footer:
 
 
 def read_footer(address: str, size: int) -> Footer:
-    """Raises DataError that names the file when it is empty, cut off or not Parquet."""
+    """The footer of a file. Raises DataError that names the file if it is empty, truncated or not Parquet."""
     if size == 0:
         raise DataError(
             f"{address} is empty (0 bytes). Ask the source to deliver it again, then run the date again."
@@ -57,11 +57,11 @@ def read_footer(address: str, size: int) -> Footer:
         metadata = pq.read_metadata(io.BytesIO(footer))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{address} has an unreadable Parquet footer: {error}") from error
-    return Footer(metadata.num_rows, metadata.schema.to_arrow_schema(), _nulls(metadata), metadata)
+    return Footer(metadata.num_rows, _schema(metadata), _nulls(metadata), metadata)
 
 
 class FooterOf(InputFile):
-    """A Parquet file as far as an Iceberg commit must know it, for one request instead of pyiceberg's four."""
+    """A Parquet file whose footer alone is read, for an Iceberg commit: one request instead of pyiceberg's four."""
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
@@ -79,7 +79,7 @@ class FooterOf(InputFile):
 
 
 def _whole_footer(address: str, tail: bytes, size: int) -> bytes:
-    """Who reads a file's metadata never follows the footer's own offsets, so the footer alone is file enough."""
+    """The footer between two magic numbers. Readers of metadata use no offsets, so they accept it as a file."""
     if len(tail) < 12 or tail[-4:] != _MAGIC:
         raise pa.ArrowInvalid(
             f"{address} is not a whole Parquet file ({size} bytes, no closing mark): it was cut off or is of another "
@@ -91,6 +91,17 @@ def _whole_footer(address: str, tail: bytes, size: int) -> bytes:
     if needed > len(tail):
         tail = objects.part(address, size - needed, size)
     return _MAGIC + tail[-needed:]
+
+
+def _schema(metadata: pq.FileMetaData) -> pa.Schema:
+    """The Arrow schema, with INT96 as an instant: Spark, Hive and Impala write instants that way."""
+    schema = metadata.schema.to_arrow_schema()
+    for position in range(metadata.num_columns):
+        column = metadata.schema.column(position)
+        if column.physical_type == "INT96" and column.path in schema.names:
+            field = schema.field(column.path).with_type(pa.timestamp("us", "UTC"))
+            schema = schema.set(schema.names.index(column.path), field)
+    return schema
 
 
 def _nulls(metadata: pq.FileMetaData) -> dict[str, int]:

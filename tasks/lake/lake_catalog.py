@@ -1,8 +1,9 @@
-"""The Glue catalog, in which every commit has a known end: it landed, it surely did not, or it is reported as uncertain.
+"""The Glue catalog with a known outcome for every commit: committed, not committed, or reported as uncertain.
 
-pyiceberg deletes the manifests of a commit that Glue refused. That is right only where the request was sent once: the
-repetition of a commit that landed is refused too. So a commit is one request, and whatever it is answered, the table says
-what became of it (Apache Iceberg's own GlueTableOperations does the same). Only what surely never lands is cleaned away.
+pyiceberg deletes the manifests of a commit that Glue refused. That is correct only if the request was sent once,
+because repeating a commit that succeeded is refused too. So each commit is sent once, and after any answer the table is
+read to see what happened, as Apache Iceberg's own GlueTableOperations does. Files are deleted only if the commit
+certainly failed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _REFUSED_FOR_ANOTHER = "ConcurrentModificationException"
 
 
 class LakeCatalog(GlueCatalog):
-    """CreateTable may be repeated by its client: the table that is there already is then the one that is used."""
+    """A Glue catalog that sends each commit once. A client may repeat CreateTable: an existing table is then used."""
 
     def _update_glue_table(
         self, database_name: str, table_name: str, table_input: TableInputTypeDef, version_id: str
@@ -41,7 +42,7 @@ class LakeCatalog(GlueCatalog):
             self._settle(error, database_name, table_name, table_input["Parameters"][_LOCATION], version_id)
 
     def _settle(self, error: Exception, database: str, name: str, ours: str, version_id: str) -> None:
-        """Returns when the commit landed after all; otherwise raises what is known of it."""
+        """Return if the commit succeeded after all; otherwise raise an error that says what is known about it."""
         doing = f"committing to {database}.{name}"
         failure = from_aws(error, doing)
         for seconds in LOOK_AGAIN_AFTER if isinstance(failure, Uncertain) else (0.0,):
@@ -49,7 +50,7 @@ class LakeCatalog(GlueCatalog):
             now = self._now(failure, database, name)
             if self._holds(now, ours):
                 log(
-                    "a commit landed although its answer says otherwise",
+                    "a commit succeeded although its answer was an error",
                     table=f"{database}.{name}",
                     error=error,
                 )
@@ -65,23 +66,23 @@ class LakeCatalog(GlueCatalog):
             raise CommitFailedException(f"Glue refused the commit to {database}.{name}: {error}") from error
         if isinstance(failure, Uncertain):
             raise Uncertain(
-                f"{doing}: {error}. The commit may have landed, or may still land; nothing of it was removed. Run it "
-                "again: it looks first whether it is there."
+                f"{doing}: {error}. The commit may have succeeded, or may still do so; none of its files were deleted. "
+                "Run it again: it checks first whether the commit is there."
             ) from error
         raise error
 
     def _now(self, failure: HighwaterError, database: str, name: str) -> TableTypeDef:
-        """Not to know what became of a commit is worse than the failure to look."""
+        """The table as it is now. If it cannot be read, the commit is uncertain, whatever Glue answered."""
         try:
             with aws_failures(f"looking whether the commit to {database}.{name} landed"):
                 return self._get_glue_table(database, name)
         except NoSuchTableError as gone:
-            raise CommitFailedException(f"{database}.{name} was dropped meanwhile") from gone
+            raise CommitFailedException(f"{database}.{name} was dropped in the meantime") from gone
         except HighwaterError as error:
-            raise Uncertain(f"{failure} Whether it landed could not be seen: {error}") from error
+            raise Uncertain(f"{failure} Whether it succeeded is unknown: {error}") from error
 
     def _holds(self, table: TableTypeDef, ours: str) -> bool:
-        """Whether the commit is the table's newest, or others were built upon it."""
+        """Whether the table contains the commit, as its newest or with later commits on top."""
         parameters: dict[str, Any] = dict(table.get("Parameters") or {})
         if parameters.get(_LOCATION) == ours:
             return True

@@ -1,7 +1,7 @@
-"""Publishing: one atomic Iceberg commit per dataset, of files that a job wrote and an audit passed.
+"""Publish files: one atomic Iceberg commit per dataset, of files that a job wrote and an audit accepted.
 
-No data moves here. A commit takes the job's immutable Parquet files as they are, drops the files whose rows they
-replace, and says in the snapshot's summary which run, work and raw dates it holds.
+No data is copied. A commit adds the job's immutable Parquet files as they are, removes the files whose rows they
+replace, and records the run, the work and the raw dates in the snapshot's summary.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.errors import Outrun, SystemFault, TransientError
+from tasks.errors import StaleResult, SystemFault, TransientError
 from tasks.events import log
 from tasks.lake.footers import FooterOf
 from tasks.lake.lake_log import EXPIRED, NOTE_PREFIX, last_notes, lineage, summary
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
 
-# pyiceberg is imported by who uses it: a run's first step needs none of it, and waits half a second for it.
+# pyiceberg is imported where it is used: it takes half a second, and a run's first step does not need it.
 
-# pyiceberg would put a commit that lost a race on top of the winner's, unless it sees a conflict. We know better.
+# Never retry on top of another run's commit, as pyiceberg would: our result may be stale without a conflict of files.
 _PROPERTIES = {"format-version": "2", "commit.retry.num-retries": "0"}
 _NAME_MAPPING = "schema.name-mapping.default"
 _FOOTERS_AT_ONCE = 16
@@ -37,7 +37,7 @@ _FOOTERS_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Commit:
-    """What one publication changes, and what its snapshot says about it."""
+    """The changes of one publication, and what its snapshot records about it."""
 
     work: str
     run_id: str
@@ -61,9 +61,9 @@ Change = Callable[[list[str]], Commit]
 
 
 def publish(namespace: str, dataset: str, location: str, commit: Commit, base: int | None) -> Table | None:
-    """Commit, unless this work is in the log already. `base` is the snapshot that the work was computed from.
+    """Commit the work, unless the log contains it already. `base` is the snapshot from which the work was computed.
 
-    Raises Outrun when another run published in between: what was computed may then miss its rows.
+    Raises StaleResult if another run has published since: the work may lack its rows.
     """
     with told(f"publishing to {namespace}.{dataset}"):
         table = load(namespace, dataset)
@@ -76,14 +76,14 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
             log("already published", table=f"{namespace}.{dataset}", work=commit.work)
             return table
         if snapshot_id(table) != base:
-            raise _outrun(table, commit, base, f"now it is at {snapshot_id(table)}")
+            raise _stale_result(table, commit, base, f"now it is at {snapshot_id(table)}")
         removed = set(commit.removed)
         try:
             _commit(table, commit, [file for file in live_files(table) if file.file_path in removed])
         except LOST_RACE as error:
             if _is_in(table.refresh(), commit):  # an earlier attempt of this work, which landed late
                 return table
-            raise _outrun(table, commit, base, str(error)) from error
+            raise _stale_result(table, commit, base, str(error)) from error
         return table
 
 
@@ -91,18 +91,19 @@ def _is_in(table: Table, commit: Commit) -> bool:
     return any(summary(snapshot).get("work") == commit.work for snapshot in lineage(table))
 
 
-def _outrun(table: Table, commit: Commit, base: int | None, how: str) -> Outrun:
-    return Outrun(
+def _stale_result(table: Table, commit: Commit, base: int | None, how: str) -> StaleResult:
+    return StaleResult(
         f"{'.'.join(table.name())}: run {commit.run_id} computed from snapshot {base}, and another run published "
         f"meanwhile ({how}). Nothing of it was published; run it again, when no other run is at it."
     )
 
 
 def amend(namespace: str, dataset: str, location: str, change: Change) -> Table | None:
-    """Commit what `change` makes of the table's live files: which to add, which to drop.
+    """Commit the change that `change` returns for the table's live files: which to add and which to remove.
 
-    It is asked after the table was opened, and the commit is refused when another one came in between, so that what it
-    looked at is what is changed. A change of nothing is committed too: whoever opened the table before it is refused.
+    `change` is called after the table was opened. If another commit comes in between, this one is refused, so a change
+    is always applied to the files it was computed from. An empty change is committed too, which makes commits based on
+    an older table fail.
     """
     with told(f"changing {namespace}.{dataset}"):
         table = load(namespace, dataset)
@@ -114,7 +115,7 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
             table = _create(namespace, dataset, location, commit.added[0])
             if table.current_snapshot():
                 raise TransientError(
-                    f"{namespace}.{dataset}: another run made the table at the same moment. Nothing was changed; "
+                    f"{namespace}.{dataset}: another run created the table at the same time. Nothing was changed; "
                     "run it again."
                 )
         _complete(table, partition="raw_date")
@@ -128,7 +129,7 @@ def _is_newest(table: Table, commit: Commit) -> bool:
 
 
 def _without_what_stays(commit: Commit) -> Commit:
-    """A change that is repeated, because its answer was lost, finds its own files there: they are not changed."""
+    """The change without files that are both added and removed. A retry after a lost answer finds its own files live."""
     stays = set(commit.added) & set(commit.removed)
     return replace(
         commit,
@@ -138,7 +139,7 @@ def _without_what_stays(commit: Commit) -> Commit:
 
 
 def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_of: date) -> int | None:
-    """Make the rows of one as-of day exactly the commit's files; returns the snapshot that holds them."""
+    """Replace the rows of one as-of day with the commit's files. Returns the snapshot that holds them."""
     if not commit.added:
         raise SystemFault(
             f"{namespace}.{name}: work {commit.work} of run {commit.run_id} has no file to publish."
@@ -153,9 +154,10 @@ def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_o
 
 
 def expire(table: Table, snapshots: list[int], log_address: str | None) -> None:
-    """Forget snapshots, in one commit with the address of the log of what they said.
+    """Expire snapshots in one commit that also records the address of the log of their notes.
 
-    Refused when somebody published or rolled back since the table was opened: what may go was decided without it.
+    Refused if a publication or a rollback has happened since the table was opened, because the choice of snapshots is
+    stale then.
     """
     from pyiceberg.table.refs import MAIN_BRANCH
     from pyiceberg.table.update import AssertRefSnapshotId
@@ -182,7 +184,7 @@ def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:
 
 
 def _complete(table: Table, partition: str | None = None) -> None:
-    """What a table needs before its first file. Looked at each time, because its creator may have been killed."""
+    """Add what a table needs before its first file. Checked every time, because its creator may have been killed."""
     is_unpartitioned = partition is not None and table.spec().is_unpartitioned()
     if _NAME_MAPPING in table.properties and not is_unpartitioned:
         return
@@ -200,7 +202,7 @@ def _mapping_of(schema: Schema) -> dict[str, str]:
 
 
 def _file_schema(path: str) -> pa.Schema:
-    """The file's columns, all nullable: whether a job happened to write a column as required is no promise."""
+    """The file's columns, all nullable: a column that a job happened to write as required may contain nulls later."""
     with told(f"reading the columns of {path}"):
         columns = pq.read_schema(FooterOf(path).open())
         return pa.schema([field.with_nullable(True) for field in columns])
@@ -217,7 +219,7 @@ def _commit(table: Table, commit: Commit, removed: Iterable[DataFile]) -> None:
 
 
 def _data_files(metadata: TableMetadata, paths: Iterable[str]) -> list[DataFile]:
-    """A backfill of years commits a file for every raw date: one by one their footers would take minutes."""
+    """Read the footers in parallel. A backfill of years commits a file per raw date, which would take minutes one by one."""
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
     def described(path: str) -> DataFile:
@@ -233,7 +235,7 @@ class _Footers:
 
 
 def _widen(change: Any, added: tuple[str, ...]) -> None:
-    """A column that the contract gained appears in the table with the first file that has it."""
+    """Add new columns of the contract to the table, when the first file that has them is committed."""
     if not added:
         return
     from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids

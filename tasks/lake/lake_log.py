@@ -1,4 +1,4 @@
-"""The log of a lake table: what each snapshot says it holds. The warehouse replays it, and a re-run looks what is done."""
+"""The log of a lake table: what each snapshot records. The warehouse replays it; a repeated run looks up its work."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXPIRED = f"{NOTE_PREFIX}expired-log"
 
 @dataclass(frozen=True)
 class Published:
-    """One entry of a table's log, as the warehouse's loader needs it."""
+    """One log entry, with the fields that the warehouse load needs."""
 
     snapshot_id: int
     sequence: int
@@ -66,7 +66,7 @@ def is_publication(snapshot: Snapshot) -> bool:
 
 
 def newest_publication(table: Table | None) -> Snapshot | None:
-    """It holds the rows that the table holds, though other files may hold them by now."""
+    """The snapshot of the newest publication. The table has its rows, though perhaps in other files since a compaction."""
     return next(filter(is_publication, reversed(lineage(table))), None) if table else None
 
 
@@ -80,13 +80,13 @@ def processed_raw_dates(table: Table | None) -> set[date]:
 
 
 def last_notes(table: Table | None) -> dict[str, str]:
-    """What the newest publication says about itself."""
+    """The notes of the newest publication."""
     snapshot = newest_publication(table)
     return summary(snapshot) if snapshot else {}
 
 
 def notes_of(table: Table | None) -> list[dict[str, str]]:
-    """What each publication says about itself, oldest first; also those whose snapshots were expired."""
+    """The notes of every publication, oldest first, including those of expired snapshots."""
     if table is None:
         return []
     expired = [entry["notes"] for entry in expired_log(table)]
@@ -95,13 +95,13 @@ def notes_of(table: Table | None) -> list[dict[str, str]]:
 
 
 def expired_log(table: Table) -> list[dict[str, Any]]:
-    """What was in the lineage before its oldest snapshot, oldest first."""
+    """The log entries of expired snapshots, oldest first."""
     address = table.properties.get(EXPIRED)
     return list(objects.read_json(address)["snapshots"]) if address else []
 
 
 def log_entry(snapshot: Snapshot) -> dict[str, Any]:
-    """What stays of a snapshot that is expired."""
+    """The log entry that remains of an expired snapshot."""
     return {
         "snapshot_id": snapshot.snapshot_id,
         "sequence": snapshot.sequence_number or 0,
@@ -111,11 +111,11 @@ def log_entry(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
-    """The publications that came after a snapshot, oldest first.
+    """The publications after a snapshot, oldest first.
 
-    Where nothing was loaded, or the table is another one, its live files are the log: they hold one row per key, which is
-    the state that replaying everything would reach. What snapshots that others than we expired say of the days that they
-    processed is lost: that is for a person to mend, not to be passed over.
+    If nothing was loaded yet, or the table was recreated, the table's live files are the log: they hold one row per
+    key, the state that a full replay would reach. If another tool expired snapshots, their record of processed days is
+    lost. That raises an error, because a person must decide what to do.
     """
     snapshots = lineage(table)
     ids = [snapshot.snapshot_id for snapshot in snapshots]
@@ -132,7 +132,7 @@ def log_after(table: Table, loaded: int | None) -> Iterator[Published]:
 
 
 def _is_cut_off(table: Table, oldest: Snapshot, loaded: int | None) -> bool:
-    """The first snapshot of a table has the number 1; some engines make an orphan forget that it had a parent."""
+    """Whether log entries before the oldest snapshot are missing. Parent ids do not tell: some engines drop them."""
     before = expired_log(table) if loaded is None else []
     known = before[-1]["sequence"] if before else 0
     return (oldest.sequence_number or 1) > known + 1
@@ -167,7 +167,7 @@ def _published(snapshot: Snapshot, files: Iterable[DataFile]) -> Published:
 
 
 def _added_files(table: Table, snapshot: Snapshot) -> list[DataFile]:
-    """The files with rows that are new in the snapshot; survivors of a rewrite were there before."""
+    """The files with rows that are new in the snapshot, without survivors of a rewrite."""
     from pyiceberg.manifest import ManifestEntryStatus
 
     with told(f"reading the log of {'.'.join(table.name())}"):

@@ -32,10 +32,10 @@ LOST_RACE = (CommitFailedException, ValidationException)
 @cache
 def catalog() -> LakeCatalog:
     from tasks.lake.lake_catalog import (
-        LakeCatalog,  # with it comes most of pyiceberg: half a second of a run's start
+        LakeCatalog,  # imports most of pyiceberg, which takes half a second
     )
 
-    # pyiceberg's own S3 client does not honour AWS_ENDPOINT_URL; boto3 does, so it is asked where S3 is.
+    # pyiceberg's S3 client ignores AWS_ENDPOINT_URL, so the endpoint is taken from boto3.
     s3 = aws.s3()
     return LakeCatalog(
         "highwater",
@@ -68,7 +68,7 @@ def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:
 
 
 def files_of(namespace: str, dataset: str, snapshot: int | None) -> list[str]:
-    """The files of one snapshot of a table; none where there is no snapshot."""
+    """The files of one snapshot of a table; empty if there is no snapshot."""
     table = load(namespace, dataset) if snapshot is not None else None
     if table is None:
         return []
@@ -77,7 +77,7 @@ def files_of(namespace: str, dataset: str, snapshot: int | None) -> list[str]:
 
 
 def parquet_files(folder: str) -> list[str]:
-    """The addresses of the Parquet files below a folder of S3."""
+    """The addresses of the Parquet files below an S3 folder."""
     return [file.address for file in objects.listed(folder) if file.key.endswith(".parquet")]
 
 
@@ -88,7 +88,7 @@ def snapshot_id(table: Table | None) -> int | None:
 
 @contextmanager
 def told(doing: str) -> Iterator[None]:
-    """Failures of the catalog and of pyarrow's own S3 client, which raises OSError, as our kinds."""
+    """Map errors of the catalog, and OSErrors of pyarrow's own S3 client, to our four kinds."""
     try:
         with aws_failures(doing):
             yield
@@ -107,4 +107,4 @@ def told(doing: str) -> Iterator[None]:
         text = f"{doing}: {error}"
         if "ACCESS_DENIED" in text:
             raise SystemFault(f"{text}. Give the worker's role this permission.") from error
-        raise TransientError(f"{text}. It may pass by itself; if it lasts, run again later.") from error
+        raise TransientError(f"{text}. It may be temporary; if it persists, run again later.") from error

@@ -1,7 +1,7 @@
-"""The ledger's row of an external job: written before the job is started, so that no job can be lost.
+"""The ledger's row of an external job, written before the job is started, so that no job can be lost.
 
-A row's id is derived from the work (its inputs and the snapshot that it builds on), not from the flow run. A run that was
-killed and a run that repeats it therefore meet at the same row, and the second takes up what the first had started.
+A row's id is derived from the work (its inputs and the snapshot that it builds on), not from the flow run. A run that
+repeats a killed one therefore finds the same row, and resumes the job that the first run started.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import ClassVar, Literal
 from tasks.leases import job_list, lease, rows
 from tasks.leases.lease import Leased
 
-# PREPARING: surely nothing was started. STARTING: it may have been. RUNNING: it was, and external_id says as what.
+# PREPARING: nothing was started. STARTING: a job may have been started. RUNNING: it was, and external_id is its id.
 Status = Literal["PREPARING", "STARTING", "RUNNING", "SUCCEEDED", "FAILED", "STOPPED"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobEntry(Leased):
-    """`id` is the work, `kind` the service that does it, `attempt` has a place of its own to write to."""
+    """One job. `id` identifies the work, `kind` the service that does it. Each `attempt` writes to its own folder."""
 
     status: Status
     external_id: str | None = None
@@ -28,7 +28,7 @@ class JobEntry(Leased):
 
     @property
     def tag(self) -> str:
-        """What an attempt's job is marked with, so that it is found again when nobody noted its id."""
+        """The tag of an attempt's job, by which it is found if its id was never recorded."""
         return f"{self.id}#{self.attempt}"
 
 
@@ -37,7 +37,7 @@ def get(work: str) -> JobEntry | None:
 
 
 def claim(work: str, kind: str, name: str, owner: str) -> JobEntry | None:
-    """Hold the work's row. One that succeeded is returned as it is. None: another run holds it."""
+    """Claim the row of the work. A row that succeeded is returned unchanged. None if another run holds it."""
     seen = get(work)
     if seen and seen.status == "SUCCEEDED":
         return seen
@@ -49,21 +49,21 @@ def claim(work: str, kind: str, name: str, owner: str) -> JobEntry | None:
 
 
 def next_attempt(held: JobEntry) -> JobEntry:
-    """Raises LeaseLost. Whatever the attempt before started writes elsewhere."""
+    """Move the row to its next attempt, which writes elsewhere than the previous one. Raises LeaseLost."""
     return lease.renew(held, attempt=held.attempt + 1, token=held.token + 1, status="PREPARING")
 
 
 def open_jobs() -> Iterator[JobEntry]:
-    """Every job that may be under way."""
+    """All jobs that may be running."""
     return rows.open_rows(JobEntry)
 
 
 def works_done_by(kind: str) -> Iterator[str]:
-    """Every work that this service does or did within a month, open or not."""
+    """All works that this service has done or started within a month."""
     return rows.ids_of(kind)
 
 
 def jobs_of(owner: str) -> list[JobEntry]:
-    """Every job that a flow run holds or held last, open or not."""
+    """All jobs that a flow run holds or was the last to hold."""
     found = (get(work) for work in job_list.works_of(owner))
     return [entry for entry in found if entry and entry.owner == owner]

@@ -1,8 +1,9 @@
-"""Which works a flow run has asked for: one row a run, read by its id.
+"""The works that a flow run has requested: one row per run, read by its id.
 
-The run that ends must stop all of its jobs and put their ids on record, whoever notices its end. An index of jobs by owner
-would be late by a moment, just for the latest job; and CloudFormation adds no second index to a table in one update. A row
-that is read consistently is neither. A work is listed before its row is claimed, so a list may name more than was claimed.
+Whoever notices that a run has ended must stop all of its jobs and record their ids. An index of jobs by owner would be
+eventually consistent and could miss the latest job, and CloudFormation cannot add a second index in the same update.
+One row read consistently has neither problem. A work is listed before its row is claimed, so a list may contain works
+that were never claimed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _PREFIX = "jobs/"
 
 
 def add(owner: str, work: str) -> None:
-    """A month from its latest work the list is forgotten, as the rows of those works are."""
+    """Add a work to the run's list. A list expires a month after its latest work, as the rows of those works do."""
     with aws_failures(f"listing work {work} of flow run {owner} in {settings().ledger_table}"):
         aws.dynamodb().update_item(
             TableName=settings().ledger_table,

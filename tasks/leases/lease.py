@@ -1,8 +1,8 @@
-"""A lease on a row: whoever works on it holds it, and renews the lease while he works.
+"""A lease on a row: the owner of the row holds it and renews it while working.
 
-Only when the lease has expired may another take the row over. Every write is a compare-and-swap on the row as its writer
-last saw it, and a new owner raises the row's token: one that slept through its lease learns so from its next write, and must
-not start or note anything.
+Another process may take the row over only after the lease has expired. Every write is a compare-and-swap on the row as
+the writer last saw it, and a new owner increments the row's token. An owner whose lease expired while it was paused
+learns so from its next write, and must not start or record anything.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PROCESS = uuid4().hex[:12]
 
 
 class LeaseLost(TransientError):
-    """Another run holds the row now, or somebody closed it: what this one was about to do is no longer its to do."""
+    """Another run has taken the row over, or the row was closed: this process must stop working on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def heartbeat_seconds() -> float:
 
 
 def process_of(owner: str) -> str:
-    """This process, as one that works for a flow run."""
+    """An id of this process as the executor of a flow run."""
     return f"{owner}@{_PROCESS}"
 
 
@@ -68,7 +68,7 @@ def expiry() -> float:
 
 
 def first(row: type[L], *, id_: str, kind: str, name: str, owner: str, status: str) -> L:
-    """The row as a first attempt writes it."""
+    """The row as its first attempt writes it."""
     return row(
         id=id_,
         kind=kind,
@@ -83,14 +83,14 @@ def first(row: type[L], *, id_: str, kind: str, name: str, owner: str, status: s
 
 
 def is_free(seen: Leased | None, owner: str) -> bool:
-    """Whether the row is there for a flow run to hold."""
+    """Whether a flow run may claim the row."""
     return seen is None or not seen.is_open or seen.is_held_by(owner) or seen.seconds_left <= 0
 
 
 def claim(seen: L | None, first: L) -> L | None:
-    """Hold a row: a new one, the next attempt of a closed one, or one whose owner let its lease expire.
+    """Claim a row: a new one, the next attempt of a closed one, or one whose lease has expired.
 
-    `first` is the row as a first attempt writes it. None: another run holds it, or was faster; look again in a while.
+    `first` is the row to write if there is none. None if another run holds the row or was faster; try again later.
     """
     if not is_free(seen, first.owner):
         return None
@@ -104,13 +104,13 @@ def claim(seen: L | None, first: L) -> L | None:
 
 
 def take_over(seen: L, owner: str) -> L | None:
-    """Hold a row as it is, whoever held it: its owner is known to be gone, or its lease has expired."""
+    """Claim a row as it is from an owner that is known to be gone or whose lease has expired."""
     wanted = _taken(seen, owner)
     return wanted if rows.swap(seen, wanted) else None
 
 
 def renew(held: L, **changes: Any) -> L:
-    """Still ours, for another lease; with what there is to note. Raises LeaseLost when it is not."""
+    """Renew the lease, and record the given changes. Raises LeaseLost if the row is no longer ours."""
     wanted = replace(held, lease_expires_at=expiry(), **changes)
     if not rows.swap(held, wanted):
         raise LeaseLost(

@@ -1,4 +1,4 @@
-"""Marks: of all processes that notice something, the first one does what is to be done, once."""
+"""Marks: if several processes notice the same event, only the first one acts on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks.leases import rows
 from tasks.leases.rows import Row
 
 DONE, NOT_DONE = "DONE", "NOT_DONE"
-_DONE = frozenset({DONE, "SUCCEEDED"})  # the word of earlier releases
+_DONE = frozenset({DONE, "SUCCEEDED"})  # the status in earlier releases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Mark(Row):
 
 
 def once(what: str, by: str) -> bool:
-    """True for the first who asks, of all processes: what must happen once is theirs to do."""
+    """True for the first caller of all processes, False for every other one."""
     seen = rows.get(Mark, what)
     if seen and seen.is_done:
         return False
@@ -41,6 +41,6 @@ def is_done(what: str) -> bool:
 
 
 def not_after_all(what: str) -> None:
-    """Who was to do it could not: the next who asks is the first."""
+    """Remove the mark, because its owner failed to act: the next caller is the first again."""
     if seen := rows.get(Mark, what):
         rows.swap(seen, replace(seen, token=seen.token + 1, status=NOT_DONE))

@@ -1,14 +1,14 @@
-"""One row of the ledger: read, written only if it is still as it was seen, and found while it is open.
+"""One row of the ledger: read it, write it if it is unchanged since it was read, and find it while it is open.
 
 The ledger is one table and holds three things, each with a module of its own: jobs of other services (job_entry.py, and
 job_list.py by run), leases of runs (run_lease.py) and marks of what was done (marks.py).
 
-Open rows are few, closed ones are many. So a row has the attribute `open` only while it is open, and the index of that name
-holds only such rows. A closed row has the attribute `expires_at` instead, by which the table forgets it after a month; an
-open row is never forgotten.
+Few rows are open, many are closed. A row has the attribute `open` only while it is open, and the index of that name
+holds only such rows. A closed row has the attribute `expires_at`, by which the table deletes it after a month; an open
+row never expires.
 
-An index follows its table after a moment. What it names is therefore read again from the table before anyone acts on it. A
-row that it does not name yet was written within the last second or so: no lease of a minute has expired on it.
+An index is eventually consistent with its table. So a row that it names is read again from the table before anyone acts
+on it. A row that it does not contain yet is about a second old, so its lease of a minute cannot have expired.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ R = TypeVar("R", bound=Row)
 
 
 def stored_as(name: str) -> Any:
-    """A field whose attribute in the table has another name: rows are older than our words."""
+    """A field whose attribute in the table has another name, for compatibility with rows of earlier releases."""
     return field(metadata={"stored": name})
 
 
@@ -66,25 +66,25 @@ def get(kind: type[R], id_: str) -> R | None:
 
 
 def swap(seen: R | None, wanted: R) -> bool:
-    """Write the row, if it is still as it was seen."""
+    """Write the row if it is unchanged since it was read."""
     dynamodb = aws.dynamodb()
     with aws_failures(f"writing ledger row {wanted.id} of {settings().ledger_table}"):
         try:
             dynamodb.put_item(TableName=settings().ledger_table, Item=_item(wanted), **_unless_changed(seen))
         except dynamodb.exceptions.ConditionalCheckFailedException:
-            # The answer to our own write may have been lost, and the client have repeated it.
+            # The client may have retried our own write after its answer was lost.
             return get(type(wanted), wanted.id) == wanted
     return True
 
 
 def open_rows(kind: type[R]) -> Iterator[R]:
-    """Every open row of this kind of thing, as it is now."""
+    """All open rows of a kind, read from the table."""
     found = (get(kind, id_) for id_ in _open_ids(kind.THING))
     return (row for row in found if row and row.is_open)
 
 
 def ids_of(kind: str) -> Iterator[str]:
-    """The ids of all rows of a kind, open or closed. Reads the whole table: for maintenance, not for a daily run."""
+    """The ids of all rows of a kind, open or closed. Scans the table: for maintenance, not for a daily run."""
     with aws_failures(f"reading the rows of kind {kind} in ledger {settings().ledger_table}"):
         pages = (
             aws.dynamodb()
@@ -107,7 +107,7 @@ def forget_at() -> int:
 
 
 def _open_ids(thing: str) -> Iterator[str]:
-    """The index holds keys only, so a heartbeat changes nothing in it."""
+    """The ids of open rows. The index holds keys only, so a heartbeat does not write to it."""
     with aws_failures(f"looking for open rows ({thing}) in ledger {settings().ledger_table}"):
         pages = (
             aws.dynamodb()

@@ -1,8 +1,8 @@
-"""Whether a run of a flow is alive: its process says so by a heartbeat, which renews the run's lease.
+"""The lease of a flow run: its process renews it by a heartbeat, so an expired lease means that the process is gone.
 
-Prefect learns of a process that was killed only where a worker watches it. A run whose lease has expired is over, whatever
-its state says. Several may notice one crash: the process itself while it is terminated, Prefect's hooks, the recovery of
-crashes, the next run. All of them ask `first_to_notify`, so that people are notified once.
+Prefect notices a killed process only if a worker watches it. A run whose lease has expired is over, whatever its state
+in Prefect. Several processes may notice one crash: the dying process itself, Prefect's hooks, crash recovery, and the
+next run. All of them ask `first_to_notify`, so that people are notified once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Status = Literal["RUNNING", End, "PREPARING", "STOPPED"]
 
 
 class AlreadyExecuted(BusinessError):
-    """The same run, in two processes: the second leaves everything to the first."""
+    """A second process executes the same run. It must leave everything to the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class RunLease(Leased):
 
 
 class Heartbeat:
-    """Renews the lease of a run, from a thread, until the run ends."""
+    """A thread that renews the lease of a run until the run ends."""
 
     def __init__(self, held: RunLease) -> None:
         self._held = held
@@ -54,7 +54,7 @@ class Heartbeat:
         self._thread.start()
 
     def end(self, status: End) -> None:
-        """The run is over, and people were notified of whatever there was to say."""
+        """Stop the heartbeat and close the row. Called after people were notified."""
         self._stopped.set()
         self._thread.join()
         close(self._held, status)
@@ -71,7 +71,7 @@ class Heartbeat:
 
 
 def claim(run_id: str, name: str, owner: str) -> RunLease | None:
-    """None: another process executes the run."""
+    """Claim the lease of a run. None if another process executes it."""
     first = lease.first(
         RunLease, id_=f"{_PREFIX}{run_id}", kind=_KIND, name=name, owner=owner, status="RUNNING"
     )
@@ -79,8 +79,8 @@ def claim(run_id: str, name: str, owner: str) -> RunLease | None:
 
 
 def begin(run_id: str, name: str, owner: str | None = None) -> Heartbeat:
-    """`name` is what people know the run by; `owner` the run that it is a part of, which dies with it."""
-    patience = settings().lease_seconds * 1.5  # the same run, taken up after its process was killed
+    """Claim the lease of a run and start its heartbeat. `owner` is the parent run, whose end also ends this run."""
+    patience = settings().lease_seconds * 1.5  # the same run, resumed after its process was killed
     while (held := claim(run_id, name, owner or run_id)) is None:
         if patience <= 0:
             raise AlreadyExecuted(
@@ -92,29 +92,29 @@ def begin(run_id: str, name: str, owner: str | None = None) -> Heartbeat:
 
 
 def never_begun(run_id: str, name: str) -> RunLease | None:
-    """The row of a run that never began, held by the caller; None for a run that has one already."""
+    """A row for a run that never began, held by the caller. None if the run has a row already."""
     return None if _get(run_id) else claim(run_id, name, run_id)
 
 
 def unfinished(run_id: str) -> RunLease | None:
-    """The row of a run that did not close it itself."""
+    """The row of a run that ended without closing it. None if there is none."""
     seen = _get(run_id)
     return seen if seen and seen.is_open else None
 
 
 def expired() -> Iterator[RunLease]:
-    """The rows of runs whose process is gone. One that the index does not name yet is the next run's to find."""
+    """The rows of runs whose process is gone. A row that is not in the index yet is left to the next run."""
     return (seen for seen in rows.open_rows(RunLease) if seen.seconds_left <= 0)
 
 
 def process_of(run_id: str) -> str | None:
-    """The process that executes the run, or did last."""
+    """The process that executes the run, or was the last to do so."""
     seen = _get(run_id)
     return seen.process if seen else None
 
 
 def first_to_notify(process: str) -> bool:
-    """Whether people are still to be notified that this process came to its end."""
+    """True for the first caller only: that one notifies people of the end of this process."""
     return marks.once(f"{_NOTIFIED}{process}", process)
 
 
@@ -123,7 +123,7 @@ def is_notified(process: str) -> bool:
 
 
 def close(held: RunLease, status: End, process: str | None = None) -> None:
-    """`process` is what executed the run, where another one closes its row."""
+    """Close the row. `process` is the process that executed the run, if another one closes the row."""
     if not rows.swap(held, replace(held, status=status, process=process or held.process)):
         log("the run's row was closed by another", run=held.run_id, status=status)
 

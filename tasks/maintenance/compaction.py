@@ -1,8 +1,8 @@
-"""Many small files of a table made into few large ones, in one commit that changes no row.
+"""Compact the small files of a table into large ones, in one commit that changes no row.
 
-A publication commits a file or two, so a table of daily publications becomes slow to read and to plan. Rows are copied as
-they are, from the disk and in batches, and compared with what was written before anything is committed. The commit says
-that it is maintenance, and its files are in no folder of new rows: loads and readers of notes pass it over.
+A publication commits a file or two, so a table with daily publications becomes slow to read and to plan. Rows are
+copied unchanged, from disk and in batches, and compared with the originals before the commit. The commit is marked as
+maintenance and its files are in no folder of new rows, so loads and readers of notes skip it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pyiceberg.table import Table
 from pyiceberg.types import DateType
 
 from contracts.language.dataset import SOURCE_DATE
-from tasks.errors import Outrun, SystemFault
+from tasks.errors import StaleResult, SystemFault
 from tasks.events import log
 from tasks.lake import lake_commits, lake_log, lake_tables
 from tasks.lake.lake_commits import Commit
@@ -55,7 +55,7 @@ class Compaction:
 
 
 def compact(table: Table, run_id: str, sizes: Sizes | None = None) -> Compaction:
-    """Left until the next time where another run committed meanwhile: what it did is worth more than a tidy table."""
+    """Compact a table, or skip it until the next time if another run commits meanwhile: its result has priority."""
     planned = plan(table, sizes or SIZES)
     if not planned:
         return Compaction()
@@ -66,7 +66,7 @@ def compact(table: Table, run_id: str, sizes: Sizes | None = None) -> Compaction
     before = Compaction(len(old), 0, sum(file.file_size_in_bytes for file in old))
     try:
         _commit(table, work, run_id, old, new)
-    except Outrun as error:
+    except StaleResult as error:
         return Compaction(left=str(error))
     after = sum(objects.head(address).size for address in new)
     log("compacted", table=".".join(table.name()), files_before=len(old), files_after=len(new), run=run_id)
@@ -80,9 +80,9 @@ def planned_only(table: Table, sizes: Sizes | None = None) -> Compaction:
 
 
 def plan(table: Table, sizes: Sizes) -> list[list[DataFile]]:
-    """Neighbours in time together, so that a file still has a narrow range of days, and of the keys that come with them."""
+    """Groups of files to compact, neighbours in time, so that each new file still covers few days and keys."""
     if not table.spec().is_unpartitioned():
-        return []  # each of their partitions is replaced as a whole, and holds few files by that
+        return []  # each of their partitions is replaced as a whole, so it holds few files
     small = [file for file in lake_tables.live_files(table) if file.file_size_in_bytes < sizes.small]
     groups: list[list[DataFile]] = []
     room = 0
@@ -96,7 +96,7 @@ def plan(table: Table, sizes: Sizes) -> list[list[DataFile]]:
 
 
 def _first_day(table: Table, file: DataFile) -> str:
-    """The least raw date of its rows. A file that does not say goes first."""
+    """The earliest raw date in the file. A file without statistics sorts first."""
     columns = {column.name: column for column in table.schema().fields}
     column = columns.get(SOURCE_DATE)
     least = (file.lower_bounds or {}).get(column.field_id) if column else None
@@ -130,7 +130,7 @@ def _commit(table: Table, work: str, run_id: str, old: Sequence[DataFile], new: 
 
 
 def _rewritten(group: Sequence[DataFile], address: str) -> str:
-    """All of the group's rows in one file, which is read again and compared before it is kept."""
+    """One file with all rows of the group, read again and compared before it is kept."""
     with tempfile.TemporaryDirectory() as folder:
         copies = [
             objects.download(file.file_path, Path(folder) / f"{n}.parquet") for n, file in enumerate(group)
@@ -150,7 +150,7 @@ def _rewritten(group: Sequence[DataFile], address: str) -> str:
 
 
 def _schema(copies: Sequence[Path], address: str) -> pa.Schema:
-    """A column that older files lack is null in their rows, as readers of the table see it."""
+    """The common schema. A column that older files lack is null in their rows, as readers of the table see it."""
     schemas = [
         pa.schema([field.with_nullable(True) for field in pq.read_schema(copy)]).remove_metadata()
         for copy in copies
@@ -159,7 +159,7 @@ def _schema(copies: Sequence[Path], address: str) -> pa.Schema:
         return pa.unify_schemas(schemas)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise SystemFault(
-            f"{address}: the files that it is to be made of have a column of two kinds: {error}. Nothing was replaced."
+            f"{address}: the files to compact have a column of two types: {error}. Nothing was replaced."
         ) from error
 
 
@@ -187,7 +187,7 @@ def _in_row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _require_same(before: Iterator[pa.RecordBatch], after: Iterator[pa.RecordBatch], address: str) -> int:
-    """Row by row, to the last bit. Returns how many there are."""
+    """Compare all rows bit by bit. Returns their number."""
     rows, rest = 0, None
     for batch in before:
         while batch.num_rows:
@@ -204,12 +204,12 @@ def _require_same(before: Iterator[pa.RecordBatch], after: Iterator[pa.RecordBat
 
 def _differs(address: str, rows: int) -> SystemFault:
     return SystemFault(
-        f"{address}: what was written differs from the files that it was made of after row {rows}. Nothing was replaced."
+        f"{address}: the new file differs from the files that it replaces after row {rows}. Nothing was replaced."
     )
 
 
 def _bits(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Not-a-number is no number's equal, not even its own: floats are compared by their bits."""
+    """Floats as their bits, because NaN does not equal itself."""
     columns: list[Any] = [
         column.view(pa.int64()) if pa.types.is_float64(column.type) else column for column in batch.columns
     ]

@@ -1,8 +1,8 @@
-"""Which snapshots of a table nobody will ask for any more, and forgetting them.
+"""Choose the snapshots of a table that nobody needs any more, and expire them.
 
-Only the oldest part of a log goes, never a piece of its middle. What its publications said of themselves (which days they
-processed, what each delivery had, which rows were sighted) is asked for ever: it is written down first, and found again
-by lake_log.notes_of. Data files are not touched here: those that no snapshot names any more are orphans.
+Only the oldest part of a log expires, never a part of its middle. The notes of its publications (processed days,
+contents of each delivery, rows seen) are needed forever: they are written to a file first, where lake_log.notes_of
+finds them. Data files are not touched here. Files that no snapshot names any more become orphans.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Head:
-    """What the warehouse holds of a table; None where it has loaded nothing yet."""
+    """The snapshot that the warehouse has loaded; None if it has loaded nothing yet."""
 
     snapshot_id: int | None
 
@@ -48,7 +48,7 @@ class Expiry:
 
 
 def expire(table: Table, rule: Rule, head: Head | None, now: datetime) -> Expiry:
-    """`head` is None for a table that no warehouse loads."""
+    """Expire snapshots of a table. `head` is None for a table that no warehouse loads."""
     planned = plan(table, rule, head, now)
     if planned.expired:
         gone = _cut_off(table, planned.expired)
@@ -66,7 +66,7 @@ def plan(table: Table, rule: Rule, head: Head | None, now: datetime) -> Expiry:
     kept = Counter(
         next(why for why, at in limits.items() if at <= number) for number in range(first, len(chain))
     )
-    # A log that the warehouse does not follow may be the one that a person is about to roll back.
+    # If the warehouse does not follow the log, a person may be about to roll the table back.
     aside = _rolled_back(table, chain, rule, now) if ANOTHER_LOG not in limits else []
     tagged = {ref.snapshot_id for ref in table.refs().values()}
     gone = [s.snapshot_id for s in (*chain[:first], *aside) if s.snapshot_id not in tagged]
@@ -76,7 +76,7 @@ def plan(table: Table, rule: Rule, head: Head | None, now: datetime) -> Expiry:
 def _limits(
     table: Table, chain: list[Snapshot], rule: Rule, head: Head | None, now: datetime
 ) -> dict[str, int]:
-    """From where on the log is kept, by the reason why."""
+    """For each reason to keep snapshots, the position of the oldest one."""
     ids = [snapshot.snapshot_id for snapshot in chain]
     limits = {CURRENT: len(chain) - 1}
     if newest := lake_log.newest_publication(table):
@@ -97,7 +97,7 @@ def _to_load(ids: list[int], head: Head) -> dict[str, int]:
 
 
 def _rolled_back(table: Table, chain: list[Snapshot], rule: Rule, now: datetime) -> list[Snapshot]:
-    """Beside the log, since a person rolled the table back."""
+    """Snapshots that are not in the lineage, because a person rolled the table back."""
     known = {snapshot.snapshot_id for snapshot in chain}
     return [s for s in table.snapshots() if s.snapshot_id not in known and not _is_young(s, rule, now)]
 
@@ -107,14 +107,14 @@ def _is_young(snapshot: Snapshot, rule: Rule, now: datetime) -> bool:
 
 
 def _cut_off(table: Table, expired: Collection[int]) -> list[Snapshot]:
-    """What the lineage loses: all up to the newest that goes, also a tagged one, which stays without successor."""
+    """The snapshots to remove from the lineage: all up to the newest one that expires, also a tagged one."""
     chain = lake_log.lineage(table)
     ends = [n for n, snapshot in enumerate(chain, start=1) if snapshot.snapshot_id in expired]
     return chain[: max(ends, default=0)]
 
 
 def _written_down(table: Table, gone: list[Snapshot]) -> str:
-    """Named by its content: a repeat after a kill writes the same object, and no commit changes what another one names."""
+    """The address of the notes. It is derived from their content, so a retry after a kill writes the same object."""
     known = lake_log.expired_log(table)
     body = json.dumps({"snapshots": [*known, *map(lake_log.log_entry, gone)]}, separators=(",", ":")).encode()
     name = hashlib.sha256(body).hexdigest()[:24]

@@ -1,7 +1,7 @@
-"""Objects below a table's folders that no snapshot, no metadata and no note names: found twice, then deleted.
+"""Delete objects below a table's folders that no snapshot, metadata or note names, after finding them twice.
 
-A killed attempt, a work that was outrun, a file whose snapshots were expired. The first look writes them to the report,
-the second one, a day later or more, deletes those that are still there unchanged and still named by nothing.
+They come from killed attempts, from stale results and from expired snapshots. The first look lists them in the report.
+The second look, at least a day later, deletes those that are unchanged and still not named.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def _own_folder(table: Table) -> str:
     expected = f"s3://{settings().lake_bucket}/{namespace}/{name}"
     if table.location() != expected:
         raise SystemFault(
-            f"{namespace}.{name} lies at {table.location()}, not at {expected}: nothing of it is taken for an orphan. Only "
-            "tables that Highwater made are tidied."
+            f"{namespace}.{name} lies at {table.location()}, not at {expected}: its objects are not treated as orphans. "
+            "Only tables that Highwater created are maintained."
         )
     return f"{expected}/"
 
@@ -58,10 +58,10 @@ def candidates(
 
 
 def look(table: Table, everything: Everything, before: datetime, earlier: Mapping[str, str]) -> Look:
-    """`earlier` are the candidates of a look that was at least a day ago: those are deleted if they are the same still.
+    """Look for orphans. `earlier` are the candidates of a look at least a day ago; those that are unchanged are deleted.
 
-    What is named is asked once more before anything goes. Whoever may come to name an object that old holds its work in
-    the ledger, or has named it by then.
+    The names are read once more before anything is deleted. A process that may still name so old an object has its work
+    in the ledger, or has named the object by then.
     """
     orphans = list(candidates(table, everything.named(), everything.used(), before))
     again = [found for found in orphans if earlier.get(found.address) == found.etag]
@@ -79,7 +79,7 @@ def look(table: Table, everything: Everything, before: datetime, earlier: Mappin
 
 
 class Everything:
-    """What all tables name: a quarantine names files in the folder of a curated table. Kept, because it is long to read."""
+    """The objects that all tables name: a quarantine names files in a curated table's folder. Cached, because it is slow."""
 
     def __init__(self, tables: Iterable[str]) -> None:
         self._tables = tuple(tables)
@@ -99,7 +99,7 @@ class Everything:
 
 
 def named_by(table: Table) -> set[str]:
-    """Every object that a snapshot of the table, its metadata or a note of its log names, wherever it lies."""
+    """All objects that a table's snapshots, metadata or log notes name, wherever they are."""
     metadata = table.metadata
     found = {table.metadata_location, *(entry.metadata_file for entry in metadata.metadata_log)}
     found |= {file.statistics_path for file in (*metadata.statistics, *metadata.partition_statistics)}
@@ -122,12 +122,12 @@ def _in_notes(table: Table) -> Iterator[str]:
 
 
 def in_use() -> set[str]:
-    """Parts of folder names. A work in the ledger, done or not, gives what it wrote to whoever asks for it again."""
+    """Parts of folder names that are in use. A work in the ledger, finished or not, may be read again by a repeated run."""
     works = [work.rpartition("/")[2] for work in job_entry.works_done_by(glue.KIND)]
     return {part for work in works for part in (work, work[:_LEDGER_PART])}
 
 
 def _is_in_use(found: Found, parts: Collection[str]) -> bool:
-    """Jobs write to data/<work>-<group>-<attempt>/ or data/<work>-<attempt>/."""
+    """Whether a job in use wrote the object. Jobs write to data/<work>-<group>-<attempt>/ or data/<work>-<attempt>/."""
     folder = found.key.partition("/data/")[2].partition("/")[0]
     return any(part in parts for part in folder.split("-"))

@@ -1,4 +1,4 @@
-"""What a run of the maintenance found and did: for people on its page, for the next run's second look in the lake."""
+"""The report of a maintenance run: for people on its page, and in the lake for the next run's second look."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORGOTTEN_AFTER_DAYS = 60
 
 @dataclass
 class Tidied:
-    """One table. What was not reached is None."""
+    """The result for one table. A step that was not reached is None."""
 
     table: str
     expiry: Expiry | None = None
@@ -46,7 +46,7 @@ def address(day: str, run_id: str) -> str:
 
 
 def write(run_id: str, tidied: Iterable[Tidied], now: datetime) -> str:
-    """Its name begins with the day, so that the newest is the last in a list."""
+    """Write the report. Its name begins with the day, so that the newest report is listed last."""
     document = {
         "run_id": run_id,
         "written_at": now.isoformat(),
@@ -56,7 +56,7 @@ def write(run_id: str, tidied: Iterable[Tidied], now: datetime) -> str:
 
 
 def earlier_candidates(tables: Iterable[str], before: datetime) -> dict[str, dict[str, str]]:
-    """Of each table the orphans that the newest look before the moment found, by address."""
+    """The orphans of each table that the newest report before the moment lists, by address."""
     missing = set(tables)
     found: dict[str, dict[str, str]] = {}
     first = f"maintenance/{before.date() - timedelta(days=_FORGOTTEN_AFTER_DAYS)}"

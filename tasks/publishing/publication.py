@@ -15,7 +15,7 @@ from tasks.settings import settings
 def publish(curated: Curated, run_id: str) -> int | None:
     """Commit the slice atomically and return the table's snapshot id. A slice that changes nothing makes no commit.
 
-    Raises Outrun if the slice's files have changed or another run has published meanwhile: the result may miss rows.
+    Raises StaleResult if the slice's files have changed or another run has published meanwhile: the result may miss rows.
     """
     if not curated.unchanged:
         landing.require_unchanged(settings().lake_bucket, curated.slice)

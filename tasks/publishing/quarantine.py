@@ -36,7 +36,7 @@ PAIRS = ".pairs"
 """Suffix of the file next to a corrected copy: per corrected row, its old id and the id it gets if rejected again."""
 _BATCH_ROWS = 10_000
 _DAY = re.compile(r"/day=(\d{4}-\d{2}-\d{2})/")
-_MENDED = re.compile(r"(\d{4}-\d{2}-\d{2})/[0-9a-f]{24}")
+_CORRECTED_LIST = re.compile(r"(\d{4}-\d{2}-\d{2})/[0-9a-f]{24}")
 
 Ids = Mapping[date, Collection[str]]
 
@@ -44,7 +44,7 @@ Ids = Mapping[date, Collection[str]]
 def put_aside(curated: Curated, run_id: str) -> None:
     """Replace the quarantine of the slice's raw dates with the rows that the job rejected and nobody has corrected.
 
-    Raises Outrun if the slice's files have changed. Each commit is therefore based on a listing newer than the previous
+    Raises StaleResult if the slice's files have changed. Each commit is therefore based on a listing newer than the previous
     commit: whichever of two runs of a date commits last has seen every file.
     """
     days = sorted(curated.by_date)
@@ -52,9 +52,10 @@ def put_aside(curated: Curated, run_id: str) -> None:
     def change(live: list[str]) -> Commit:
         # Must come after the table was opened: a run that has listed newer files commits after that, so this one conflicts.
         landing.require_unchanged(settings().lake_bucket, curated.slice)
-        mended = mended_rows(curated.dataset, days[0], days[-1])
+        corrected = corrected_rows(curated.dataset, days[0], days[-1])
         kept = [
-            _without(path, mended.get(raw_date_of(path), ())) for path in output_files(curated, "quarantined")
+            _without(path, corrected.get(raw_date_of(path), ()))
+            for path in output_files(curated, "quarantined")
         ]
         stale = [path for path in live if _day_of(path) in curated.by_date]
         return _commit(curated, run_id, [path for path in kept if path], stale)
@@ -67,7 +68,9 @@ def settle(curated: Curated, run_id: str) -> None:
     accepted = _accepted_corrections(curated)
     for day, ids in accepted.items():
         body = "\n".join(sorted(ids)).encode()
-        objects.write(f"{_mended_folder(curated.dataset)}{day}/{hashlib.sha256(body).hexdigest()[:24]}", body)
+        objects.write(
+            f"{_corrections_folder(curated.dataset)}{day}/{hashlib.sha256(body).hexdigest()[:24]}", body
+        )
     read: dict[date, set[str]] = defaultdict(set)
     for file in curated.slice.inputs:
         read[file.raw_date].add(file.origin or file.path)
@@ -91,15 +94,15 @@ def settle(curated: Curated, run_id: str) -> None:
     _amend(curated, run_id, change)
 
 
-def mended_rows(dataset: str, first: date, last: date) -> dict[date, set[str]]:
+def corrected_rows(dataset: str, first: date, last: date) -> dict[date, set[str]]:
     """The ids of corrected rows that replays accepted, by raw date."""
     found: dict[date, set[str]] = defaultdict(set)
-    folder = _mended_folder(dataset)
+    folder = _corrections_folder(dataset)
     _, start = folder.removeprefix("s3://").split("/", 1)
     for file in objects.listed(folder, after=f"{start}{first}"):
-        day = _mended_day(file.key.removeprefix(start))
+        day = _corrected_day(file.key.removeprefix(start))
         if day is None:
-            log("not a list of mended rows, ignored", level=logging.WARNING, file=file.address)
+            log("not a list of corrected rows, ignored", level=logging.WARNING, file=file.address)
         elif day > last:
             break
         else:
@@ -107,9 +110,9 @@ def mended_rows(dataset: str, first: date, last: date) -> dict[date, set[str]]:
     return dict(found)
 
 
-def _mended_day(name: str) -> date | None:
+def _corrected_day(name: str) -> date | None:
     """The raw date of a list that a replay wrote; None for any other file in the folder."""
-    parts = _MENDED.fullmatch(name)
+    parts = _CORRECTED_LIST.fullmatch(name)
     try:
         return date.fromisoformat(parts[1]) if parts else None
     except ValueError:
@@ -202,11 +205,11 @@ def _without(path: str, ids: Collection[str]) -> str | None:
                     target.write_table(pa.Table.from_batches([rest]))
         if not dropped:
             return path
-        log("mended rows left out of quarantine", rows=dropped, file=path)
+        log("corrected rows left out of quarantine", rows=dropped, file=path)
         return objects.upload(copy, address) if kept else None
 
 
-def _mended_folder(dataset: str) -> str:
+def _corrections_folder(dataset: str) -> str:
     return f"s3://{settings().lake_bucket}/mended/{dataset}/"
 
 

@@ -56,9 +56,9 @@ def _already_accepted(dataset: str, given: Corrections, used: set[str], first: d
     if given.rows.keys() <= used:
         return set()
     accepted = {
-        row_id for ids in quarantine.mended_rows(dataset, first, last).values() for row_id in ids
+        row_id for ids in quarantine.corrected_rows(dataset, first, last).values() for row_id in ids
     } & given.rows.keys()
-    log("already mended", dataset=dataset, rows=len(accepted), file=given.address)
+    log("already corrected", dataset=dataset, rows=len(accepted), file=given.address)
     return accepted
 
 

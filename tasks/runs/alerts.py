@@ -1,7 +1,7 @@
-"""What is told of a run: each event as JSON with channel, severity, message and the run's facts, for whatever listens.
+"""Publish events of a run as JSON with channel, severity, message and facts, for any subscriber.
 
-What somebody should look at goes to people too, by the topic of its severity, in the form in which Amazon Q shows a
-message in Slack.
+Events that need attention also go to people, on the topic of their severity, in the format that Amazon Q shows in
+Slack.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tasks.services import aws
 from tasks.settings import settings
 
 _SUBJECT_MOST = 100  # SNS refuses longer subjects
-_READ_MOST = 2_000  # of a message in Slack and mail; the whole is on the run's page
+_READ_MOST = 2_000  # the limit in Slack and mail; the full message is on the run's page
 
 
 @cache
@@ -42,7 +42,7 @@ def send(severity: Severity, message: str, run: dict[str, Any], channel: str = "
             known = settings()
             topic = known.critical_topic if severity == "CRITICAL" else known.warnings_topic
             _publish(topic, severity, subject, _for_people(subject, message, run))
-    finally:  # one topic's trouble is no reason to be silent on the other
+    finally:  # an error on one topic must not prevent the other message
         _publish(settings().alerts_topic, severity, subject, body)
     _count(severity)
     log("alert sent", severity=severity, channel=channel, run=run.get("run_id"))
@@ -61,7 +61,7 @@ def _publish(topic: str, severity: Severity, subject: str, body: dict[str, Any])
 
 
 def _for_people(subject: str, message: str, run: dict[str, Any]) -> dict[str, Any]:
-    """Amazon Q's custom notification."""
+    """The message as Amazon Q's custom notification."""
     return {
         "version": "1.0",
         "source": "custom",
@@ -71,7 +71,7 @@ def _for_people(subject: str, message: str, run: dict[str, Any]) -> dict[str, An
 
 
 def _count(severity: Severity) -> None:
-    """For the alarm on many failures at once. People are told already: a figure that does not arrive fails no run."""
+    """Count the event for the alarm on many failures. People are notified already, so an error here fails no run."""
     try:
         aws.cloudwatch().put_metric_data(
             Namespace=names.RUNS_NAMESPACE,
@@ -89,7 +89,7 @@ def _count(severity: Severity) -> None:
 
 
 def send_once(event: str, severity: Severity, message: str, run: dict[str, Any]) -> None:
-    """Of all who notice the event the first one notifies. When that fails, the next one does."""
+    """Notify people once, whoever notices the event first. If that fails, the next one tries."""
     if not marks.once(event, str(run.get("run_id", event))):
         return
     try:

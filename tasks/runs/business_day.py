@@ -1,4 +1,4 @@
-"""Which day it is where the business is."""
+"""The current date in the business time zone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def business_today() -> date:
 
 
 def scheduled_today() -> date:
-    """The business day for which the run was scheduled: one that had to wait over midnight is still that day's run."""
+    """The business day for which the run was scheduled, even if it started after midnight."""
     scheduled = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
     return scheduled.astimezone(ZoneInfo(settings().time_zone)).date()

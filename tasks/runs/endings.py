@@ -1,4 +1,4 @@
-"""How a run ends when it does not end well."""
+"""What happens when a run fails, is cancelled or crashes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ from tasks.services.snowflake import connect
 
 
 def ended_badly(error: HighwaterError) -> State[Any]:
-    """Failed, with the message a person needs in place of a traceback of our own code."""
+    """The Failed state, with a message for people instead of a traceback of our code."""
     message = f"{type(error).__name__}: {error}"
     log(message, level=logging.ERROR)
     return Failed(message=message, data=error)
 
 
 def stop_external_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Prefect calls this when a run was cancelled or crashed, from a process that is still alive.
+    """Stop the jobs of a cancelled or crashed run. Prefect calls this from a process that is still alive.
 
-    A deployment's crash is left to flows/crash_recovery.py, which takes the run up with its jobs, or stops them and says so.
+    A crash of a deployment's run is left to flows/crash_recovery.py, which resumes the run with its jobs, or stops them
+    and notifies people.
     """
     run_id = str(flow_run.id)
     if state.is_crashed() and flow_run.deployment_id:
@@ -47,13 +48,13 @@ def stop_external_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any
 
 
 def stop_owned_jobs(flow_run_id: str, **facts: Any) -> None:
-    """Stop what a run has left running in services that know nothing of it."""
+    """Stop the jobs that a run has left running in other services."""
     stopped = external_jobs.stop_owned(flow_run_id)
     log("external jobs stopped", run=flow_run_id, jobs=",".join(stopped) or "none were running", **facts)
 
 
 def notify_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Prefect calls this when a run failed. One that never began (refused parameters) could not notify people itself."""
+    """Notify people of a run that failed before it began, for example on refused parameters. Called by Prefect."""
     run_id = str(flow_run.id)
     held = run_lease.never_begun(run_id, flow.name)
     if held is None:
@@ -77,7 +78,7 @@ def notify_of_refusal(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]
 
 
 def facts_of(client: SyncPrefectClient, run: FlowRun) -> dict[str, Any]:
-    """What people need to know of a run that is not this one."""
+    """The facts for people about a run other than the current one."""
     return {
         "flow": client.read_flow(run.flow_id).name,
         "run_id": str(run.id),

@@ -1,4 +1,4 @@
-"""What each run did, kept in MONITORING. A record is merged by its key: writing it again completes it or changes nothing."""
+"""Record each run in MONITORING. Records are merged by key, so writing one again completes it or changes nothing."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """What became of a dataset's rows of one raw date: raw = published + superseded + quarantined, however the run ends.
+    """The rows of a dataset's raw date: raw = published + superseded + quarantined, however the run ends.
 
-    The status says whether `rows_published` can be seen: `published` and `unchanged` (by an earlier run, from the same
-    files) can. `judged` passed the audit and waits for its publication; where the run died, it still does. Of a `rejected`
-    run nothing of any dataset was published: the figure is what would have been.
+    The status tells whether `rows_published` are visible: for `published`, and for `unchanged` (an earlier run
+    published the same files). `judged` passed the audit and has not been published; it stays so if the run dies. A
+    `rejected` run published nothing of any dataset: its figure is what it would have published.
     """
 
     run_id: str
@@ -137,14 +137,14 @@ _ARROW = {
 
 
 def record_run(connection: SnowflakeConnection, record: RunRecord) -> None:
-    """Called when a run starts and when it ends: the second call completes the first one's row."""
+    """Record a run at its start and at its end. The second call completes the row of the first."""
     _merge(connection, [record])
 
 
 def record_end(
     connection: SnowflakeConnection, run_id: str, status: str, message: str, jobs: Sequence[str]
 ) -> None:
-    """How a run ended that could not record it itself. One that did is left as it is."""
+    """Record the end of a run that could not do so itself. A row that is complete stays as it is."""
     ended_at = _bound(datetime.now(UTC))
     execute(
         connection,
@@ -176,7 +176,7 @@ def _merge(connection: SnowflakeConnection, records: Sequence[Record]) -> None:
 
 
 def _statements(records: Sequence[Record]) -> list[Statement]:
-    """A backfill of years has tens of thousands of figures: they go by file, as the rows of the lake do."""
+    """The statements that merge records. A backfill of years has tens of thousands, so they are loaded from a file."""
     return [merge_statement(records)] if len(records) <= _MOST_BY_VALUE else staged_statements(records)
 
 
@@ -192,7 +192,7 @@ def merge_statement(records: Sequence[Record]) -> Statement:
 
 
 def staged_statements(records: Sequence[Record]) -> list[Statement]:
-    """The file is named after the rows, so that a repeat after a kill writes the same one."""
+    """The statements that load a file of records. It is named by its content, so a retry writes the same one."""
     table, types = _TABLES[type(records[0])], _types(records)
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in types.items()])
     rows = [
@@ -212,7 +212,7 @@ def _types(records: Sequence[Record]) -> dict[str, str]:
 
 
 def _newest(records: Sequence[Record], key: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Of two records with the same key the later one counts: Snowflake refuses a source with a key twice."""
+    """The last record of each key, because Snowflake refuses a MERGE source with duplicate keys."""
     newest = {tuple(getattr(record, part) for part in key): record for record in records}
     return [vars(record) for record in newest.values()]
 
@@ -226,7 +226,7 @@ def _bound(value: Any) -> Any:
 
 
 def _utc(moment: datetime) -> datetime:
-    """Times are stored without a zone, in UTC; a naive one would be some machine's local time."""
+    """The time in UTC without a zone, as it is stored. A naive time is refused: it would be a machine's local time."""
     if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone: which moment is meant?")
+        raise ValueError(f"{moment} has no time zone, so the moment is ambiguous.")
     return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""One run of a flow: how alerts, audit rows and query tags name it, and what surrounds it however it ends."""
+"""One run of a flow: its name in alerts, audit rows and query tags, and what is done at its start and end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Run:
 
     @property
     def owner(self) -> str:
-        """Whose end is the end of this run's jobs: of a run within a run, the outermost is the one that is cancelled."""
+        """The run whose end also ends this run's jobs: of nested runs the outermost, which is the one that is cancelled."""
         return str(runtime.flow_run.root_flow_run_id or self.run_id)
 
     def facts(self) -> dict[str, Any]:
@@ -66,17 +66,17 @@ class Run:
         }
 
     def session(self, step: str) -> AbstractContextManager[SnowflakeConnection]:
-        """Snowflake, with a query tag that says who asks and what for."""
+        """A Snowflake session with a query tag that names the run and the step."""
         return self.sessions.lend(step)
 
     def date_of(self, raw_date: date) -> date:
-        """A daily run speaks of its own date, a backfill of each file's."""
+        """The date to record: a daily run's own date, or each file's in a backfill."""
         return self.first if self.first == self.last else raw_date
 
 
 @contextmanager
 def guarded(run: Run) -> Iterator[None]:
-    """Record the run's start, and on any failure stop its jobs and notify people before the run ends."""
+    """Record the run's start. On any failure, stop its jobs and notify people before the run ends."""
     log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
     heartbeat = None
     status: End = "FAILED"
@@ -86,7 +86,7 @@ def guarded(run: Run) -> Iterator[None]:
         retried(record, run, "RUNNING")
         yield
         status = "COMPLETED"
-    except run_lease.AlreadyExecuted:  # what there is to stop and to record is the other process's
+    except run_lease.AlreadyExecuted:  # the other process stops its jobs and records the end
         raise
     except Exception as error:
         severity = error.severity if isinstance(error, HighwaterError) else "CRITICAL"
@@ -104,7 +104,7 @@ def guarded(run: Run) -> Iterator[None]:
 
 
 def _ended(run: Run, status: str, severity: Severity, message: str, dying: str | None = None) -> None:
-    """`dying` is the process, where it ends with the run."""
+    """Stop the run's jobs, notify people and record the end. `dying` is the process, if it ends with the run."""
     _attempt(external_jobs.stop_owned, run.owner)
     _attempt(_notify_once, dying, severity, message, run.facts())
     _attempt(_record_with_jobs, run, status, message)
@@ -122,15 +122,21 @@ def _notify_once(process: str | None, severity: Severity, message: str, facts: d
 def _is_first(process: str) -> bool:
     try:
         return run_lease.first_to_notify(process)
-    except HighwaterError as error:  # twice is better than not at all
-        log("whether others notified is not known", level=logging.WARNING, process=process, error=error)
+    except HighwaterError as error:  # two notifications are better than none
+        log(
+            "it is unknown whether another process has notified people",
+            level=logging.WARNING,
+            process=process,
+            error=error,
+        )
         return True
 
 
 def mark_crashed_runs(run: Run) -> None:
-    """Runs whose lease has expired are put on record as crashed, and people are notified: they could not do it themselves.
+    """Record runs whose lease has expired as crashed, and notify people, because those runs could not.
 
-    One that people were notified of is about to be taken up (flows/crash_recovery.py) and is left alone for a while.
+    A run that people were notified of already is about to be resumed (flows/crash_recovery.py) and is left alone for a
+    while.
     """
     for seen in run_lease.expired():
         if seen.run_id == run.run_id:
@@ -143,10 +149,10 @@ def mark_crashed_runs(run: Run) -> None:
 
 
 def mark_ended(seen: RunLease, status: End, severity: Severity, how: str, by: str) -> None:
-    """The end of a run that is not this one, put on record by whoever takes over its lease."""
+    """Record the end of another run, after taking over its lease."""
     held = lease.take_over(seen, by)
     if held is None:
-        return  # it lives after all, or another one notifies
+        return  # the run is alive after all, or another process notifies
     message = f"{seen.name}: {how}"
     log("run is over", run=seen.run_id, status=status, name=seen.name)
     _attempt(_notify_once, seen.process, severity, message, {"flow": seen.name, "run_id": seen.run_id})
@@ -160,11 +166,11 @@ def _record_end(run_id: str, status: str, message: str) -> None:
 
 
 def _attempt(action: Callable[..., Any], *arguments: Any) -> None:
-    """One of several last duties: if it fails as well, the others are still done and the first failure stays the news."""
+    """Do one of several final steps. A failure is logged, so that the others are still done."""
     try:
         action(*arguments)
     except (HighwaterError, ClientError, BotoCoreError) as error:
-        log("could not be done at the run's end", level=logging.ERROR, what=action.__name__, error=error)
+        log("a final step of the run failed", level=logging.ERROR, what=action.__name__, error=error)
 
 
 def record(
@@ -174,7 +180,7 @@ def record(
     rows: Mapping[str, int] | None = None,
     jobs: Collection[str] = (),
 ) -> None:
-    """`rows` are any of rows_raw, rows_published, rows_superseded, rows_quarantined."""
+    """Record figures of a dataset. `rows` are any of rows_raw, rows_published, rows_superseded, rows_quarantined."""
     with run.session("record run") as connection:
         monitoring.record_run(
             connection,

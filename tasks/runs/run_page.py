@@ -1,4 +1,4 @@
-"""A run's page in the UI: its progress, and figures as people write them."""
+"""A run's page in the UI: its progress, and formatted figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 
 def readable(value: Any) -> str:
-    """As a person writes it: thousands apart, two decimals at most, a dash for what is not known."""
+    """A figure with thousands separators and at most two decimals; a dash if it is unknown."""
     if value is None:
         return "–"
     if isinstance(value, int):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from contracts.catalog import contract, load_order
-from tasks.errors import Outrun, SystemFault, TransientError
+from tasks.errors import StaleResult, SystemFault, TransientError
 from tasks.events import log
 from tasks.lake import lake_log, lake_tables
 from tasks.lake.lake_log import Published
@@ -60,7 +60,7 @@ def load(
     *,
     after: LoadedSnapshot | None,
 ) -> LoadResult:
-    """Load one snapshot into the DW. Raises Outrun unless the last loaded snapshot is `after`."""
+    """Load one snapshot into the DW. Raises StaleResult unless the last loaded snapshot is `after`."""
     snapshot = _snapshot(dataset, published, run_id)
     _stage(connection, snapshot, published.rows)
     merged: tuple[Any, ...] = ()
@@ -127,7 +127,7 @@ def _move_head(
         execute(connection, heads.add(dataset))
         moved = execute(connection, move)[0]
     if moved == 0:
-        raise Outrun(
+        raise StaleResult(
             f"{dataset}: run {run_id} wanted to load snapshot {published.snapshot_id} after {expected}, but the warehouse "
             "now holds a different snapshot. Nothing was merged."
         )
@@ -162,7 +162,7 @@ def catch_up(connection: SnowflakeConnection, dataset: str, run_id: str) -> int:
                 load(connection, dataset, published, run_id, after=last)
                 last = LoadedSnapshot(published.snapshot_id, published.sequence)
                 loaded += 1
-        except Outrun as error:
+        except StaleResult as error:
             log("another run loaded meanwhile, retrying", dataset=dataset, run=run_id, error=error)
             continue
         if loaded == before or last_loaded(connection, dataset) == last:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tasks.errors import HighwaterError, Outrun, SystemFault, TransientError
+from tasks.errors import HighwaterError, StaleResult, SystemFault, TransientError
 from tasks.events import log
 from tasks.services.snowflake import execute
 from warehouse import write_lock
@@ -52,13 +52,13 @@ def _take(connection: SnowflakeConnection, holder: str) -> None:
 
 
 def _roll_back(connection: SnowflakeConnection, who: str, reason: BaseException) -> None:
-    """Roll back. If that fails too, closing the session does it, so only Outrun, after which the session is used again,
+    """Roll back. If that fails too, closing the session does it, so only StaleResult, after which the session is used again,
     needs this error raised."""
     try:
         execute(connection, write_lock.ROLL_BACK)
         execute(connection, write_lock.AUTOCOMMIT_ON)
     except HighwaterError as error:
-        if isinstance(reason, Outrun):
+        if isinstance(reason, StaleResult):
             raise
         log(
             "rollback failed, closing the session will roll back", level=logging.WARNING, who=who, error=error

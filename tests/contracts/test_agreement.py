@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,7 @@ from tests.contracts.batches import (
     typed_batch,
 )
 from tests.contracts.every import EVERY_KIND, EVERY_RULE
+from tests.contracts.values import value_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -76,6 +79,15 @@ def agree(spark: SparkSession, dataset: Dataset, table: pa.Table, folder: Path) 
         seen = {name: ours[name] for name in theirs}
         assert seen == theirs, f"row {at}: {table.slice(at, 1).to_pylist()}\nschema {table.schema}"
         assert (ours["raw_values"] is None) == (ours["reasons"] == [])
+        if ours["raw_values"]:
+            read_again(dataset, json.loads(ours["raw_values"]), theirs)
+
+
+def read_again(dataset: Dataset, raw: dict[str, str | None], seen: dict[str, Any]) -> None:
+    """A replay reads raw values as text, and must see the valid values that the run saw."""
+    for column in dataset.required:
+        if seen[column.name] is not None and column.name in raw:
+            assert value_of(column.kind, raw[column.name]) == seen[column.name], (column.name, raw)
 
 
 Batch = Callable[[Dataset], st.SearchStrategy[pa.Table]]
@@ -191,3 +203,50 @@ def test_all_dialects_agree_at_the_edges_of_numbers(spark: SparkSession, tmp_pat
     assert [row["reasons"] for row in judged_by_pandera(AT_THE_EDGES, table)] == wanted
     assert [row["reasons"] for row in judged_by_duckdb(AT_THE_EDGES, table)] == wanted
     assert [row["reasons"] for row in judged_by_spark(spark, AT_THE_EDGES, table, tmp_path)] == wanted
+
+
+@pytest.mark.spark
+def test_raw_values_are_written_so_that_a_replay_reads_the_same(spark: SparkSession, tmp_path: Path) -> None:
+    prices, rates = [12345678.9, 0.25, 0.001], [Decimal("1e-10"), Decimal(0), Decimal("123.45")]
+    table = pa.table(
+        {
+            "code": pa.array([None] * 3, pa.string()),
+            "opens_at": ["09:30"] * 3,
+            "closes_at": ["17:00"] * 3,
+            "started_at": [dt.date(2025, 1, 4)] * 3,
+            "price": prices,
+            "rate": pa.array(rates, pa.decimal128(38, 10)),
+            "properties": ['{"a": 1}'] * 3,
+        }
+    )
+    rows = judged_by_spark(spark, EVERY_KIND, table, tmp_path)
+    assert [row["price"] for row in rows] == [Decimal("12345678.90"), Decimal("0.25"), None]
+    raw = [json.loads(row["raw_values"]) for row in rows]
+    assert [row["price"] for row in raw] == ["12345678.9", "0.25", "0.001"]
+    assert [row["rate"] for row in raw] == ["0.0000000001", "0", "123.4500000000"]
+    assert {row["started_at"] for row in raw} == {"2025-01-04 00:00:00"}
+    for row, text in zip(rows, raw, strict=True):
+        read_again(EVERY_KIND, text, row)
+
+
+@pytest.mark.spark
+def test_a_replay_reads_ids_days_and_large_numbers_of_a_typed_file_alike(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    table = pa.table(
+        {
+            "order_id": [1001.0],
+            "sku_code": pa.array([Decimal("7.00")], pa.decimal128(10, 2)),
+            "customer_id": ["C1"],
+            "region_code": pa.array([None], pa.string()),
+            "quantity": [12345678.0],
+            "net_revenue": [12345678.0],
+            "order_date": pa.array([dt.datetime(2025, 1, 4)], pa.timestamp("us", "UTC")),
+            "channel": ["ecommerce"],
+        }
+    )
+    (row,) = judged_by_spark(spark, DATASETS["sales"], table, tmp_path)
+    raw = json.loads(row["raw_values"])
+    assert (raw["order_id"], raw["sku_code"], raw["quantity"]) == ("1001", "7", "12345678")
+    assert (raw["order_date"], raw["net_revenue"]) == ("2025-01-04", "1.2345678E7")
+    read_again(DATASETS["sales"], raw, row)

@@ -159,7 +159,7 @@ def test_a_run_survives_the_death_of_its_task_and_the_schedule_runs_on_ecs_too(
     until(lambda: [task["lastStatus"] for task in tasks_of(run)] == ["STOPPED", "STOPPED"])
     assert [task["containers"][0]["exitCode"] for task in tasks_of(run)] == [137, 0]
     said = [log.message for log in client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))]
-    assert any(line.startswith("job taken up") for line in said)
+    assert any(line.startswith("job resumed") for line in said)
     assert any("Container 'flow-run' exited with code 137" in line for line in said)
 
     # People hear of it from a flow that the crash started, as a task of its own, once.

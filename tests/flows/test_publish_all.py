@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flows import write_audit_publish
-from tasks.errors import BusinessError, Outrun, SystemFault
+from tasks.errors import BusinessError, StaleResult, SystemFault
 from tasks.intake.landing import InputFile, Slice
 from tasks.publishing.curated import Counts, Curated
 from tasks.publishing.quality import Quality
@@ -67,7 +67,7 @@ def publish_all() -> list[Curated]:
 
 def test_what_was_outrun_is_judged_anew_and_the_rest_is_not(steps: Any) -> None:
     done, ends = steps
-    ends |= {"sales": [Outrun("faster"), None], "sku": [None]}
+    ends |= {"sales": [StaleResult("faster"), None], "sku": [None]}
     assert [(c.dataset, c.base) for c in publish_all()] == [("sales", 4), ("sku", 0)]
     assert done == [
         ("publish", "sales", 0),
@@ -80,8 +80,8 @@ def test_what_was_outrun_is_judged_anew_and_the_rest_is_not(steps: Any) -> None:
 
 def test_who_is_outrun_for_ever_gives_up(steps: Any) -> None:
     done, ends = steps
-    ends |= {"sales": [Outrun("faster")] * 3, "sku": [None]}
-    with pytest.raises(Outrun):
+    ends |= {"sales": [StaleResult("faster")] * 3, "sku": [None]}
+    with pytest.raises(StaleResult):
         publish_all()
     assert [step for step in done if step[0] == "judge"] == [("judge", "sales")] * 2
 
@@ -107,7 +107,7 @@ def test_what_changed_before_quarantine_is_listed_and_curated_anew(monkeypatch: 
     class PutAside:
         @staticmethod
         def submit(c: Curated, run_id: str) -> Future:
-            return Future(None if c.slice == now[c.dataset] else Outrun("a file came"))
+            return Future(None if c.slice == now[c.dataset] else StaleResult("a file came"))
 
     monkeypatch.setattr(write_audit_publish, "curate_all", curate_all)
     monkeypatch.setattr(write_audit_publish, "release_orphans", lambda *_: None)
@@ -122,7 +122,7 @@ def test_what_changed_before_quarantine_is_listed_and_curated_anew(monkeypatch: 
 
     now["sales"] = Slice("sales", ())  # changes for ever
     monkeypatch.setattr(write_audit_publish, "relist", lambda slice_: slice_)
-    with pytest.raises(Outrun):
+    with pytest.raises(StaleResult):
         write_audit_publish.curate_and_quarantine(run, [Slice("sales", (one,))])
     assert len(jobs) == 2 + 3
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xxhash
 
@@ -147,3 +148,35 @@ def test_the_newest_version_of_a_line_stands(lake: Any, line: Any) -> None:
     assert by_date["2025-01-06"]["nulls"]["order_id"] == totals["nulls"]["order_id"] == 1
     assert totals["reasons"] == {"order_date:future": 1, "order_id:missing": 1, "quantity:range": 1}
     assert len(sales.files("quarantined")) == 1
+
+
+def test_default_dates_of_a_source_are_refused_and_do_not_stop_the_job(lake: Any, line: Any) -> None:
+    """Spark fails on dates before 1582 in a file that it did not write, unless it is told how to read them."""
+    first = date(1, 1, 1)
+    days = pa.Table.from_pylist([line("SO-1", order_date=first), line("SO-2", order_date=JAN_5)])
+    changed_at = pa.array([datetime(1, 1, 1), datetime(2025, 1, 5, 7)], pa.timestamp("us", "UTC"))
+    days = days.set_column(days.schema.get_field_index("changed_at"), "changed_at", changed_at)
+
+    (sales,) = lake.curate(lake.work("sales", [lake.deliver(JAN_5, days)]))
+
+    assert sales.published("order_id", "changed_at") == {("SO-2", datetime(2025, 1, 5, 7, tzinfo=UTC))}
+    assert [(row["order_id"], row["reasons"]) for row in sales.rows("quarantined")] == [
+        ("SO-1", ["order_date:type"])
+    ]
+
+
+def test_timestamps_as_old_writers_left_them_are_read_in_utc(lake: Any, line: Any) -> None:
+    entry = lake.deliver(JAN_5, [line("SO-1"), line("SO-2")])
+    path = entry["path"].removeprefix("file://")
+    moments = pa.array([datetime(1895, 1, 1), datetime(2025, 1, 5, 7)], pa.timestamp("us"))
+    table = pq.read_table(path)
+    table = table.set_column(table.schema.get_field_index("changed_at"), "changed_at", moments)
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    entry["columns"]["changed_at"] = "timestamp"
+
+    (sales,) = lake.curate(lake.work("sales", [entry]))
+
+    assert sales.published("order_id", "changed_at") == {
+        ("SO-1", None),
+        ("SO-2", datetime(2025, 1, 5, 7, tzinfo=UTC)),
+    }

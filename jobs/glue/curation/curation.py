@@ -1,7 +1,7 @@
-"""One dataset's slice, from raw files to files that an audit can judge and a commit can publish.
+"""Curate one dataset's slice: from raw files to files that an audit can check and a commit can publish.
 
-The wide rows are read, judged, derived and written once. What follows works on small parts of what was written: the
-contested rows, the broken rows, and those published files that a newer row touches.
+The wide rows are read, validated, derived and written once. The steps after that work on small parts of the output: the
+contested rows, the rejected rows, and the published files that a newer row touches.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from jobs.glue.curation.versions import OUTCOME, PUBLISHED, REPLACED, STANDING
 from jobs.glue.storage import Storage
 
 PART, CONTESTED = "part", "contested"
-# Below, finding out which keys are contested costs more than treating all of them so.
+# Below, treating all keys as contested costs less than finding those that are.
 FEW_ROWS = 100_000
-# The hashes of contested keys are held by every executor: 16 bytes each, about 160 MB at most.
+# Every executor holds the hashes of contested keys: 16 bytes each, about 160 MB at most.
 MANY_KEYS = 5_000_000
-# The keys of so many rows are looked up in the bounds of published files; for more, all published keys are read.
+# Up to so many rows, keys are looked up in the bounds of published files. Beyond, all published keys are read.
 KEYS_LOOKED_UP = 200_000
-# The keys of what is new are held by every executor, so that rows which stay are not sorted and mixed to compare them.
+# Every executor holds the new keys, so that the rows to keep need no shuffle.
 KEYS_SENT_ROUND = 1_000_000
 _FATES = (PUBLISHED, versions.UNCHANGED, versions.SUPERSEDED, versions.OUTDONE, versions.REPEATED)
 
@@ -69,8 +69,8 @@ class Curation:
             result.reasons = self._quarantine()
         result.fates = self._fates_by_date() if self._several_dates() else {self.work.raw_dates[0]: fates}
         for file in self.work.inputs:
-            if not file.replay:  # its rows bring their own dates
-                result.fates.setdefault(file.raw_date, Counter())  # a day without a row is judged too
+            if not file.replay:  # its rows have their own dates
+                result.fates.setdefault(file.raw_date, Counter())  # a day without rows is audited too
         for folder in (f"{PART}/{PART}={PUBLISHED}", *self._newer()):
             files = self.storage.parquet_files(f"{self.staging}/{folder}")
             self.storage.move_into(files, f"{self.work.output}/published")
@@ -78,7 +78,7 @@ class Curation:
         return result.document()
 
     def _sort_out(self) -> dict[str, int]:
-        """The one wide pass: every row ends in the folder of what is known about it so far."""
+        """The one wide pass: write each row to the folder of its preliminary outcome."""
         rows = reading.slice_frame(self.spark, self.storage, self.work)
         hashes = self._contested_hashes()
         rows = versions.is_contested(rows, hashes, self.dataset, CONTESTED)
@@ -93,7 +93,7 @@ class Curation:
         sorted_out = rows.selectExpr(
             *(f"{expression} AS {name(column)}" for column, expression in columns.items())
         )
-        # Watched where the rows are as they are written: in between, Spark would make a copy of each to look at it.
+        # Observed directly before the write: anywhere earlier, Spark would copy each row.
         sorted_out = sorted_out.observe(seen, *self._profile())
         self._write(self._by_month(sorted_out), PART)
         if hashes is not None:
@@ -105,7 +105,7 @@ class Curation:
         rows.write.mode("overwrite").options(**options).partitionBy(by).parquet(f"{self.staging}/{by}")
 
     def _by_month(self, rows: DataFrame) -> DataFrame:
-        """Files of a month or two each, so that a correction that comes later rewrites those and not years."""
+        """Partition the output by one or two months per file, so that a later correction does not rewrite years."""
         months = len({day.replace(day=1) for day in self.work.raw_dates})
         return rows.repartition(months, F.expr("trunc(source_date, 'MM')")) if months > 1 else rows
 
@@ -121,7 +121,7 @@ class Curation:
         return None
 
     def _history(self, valid: DataFrame, count: int) -> DataFrame | None:
-        """Published rows of all files that may hold a key of these rows."""
+        """Published rows of all files that may contain a key of these rows."""
         files = self.work.history
         if count <= KEYS_LOOKED_UP and any(file.bounds for file in files):
             files = tuple(touched.files(files, reading.keys_of(valid, self.dataset)))
@@ -147,7 +147,7 @@ class Curation:
         return [column.name for column in self.dataset.optional if column.name in delivered]
 
     def _tell_apart(self, count: int) -> dict[str, Any]:
-        """Published rows are written whole; of the others only what their count per raw date needs."""
+        """Decide the outcome of the contested rows. Of rows that are not published, only what is counted is kept."""
         rows = self.spark.read.parquet(f"{self.staging}/{PART}/{PART}={CONTESTED}")
         columns = rows.columns
         told = versions.told_apart(rows, self._history(rows, count), self.dataset)
@@ -176,19 +176,19 @@ class Curation:
         return self.work.is_replay or len(self.work.raw_dates) > 1
 
     def _newer(self) -> list[str]:
-        """The folders of what replaces published rows."""
+        """The folders with rows that replace published rows."""
         return [f"{OUTCOME}/{OUTCOME}={PUBLISHED}", retraction.FOLDER]
 
     def _given_names(self, spelled: Iterable[str]) -> list[str]:
-        """The files as the manifest names them, not as Spark spells them."""
+        """The files by their names in the manifest, which Spark may spell differently."""
         given = {spelling: path for path in self.looked_at for spelling in self.storage.spellings(path)}
         return [given[spelling] for spelling in spelled]
 
     def _keep_survivors(self, touched_files: list[str]) -> int:
-        """Rows of touched files that no newer row replaces are written again, because files are dropped whole.
+        """Write the rows of touched files that no newer row replaces again, because files are dropped as a whole.
 
-        Each file's by themselves: together they would cover the keys of all of them, be touched by every later day and
-        grow with each.
+        Each file is rewritten by itself: a single file would cover the keys of all of them, be touched by every later
+        day, and grow each time.
         """
         if not touched_files:
             return 0
@@ -217,7 +217,7 @@ class Curation:
         return figures.per_date(tuple(row) for row in quarantine.tally(written).collect())
 
     def _fates_by_date(self) -> figures.Tally:
-        """From the one column that says a row's date, of the files just written."""
+        """Row counts by raw date, read from the one column of the written files that has the date."""
 
         def counted(by: str) -> DataFrame:
             rows = self.spark.read.schema(f"source_date date, {by} string").parquet(f"{self.staging}/{by}")

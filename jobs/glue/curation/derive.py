@@ -1,4 +1,4 @@
-"""The columns that a curated row has beside its contract's: derived from it, and where it came from."""
+"""The columns of a curated row in addition to its contract's: derived columns and lineage."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _POSITIVE = 2**63 - 1
 
 
 def surrogate(code: str) -> str:
-    """A key that follows from the code alone, so that no run has to look one up: XXH64 with Spark's seed, never negative."""
+    """A surrogate key derived from the code alone, without a lookup: XXH64 with Spark's seed, never negative."""
     return f"xxhash64({code}) & {_POSITIVE}"
 
 
 def curated_columns(dataset: Dataset, run_id: str) -> dict[str, str]:
-    """Every column of a curated row, in order, as an expression over the contract's staged frame."""
+    """All columns of a curated row in order, as expressions over the contract's staged frame."""
     return {
         **{column: name(column) for column in dataset.names},
         **{derived.name: derived.expression for derived in dataset.derived},
@@ -32,8 +32,11 @@ def curated_columns(dataset: Dataset, run_id: str) -> dict[str, str]:
 
 
 def write_options(dataset: Dataset) -> dict[str, str]:
-    """Parquet looks every value up in a dictionary until it gives up; where nearly every value is another, or all are
-    the same and compress to nothing, that costs more than the rest of the writing."""
+    """Parquet options that turn off the dictionary for columns where it does not pay.
+
+    Parquet looks up every value in the dictionary until it gives up. Where nearly all values are distinct, or all are
+    equal and compress well anyway, that costs more than the rest of the writing.
+    """
     pointless = [column.name for column in dataset.columns if _differs(column.kind)]
     pointless += [derived.name for derived in dataset.derived if _differs(derived.kind)]
     pointless += ["source_file", "run_id", "content_hash"]
@@ -43,7 +46,7 @@ def write_options(dataset: Dataset) -> dict[str, str]:
 
 
 def _differs(kind: str) -> bool:
-    """Whether nearly every value of the kind is a different one."""
+    """Whether nearly all values of the kind are distinct."""
     return (
         kind in ("decimal", "number", "timestamp", "local_timestamp", "json") or exact_size(kind) is not None
     )

@@ -1,4 +1,4 @@
-"""What happened to every row of a slice, in all and per raw date."""
+"""Counts of what happened to the rows of a slice, in total and per raw date."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tally = dict[date, Counter[str]]
 
 @dataclass
 class Figures:
-    """`fates` counts rows by raw date and outcome, `reasons` the causes of quarantine."""
+    """The counts. `fates` are rows by raw date and outcome, `reasons` the reasons for quarantine."""
 
     dataset: Dataset
     fates: Tally = field(default_factory=lambda: defaultdict(Counter))
@@ -60,7 +60,7 @@ class Figures:
 
 
 def reconcile(dataset: str, expected: int, fates: Counter[str], read: int) -> None:
-    """Raises DataError unless every row that landed was read once and has one fate."""
+    """Raise DataError unless every landed row was read once and has one outcome."""
     if read != expected:
         raise DataError(
             f"{dataset}: the files hold {read} rows, their footers said {expected} when they landed; "

@@ -1,4 +1,4 @@
-"""What a run has to read, as the worker fixed it: the job trusts it and looks at nothing else."""
+"""The manifest of a run: the input that the worker has fixed. The job reads nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.glue.errors import DataError
 
 @dataclass(frozen=True)
 class Input:
-    """One file. The rows of a replayed quarantine file say themselves which raw date and file they came from."""
+    """One input file. Rows of a replayed quarantine file have their own raw date and source file."""
 
     path: str
     raw_date: date
@@ -28,7 +28,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Work:
-    """One dataset's slice and all published files of its table, with what is known of their keys."""
+    """One dataset's slice and all published files of its table, with the bounds of their keys."""
 
     dataset: Dataset
     run_id: str
@@ -37,7 +37,7 @@ class Work:
     history: tuple[Published, ...]
 
     def of_keys_alone(self) -> Work:
-        """The same files, read by a contract of the key columns: what asks for keys need not judge whole rows."""
+        """The same files with a contract of the key columns only, for reading keys without validating whole rows."""
         columns = tuple(
             replace(column, rules=tuple(rule for rule in column.rules if rule.limit is None))
             for column in self.dataset.columns
@@ -72,7 +72,7 @@ class Work:
 
 
 def parse(text: str, origin: str) -> list[Work]:
-    """Raises DataError that says which field of the manifest is missing or wrong."""
+    """Parse a manifest. Raises DataError that names the missing or invalid field."""
     try:
         document = json.loads(text)
         works = [_work(entry, document["run_id"]) for entry in document["datasets"]]

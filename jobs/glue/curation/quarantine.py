@@ -1,4 +1,4 @@
-"""Broken rows: what was delivered, why it was refused, and enough to try it again."""
+"""Rejected rows: the delivered values, the reasons, and what a replay needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.glue.curation.manifest import Work
 from jobs.glue.curation.reading import EXTRA_VALUES
 
 DAY = "day"
-# A broken row travels in the curated schema, in the one column that is free text, so that one write carries all rows.
+# A rejected row is written in the curated schema, in its free-text column, so that one write holds all rows.
 ENVELOPE = "to_json(struct(reasons, raw_values))"
 _OPENED = "from_json(kept_aside, 'reasons array<string>, raw_values string')"
 _RAW = "from_json(opened.raw_values, 'map<string,string>')"
@@ -40,7 +40,7 @@ def quarantined(travelled: DataFrame, work: Work) -> DataFrame:
 
 
 def _extra_values(dataset: Dataset) -> str:
-    """What the contract does not know, as JSON. A row that was in quarantine before brings it along as it was."""
+    """The columns that are not in the contract, as JSON. A replayed row keeps the JSON that it had."""
     known = ", ".join(literal(column) for column in dataset.names)
     extra = f"map_filter(raw, (k, v) -> k NOT IN ({known}) AND v IS NOT NULL)"
     alone = f"map_keys({extra}) = array({literal(EXTRA_VALUES)})"
@@ -51,8 +51,10 @@ def _extra_values(dataset: Dataset) -> str:
 
 
 def _row_id(dataset: Dataset) -> str:
-    """The same row has the same id every time that it is refused, whatever run or contract version refuses it: a later
-    column that has no value takes no part."""
+    """The id of a row, the same each time it is rejected, in any run and by any contract version.
+
+    A later column without a value does not take part.
+    """
 
     def sized(field: str) -> str:
         return f"concat(char_length({field}), ':', {field})"
@@ -66,12 +68,12 @@ def _row_id(dataset: Dataset) -> str:
 
 
 def write(rows: DataFrame, folder: str) -> None:
-    """One file per raw date: a table partitioned by it can take the files over as they are."""
-    # Many writers are open at once, each for a few rows: they need no 128 MB each.
+    """Write one file per raw date, as the table is partitioned by it."""
+    # Many writers with few rows each are open at once, so none needs a buffer of 128 MB.
     small = rows.repartition("raw_date").write.option("parquet.block.size", 8 * 2**20)
     small.mode("overwrite").partitionBy(DAY).parquet(folder)
 
 
 def tally(rows: DataFrame) -> DataFrame:
-    """How often each reason was given on each raw date."""
+    """The number of times that each reason was given per raw date."""
     return rows.select("raw_date", F.explode("reasons").alias("reason")).groupBy("raw_date", "reason").count()

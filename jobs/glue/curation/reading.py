@@ -1,4 +1,4 @@
-"""From files to one frame of contract columns, whatever each file was delivered like."""
+"""Read files of any delivered types into one frame with the contract's columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from contracts.dialects.spark_literals import literal, name
-from contracts.dialects.spark_sql import kept, spark_schema, stages, standing
+from contracts.dialects.spark_sql import kept, spark_schema, stages, tie_breaker
 from contracts.dialects.spark_types import spark_type_of
 from contracts.language.dataset import Dataset
 from jobs.glue.curation import touched, versions
@@ -39,9 +39,9 @@ def slice_frame(spark: SparkSession, storage: Storage, work: Work) -> DataFrame:
 
 
 def _alike(files: Iterable[Input]) -> list[tuple[dict[str, str], list[Input]]]:
-    """Files that agree on the types of the columns they share are read together; what one lacks is null in it.
+    """Group files whose common columns have the same types. They are read together; missing columns are null.
 
-    Each group is a branch of the plan that Spark has to optimise, compile and schedule: few groups, not one per shape.
+    Each group is a branch of the plan that Spark has to optimise, compile and schedule, so fewer groups are better.
     """
     groups: list[tuple[dict[str, str], list[Input]]] = []
     for file in files:
@@ -56,7 +56,7 @@ def _alike(files: Iterable[Input]) -> list[tuple[dict[str, str], list[Input]]]:
 
 
 def scan_with_file(spark: SparkSession, paths: Iterable[str], schema: str | StructType) -> DataFrame:
-    """The rows, each with the file that it is in."""
+    """The rows, each with its file."""
     rows = scan(spark, paths, schema)
     return rows.select("*", F.col("_metadata.file_path").alias(versions.PRIOR_FILE))
 
@@ -76,12 +76,12 @@ def _delivered(
     rows = scan(spark, [file.path for file in files], schema).select(
         "*", F.col("_metadata.file_path").alias(FILE)
     )
-    # Sorted, so that what is kept of extra columns is spelled alike whatever the order of a file's columns.
+    # Sorted, so that the JSON of extra columns does not depend on the order of a file's columns.
     return staged(_located(spark, storage, rows, files), work.dataset, dict(sorted(columns.items())))
 
 
 def _located(spark: SparkSession, storage: Storage, rows: DataFrame, files: list[Input]) -> DataFrame:
-    """Which file and raw date a row is of, by the manifest and not by the shape of a path."""
+    """The rows with their file and raw date from the manifest, not parsed from a path."""
     dates = {file.raw_date for file in files}
     if len(dates) == 1 and all(storage.spells_alike(file.path) for file in files):
         return rows.withColumnRenamed(FILE, "source_file").withColumn("source_date", F.lit(dates.pop()))
@@ -98,7 +98,7 @@ def _origins(spark: SparkSession, storage: Storage, files: list[Input]) -> DataF
 
 
 def _replayed(spark: SparkSession, dataset: Dataset, files: list[Input]) -> DataFrame:
-    """Rows out of quarantine, with the origin that they had when they went in."""
+    """Rows from quarantine, with their original source file and raw date."""
     columns = dict.fromkeys([*dataset.names, EXTRA_VALUES], "string")
     schema = f"{spark_schema(columns)}, source_file string, raw_date date"
     rows = scan(spark, [file.path for file in files], schema).withColumnRenamed("raw_date", "source_date")
@@ -106,7 +106,7 @@ def _replayed(spark: SparkSession, dataset: Dataset, files: list[Input]) -> Data
 
 
 def keys_of(rows: DataFrame, dataset: Dataset) -> dict[str, set[touched.Value]]:
-    """The different values of each key column of valid rows, as touched.files compares them."""
+    """The distinct values of each key column of valid rows, in the form that touched.files compares."""
     columns = touched.expressions(dataset)
     if not columns:
         return {}
@@ -116,10 +116,10 @@ def keys_of(rows: DataFrame, dataset: Dataset) -> dict[str, set[touched.Value]]:
 
 
 def history_frame(spark: SparkSession, work: Work, files: Collection[Published]) -> DataFrame | None:
-    """What decides between versions of a published row: its key, version, content, tie-breaker and file.
+    """The columns of published rows that decide between versions: key, version, content, tie-breaker and file.
 
-    Only a replay reads whole rows: its rows are not a redelivery, so the tie-breaker of every published row counts. Other
-    runs need it only for rows that a replay published, and those rows carry it.
+    Only a replay reads whole rows: its rows are not a redelivery, so the tie-breaker of every published row counts.
+    Other runs need it only for rows that a replay published, and those rows store it.
     """
     if not files:
         return None
@@ -130,9 +130,9 @@ def history_frame(spark: SparkSession, work: Work, files: Collection[Published])
         narrow[dataset.version_column] = kinds[dataset.version_column]
     narrow |= {"source_date": "date", "content_hash": "bigint"}
     digested = kinds if work.is_replay else {"kept_aside": "string"}
-    tie = standing(dataset) if work.is_replay else versions.MARKED_TIE
+    tie = tie_breaker(dataset) if work.is_replay else versions.MARKED_TIE
     schema = ", ".join(f"{name(column)} {type_name}" for column, type_name in (narrow | digested).items())
-    # A version that the contract would refuse today is none, though it was published once: else it would win for ever.
+    # A version that today's contract rejects is ignored, although it was published. It would win forever otherwise.
     read = {
         column: kept(dataset.column(column)) if column == dataset.version_column else name(column)
         for column in narrow

@@ -1,8 +1,8 @@
-"""Rows that a newer delivery lacks, where the files of a raw date are all there is of it: taken back, not forgotten.
+"""Retract rows that a newer delivery lacks, if the files of a raw date are a complete delivery.
 
-Such a row is published once more with is_deleted, so that the DW learns of it from the table's log as it learns of any
-other version. A row whose newer delivery is broken is there all the same, and one that a person mended was never in a
-file: both stay.
+Such a row is published once more with is_deleted, so that the warehouse learns of it from the table's log as of any
+other version. A row that is invalid in the newer delivery is kept, and so is a row that a person corrected, which was
+never in a file.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from contracts.language.dataset import RETRACTED, SOURCE_DATE
 from jobs.glue.curation import reading, touched
 from jobs.glue.curation.manifest import Work
 from jobs.glue.curation.touched import Published
-from jobs.glue.curation.versions import IS_MENDED, PRIOR_FILE
+from jobs.glue.curation.versions import IS_CORRECTED, PRIOR_FILE
 
 FOLDER = "retracted"
 
 
 def retract(spark: SparkSession, work: Work, staging: str, part: str) -> tuple[int, list[str]]:
-    """Write them below the staging folder; returns how many they are and the published files that hold them.
+    """Write the retractions below the staging folder. Returns their number and the published files that hold the rows.
 
-    `part` is the folder of the whole slice, broken rows with it.
+    `part` is the folder of the whole slice, including rejected rows.
     """
     files_of_dates = of_dates(work)
     if not files_of_dates:
@@ -45,13 +45,13 @@ def retract(spark: SparkSession, work: Work, staging: str, part: str) -> tuple[i
 
 
 def of_dates(work: Work) -> list[Published]:
-    """The published files that may hold a row of the slice's raw dates."""
+    """The published files that may contain a row of the slice's raw dates."""
     return touched.files(work.history, {SOURCE_DATE: [touched.day(day) for day in work.raw_dates]})
 
 
 def missing(published: DataFrame, delivered: DataFrame, work: Work) -> DataFrame:
     dates = ", ".join(f"DATE'{day}'" for day in work.raw_dates)
     live = published.where(
-        f"source_date IN ({dates}) AND NOT coalesce({RETRACTED}, false) AND NOT {IS_MENDED}"
+        f"source_date IN ({dates}) AND NOT coalesce({RETRACTED}, false) AND NOT {IS_CORRECTED}"
     )
     return live.join(delivered.select(*work.dataset.key), list(work.dataset.key), "left_anti")

@@ -1,8 +1,8 @@
-"""Which published files may hold a row with one of the slice's keys: a day's job reads those and not the whole table.
+"""Find the published files that may contain one of the slice's keys, so that a day's job does not read the whole table.
 
-The bounds come from the table's own statistics of each file. They may be wider than what is in the file (Iceberg cuts
-texts), never narrower, so that a file is left out only where it has none of the keys. Values are compared as Iceberg
-orders them: texts by their bytes in UTF-8, days and whole numbers by size.
+The bounds come from Iceberg's statistics of each file. They may be wider than the file's values, because Iceberg
+truncates text, but never narrower, so a skipped file contains none of the keys. Values are compared in Iceberg's order:
+text by its bytes in UTF-8, dates and integers by size.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True)
 class Published:
-    """A live file of the table. A column without bounds may hold anything."""
+    """A live file of the table. A column without bounds may contain any value."""
 
     path: str
     bounds: Bounds = field(default_factory=dict)
 
 
 def files(published: Iterable[Published], wanted: Mapping[str, Collection[Value]]) -> list[Published]:
-    """Those that for every column may hold one of the values that are wanted of it."""
+    """The files that may contain one of the wanted values in each column."""
     in_order = {column: sorted(values) for column, values in wanted.items()}
     return [
         file
@@ -49,7 +49,7 @@ def _may_hold(bounds: tuple[Value, Value] | None, values: Sequence[Any]) -> bool
 
 
 def bounds_of(dataset: Dataset, given: Mapping[str, Any]) -> Bounds:
-    """Bounds as a manifest spells them: texts as they are, days as 2025-01-31, whole numbers. Raises ValueError."""
+    """Parse the bounds of a manifest: text as it is, dates as 2025-01-31, integers. Raises ValueError."""
     read = {}
     for column, pair in given.items():
         kind = _type_of(dataset, column)
@@ -67,7 +67,7 @@ def bounds_of(dataset: Dataset, given: Mapping[str, Any]) -> Bounds:
 
 
 def expressions(dataset: Dataset) -> dict[str, str]:
-    """The key columns whose files can be told apart by bounds, each as Spark SQL for the value to compare."""
+    """The key columns with comparable bounds, each as Spark SQL for the value to compare."""
     kinds = {column: _type_of(dataset, column) for column in dataset.key}
     return {
         column: _COMPARED[kind][0].format(name(column)) for column, kind in kinds.items() if kind in _COMPARED

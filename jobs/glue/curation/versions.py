@@ -1,7 +1,7 @@
-"""One row per key: which row of a slice stands, which lost, and which published rows it replaces.
+"""Choose one row per key: which row of a slice wins, which lose, and which published rows it replaces.
 
-Most keys occur once. They are found out from a narrow read of the key columns; only the others, the contested ones,
-go through a window, so that wide rows are not shuffled and sorted to learn that they are alone.
+Most keys occur once. A narrow read of the key columns finds them. Only the contested keys, those with several rows, go
+through a window, so wide rows with a unique key are neither shuffled nor sorted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from contracts.dialects.spark_literals import name
-from contracts.dialects.spark_sql import FILLED_DIGITS, standing
+from contracts.dialects.spark_sql import FILLED_DIGITS, tie_breaker
 from contracts.language.dataset import Dataset
 
 PUBLISHED, UNCHANGED, SUPERSEDED, OUTDONE, REPEATED, REPLACED, STANDING = (
@@ -26,14 +26,14 @@ OUTCOME = "outcome"
 PRIOR_FILE = "__prior_file"
 TIE = "__tie"
 _MARK = "get_json_object(kept_aside, '$.replayed')"
-IS_MENDED = f"({_MARK} IS NOT NULL)"
-# A mark of contract 1.0 is the digest alone: how much its row says was not noted, and counts as nothing.
+IS_CORRECTED = f"({_MARK} IS NOT NULL)"
+# Contract 1.0 kept the digest alone. The number of filled columns is unknown then and counts as zero.
 MARKED_TIE = f"CASE WHEN length({_MARK}) = 64 THEN concat('{'0' * FILLED_DIGITS}:', {_MARK}) ELSE {_MARK} END"
 _KEY_HASH = "__key_hash"
 
 
 def key_hash(dataset: Dataset) -> Column:
-    """Sixteen bytes stand for the key where a false alarm costs nothing but a second look."""
+    """A hash of the key, for filters where a collision only costs a second look."""
     return F.xxhash64(*(F.col(name(column)) for column in dataset.key))
 
 
@@ -46,7 +46,7 @@ def contested(rows: DataFrame, history: DataFrame | None, dataset: Dataset) -> D
 
 
 def is_contested(rows: DataFrame, hashes: DataFrame | None, dataset: Dataset, flag: str) -> DataFrame:
-    """Without hashes every key is taken for contested."""
+    """Whether a key is contested. Without hashes, all keys are."""
     if hashes is None:
         return rows.withColumn(flag, F.lit(True))
     found = F.broadcast(hashes.withColumn(flag, F.lit(True)))
@@ -59,21 +59,25 @@ def is_contested(rows: DataFrame, hashes: DataFrame | None, dataset: Dataset, fl
 
 
 def marked(dataset: Dataset) -> str:
-    """What is kept aside of a row that a replay publishes, and what it stands by: the next run of its raw date has to
-    know that it is no redelivery of what that run finds in the raw file."""
+    """`kept_aside` of a row that a replay publishes, with its tie-breaker.
+
+    The next run of the raw date must not treat the row as a redelivery of what it finds in the raw file.
+    """
     others = "coalesce(concat('\",', substring(kept_aside, 2)), '\"}')"
-    return f"""concat('{{"replayed":"', {standing(dataset)}, {others})"""
+    return f"""concat('{{"replayed":"', {tie_breaker(dataset)}, {others})"""
 
 
 def told_apart(rows: DataFrame, history: DataFrame | None, dataset: Dataset) -> DataFrame:
-    """The rows, and the history's rows of the same keys, each with its outcome.
+    """The rows, and the history's rows with the same keys, each with its outcome.
 
-    `rows` are valid curated rows. Which of equal versions wins is the contracts' to say
-    (contracts.dialects.spark_sql.standing). A row of the history that does not say what it stands by loses to the slice's:
-    that is a redelivery of its prefix.
-    A row that loses to another one of its own raw date is outdone, whatever else is newer than both.
+    `rows` are valid curated rows. Of equal versions, the one with the greater tie-breaker wins
+    (contracts.dialects.spark_sql.tie_breaker). A row of the history without a tie-breaker loses to the slice's row, which
+    is a redelivery of its prefix. A row that loses to another row of its own raw date is outdone, even if a third row is
+    newer than both.
     """
-    frame = rows.withColumn(PRIOR_FILE, F.lit(None).cast("string")).withColumn(TIE, F.expr(standing(dataset)))
+    frame = rows.withColumn(PRIOR_FILE, F.lit(None).cast("string")).withColumn(
+        TIE, F.expr(tie_breaker(dataset))
+    )
     if history is not None:
         hashes = rows.select(key_hash(dataset).alias(_KEY_HASH))
         prior = history.withColumn(_KEY_HASH, key_hash(dataset)).join(hashes, _KEY_HASH, "left_semi")

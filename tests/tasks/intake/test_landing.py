@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.catalog import DATASETS
-from tasks.errors import DataError, Outrun
+from tasks.errors import DataError, StaleResult
 from tasks.intake import landing
 from tasks.intake.landing import Slice
 from tasks.services import aws
@@ -184,7 +184,7 @@ def test_the_dates_of_a_slice_are_listed_again(account: None) -> None:
     landing.require_unchanged(BUCKET, seen)
     put(sales_key(DAY, "part-1.parquet"), SALES)
     put(sales_key(DAY + timedelta(days=1)), SALES)
-    with pytest.raises(Outrun, match=r"part-1\.parquet"):
+    with pytest.raises(StaleResult, match=r"part-1\.parquet"):
         landing.require_unchanged(BUCKET, seen)
     again = landing.relist(BUCKET, seen)
     assert [(file.path.rpartition("/")[2], file.rows) for file in again.inputs] == [

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from contracts.dialects.drift import delivered_columns
 from tasks.errors import DataError, SystemFault
 from tasks.lake.footers import read_footer
 from tasks.services import aws
@@ -112,3 +114,15 @@ def test_what_s3_answers_instead_is_told_as_our_kind(account: None) -> None:
         match=r"reading bytes 0 to 10 of s3://highwater-lake/raw/gone\.parquet: NoSuchKey.*restore it",
     ):
         read_footer("s3://highwater-lake/raw/gone.parquet", 10)
+
+
+def test_an_int96_is_an_instant_as_spark_reads_it() -> None:
+    buffer, moment = io.BytesIO(), datetime(2025, 1, 5, 10)
+    table = pa.table({"id": ["1"], "at": [moment], "pair": [{"at": moment}]})
+    pq.write_table(table, buffer, use_deprecated_int96_timestamps=True)
+    schema = read(buffer.getvalue()).schema
+    assert delivered_columns(schema, ADDRESS) == {
+        "id": "string",
+        "at": "timestamp",
+        "pair": "struct<`at`:timestamp_nanos>",
+    }

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
-from tasks.errors import Outrun, SystemFault, TransientError
+from tasks.errors import StaleResult, SystemFault, TransientError
 from tasks.lake import lake_commits, lake_log, lake_tables
 from tasks.lake.lake_commits import Commit
 from tasks.services import aws
@@ -109,7 +109,7 @@ def test_a_publication_in_between_is_noticed(empty_lake: None) -> None:
     second = put("curated/sales/data/w2/published/a.parquet", order_id=["b"])
     publish(commit("w2", (second,)), base)
     late = put("curated/sales/data/w3/published/a.parquet", order_id=["c"])
-    with pytest.raises(Outrun, match="another run published"):
+    with pytest.raises(StaleResult, match="another run published"):
         publish(commit("w3", (late,)), base)
     assert rows() == [{"order_id": "a"}, {"order_id": "b"}]
 
@@ -215,7 +215,7 @@ def test_a_publication_at_the_same_moment_is_noticed(
         really(*arguments)
 
     monkeypatch.setattr(lake_commits, "_commit", outrun)
-    with pytest.raises(Outrun, match="run run-w2 computed from snapshot"):
+    with pytest.raises(StaleResult, match="run run-w2 computed from snapshot"):
         publish(commit("w2", (slow,), (first,) if rewrites else ()), base)
     assert rows() == [{"order_id": "a", "net": None}, {"order_id": "b", "net": 2}]
 

@@ -10,7 +10,7 @@ import pytest
 
 from local.aws import glue_catalog
 from local.aws.actions import Overrides
-from tasks.errors import Outrun, Uncertain
+from tasks.errors import StaleResult, Uncertain
 from tasks.lake import lake_catalog, lake_commits, lake_tables
 from tasks.lake.lake_commits import Commit
 from tasks.services import aws
@@ -59,7 +59,7 @@ def test_a_commit_that_did_not_reach_glue_is_tried_again_by_whoever_asked(base: 
     made = commit("w2", file("w2", "b"))
     with (
         lost(aws.glue_once(), "UpdateTable", executed=False),
-        pytest.raises(Uncertain, match=r"curated\.sales: .* may have landed.* Run it again"),
+        pytest.raises(Uncertain, match=r"curated\.sales: .* may have succeeded.* Run it again"),
     ):
         publish(made, base)
     assert rows() == ONE
@@ -115,7 +115,7 @@ def test_a_lost_commit_that_another_one_has_overtaken_never_lands(base: int) -> 
     def another() -> None:
         publish(commit("w3", file("w3", "c")), base)
 
-    with lost(aws.glue_once(), "UpdateTable", executed=False, then=another), pytest.raises(Outrun):
+    with lost(aws.glue_once(), "UpdateTable", executed=False, then=another), pytest.raises(StaleResult):
         publish(commit("w2", file("w2", "b")), base)
     assert rows() == [{"order_id": "a"}, {"order_id": "c"}]
 

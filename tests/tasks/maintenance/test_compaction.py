@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.errors import Outrun, SystemFault
+from tasks.errors import StaleResult, SystemFault
 from tasks.lake import lake_commits, lake_log, lake_tables
 from tasks.lake.lake_commits import Commit
 from tasks.maintenance import compaction
@@ -102,7 +102,7 @@ def test_a_run_that_computed_before_a_compaction_is_outrun_and_computes_anew(emp
     late = put("curated/sales/data/late/published/a.parquet", order_id=["z"])
     commit = Commit("late", "run-late", (DAY,), "1.0.0", (late,), (files()[0],))
     compaction.compact(table(), "run", FEW)
-    with pytest.raises(Outrun, match="another run published meanwhile"):
+    with pytest.raises(StaleResult, match="another run published meanwhile"):
         lake_commits.publish("curated", "sales", PLACE, commit, base)
     assert len(rows()) == 6
 
@@ -145,7 +145,7 @@ def test_a_file_that_was_overwritten_is_not_taken_for_the_table(empty_lake: None
 def test_a_column_of_two_kinds_is_told(tmp_path: Path) -> None:
     for name, values in (("a", [1]), ("b", ["x"])):
         pq.write_table(pa.table({"net": values}), tmp_path / name)
-    with pytest.raises(SystemFault, match="a column of two kinds"):
+    with pytest.raises(SystemFault, match="a column of two types"):
         compaction._schema([tmp_path / "a", tmp_path / "b"], "s3://lake/new")
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.catalog import contract
-from tasks.errors import DataError, Outrun, TransientError
+from tasks.errors import DataError, StaleResult, TransientError
 from tasks.intake.landing import InputFile, Slice
 from tasks.intake.rules import delivery
 from tasks.lake import lake_commits, lake_tables
@@ -149,7 +149,7 @@ def test_a_replay_takes_out_what_it_read_and_leaves_what_was_refused_again(empty
     slice_ = gathered(corrections(a="5", b="y"))
     quarantine.settle(judged("w2", slice_, [broken("b", net="y"), broken("c")]), "r2")
     assert held() == [("b", DAY), ("c", DAY), ("d", NEXT)]
-    assert quarantine.mended_rows("sales", DAY, NEXT) == {
+    assert quarantine.corrected_rows("sales", DAY, NEXT) == {
         DAY: {broken("a")["row_id"]}
     }  # b is as broken as before
 
@@ -188,7 +188,7 @@ def test_a_run_that_comes_late_with_an_older_listing_replaces_nothing(empty_lake
     first = landed()
     late = judged("w1", Slice("sales", (first,)), [broken("a")])
     put_aside("w2", (first, landed(name="part-1")), broken("a"), broken("b"))
-    with pytest.raises(Outrun, match=r"part-1\.parquet was added, changed or removed .* complete"):
+    with pytest.raises(StaleResult, match=r"part-1\.parquet was added, changed or removed .* complete"):
         quarantine.put_aside(late, "r1")
     assert held() == [("a", DAY), ("b", DAY)]
 
@@ -197,11 +197,11 @@ def test_a_file_that_was_replaced_or_withdrawn_is_noticed(empty_lake: None) -> N
     files = (landed(), landed(name="part-1"))
     seen = judged("w1", Slice("sales", files), [broken("a")])
     landed(body=b"other rows")
-    with pytest.raises(Outrun, match=r"part-0\.parquet"):
+    with pytest.raises(StaleResult, match=r"part-0\.parquet"):
         quarantine.put_aside(seen, "r1")
     landed()
     aws.s3().delete_object(Bucket="highwater-lake", Key=files[1].path.removeprefix("s3://highwater-lake/"))
-    with pytest.raises(Outrun, match=r"part-1\.parquet"):
+    with pytest.raises(StaleResult, match=r"part-1\.parquet"):
         quarantine.put_aside(seen, "r1")
     landed(name="part-1")
     landed(NEXT)  # of another date
@@ -226,7 +226,7 @@ def test_a_run_that_is_overtaken_in_the_middle_of_its_commit_replaces_nothing(
     slow = judged("w1", Slice("sales", (first,)), [broken("a")])
     with pytest.raises(TransientError, match="another run committed"):
         quarantine.put_aside(slow, "r1")
-    with pytest.raises(Outrun):  # as its task's retry does
+    with pytest.raises(StaleResult):  # as its task's retry does
         quarantine.put_aside(slow, "r1")
     assert held() == [("a", DAY), ("b", DAY)]
 
@@ -237,15 +237,15 @@ def test_of_two_runs_that_both_open_an_empty_quarantine_the_second_looks_again(
 ) -> None:
     if is_there:
         daily("w0", broken("z", NEXT), days=[NEXT])
-    first, really = landed(), quarantine.mended_rows
+    first, really = landed(), quarantine.corrected_rows
 
     def overtaken(*arguments: Any) -> Any:
         """After the table was opened, and found without rows of the day."""
-        monkeypatch.setattr(quarantine, "mended_rows", really)
+        monkeypatch.setattr(quarantine, "corrected_rows", really)
         put_aside("w2", (first,), broken("a"))
         return really(*arguments)
 
-    monkeypatch.setattr(quarantine, "mended_rows", overtaken)
+    monkeypatch.setattr(quarantine, "corrected_rows", overtaken)
     slow = judged("w1", Slice("sales", (first,)), [broken("a")])
     with pytest.raises(TransientError):
         quarantine.put_aside(slow, "r1")
@@ -269,7 +269,7 @@ def test_a_run_without_broken_rows_refuses_the_one_that_was_about_to_put_some_th
     slow = judged("w1", Slice("sales", (stale,)), [broken("a")])
     with pytest.raises(TransientError, match="another run committed"):
         quarantine.put_aside(slow, "r1")
-    with pytest.raises(Outrun):
+    with pytest.raises(StaleResult):
         quarantine.put_aside(slow, "r1")
     assert held() == [("z", NEXT)]
 
@@ -287,7 +287,7 @@ def test_a_repeated_call_that_has_nothing_to_change_makes_one_snapshot(empty_lak
 def test_publication_of_an_older_listing_is_outrun(empty_lake: None) -> None:
     seen = judged("w1", Slice("sales", (landed(),)), [])
     landed(name="part-1")
-    with pytest.raises(Outrun, match=r"part-1\.parquet"):
+    with pytest.raises(StaleResult, match=r"part-1\.parquet"):
         publication.publish(seen, "r1")
     assert lake_tables.load(lake_tables.CURATED, "sales") is None
 
@@ -306,7 +306,7 @@ def test_a_stray_key_beside_the_mended_lists_stops_nothing(
     aws.s3().put_object(Bucket="highwater-lake", Key=f"mended/sales/{stray}", Body=b"\xff")
     daily("w3", broken("a"), broken("b"))
     assert held() == [("b", DAY)]
-    seen = [r.getMessage() for r in caplog.records if "not a list of mended rows" in r.getMessage()]
+    seen = [r.getMessage() for r in caplog.records if "not a list of corrected rows" in r.getMessage()]
     assert all(f"s3://highwater-lake/mended/sales/{stray}" in line for line in seen)
     assert seen or not stray  # a marker of the folder itself is before all dates
 

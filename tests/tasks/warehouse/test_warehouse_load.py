@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import Outrun, TransientError
+from tasks.errors import StaleResult, TransientError
 from tasks.lake.lake_log import Published
 from tasks.runs import monitoring
 from tasks.runs.monitoring import QualityRecord, RunRecord
@@ -44,7 +44,7 @@ def test_a_run_that_is_always_outrun_gives_up(monkeypatch: pytest.MonkeyPatch) -
 
     def outrun(*_: Any, **__: Any) -> None:
         looks.append(1)
-        raise Outrun("sku: another")
+        raise StaleResult("sku: another")
 
     monkeypatch.setattr(warehouse_load.lake_tables, "load", lambda *_: "table")
     monkeypatch.setattr(warehouse_load.lake_log, "log_after", lambda *_: [Published(1, 1, (), (), {}, 0)])
