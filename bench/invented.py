@@ -1,7 +1,8 @@
 """python -m bench.invented --kind heavy --dir D: two years of invented sales as the files that bench.forecast takes.
 
-Three worlds that differ in what is hard about them. heavy: a fifth of the weeks is promoted, deep, at a price that shows it;
-flagged: promotions are in the calendar alone, the price is silent; intermittent: more than half of the weeks sell nothing.
+Worlds that differ in what is hard about them. heavy: a fifth of the weeks is promoted, deep, at a price that shows it;
+flagged: promotions are in the calendar alone, the price is silent; intermittent: more than half of the weeks sell nothing;
+frequent (bench/frequent.py): few articles, promoted in half of the weeks, whose promotions vary as much as they lift.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from bench import frequent
 
 FIRST_MONDAY, WEEKS = date(2021, 10, 4), 120
 ARTICLES, REGIONS, CATEGORIES = 60, 4, 6
@@ -36,34 +39,55 @@ WORLDS = {
     "flagged": World(units_a_week=40, promoted_share=0.1, price_tells=False),
     "intermittent": World(units_a_week=0.6, promoted_share=0.05, price_tells=True),
 }
+FREQUENT = "frequent"
+KINDS = (*sorted(WORLDS), FREQUENT)
 
 
 def tables(kind: str, seed: int = 11) -> dict[str, pd.DataFrame]:
     """Sales by day, the promotion calendar and the articles; the same seed gives the same rows."""
-    world, rng = WORLDS[kind], np.random.default_rng([seed, sorted(WORLDS).index(kind)])
-    series = pd.DataFrame(
-        {
-            "article": np.repeat(np.arange(ARTICLES), REGIONS),
-            "region": np.tile(np.arange(REGIONS), ARTICLES),
-        }
-    )
-    weeks = pd.date_range(FIRST_MONDAY, periods=WEEKS, freq="W-MON")
+    rng = np.random.default_rng([seed, KINDS.index(kind)])
+    if kind == FREQUENT:
+        series = _series(frequent.ARTICLES, frequent.REGIONS)
+        kinds, discounts, price, expected = frequent.world(rng)
+        return _written(rng, series, kinds, discounts, price, rng.poisson(expected), frequent.KINDS, 1)
+    world, series = WORLDS[kind], _series(ARTICLES, REGIONS)
     kinds, discounts = _promotions(world, rng, len(series))
     price = np.repeat(rng.uniform(20, 300, ARTICLES), REGIONS)[:, None] * (1 - discounts * world.price_tells)
     expected = _level(world, rng, series) * _season(rng, series) * _lift(rng, series, kinds, discounts)
     by_week = rng.poisson(expected * rng.gamma(20, 1 / 20, expected.shape))  # more than chance alone
+    return _written(rng, series, kinds, discounts, price, by_week, tuple(LIFTS), CATEGORIES)
+
+
+def _series(articles: int, regions: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"article": np.repeat(np.arange(articles), regions), "region": np.tile(np.arange(regions), articles)}
+    )
+
+
+def _written(
+    rng: np.random.Generator,
+    series: pd.DataFrame,
+    kinds: npt.NDArray[np.int64],
+    discounts: Floats,
+    price: Floats,
+    by_week: npt.NDArray[np.int64],
+    names: tuple[str, ...],
+    categories: int,
+) -> dict[str, pd.DataFrame]:
+    weeks = pd.date_range(FIRST_MONDAY, periods=by_week.shape[1], freq="W-MON")
+    articles = range(int(series["article"].max()) + 1)
     codes = series.assign(
         sku_code=[f"SKU-{n:03d}" for n in series["article"]], region_code=[f"R-{n}" for n in series["region"]]
     )
     return {
         "sales": _sales(rng, codes, weeks, by_week, price),
-        "promotions": _calendar(codes, weeks, kinds, discounts),
+        "promotions": _calendar(codes, weeks, kinds, discounts, names),
         "sku": pd.DataFrame(
             {
-                "sku_code": [f"SKU-{n:03d}" for n in range(ARTICLES)],
-                "sku_name": [f"Article {n}" for n in range(ARTICLES)],
+                "sku_code": [f"SKU-{n:03d}" for n in articles],
+                "sku_name": [f"Article {n}" for n in articles],
                 "brand": "Invented",
-                "category": [f"Category {n % CATEGORIES}" for n in range(ARTICLES)],
+                "category": [f"Category {n % categories}" for n in articles],
             }
         ),
     }
@@ -126,10 +150,14 @@ def _sales(
 
 
 def _calendar(
-    codes: pd.DataFrame, weeks: pd.DatetimeIndex, kinds: npt.NDArray[np.int64], discounts: Floats
+    codes: pd.DataFrame,
+    weeks: pd.DatetimeIndex,
+    kinds: npt.NDArray[np.int64],
+    discounts: Floats,
+    kind_names: tuple[str, ...],
 ) -> pd.DataFrame:
     which, week = np.nonzero(kinds)
-    names = np.array(["", *LIFTS])
+    names = np.array(["", *kind_names])
     return pd.DataFrame(
         {
             "promo_id": [f"P-{n}" for n in range(len(which))],
@@ -145,7 +173,7 @@ def _calendar(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.invented", description=__doc__)
-    parser.add_argument("--kind", choices=sorted(WORLDS), required=True)
+    parser.add_argument("--kind", choices=KINDS, required=True)
     parser.add_argument(
         "--dir", type=Path, required=True, help="gets sales.parquet, promotions.parquet, sku.parquet"
     )

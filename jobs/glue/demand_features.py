@@ -28,6 +28,7 @@ from jobs.glue.demand.demand_state import (
     with_prices,
     with_state,
 )
+from jobs.glue.demand.demand_suspects import suspect_calendar_weeks
 from jobs.glue.demand.demand_weeks import (
     SERIES,
     Span,
@@ -232,6 +233,7 @@ def _figures(rows: DataFrame, promotions: DataFrame, history: Span, work: Featur
         "calendar_reaches": None if last is None else monday_of(last).isoformat(),
         "weeks_without_calendar": min(short, work.horizon_weeks),
         "contradicting_series": _contradicting_series(rows),
+        "suspect_calendar_weeks": suspect_calendar_weeks(rows),
     }
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jobs.demand_columns import MODEL
+from jobs.sagemaker.candidates import METHODS, SLOW, STEADY, forecasts_of, is_slow
 from jobs.sagemaker.forecaster import LEAST_CALIBRATION_WEEKS, Fits
 from jobs.sagemaker.panel import FeaturesError, Panel
 from jobs.sagemaker.scores import point_scores, rounded, scores
@@ -15,6 +17,14 @@ from jobs.sagemaker.trees import Settings
 
 NAIVE = ("seasonal_naive", "mean4")
 LEAST_TRAINING_WEEKS = 20
+LEVELS = {
+    "sku_region": ["sku_code", "region_code"],
+    "sku": ["sku_code"],
+    "category_region": ["category", "region_code"],
+    "category": ["category"],
+    "total": [],
+}
+"""At which planners order: what a level's forecast is wrong by, where its parts' errors may have cancelled out."""
 
 
 def origins(panel: Panel, horizon: int, count: int) -> list[int]:
@@ -43,7 +53,12 @@ def _of_origin(panel: Panel, fits: Fits, origin: int) -> pd.DataFrame:
     target, start = origin + step, np.full(len(series), origin)
     columns = panel.gathered(series, start, target)
     model_type = panel.model_type[series, origin]
-    forecast = fits.at(origin).predict(columns, model_type)
+    forecaster = fits.at(origin)
+    forecast = forecaster.predict(columns, model_type)
+    slow = is_slow(columns)
+    weights = np.where(
+        slow[:, None], forecaster.calibration.weights[SLOW], forecaster.calibration.weights[STEADY]
+    )
     rows = pd.concat([panel.series.iloc[series].reset_index(drop=True), forecast], axis=1)
     return rows.assign(
         week=panel.weeks[target],
@@ -55,6 +70,9 @@ def _of_origin(panel: Panel, fits: Fits, origin: int) -> pd.DataFrame:
         mean4=_or_zero(columns["mean_4"]),
         model_type=model_type,
         is_promoted=columns["is_promoted"].astype(float) > 0,
+        kind=np.where(slow, SLOW, STEADY),
+        **forecasts_of(forecaster.trees, columns),
+        **{f"weight_{method}": weights[:, number] for number, method in enumerate(METHODS)},
     )
 
 
@@ -76,12 +94,40 @@ def evaluation(rows: pd.DataFrame) -> dict[str, Any]:
         "rows": len(rows),
         "series": len(rows[["sku_code", "region_code"]].drop_duplicates()),
         "origins": [str(day)[:10] for day in sorted(rows["origin"].unique())],
+        "by_origin": {name[:10]: found for name, found in _by(rows, "origin").items()},
+        "by_level": {name: _summed(rows, by) for name, by in LEVELS.items()},
+        "methods": _methods(rows),
         "by_category": _by(rows, "category"),
         "by_region": _by(rows, "region_code"),
         "by_lead_time": _by(rows, "step"),
         "promoted": _of(rows[rows["is_promoted"]]),
         "not_promoted": _of(rows[~rows["is_promoted"]]),
         "actual_units": rounded(float(rows["actual_units"].sum())),
+    }
+
+
+def _summed(rows: pd.DataFrame, by: list[str]) -> dict[str, float | None]:
+    """Forecasts of a level are the sums of its series', so that every level says the same."""
+    sums = rows.groupby([*by, "origin", "week"])[["actual_units", "predicted_units"]].sum()
+    found = point_scores(sums)
+    return {name: found[name] for name in ("wmape", "bias")}
+
+
+def _methods(rows: pd.DataFrame) -> dict[str, Any]:
+    """What each method by itself is wrong by, before calibration, and its weight at each origin: that is why it has it."""
+    modelled = rows[rows["model_type"] == MODEL]
+    return {
+        str(kind): {
+            method: {
+                "wmape": point_scores(group, method)["wmape"],
+                "weights": {
+                    str(day)[:10]: float(part[f"weight_{method}"].iloc[0])
+                    for day, part in group.groupby("origin")
+                },
+            }
+            for method in METHODS
+        }
+        for kind, group in modelled.groupby("kind")
     }
 
 

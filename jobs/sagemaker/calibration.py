@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from jobs.sagemaker.panel import Flags, Floats, Integers, Panel
+from jobs.sagemaker.candidates import Weights, forecasts_of, is_slow, mixed, weigh
+from jobs.sagemaker.lean import lean
+from jobs.sagemaker.panel import Columns, Flags, Floats, Integers, Panel
 from jobs.sagemaker.samples import pairs
 from jobs.sagemaker.trees import Trees
 
@@ -20,22 +23,14 @@ LEAST_IN_BIN = 400
 """Rows of one week forecast from several origins are much the same row: fewer of them tell nothing of a tail."""
 _VOLUMES = 4
 _STEPS = 3
-_BIAS_LIMITS = (0.7, 3.0)
-"""Trees of a slow article lean low by much, because most of its weeks sell nothing."""
-_PRIOR_UNITS = 50.0
-_LEANS_DIFFER = 0.05
-"""By how much the lean of one horizon differs from that of the next, in logarithms."""
-_SLIGHT = 0.12
-"""A lean up to this is mended by one factor: factors by size would bring more chance than they take away lean."""
-
-
 Bounds = tuple[tuple[tuple[float, ...], ...], ...]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """`low` and `high` are [promoted or not][volume bin][step bin]."""
+    """`weights` are those of the methods by kind of series; `low` and `high` are [promoted or not][volume bin][step bin]."""
 
+    weights: dict[str, Weights]
     bias: float
     bias_levels: tuple[float, ...]
     bias_factors: tuple[float, ...]
@@ -48,8 +43,9 @@ class Calibration:
     profile_high: float
     rows: int
 
-    def corrected(self, units: Floats) -> Floats:
-        """Without the lean that forecasts of that size had."""
+    def units(self, trees: Trees, columns: Columns) -> Floats:
+        """The methods' mean, without the lean that forecasts of that size had."""
+        units = mixed(forecasts_of(trees, columns), is_slow(columns), self.weights)
         return units * np.interp(units, self.bias_levels, self.bias_factors)
 
     def spread(self, units: Floats) -> Floats:
@@ -78,18 +74,19 @@ class Calibration:
             name: tuple(tuple(tuple(row) for row in part) for part in document[name])
             for name in ("low", "high")
         }
-        return cls(**{**document, **lists, **nested})
+        weights = {kind: tuple(of_kind) for kind, of_kind in document["weights"].items()}
+        return cls(**{**document, **lists, **nested, "weights": weights})
 
 
 def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -> Calibration:
     """With trees fitted on targets before `since`, on the weeks from there to `cutoff`."""
     samples = pairs(panel, range(since, cutoff), range(1, steps + 1), range(since, cutoff), None, 0)
-    forecast, units = trees.predict(samples.columns), samples.units
-    bias = (units.sum() + _PRIOR_UNITS) / (forecast.sum() + _PRIOR_UNITS)
-    slight = abs(np.log(bias)) <= _SLIGHT
-    bias_levels, bias_factors = ((0.0,), (float(bias),)) if slight else _lean(forecast, units)
-    kept = _kept(np.log(bias), forecast, units, samples.target)
-    bias_factors = tuple(factor**kept for factor in bias_factors)
+    units, slow = samples.units, is_slow(samples.columns)
+    forecasts = forecasts_of(trees, samples.columns)
+    weights = weigh(forecasts, slow, units, samples.target)
+    forecast = mixed(forecasts, slow, weights)
+    article = pd.factorize(panel.series["sku_code"])[0][samples.series]
+    bias, bias_levels, bias_factors = lean(forecast, units, article, samples.target)
     forecast = forecast * np.interp(forecast, bias_levels, bias_factors)
     noise = _noise(forecast, units)
     spread = np.sqrt(forecast + 0.5 + (noise * forecast) ** 2)
@@ -106,7 +103,8 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
     ratio = (units / np.maximum(profile, 1e-9))[profile > 0]
     profile_low, profile_high = np.quantile(ratio, [0.1, 0.9]) if len(ratio) else (0.0, 3.0)
     return Calibration(
-        bias=float(bias**kept),
+        weights=weights,
+        bias=bias,
         bias_levels=bias_levels,
         bias_factors=bias_factors,
         noise=noise,
@@ -118,26 +116,6 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
         profile_high=float(max(profile_high, 1.0)),
         rows=len(units),
     )
-
-
-def _kept(lean: float, forecast: Floats, units: Floats, target: Integers) -> float:
-    """The share of a lean that the next horizon can be expected to have too.
-
-    Some leans are the trees', others those weeks' own. One that is no larger than weeks differ from each other, or horizons
-    from one another, is mostly the weeks': to mend all of it would carry it over with its sign turned.
-    """
-    weeks, week = np.unique(target, return_inverse=True)
-    by_week = np.log((np.bincount(week, units) + _PRIOR_UNITS) / (np.bincount(week, forecast) + _PRIOR_UNITS))
-    chance = _LEANS_DIFFER**2 + (by_week.var(ddof=1) / len(weeks) if len(weeks) > 1 else 0.0)
-    return float(lean**2 / (lean**2 + chance))
-
-
-def _lean(forecast: Floats, units: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What was sold over what was forecast, by the size of the forecast, in parts of equal numbers of rows."""
-    parts = [part for part in np.array_split(np.argsort(forecast, kind="stable"), _VOLUMES) if len(part)]
-    levels = [float(forecast[part].mean()) for part in parts]
-    sums = [(units[part].sum() + _PRIOR_UNITS) / (forecast[part].sum() + _PRIOR_UNITS) for part in parts]
-    return tuple(levels), tuple(float(np.clip(factor, *_BIAS_LIMITS)) for factor in sums)
 
 
 def _noise(forecast: Floats, units: Floats) -> float:

@@ -16,6 +16,13 @@ from jobs.sagemaker.panel import Columns, Floats
 SOFTENER = 0.5
 """Added to units before a ratio is taken: one unit more or less of a slow mover is no great change."""
 _PRIOR_PROMOTIONS = 4.0
+OF_LONG_HISTORY = frozenset((
+    "week_sine", "week_cosine", "category_trend", "category_season", "own_season", "competing_change", "competing_share",
+    "competing_discount", "category_lift", "year_ago_units", "year_ago_level", "year_ago_promoted", "lag_3", "lag_5",
+    "lag_6", "lag_13", "lag_26", "lag_52", "promoted_share_52", "promo_price_index", "price_trend", "stockout_share_8",
+    "spend", "weeks_known",
+))  # fmt: skip
+"""What tells one week from all others: of two years, trees learn from it by heart what happened in that week."""
 _LONG = 104.0
 
 
@@ -54,24 +61,29 @@ def design(columns: Columns, kinds: Sequence[str]) -> tuple[Floats, list[str]]:
     return np.column_stack(list(made.values())).astype(np.float32), list(made)
 
 
-def _promotion(columns: Columns, base: Floats) -> dict[str, Floats]:
-    promoted = _numbers(columns, "is_promoted") > 0
-    discount = _numbers(columns, "discount")
-    own, own_n = _numbers(columns, "own_lift"), _numbers(columns, "own_promotions")
-    sku, sku_n = _numbers(columns, "sku_lift"), _numbers(columns, "sku_promotions")
+def expected_lift(columns: Columns) -> Floats:
+    """The series' own past lift, shrunk towards that of the article and the category; zero in weeks without promotion."""
+    own, own_n = _numbers(columns, "own_lift"), np.nan_to_num(_numbers(columns, "own_promotions"))
+    sku, sku_n = _numbers(columns, "sku_lift"), np.nan_to_num(_numbers(columns, "sku_promotions"))
     category = np.nan_to_num(_numbers(columns, "category_lift"))
     of_sku = (np.nan_to_num(sku) * sku_n + _PRIOR_PROMOTIONS * category) / (sku_n + _PRIOR_PROMOTIONS)
     expected = (np.nan_to_num(own) * own_n + _PRIOR_PROMOTIONS * of_sku) / (own_n + _PRIOR_PROMOTIONS)
+    return np.where(_numbers(columns, "is_promoted") > 0, expected, 0.0)
+
+
+def _promotion(columns: Columns, base: Floats) -> dict[str, Floats]:
+    promoted = _numbers(columns, "is_promoted") > 0
+    discount = _numbers(columns, "discount")
     depth = -np.log1p(-np.minimum(discount, 0.95))
     usual_depth = -np.log1p(-np.clip(_numbers(columns, "depth_past"), 0.0, 0.95))
     price = _numbers(columns, "usual_price")
     spend = _numbers(columns, "planned_spend") / (base * price + 1.0)
     return {
         "depth": np.where(promoted, depth, 0.0),
-        "expected_lift": np.where(promoted, expected, 0.0),
+        "expected_lift": expected_lift(columns),
         "depth_against_past": np.where(promoted, depth - usual_depth, np.nan),
         "spend": np.where(promoted, spend, 0.0),
-        "own_promotions": np.minimum(own_n, 20.0),
+        "own_promotions": np.minimum(_numbers(columns, "own_promotions"), 20.0),
         "competing_change": _numbers(columns, "competing_share") - _numbers(columns, "competing_share_13"),
     }
 

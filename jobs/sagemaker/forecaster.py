@@ -15,14 +15,15 @@ import xgboost
 from jobs.demand_columns import PROFILE, ZERO
 from jobs.sagemaker.calibration import Calibration, calibrate
 from jobs.sagemaker.panel import Columns, Floats, Panel
-from jobs.sagemaker.trees import LOSSES, Settings, Trees, fit_trees
+from jobs.sagemaker.trees import LOSSES, VIEWS, Settings, Trees, fit_trees
 
 METADATA_FILE = "metadata.json"
 LEAST_CALIBRATION_WEEKS = 4
 
 
-def trees_file(loss: str) -> str:
-    return f"trees-{loss}.json"
+def trees_files() -> list[str]:
+    """In the order of the boosters."""
+    return [f"trees-{view}-{loss}.json" for view in VIEWS for loss in LOSSES]
 
 
 def _booster(path: Path, threads: int) -> Any:
@@ -38,7 +39,7 @@ class Forecaster:
 
     def predict(self, columns: Columns, model_type: npt.NDArray[np.object_]) -> pd.DataFrame:
         """predicted_units, lower, upper, in the order of the rows; finite, not negative, in order."""
-        units = self.calibration.corrected(self.trees.predict(columns))
+        units = self.calibration.units(self.trees, columns)
         promoted = columns["is_promoted"].astype(np.float64) > 0
         lower, upper = self.calibration.interval(units, columns["step"].astype(np.float64), promoted)
         profile = _profile(columns)
@@ -52,8 +53,8 @@ class Forecaster:
         return pd.DataFrame({"predicted_units": units, "lower": lower, "upper": upper})
 
     def save(self, folder: Path, extra: dict[str, Any]) -> None:
-        for loss, booster in zip(LOSSES, self.trees.boosters, strict=True):
-            booster.save_model(folder / trees_file(loss))
+        for name, booster in zip(trees_files(), self.trees.boosters, strict=True):
+            booster.save_model(folder / name)
         document = {
             "kinds": self.trees.kinds,
             "names": self.trees.names,
@@ -66,7 +67,7 @@ class Forecaster:
     def load(cls, folder: Path, threads: int = 2) -> Forecaster:
         document = json.loads((folder / METADATA_FILE).read_text())
         trees = Trees(
-            tuple(_booster(folder / trees_file(loss), threads) for loss in LOSSES),
+            tuple(_booster(folder / name, threads) for name in trees_files()),
             tuple(document["kinds"]),
             tuple(document["names"]),
             threads,

@@ -1,8 +1,9 @@
 """The boosted trees: the logarithm of a week's units over the series' own level, by absolute and by squared error.
 
 Absolute error does not chase the one week in a hundred that sold tenfold, and it is what the forecast is judged by;
-squared error learns more from each promotion. Their errors differ, so that the mean of both is better than either; that both
-lean below the mean is mended by calibration.
+squared error learns more from each promotion. Both are learned in two views: the wide one looks at all columns, the narrow
+one only at those that say little of which week it is. Season and trend need the former; where few articles with shocks of
+their own make the sales, trees in the wide view learn those shocks. Errors differ, so that the mean is better than each.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import numpy as np
 import pandas as pd
 import xgboost
 
-from jobs.sagemaker.design import SOFTENER, design, level
+from jobs.sagemaker.design import OF_LONG_HISTORY, SOFTENER, design, level
 from jobs.sagemaker.panel import Columns, FeaturesError, Floats, Integers, Panel
 from jobs.sagemaker.samples import ORIGINS_BACK, pairs
 
 LEAST_SAMPLES = 200
 LOSSES = {"absolute": "reg:absoluteerror", "squared": "reg:squarederror"}
+WIDE, NARROW = VIEWS = ("wide", "narrow")
 _BINS = 128
 _LARGEST = 12.0
 """Of a logarithm: keeps the exponential of a wild leaf finite."""
@@ -33,8 +35,8 @@ class Settings:
     rounds: int = 200
     depth: int = 6
     learning_rate: float = 0.06
-    most_samples: int = 60_000
-    """Of each loss: rows of one series and week are alike, so that each loss learns as much from rows of its own."""
+    most_samples: int = 40_000
+    """Of each loss in each view: rows of a series and week are alike, each set learns as much from rows of its own."""
     threads: int = 2
     weight_power: float = 0.6
     """How much more a large series counts: 1 is what the pooled error asks for, less lets small ones teach too."""
@@ -47,17 +49,24 @@ class Trees:
     names: tuple[str, ...]
     threads: int
 
-    def predict(self, columns: Columns) -> Floats:
-        """Units, before calibration."""
+    def of_views(self, columns: Columns) -> dict[str, Floats]:
+        """Units by each view, before calibration: between the two losses the mean of logarithms."""
         matrix, names = design(columns, self.kinds)
-        data = xgboost.DMatrix(matrix, feature_names=names, nthread=self.threads)
         base = level(columns) + SOFTENER
-        found = [
-            np.clip(booster.predict(data).astype(np.float64), -_LARGEST, _LARGEST)
-            for booster in self.boosters
-        ]
-        units: Floats = np.mean([np.maximum(np.exp(one) * base - SOFTENER, 0.0) for one in found], axis=0)
-        return units
+        found: dict[str, Floats] = {}
+        for number, view in enumerate(VIEWS):
+            seen = _columns_of(view, names)
+            data = xgboost.DMatrix(
+                matrix[:, seen], feature_names=[names[place] for place in seen], nthread=self.threads
+            )
+            of_view = self.boosters[number * len(LOSSES) : (number + 1) * len(LOSSES)]
+            logarithm = np.mean([booster.predict(data).astype(np.float64) for booster in of_view], axis=0)
+            found[view] = np.maximum(np.exp(np.clip(logarithm, -_LARGEST, _LARGEST)) * base - SOFTENER, 0.0)
+        return found
+
+
+def _columns_of(view: str, names: Sequence[str]) -> list[int]:
+    return [place for place, name in enumerate(names) if view == WIDE or name not in OF_LONG_HISTORY]
 
 
 def fit_trees(panel: Panel, cutoff: int, settings: Settings, steps: int) -> Trees:
@@ -67,7 +76,7 @@ def fit_trees(panel: Panel, cutoff: int, settings: Settings, steps: int) -> Tree
         targets=range(cutoff),
         steps=range(1, steps + 1),
         origins=range(max(0, cutoff - ORIGINS_BACK), cutoff),
-        most=settings.most_samples * len(LOSSES),
+        most=settings.most_samples * len(LOSSES) * len(VIEWS),
         seed=settings.seed,
     )
     if len(samples.units) < LEAST_SAMPLES:
@@ -81,24 +90,29 @@ def fit_trees(panel: Panel, cutoff: int, settings: Settings, steps: int) -> Tree
     weight = np.maximum(base, 0.1) ** settings.weight_power
     label = np.log((samples.units + SOFTENER) / (base + SOFTENER))
     boosters = []
-    for loss, rows in zip(LOSSES, _shares(len(label), settings), strict=True):
-        data = xgboost.QuantileDMatrix(
-            matrix[rows],
-            label=label[rows],
-            weight=weight[rows] / weight[rows].mean(),
-            feature_names=names,
-            nthread=settings.threads,
-            max_bin=_BINS,
-        )
-        boosters.append(xgboost.train(_parameters(settings, loss), data, settings.rounds))
+    parts = iter(_shares(len(label), settings))
+    for view in VIEWS:
+        seen = _columns_of(view, names)
+        for loss in LOSSES:
+            rows = next(parts)
+            data = xgboost.QuantileDMatrix(
+                matrix[rows][:, seen],
+                label=label[rows],
+                weight=weight[rows] / weight[rows].mean(),
+                feature_names=[names[place] for place in seen],
+                nthread=settings.threads,
+                max_bin=_BINS,
+            )
+            boosters.append(xgboost.train(_parameters(settings, loss), data, settings.rounds))
     return Trees(tuple(boosters), tuple(kinds), tuple(names), settings.threads)
 
 
 def _shares(count: int, settings: Settings) -> list[Integers]:
-    """The rows that each loss learns from: all where they are few, as different ones as there are where they are many."""
+    """The rows that each set of trees learns from: all where they are few, as different ones as there are where many."""
     order = np.random.default_rng(settings.seed).permutation(count)
     most = settings.most_samples
-    return [np.sort(np.roll(order, -number * most)[:most]) for number in range(len(LOSSES))]
+    sets = len(LOSSES) * len(VIEWS)
+    return [np.sort(np.roll(order, -number * most)[:most]) for number in range(sets)]
 
 
 def _parameters(settings: Settings, loss: str) -> dict[str, Any]:
@@ -109,7 +123,7 @@ def _parameters(settings: Settings, loss: str) -> dict[str, Any]:
         "eta": settings.learning_rate,
         "subsample": 0.7,
         "colsample_bynode": 0.4,
-        "min_child_weight": 20,
+        "min_child_weight": 5,
         "lambda": 5.0,
         "max_bin": _BINS,
         "nthread": settings.threads,

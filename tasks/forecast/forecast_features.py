@@ -227,6 +227,13 @@ def _log_figures(features: Features) -> None:
             level=logging.WARNING,
             series=figures["off_sale_but_selling"],
         )
+    if figures["suspect_calendar_weeks"]:
+        log(
+            "the promotion calendar flags most of a category at once in these weeks, more of it than in any week before: "
+            "have it corrected if that is a mistake, because the forecast believes it",
+            level=logging.WARNING,
+            weeks=figures["suspect_calendar_weeks"],
+        )
     if figures["weeks_without_calendar"]:
         log(
             "the promotion calendar ends before the horizon: later weeks are forecast without promotions",

@@ -13,7 +13,8 @@ import pytest
 from pyspark.sql import SparkSession
 from statsforecast.models import AutoETS
 
-from bench.forecast import _mondays, compare
+from bench.forecast import _asked, _mondays, compare
+from bench.forecast_features import Asked
 from bench.forecast_peers import PEERS, peers_table
 from jobs.glue import session
 from tests.jobs.sagemaker.conftest import HORIZON, made_features
@@ -56,7 +57,8 @@ def test_figures_are_those_of_the_files(spark: SparkSession, tmp_path: Path) -> 
     session.configure(spark)
     methods = ["ours", "mean4"]
     files = raw_files(tmp_path / "one")
-    found = compare(spark, files, 4, [ORIGIN], tmp_path / "one.parquet", 60, methods)
+    asked = Asked(files, 4, [ORIGIN], 60)
+    found = compare(asked, lambda: spark, methods, tmp_path / "one.parquet", tmp_path / "kept")
 
     sales = pd.read_parquet(files["sales"])
     day = pd.to_datetime(sales["order_date"])
@@ -86,6 +88,30 @@ def test_figures_are_those_of_the_files(spark: SparkSession, tmp_path: Path) -> 
     )
     assert found["ours"]["wmape"] < found["mean4"]["wmape"]
     assert found["ours"]["features_seconds"] == found["mean4"]["features_seconds"] > 0.5
+
+    again = compare(asked, _no_session, ["mean4"], kept=tmp_path / "kept")
+    assert again["mean4"]["wmape"] == found["mean4"]["wmape"]
+    assert again["mean4"]["by_origin"][ORIGIN.isoformat()]["wmape"] == found["mean4"]["wmape"]
+
+
+def _no_session() -> SparkSession:
+    raise AssertionError("the tables are kept: nothing is left for Spark to do")
+
+
+def test_a_folder_says_what_is_asked_unless_an_option_does(tmp_path: Path) -> None:
+    for name in ("sales", "promotions"):
+        (tmp_path / f"{name}.parquet").touch()
+    (tmp_path / "meta.json").write_text('{"horizon_weeks": 8, "origins": ["2025-01-06"]}')
+    names = ("data", "sales", "promotions", "sku", "horizon_weeks", "origins", "minimum_weeks")
+    given = argparse.Namespace(**dict.fromkeys(names) | {"data": tmp_path, "minimum_weeks": 30})
+    asked = _asked(argparse.ArgumentParser(), given)
+    assert asked.files == {name: tmp_path / f"{name}.parquet" for name in ("sales", "promotions")}
+    assert (asked.horizon, asked.origins) == (8, [date(2025, 1, 6)])
+    given.horizon_weeks = 4
+    assert _asked(argparse.ArgumentParser(), given).horizon == 4
+    given.data = None
+    with pytest.raises(SystemExit):
+        _asked(argparse.ArgumentParser(), given)
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ class BusyWorld(World):
                 depth = planned_discount(lines)
                 self.promos[cell] = (depth, planned_kind(lines))
                 ran = depth is not None and week % 6 != 0  # every sixth week never reached the shelf
-                self.units[key][week] *= 3 if ran else 1
+                self.units[key][week] *= 3 if ran or week % 12 == 0 else 1  # some sold at the full price
                 shelf *= 1 - depth if ran and depth is not None else 1
             elif draw.random() < 0.06:
                 shelf *= 0.85

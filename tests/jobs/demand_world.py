@@ -61,10 +61,9 @@ class World:
 
     def _promote(self, sku: str, region: str, week: int, what: tuple[float | None, str]) -> None:
         self.promos[sku, region, week] = what
-        if what[0] and week < WEEKS:
+        if what[0] and week < WEEKS and week % 5:  # every fifth one never reached the shelf
             self.units[sku, region][week] *= 3
-            if week % 5:  # every fifth one never reached the shelf
-                self.price[sku, region, week] = PRICE * (1 - what[0])
+            self.price[sku, region, week] = PRICE * (1 - what[0])
 
     def write(self, folder: Path) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -208,6 +207,16 @@ class Oracle:
                 telling = cell["promoted"] and (cell["discount"] or 0) >= 0.05 and cell["index"] is not None
                 cell["telling"] = telling
                 cell["unmoved"] = telling and cell["index"] > 1 - 0.3 * cell["discount"]
+                quiet = {
+                    weeks: [
+                        cells[w]["units"]
+                        for w in range(week - weeks, week)
+                        if w in cells and not cells[w]["promoted"] and not cells[w]["stockout"]
+                    ]
+                    for weeks in (26, 52)
+                }
+                if sold := quiet[26] or quiet[52]:
+                    cell["unmoved"] = cell["unmoved"] and cell["units"] < 1.5 * median(sold)
         telling = unmoved = 0
         for week in range(WEEKS):
             of_week = [cells[week] for cells in self.cells.values() if week in cells]
@@ -226,7 +235,8 @@ class Oracle:
         found: float | None = None
         for weeks in (13, 26, 52):
             if found is None and len(normal(weeks)) >= 3:
-                found = fmean(normal(weeks))
+                middle = median(normal(weeks))
+                found = middle if middle >= 5 else fmean(normal(weeks))
         if found is None:
             recent = [cells[w]["units"] for w in range(week - 26, week) if w in cells]
             found = fmean(recent) if recent else None

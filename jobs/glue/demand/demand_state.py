@@ -20,7 +20,12 @@ FOLLOWED = 0.3
 """A price that fell by less than this share of the planned discount did not follow the plan."""
 MOSTLY = 0.6
 """Prices follow promotions where at least this share of them show in the price; elsewhere a price proves nothing."""
+SOLD_MORE = 1.5
+"""A flagged week that sold as many times the usual units was promoted, whatever its price says."""
 FEW_NORMAL_WEEKS = 3
+LARGE_MIDDLE = 5
+"""From so many units a week on, the median tells the level: a week that sold tenfold unplanned does not move it. Of smaller
+ones it is too coarse."""
 WEEKS_IN_STOCK = "weeks_in_stock"
 """Nothing that the model looks at: it says whether a series that never sold could have."""
 
@@ -39,12 +44,15 @@ def with_prices(cells: DataFrame) -> DataFrame:
 
 
 def with_contradictions(cells: DataFrame) -> DataFrame:
-    """A promoted week at the usual price: an error in the calendar where prices do follow promotions.
+    """A promoted week at the usual price and of usual units: an error in the calendar where prices do follow promotions.
 
     Whether they do is judged from what was known by that week, so that a later week changes no earlier feature.
     """
     telling = F.expr(f"is_promoted AND discount >= {TELLING_DISCOUNT} AND price_index IS NOT NULL")
     unmoved = telling & F.expr(f"price_index > 1 - {FOLLOWED} * discount")
+    quiet = "percentile(CASE WHEN NOT is_promoted AND NOT is_stockout THEN units END, 0.5)"
+    usual = F.coalesce(*(F.expr(quiet).over(past(of_series(), weeks)) for weeks in (26, 52)))
+    unmoved &= ~F.coalesce(F.col("units") >= SOLD_MORE * usual, F.lit(False))
     cells = cells.withColumn("is_unmoved", F.coalesce(unmoved, F.lit(False)))
     by_week = cells.groupBy("week_no").agg(
         F.sum(telling.cast("int")).alias("telling"), F.sum(F.col("is_unmoved").cast("int")).alias("unmoved")
@@ -69,14 +77,20 @@ def with_level(cells: DataFrame) -> DataFrame:
     near = of_series()
     normal = F.when(F.col("is_normal"), F.col("units"))
 
-    def mean(weeks: int) -> Column:
+    def middle(weeks: int) -> Column:
         window = past(near, weeks)
-        return F.when(F.count(normal).over(window) >= FEW_NORMAL_WEEKS, F.avg(normal).over(window))
+        median = F.expr("percentile(CASE WHEN is_normal THEN units END, 0.5)").over(window)
+        usual = F.when(median >= LARGE_MIDDLE, median).otherwise(F.avg(normal).over(window))
+        return F.when(F.count(normal).over(window) >= FEW_NORMAL_WEEKS, usual)
 
     cells = cells.withColumn(
         "base_units",
         F.coalesce(
-            mean(13), mean(26), mean(52), F.avg("units").over(past(near, 26)), F.avg("units").over(past(near))
+            middle(13),
+            middle(26),
+            middle(52),
+            F.avg("units").over(past(near, 26)),
+            F.avg("units").over(past(near)),
         ),
     )
     lift = F.log((F.col("units") + 0.5) / (F.col("base_units") + 0.5))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jobs.sagemaker.calibration import LEAST_IN_BIN, _bounds, _kept
+from jobs.sagemaker.calibration import LEAST_IN_BIN, _bounds
+from jobs.sagemaker.lean import kept
 from jobs.sagemaker.trees import Settings, _shares
 
 ROWS = 20_000
@@ -41,41 +42,43 @@ def test_few_in_a_bin_share_those_of_the_next_larger_group() -> None:
     assert len(set(high[1][:, 0])) == 4
 
 
-def kept(lean: float, wobble: float, weeks: int = 13) -> float:
-    """Of weeks of a thousand units each that lean by `lean` and differ from each other by `wobble`, in turn up and down."""
+def kept_of(lean: float, wobble: float, weeks: int = 13, articles: int = 10, shared: float = 0.0) -> float:
+    """Of rows of a thousand units that lean by `lean`; weeks differ by `wobble`, articles by `shared`, up and down."""
     week = np.repeat(np.arange(weeks), 100)
+    article = np.tile(np.arange(100) % articles, weeks)
     forecast = np.full(len(week), 1000.0)
-    units = forecast * np.exp(lean + wobble * np.where(week % 2, 1, -1))
-    return _kept(lean, forecast, units, week)
+    swing = wobble * np.where(week % 2, 1, -1) + shared * np.where(article % 2, 1, -1)
+    return kept(forecast, forecast * np.exp(lean + swing), article, week)
 
 
 @pytest.mark.parametrize(
-    ("lean", "wobble", "least", "most"),
+    ("lean", "wobble", "shared", "least", "most"),
     [
-        (0.0, 0.0, 0.0, 0.0),
-        (0.05, 0.0, 0.5, 0.5),  # as large as horizons differ anyway
-        (-0.3, 0.0, 0.97, 0.98),  # the trees' own: slow articles lean by so much everywhere
-        (-0.3, 0.1, 0.95, 0.98),
-        (0.1, 0.3, 0.3, 0.6),  # four weeks of which one was wild
+        (0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.09, 0.0, 0.0, 0.0, 0.0),  # horizons differ by as much anyway
+        (-0.3, 0.0, 0.0, 0.85, 0.9),  # the trees' own: slow articles lean by so much everywhere
+        (-0.3, 0.1, 0.0, 0.8, 0.9),
+        (0.15, 0.3, 0.0, 0.0, 0.0),  # weeks of which half were wild
+        (0.15, 0.0, 0.6, 0.0, 0.0),  # articles that had a good month in all their regions
     ],
 )
 def test_a_lean_is_mended_as_far_as_it_can_be_expected_to_last(
-    lean: float, wobble: float, least: float, most: float
+    lean: float, wobble: float, shared: float, least: float, most: float
 ) -> None:
-    assert least - 1e-9 <= kept(lean, wobble) <= most + 1e-9
+    assert least - 1e-9 <= kept_of(lean, wobble, shared=shared) <= most + 1e-9
 
 
-def test_one_week_alone_says_nothing_of_how_weeks_differ() -> None:
-    assert kept(0.05, 0.0, weeks=1) == pytest.approx(0.5)
+def test_a_lean_of_many_articles_is_kept_where_that_of_few_is_chance() -> None:
+    assert kept_of(0.25, 0.0, articles=2, shared=0.3) == 0.0
+    assert kept_of(0.25, 0.0, articles=100, shared=0.3) > 0.6
 
 
-def test_each_loss_has_rows_of_its_own_where_there_are_enough() -> None:
+def test_each_set_of_trees_has_rows_of_its_own_where_there_are_enough() -> None:
     settings = Settings(most_samples=100)
-    one, other = _shares(200, settings)
-    assert sorted({*one, *other}) == list(range(200))
-    assert (len(one), len(other)) == (100, 100)
-    few = _shares(80, settings)
-    assert [list(rows) for rows in few] == [list(range(80))] * 2
-    some = _shares(150, settings)
-    assert sorted({*some[0], *some[1]}) == list(range(150))
-    assert [len(rows) for rows in some] == [100, 100]
+    parts = _shares(400, settings)
+    assert sorted({*np.concatenate(parts).tolist()}) == list(range(400))
+    assert [len(part) for part in parts] == [100] * 4
+    assert [list(rows) for rows in _shares(80, settings)] == [list(range(80))] * 4
+    some = _shares(250, settings)
+    assert {*np.concatenate(some).tolist()} == set(range(250))
+    assert [len(rows) for rows in some] == [100] * 4

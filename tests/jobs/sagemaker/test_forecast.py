@@ -16,10 +16,11 @@ import pytest
 from jobs.sagemaker import drift, evaluate, inference, train
 from jobs.sagemaker.backtest import backtest, evaluation, origins
 from jobs.sagemaker.calibration import calibrate
-from jobs.sagemaker.forecaster import METADATA_FILE, Forecaster, trees_file
+from jobs.sagemaker.candidates import METHODS
+from jobs.sagemaker.forecaster import METADATA_FILE, Forecaster, trees_files
 from jobs.sagemaker.panel import FeaturesError, Panel, columns_of, panel, read_features
 from jobs.sagemaker.samples import pairs
-from jobs.sagemaker.trees import LOSSES, Settings, fit_trees
+from jobs.sagemaker.trees import Settings, fit_trees
 from tests.jobs.sagemaker.conftest import HORIZON, QUICK, WEEKS, made_features
 
 
@@ -92,8 +93,8 @@ def test_a_series_without_history_gets_its_profile_and_a_silent_one_nothing(
 def test_the_same_data_gives_the_same_files(features: pd.DataFrame, model: Path, tmp_path: Path) -> None:
     shuffled = features.sample(frac=1.0, random_state=1)
     train.train(shuffled, QUICK, "2024-09-23", tmp_path)
-    for loss in LOSSES:
-        assert (tmp_path / trees_file(loss)).read_bytes() == (model / trees_file(loss)).read_bytes()
+    for name in trees_files():
+        assert (tmp_path / name).read_bytes() == (model / name).read_bytes()
     assert (tmp_path / METADATA_FILE).read_bytes() == (model / METADATA_FILE).read_bytes()
 
 
@@ -124,6 +125,27 @@ def test_the_backtest_beats_the_naive_methods_and_its_intervals_hold(tested: pd.
     assert set(figures["by_category"]) == {"Tea", "Soap"}
     assert sum(part["rows"] for part in figures["by_region"].values()) == figures["rows"]
     assert list(figures["by_lead_time"]) == ["1", "2", "3", "4"]
+    assert list(figures["by_origin"]) == figures["origins"]
+
+
+def test_each_level_is_judged_by_its_sums(tested: pd.DataFrame) -> None:
+    levels = evaluation(tested)["by_level"]
+    by_sku = tested.groupby(["sku_code", "origin", "week"])[["actual_units", "predicted_units"]].sum()
+    error = (by_sku["actual_units"] - by_sku["predicted_units"]).abs().sum() / by_sku["actual_units"].sum()
+    assert levels["sku"]["wmape"] == pytest.approx(error, abs=1e-6)
+    assert levels["sku_region"]["wmape"] > levels["sku"]["wmape"] > levels["total"]["wmape"]
+    assert {level["bias"] for level in levels.values()} == {levels["total"]["bias"]}
+
+
+def test_the_methods_weights_are_told_with_their_errors(tested: pd.DataFrame) -> None:
+    figures = evaluation(tested)
+    found = figures["methods"]["steady"]
+    assert set(found) == set(METHODS)
+    for origin in figures["origins"]:
+        assert sum(method["weights"][origin] for method in found.values()) == 1.0
+    assert found["plain"]["wmape"] == pytest.approx(
+        (tested["plain"] - tested["actual_units"]).abs().sum() / tested["actual_units"].sum(), abs=1e-6
+    )
 
 
 def test_the_naive_methods_are_what_they_say(tested: pd.DataFrame, features: pd.DataFrame) -> None:
@@ -280,6 +302,6 @@ def test_a_slight_lean_is_mended_by_one_factor_and_a_large_one_by_size() -> None
     large = calibrate(trees, doubled, 70, WEEKS, HORIZON)
     assert len(large.bias_factors) == 4
     samples = pairs(doubled, range(70, WEEKS), range(1, HORIZON + 1), range(70, WEEKS), None, 0)
-    lean = large.corrected(trees.predict(samples.columns)).sum() / samples.units.sum()
+    lean = large.units(trees, samples.columns).sum() / samples.units.sum()
     assert lean == pytest.approx(1.0, abs=0.06)
     assert large.bias > 1.3

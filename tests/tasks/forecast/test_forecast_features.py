@@ -41,6 +41,7 @@ SOUND: dict[str, Any] = {
     "delivered_to": "2026-11-20",
     "last_week": "2026-11-09",
     "weeks_without_sales": [],
+    "suspect_calendar_weeks": [],
     "weeks_without_calendar": 0,
     "calendar_reaches": "2027-02-15",
 }
@@ -173,6 +174,16 @@ def test_a_run_says_that_its_calendar_is_short(
     assert warning.message.endswith(
         "calendar_reaches=2027-01-25 weeks=3" if reaches else "promotions weeks=3"
     )
+
+
+def test_a_run_says_which_weeks_of_the_calendar_cannot_be_right(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    week = {"week": "2026-12-07", "category": "Juice", "share": 1.0, "highest_before": 0.5}
+    checked(monkeypatch, suspect_calendar_weeks=[week])
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "flags most of a category at once" in warning.message
+    assert "2026-12-07" in warning.message
 
 
 def test_a_load_that_came_between_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
