@@ -146,7 +146,7 @@ def _session_of(request: Request) -> Session | None:
 
 
 def process_that_connected_from(client_port: int) -> psutil.Process | None:
-    """The process at the other end of a loopback connection. None if the operating system does not provide it."""
+    """The process at the other end of a loopback connection. None if the operating system does not say."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp4"):
             if connection.laddr and connection.laddr.port == client_port and connection.pid:

@@ -1,5 +1,7 @@
-"""Convert values between the connector's format and DuckDB's. This replaces fakesnow's conversions, which lose null
-timestamps, read a bound Decimal as an integer, and compute bound times in floating point.
+"""Convert values between the connector's format and DuckDB's.
+
+This replaces fakesnow's conversions, which lose null timestamps, read a bound Decimal as an integer, and compute bound
+times in floating point.
 """
 
 from __future__ import annotations
