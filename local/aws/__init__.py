@@ -1,1 +1,1 @@
-"""The AWS side of the local cloud: moto in one process, made to do what it otherwise only claims to do."""
+"""The local AWS server: moto in one process, extended to run jobs for real."""

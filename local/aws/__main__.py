@@ -1,4 +1,4 @@
-"""`python -m local.aws --port 4601 --state .local`: the AWS side until SIGTERM."""
+"""`python -m local.aws --port 4601 --state .local`: run the local AWS server until SIGTERM."""
 
 from __future__ import annotations
 

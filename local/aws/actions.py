@@ -1,4 +1,4 @@
-"""How moto is extended: the methods that answer one AWS action each are replaced, and put back at the end."""
+"""Replace the methods of moto that answer AWS actions, and restore them when the server stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ABSENT = object()
 
 
 class Overrides:
-    """What this server changed in moto's classes, which are one per process: a server that ends undoes it."""
+    """The patches to moto's classes. These are shared by the whole process, so `undo` restores the originals."""
 
     def __init__(self) -> None:
         self._originals: list[tuple[type | ModuleType, str, object]] = []
@@ -36,5 +36,5 @@ class Overrides:
 
 
 def refused(code: str, message: str) -> JsonRESTError:
-    """An error as the JSON services (Glue) answer it."""
+    """An error in the format of the services with a JSON protocol, such as Glue."""
     return JsonRESTError(code, message)

@@ -1,7 +1,7 @@
-"""The jobs and models of this server, kept under a name and put back: AWS has no call that makes a job not have run.
+"""Save and restore the server's jobs and models by name. AWS has no call that undoes a job run.
 
-For the trials of `make faults`, which start from the same state again and again. Everything else that a trial needs put
-back has calls of its own.
+`make faults` uses this to start each trial from the same state. Everything else that a trial restores has regular
+API calls.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moto.sagemaker.models import ModelPackage, sagemaker_backends
 
 PATH = "/highwater/checkpoints/"
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# What moto keeps of SageMaker by name or ARN, and Highwater uses.
+# moto's SageMaker registries (by name or ARN) that Highwater uses.
 _OF_SAGEMAKER = (
     *("_models", "model_packages", "model_package_name_mapping"),
     *("training_jobs", "processing_jobs", "transform_jobs"),
@@ -32,7 +32,7 @@ class _Checkpoint:
 
 
 class Checkpoints:
-    """`jobs` are the registries of this server's own SageMaker jobs, by name."""
+    """Named checkpoints. `jobs` are the registries of this server's SageMaker jobs, by job name."""
 
     def __init__(self, region: str, jobs: Sequence[MutableMapping[str, Any]]) -> None:
         self._glue = glue_backends[DEFAULT_ACCOUNT_ID][region]
@@ -58,7 +58,7 @@ class Checkpoints:
                 known.update(_copy(was))
 
     def before(self, application: Wsgi) -> Wsgi:
-        """PUT saves, POST puts back; all other requests are AWS's."""
+        """WSGI middleware: PUT saves a checkpoint, POST restores it. All other requests go to `application`."""
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
@@ -79,7 +79,10 @@ class Checkpoints:
 
 
 def _copy(registry: MutableMapping[str, Any]) -> dict[str, Any]:
-    """A model package is changed in place when it is approved; the end of a job must still be seen."""
+    """Copy a registry. Model packages are copied as well, as an approval changes them in place.
+
+    Jobs are not copied, so that a restored job still shows its end.
+    """
     return {
         key: copy.copy(value) if isinstance(value, ModelPackage) else value for key, value in registry.items()
     }

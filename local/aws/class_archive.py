@@ -1,7 +1,7 @@
-"""Spark's classes as the JVM keeps them in memory, in a file: a small job needs a third less of CPU and time with it.
+"""Build an archive of Spark's loaded classes (JVM class data sharing). It saves a small job a third of its CPU and time.
 
-`python -m local.aws.class_archive` makes it, once for a virtual environment. A job that finds none, or one that the JVM does
-not take, loads its classes as ever.
+Run `python -m local.aws.class_archive` once per virtual environment to build it. Without an archive, or with one that
+the JVM rejects, jobs load their classes from the jars.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from local.aws import s3_on_disk
 from local.aws.java import java_home
 from local.aws.job_runner import CannotRunError
 
-# One of each of what our jobs do: the classes that it needs are those that are kept.
+# Uses each Spark feature of our jobs once, so that the archive contains the classes they need.
 PROGRAM = """
 import sys
 from pyspark.sql import Observation, SparkSession, functions as F
@@ -46,13 +46,13 @@ _TIMEOUT_SECONDS = 300
 
 @cache
 def options() -> str:
-    """For the JVM of a job, before its own."""
+    """JVM options that load the archive, to be put before a job's own options. Empty if there is no archive."""
     path = _path()
     return f'-XX:SharedArchiveFile="{path}" -Xlog:cds*=off' if path.exists() else ""
 
 
 def make() -> Path | None:
-    """None where the JVM cannot: one without an archive of its own classes, as of some small JREs."""
+    """Build the archive if it does not exist. Returns None if the JVM cannot write one, as some small JREs cannot."""
     path = _path()
     if path.exists():
         return path
@@ -61,9 +61,7 @@ def make() -> Path | None:
         _run_program(Path(scratch), pending)
         if not pending.exists():
             return None
-        for other in path.parent.glob(
-            "classes-*.jsa"
-        ):  # of an earlier Spark or Java; a hundred megabytes each
+        for other in path.parent.glob("classes-*.jsa"):  # built for another Spark or Java; about 100 MB each
             other.unlink()
         pending.replace(path)
     return path
@@ -82,7 +80,7 @@ def _run_program(scratch: Path, archive: Path) -> None:
         "spark.driver.extraJavaOptions": java_options,
         **s3_on_disk.settings(scratch),
     }
-    # By spark-submit, which waits for the JVM's end: that is when it writes.
+    # Use spark-submit, which waits until the JVM exits: the JVM writes the archive on exit.
     submit = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit")]
     for name, value in settings.items():
         submit += ["--conf", f"{name}={value}"]
@@ -101,7 +99,7 @@ def _run_program(scratch: Path, archive: Path) -> None:
 
 
 def _path() -> Path:
-    """Of this program, this JVM and these jars: an archive serves no others."""
+    """The archive's path. It contains a hash of the program, the JVM and the jars: an archive is valid only for these."""
     java = java_home()
     release = java / "release"
     jars = sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar"))

@@ -1,4 +1,4 @@
-"""An ECS container's secrets: read from the local Secrets Manager and Parameter Store; names that ECS refuses."""
+"""Read an ECS container's secrets from the local Secrets Manager and Parameter Store, and refuse duplicate names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARTS_OF_ARN = 7
 def refuse_shared_names(
     containers: Iterable[Mapping[str, Any]], overrides: Iterable[Mapping[str, Any]]
 ) -> None:
-    """A variable has one source: as a secret it can neither be a variable of the definition nor one of the request."""
+    """Refuse a secret that has the name of an environment variable of the definition or of the request."""
     requested = {override.get("name"): override for override in overrides}
     for container in containers:
         secrets = _names(container.get("secrets"))
@@ -33,7 +33,7 @@ def refuse_shared_names(
 
 
 def values(secrets: Sequence[Mapping[str, str]], secrets_manager: Any, parameters: Any) -> dict[str, str]:
-    """As variables of the container. What can't be had ends the task before it starts, as on AWS."""
+    """The secrets as environment variables. If one cannot be read, the task fails before it starts, as on AWS."""
     return {s["name"]: _value(s["valueFrom"], secrets_manager, parameters) for s in secrets}
 
 
@@ -72,7 +72,7 @@ def _secret(source: str, secrets_manager: Any) -> str:
     except ValueError:
         content = None
     if not isinstance(content, dict) or key not in content:
-        # Not the secret's text: this message is shown to whoever may describe a task.
+        # Leave out the secret's text: everyone who may describe the task can read this message.
         raise CannotRunError(
             f"{_UNABLE}: retrieved secret from Secrets Manager did not contain json key {key}"
         )

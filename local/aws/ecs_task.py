@@ -1,7 +1,7 @@
-"""One ECS task: the states that DescribeTasks shows and EventBridge hears of, around one local process.
+"""One ECS task, run as a local process. DescribeTasks and EventBridge show its state.
 
-The 'image' of every task is this repository with its environment: what is baked into the worker's image in
-production is what lies here, and the container's own settings say what to run and with which variables.
+There is no container image. Every task runs in this repository and its virtual environment, which stand for the
+worker's image in production. The container definition gives the command and the environment variables.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ log = structlog.get_logger()
 
 SEE = "see docs/parity.md"
 ORDER = {"PENDING": 0, "RUNNING": 1, "STOPPING": 2, "STOPPED": 3}
-# What a container definition may say that a plain process can't honour.
+# Settings of a container definition that the local ECS does not support.
 NOT_SUPPORTED = ("environmentFiles", "mountPoints", "volumesFrom", "dependsOn", "entryPoint")
 LINES_A_CALL = 1000
 
 
 @dataclass(frozen=True)
 class EcsSettings:
-    """What a task needs to know of the server that it runs in. `image` is the directory that stands for the image."""
+    """The server's settings that a task needs. `image` is the directory that stands for the container image."""
 
     state: Path
     image: Path
@@ -57,7 +57,7 @@ class EcsSettings:
 
 
 class EcsTask:
-    """A LocalJob that keeps moto's task, which is what the API shows, true to its process."""
+    """A LocalJob that keeps moto's task object, which the API shows, in sync with the local process."""
 
     def __init__(
         self, shown: Any, definition: Any, settings: EcsSettings, on_end: Callable[[EcsTask], None]
@@ -69,7 +69,7 @@ class EcsTask:
         self._lock = threading.Lock()
         self._container = definition.container_definitions[0]
         self._running = shown.containers[0]
-        # moto moves its own tasks on when they are looked at; these move by themselves.
+        # moto advances a task's status each time it is described. Turn that off: this status follows the process.
         shown.model_name, shown._transitions = "local::ecs-task", [("-", "-")]
         shown.status = self._running.last_status = "PENDING"
         shown.created_at, self._running.exitCode = datetime.now(UTC), None
@@ -113,7 +113,7 @@ class EcsTask:
         self._move("STOPPING")
 
     def collect(self, outcome: Outcome) -> None:  # noqa: ARG002
-        """The log goes to CloudWatch as a whole at the end, where the awslogs driver sends line by line."""
+        """Send the whole log to CloudWatch when the task ends. The awslogs driver would send it line by line."""
         options = self._awslogs()
         lines = tail(self._settings.log(self.job_id)).splitlines()
         now = round(time.time() * 1000)
@@ -128,7 +128,7 @@ class EcsTask:
 
     def ended(self, outcome: Outcome) -> None:
         code = outcome.exit_code
-        # As a container's runtime reports a death by signal.
+        # Report death by a signal as container runtimes do: 128 plus the signal number.
         self._running.exitCode = 128 - code if code is not None and code < 0 else code
         with self._lock:
             if self._shown.desired_status != "STOPPED":
@@ -152,7 +152,7 @@ class EcsTask:
         )
 
     def _move(self, status: str) -> None:
-        """States only go forward: a task that was stopped while it started does not run again."""
+        """Move to a later status; ignore an earlier one. A task that was stopped while starting never becomes RUNNING."""
         with self._lock:
             if ORDER[status] <= ORDER[str(self._shown.status)]:
                 return
@@ -160,7 +160,7 @@ class EcsTask:
         self._tell()
 
     def _tell(self) -> None:
-        """EventBridge hears of each change, as the rule that watches for crashed flow runs needs it."""
+        """Send the state change to EventBridge, where a rule watches for crashed flow runs."""
         shown = self._shown
         detail = {
             "taskArn": shown.task_arn,
@@ -212,7 +212,7 @@ class EcsTask:
                 raise CannotRunError(f"the local ECS does not know a container's {name}; {SEE}")
 
     def _image_environment(self, directory: Path) -> dict[str, str]:
-        """Built up, not inherited, so that nothing of this machine's settings leaks in."""
+        """The task's whole environment, built from scratch so that no settings of this machine leak in."""
         return {
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),

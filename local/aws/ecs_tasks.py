@@ -1,4 +1,4 @@
-"""ECS's task actions, answered truthfully: RunTask runs the container's command, StopTask kills it."""
+"""ECS task actions backed by local processes: RunTask runs the container's command, StopTask kills it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _submit(runner: JobRunner, task: EcsTask) -> None:
 
 
 def _of_fargate_too(requirements: Any) -> Any:
-    """moto wants each container's memory, which a Fargate task, sized as a whole, need not say."""
+    """Make container memory optional for Fargate tasks, whose size is set per task. moto always requires it."""
 
     def calculate(backend: Any, definition: Any) -> Any:
         return {} if "FARGATE" in definition.compatibilities else requirements(backend, definition)

@@ -1,4 +1,4 @@
-"""The one line that says why a process failed, from the tail of its log."""
+"""Extract a one-line failure message from the tail of a process's log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tail(log: Path) -> str:
 
 
 def exception_message(lines: list[str]) -> str | None:
-    """The exception of the last Python traceback, without the frames and without the JVM's stack."""
+    """The exception of the last Python traceback, without Python frames and JVM stack traces."""
     starts = [number for number, line in enumerate(lines) if line.strip() == TRACEBACK]
     if not starts:
         return None

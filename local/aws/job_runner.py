@@ -1,7 +1,7 @@
-"""What AWS runs for its caller runs through here: Glue job runs, SageMaker jobs, ECS tasks.
+"""Run Glue job runs, SageMaker jobs and ECS tasks as local processes.
 
-A service says what is particular to it by implementing LocalJob; that a run always reaches an end, can be
-stopped at any moment and leaves no process behind is said once, here.
+Each service implements LocalJob. The runner makes sure that every job ends, can be stopped at any time and leaves no
+process behind.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Result(StrEnum):
 class Outcome:
     result: Result
     message: str = ""
-    exit_code: int | None = None  # None: it never ran
+    exit_code: int | None = None  # None: the process never started
 
 
 class CannotRunError(Exception):
-    """The job can't be started or its output not kept; the message is for the one who submitted it."""
+    """The job cannot be started, or its output cannot be saved. The message is for the user who submitted it."""
 
 
 class LocalJob(Protocol):
@@ -42,19 +42,19 @@ class LocalJob(Protocol):
     def job_id(self) -> str: ...
 
     def prepare(self) -> Command:
-        """Stage the inputs in."""
+        """Stage the inputs and return the command to run."""
 
     def started(self) -> None: ...
 
     def collect(self, outcome: Outcome) -> None:
-        """Stage the outputs out; how the process ended decides what of it a service keeps."""
+        """Save the outputs. Each service decides by the outcome which of them to keep."""
 
     def ended(self, outcome: Outcome) -> None:
-        """Called exactly once, last."""
+        """Called exactly once, after everything else."""
 
 
 class JobRunner:
-    """`owner` tells this server's processes from another's, also after this server was killed."""
+    """Runs jobs in threads. `owner` marks the processes, so that the next server finds them if this one is killed."""
 
     def __init__(self, owner: str, grace: float = 5.0) -> None:
         self._owner = owner
@@ -72,7 +72,7 @@ class JobRunner:
         running.start()
 
     def stop(self, job_id: str) -> bool:
-        """Ask a job to stop and return at once; False if it is not under way."""
+        """Request a stop and return without waiting. Returns False if the job is not running."""
         with self._lock:
             running = self._jobs.get(job_id)
         if running is None:
@@ -81,7 +81,7 @@ class JobRunner:
         return True
 
     def close(self) -> None:
-        """Stop every job and wait for its end; outputs are not collected, as their S3 goes too."""
+        """Stop all jobs and wait for them to end. Outputs are not saved, as the local S3 shuts down as well."""
         with self._lock:
             self._closing = True
             running = list(self._jobs.values())
@@ -92,7 +92,7 @@ class JobRunner:
             waiting.join(timeout=self._grace + 5)
 
     def kill_leftovers(self) -> None:
-        """An earlier server of the same owner may have been killed before it could stop its jobs."""
+        """Kill the processes of an earlier server with the same owner that was killed before it could stop its jobs."""
         killed = kill_marked_by(self._owner, self._grace)
         if killed:
             log.warning("leftover_processes_killed", count=killed, owner=self._owner)
@@ -139,7 +139,7 @@ class _RunningJob(threading.Thread):
             tree.stop()
 
     def _outcome(self) -> Outcome:
-        """Whatever happens, the job gets an ending: one left in RUNNING would be waited for for ever."""
+        """Run the job and return an outcome in every case. Clients would wait forever for a job left in RUNNING."""
         try:
             return self._carry_out()
         except CannotRunError as error:

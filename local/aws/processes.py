@@ -1,8 +1,8 @@
-"""Run a child process and all that it spawns, and leave nothing of it behind.
+"""Run a child process, and kill all its descendants when it ends.
 
-A Spark job is a tree: Python, the JVM, PySpark's worker daemon, which moves to a process group of its own.
-A killed parent hands its children to init, where neither the group nor the parent's id finds them. So every
-tree carries a mark in its environment, which all descendants inherit, and the mark is what is searched for.
+A Spark job is a tree: Python, the JVM, and PySpark's worker daemon, which moves to its own process group. When a
+parent is killed, init adopts its children, and neither the process group nor the parent id leads to them. Every tree
+therefore has a mark in its environment. All descendants inherit it, and they are found by it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MARK_VARIABLE = "HIGHWATER_LOCAL_PROCESS"
 
 @dataclass(frozen=True)
 class Command:
-    """What to run. `env` is the whole environment: nothing is inherited."""
+    """A command to run. `env` is the whole environment: nothing is inherited."""
 
     argv: Sequence[str]
     env: Mapping[str, str]
@@ -40,7 +40,7 @@ class Ending:
 
 
 class ProcessTree:
-    """One run of a command. `stop` may be called from any thread, before the start too."""
+    """One run of a command. `stop` may be called from any thread, even before the start."""
 
     def __init__(self, command: Command, mark: str, grace: float = 5.0) -> None:
         self._command = command
@@ -51,7 +51,7 @@ class ProcessTree:
         self._stop_wanted = False
 
     def run(self, on_start: Callable[[], None]) -> Ending:
-        """Block until the command has ended and none of its descendants is left."""
+        """Start the command, and block until it and all its descendants have ended."""
         self._command.log.parent.mkdir(parents=True, exist_ok=True)
         with self._command.log.open("ab") as log:
             with self._lock:
@@ -65,7 +65,7 @@ class ProcessTree:
                 kill_tree(self._mark, self._grace, root=process.pid if process.poll() is None else None)
 
     def stop(self) -> None:
-        """Return when the tree is dead: SIGTERM, then SIGKILL for what outlives the grace."""
+        """Kill the tree and wait until it is dead: SIGTERM first, SIGKILL after the grace period."""
         with self._lock:
             self._stop_wanted = True
             process = self._process
@@ -95,7 +95,7 @@ class ProcessTree:
 
 
 def kill_tree(mark: str, grace: float, root: int | None = None) -> None:
-    """Kill every process that carries the mark, and the descendants of root that shed it."""
+    """Kill all processes with the mark, and all descendants of `root`, with or without the mark."""
 
     def carrying() -> set[psutil.Process]:
         return marked(lambda found: found == mark)
@@ -104,7 +104,7 @@ def kill_tree(mark: str, grace: float, root: int | None = None) -> None:
 
 
 def kill_marked_by(owner: str, grace: float) -> int:
-    """Kill what an owner that was itself killed has left behind; marks are '<owner>:<name>'."""
+    """Kill the processes that a killed owner left behind. Their marks are '<owner>:<name>'."""
     left = marked(lambda found: found.startswith(f"{owner}:"))
     for mark in {value_of(process, MARK_VARIABLE) for process in left} - {None}:
         kill_tree(str(mark), grace)
@@ -116,7 +116,7 @@ def marked(wanted: Callable[[str], bool]) -> set[psutil.Process]:
 
 
 def descendants(root: int | None) -> set[psutil.Process]:
-    """Root among them."""
+    """The process and all its descendants. Empty if there is no such process."""
     try:
         return set() if root is None else tree(psutil.Process(root))
     except psutil.NoSuchProcess:

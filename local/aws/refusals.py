@@ -1,6 +1,6 @@
-"""What stock moto reports as done though nothing happened: here it is an error that says so.
+"""Refuse AWS actions that moto would report as successful without doing anything.
 
-A later issue that makes one of these real takes its line out and its deviation out of docs/parity.md.
+When one of these is implemented, remove its entry here and its deviation in docs/parity.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RESOURCES_WITHOUT_EFFECT = ("AWS::CDK::Metadata",)
 
 
 class LocalRefusalError(ServiceException):  # type: ignore[misc]
-    """Answered as an error of the request, in whatever protocol the service speaks."""
+    """An error response, in the protocol of the service."""
 
     code = "InvalidAction"
 
@@ -84,7 +84,7 @@ def install(overrides: Overrides) -> None:
     overrides.replace(
         parsing, "resource_class_from_type", _known_resource_class(parsing.resource_class_from_type)
     )
-    # The codes are ours and in no service's model, which moto remarks on each time.
+    # moto warns about error codes that are not in the service's model. Ours are not.
     warnings.filterwarnings("ignore", message=r"Exception\(Local(Refusal|Failure)Error\)")
 
 
@@ -101,12 +101,12 @@ def _refusing(refusal: Refusal) -> Callable[[Action], Action]:
 
 
 def _failing_at_once(call_action: Action) -> Action:
-    """What moto lacks or trips over is a bare 500 page: clients retry it for long and can't explain it."""
+    """Answer unexpected errors with status 501 and a message. Clients retry moto's plain 500 page for a long time."""
 
     def call(response: Any) -> Any:
         try:
             return call_action(response)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client must hear of it at once
+        except Exception as error:  # noqa: BLE001 - every error must reach the client
             service, action = response.service_name, response._get_action()
             log.error("aws_action_failed", service=service, action=action, traceback=traceback.format_exc())
             message = f"the local cloud can't do {service} {action}: {error or type(error).__name__}"
@@ -117,7 +117,7 @@ def _failing_at_once(call_action: Action) -> Action:
 
 
 def _known_resource_class(resource_class_from_type: Callable[[str], Any]) -> Callable[[str], Any]:
-    """CloudFormation leaves out what moto can't create and says CREATE_COMPLETE."""
+    """Refuse resource types that moto cannot create. It would skip them and report CREATE_COMPLETE."""
 
     def known(resource_type: str) -> Any:
         found = resource_class_from_type(resource_type)

@@ -1,4 +1,4 @@
-"""moto's S3, read from inside its own process: no HTTP, no copy of a body through a socket."""
+"""Read moto's S3 objects in process: no HTTP, and no copy of a body through a socket."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stored_object(bucket: str, key: str) -> StoredObject | None:
 
 
 def write_body(bucket: str, key: str, to: Path) -> StoredObject | None:
-    """Write the object's present body; None if it is gone, as a later reader of S3 would find."""
+    """Write the object's current body to a file. Returns None if the object does not exist."""
     while (found := _current(bucket, key)) is not None:
         try:
             with found.lock, to.open("wb") as file:
@@ -49,16 +49,16 @@ def write_body(bucket: str, key: str, to: Path) -> StoredObject | None:
                 shutil.copyfileobj(found._value_buffer, file, CHUNK)
             return _described(bucket, key, found)
         except ValueError:
-            if not found.disposed:  # a disposed body was replaced or deleted meanwhile: look again
+            if not found.disposed:  # a disposed body was replaced or deleted in the meantime: retry
                 raise
     to.unlink(missing_ok=True)
     return None
 
 
 def guard_bodies(overrides: Overrides) -> None:
-    """moto computes an ETag by moving the body's file pointer without the lock that readers of the body hold.
+    """Compute ETags under the lock of the object's body. moto moves the body's file pointer without taking the lock.
 
-    A reader at the same moment gets a part of the body, or the ETag of a part is kept for good.
+    Without this, a concurrent reader may get only a part of the body, or moto may store the ETag of a part.
     """
     unguarded = FakeKey.__dict__["etag"].fget
 

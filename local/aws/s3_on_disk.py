@@ -1,6 +1,6 @@
-"""The Hadoop file system through which local Spark sees a run's mirror of S3, compiled by the Scala that Spark brings along.
+"""The Hadoop file system that maps s3:// to a run's local mirror. It is compiled by the Scala compiler in Spark.
 
-`python -m local.aws.s3_on_disk` compiles it ahead of the first job: some seconds, once for a virtual environment.
+`python -m local.aws.s3_on_disk` compiles it before the first job. It takes some seconds, once per virtual environment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def jar() -> Path:
 
 
 def settings(root: Path) -> dict[str, str]:
-    """Spark's settings under which s3://bucket/key is the file root/bucket/key."""
+    """Spark settings that map s3://bucket/key to the file root/bucket/key."""
     schemes = {f"spark.hadoop.fs.{scheme}.impl": CLASS for scheme in ("s3", "s3a")}
     return {
         **schemes,
@@ -58,7 +58,7 @@ def _compile(jar: Path) -> None:
         )
         if ended.returncode:
             raise CannotRunError(f"{SOURCE.name} could not be compiled:\n{ended.stdout}{ended.stderr}")
-        pending.replace(jar)  # whole or not at all, and as good as another process's
+        pending.replace(jar)  # atomic; a file that another process put here is equivalent
 
 
 if __name__ == "__main__":

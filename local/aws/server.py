@@ -1,4 +1,4 @@
-"""The AWS side as one object: start it, ask it for its address, stop it."""
+"""The local AWS server: start it, get its URL, stop it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class AwsPortTakenError(Exception):
 
 
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
-    """One log line per request would bury the errors; those are still logged, by the server."""
+    """Log failed requests only. One line per request would bury the errors."""
 
-    # A client keeps its connection: no handshake and no thread for each request.
+    # Keep connections alive: no handshake and no new thread per request.
     protocol_version = "HTTP/1.1"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
@@ -55,18 +55,18 @@ class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
 
 
 class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
-    """moto's, which lists its folder of services at each request to find out whether a host is the name of one."""
+    """moto's dispatcher with a cache. moto lists its services folder on each request to look up the host."""
 
     def get_backend_for_host(self, host: str | None) -> Any:
         return self._backend(host)
 
-    @functools.cache  # noqa: B019 - one for the server's life
+    @functools.cache  # noqa: B019 - one instance for the server's lifetime
     def _backend(self, host: str | None) -> Any:
         return super().get_backend_for_host(host)
 
 
 class LocalAws:
-    """moto on 127.0.0.1, extended. Port 0 takes a free one; `seconds_per_minute` shortens Glue's timeouts."""
+    """moto on 127.0.0.1, extended. Port 0 picks a free port. `seconds_per_minute` shortens Glue's timeouts."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class LocalAws:
         isolated: bool = True,
         logs: Path | None = None,
     ) -> None:
-        """`isolated=False` keeps SageMaker's jobs out of mount namespaces even where they can be had."""
+        """`isolated=False` turns mount namespaces off for SageMaker jobs, even if the system supports them."""
         self._isolated = isolated
         self.state = state.resolve()
         self._logs = (logs or self.state / "logs").resolve()
@@ -97,7 +97,7 @@ class LocalAws:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a program needs to talk to this AWS and to no other."""
+        """Environment variables that make a program use this server, and never the real AWS."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "local",
@@ -108,7 +108,7 @@ class LocalAws:
         }
 
     def start(self) -> None:
-        """Return once requests are answered."""
+        """Start the server. It answers requests when this returns."""
         self._clear_state()
         checkpoints = self._install()
         application = checkpoints.before(Dispatcher(create_backend_app))
@@ -136,7 +136,7 @@ class LocalAws:
         log.info("aws_stopped")
 
     def _clear_state(self) -> None:
-        """moto starts empty, so what an earlier server left on disk belongs to nothing."""
+        """Kill the processes and delete the files of an earlier server. They are stale, as moto starts empty."""
         self.state.mkdir(parents=True, exist_ok=True)
         (self.state / READY_FILE).unlink(missing_ok=True)
         self.runner.kill_leftovers()
@@ -198,7 +198,7 @@ class LocalAws:
 
 
 def _listen(port: int) -> socket.socket:
-    """Bind here rather than in werkzeug, which answers a taken port with sys.exit."""
+    """Bind the port here: werkzeug calls sys.exit if the port is taken."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

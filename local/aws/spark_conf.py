@@ -1,4 +1,4 @@
-"""The 'cluster' of a local Glue run: Spark's defaults, generated per run, so that no script knows of them."""
+"""Spark's configuration for a local Glue run, generated per run, so that scripts need no local settings."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ logger.native.level = error
 
 @dataclass(frozen=True)
 class SparkTuning:
-    """For small data on a laptop: one JVM a run, few partitions, the quick compiler only.
+    """Spark settings for small data on a laptop: one JVM per run, few partitions, only the fast JIT compiler.
 
-    So many JVMs are kept warm for the next run, each for so many runs; with none, each run has a JVM of its own.
+    `warm_jvms` JVMs are kept for later runs, each for up to `runs_per_jvm` runs. With 0, each run starts its own JVM.
     """
 
     cores: int = min(4, os.cpu_count() or 2)
@@ -43,11 +43,11 @@ class SparkTuning:
 
 @dataclass(frozen=True)
 class Cluster:
-    """All settings of one run, and the directory of the files that say them to spark-submit."""
+    """All Spark settings of one run, and the directory of the files that pass them to spark-submit."""
 
     directory: Path
     settings: Mapping[str, str]
-    own: Mapping[str, str]  # those of the settings that are not the same for all
+    own: Mapping[str, str]  # the settings that are specific to this run
 
     @classmethod
     def of(
@@ -64,12 +64,12 @@ class Cluster:
 
     @property
     def submit_words(self) -> list[str]:
-        """SPARK_CONF_DIR would be a directory on the class path, which no archive of classes allows."""
+        """Arguments for spark-submit. SPARK_CONF_DIR would put a directory on the class path, and disable class archives."""
         return ["--properties-file", str(self.directory / DEFAULTS), "pyspark-shell"]
 
     @property
     def submit_arguments(self) -> str:
-        """For PYSPARK_SUBMIT_ARGS."""
+        """The value of PYSPARK_SUBMIT_ARGS."""
         return shlex.join(self.submit_words)
 
 
@@ -94,7 +94,7 @@ def _usual(scratch: Path, logging: Path, tuning: SparkTuning) -> dict[str, str]:
 
 
 def parse_conf_argument(value: str) -> dict[str, str]:
-    """Glue's --conf holds one setting, or several written as 'a=1 --conf b=2'."""
+    """Parse Glue's --conf: one setting, or several written as 'a=1 --conf b=2'."""
     words: Iterable[str] = (word for word in shlex.split(value) if word != "--conf")
     settings = {}
     for word in words:

@@ -1,4 +1,4 @@
-"""Where a run's stand-in for spark-submit asks for a JVM: one line of JSON each way, on a loopback port."""
+"""The loopback server that a run's spark-submit stub asks for a JVM. Request and response are one line of JSON each."""
 
 from __future__ import annotations
 

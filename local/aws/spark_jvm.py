@@ -1,7 +1,7 @@
-"""A JVM with Spark in it that serves one Glue run after the other, each with a SparkContext of its own.
+"""A Spark JVM that serves Glue runs one after another, each with its own SparkContext.
 
-Spark reads its settings from the JVM's system properties when a context is made, so a run's settings are put there before it
-attaches. What Spark and Hadoop keep beyond a context is put back when the run has ended: `test_spark_pool.py` names it.
+Spark reads its settings from the JVM's system properties when a context is created, so a run's settings are set before
+it attaches. State that Spark and Hadoop keep longer than a context is reset after each run: `test_spark_pool.py` lists it.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _GATEWAYS_OWN = [GATEWAY_SERVER_OBJECT_ID, "j"]
 
 @dataclass(frozen=True)
 class Attachment:
-    """What differs from run to run."""
+    """The settings and the log of one run."""
 
     properties: Mapping[str, str]
     log: Path
 
 
 class SparkJvm:
-    """Started at once, ready after `wait_until_ready`. `kill` may be called at any time, from any thread."""
+    """A JVM process, started by the constructor. `kill` may be called at any time, from any thread."""
 
     def __init__(self, directory: Path, submit: Sequence[str], env: Mapping[str, str], mark: str) -> None:
         self.uses = 0
@@ -64,7 +64,7 @@ class SparkJvm:
                     MARK_VARIABLE: mark,
                 },
                 cwd=work,
-                stdin=subprocess.PIPE,  # Spark's gateway ends when it is closed: no JVM outlives this process
+                stdin=subprocess.PIPE,  # Spark's gateway exits when this is closed: no JVM outlives this process
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -103,7 +103,7 @@ class SparkJvm:
             self._own_properties = dict(java.jvm.java.lang.System.getProperties())
 
     def attach(self, run: Attachment) -> None:
-        """Get ready for one run: its settings, and its log for whatever Spark has to say."""
+        """Prepare the JVM for one run: set its properties, and send Spark's output to its log."""
         self.uses += 1
         with self._control() as java:
             jvm = java.jvm
@@ -113,7 +113,7 @@ class SparkJvm:
             _redirect(jvm, run.log)
 
     def reset(self) -> None:
-        """As new: no context, and nothing that a context or a script left in the JVM. Raises if it can't be had."""
+        """Stop the context, and clear what contexts and scripts left in the JVM. Raises if that fails."""
         with self._control() as java:
             jvm = java.jvm
             active = _scala(jvm.org.apache.spark, "SparkContext").getActive()
@@ -122,12 +122,12 @@ class SparkJvm:
             _scala(jvm.org.apache.spark.sql, "SparkSession").clearDefaultSession()
             _scala(
                 jvm.org.apache.spark.util, "Utils"
-            ).clearLocalRootDirs()  # Spark asks for its scratch directory once
-            jvm.org.apache.hadoop.fs.FileSystem.closeAll()  # they are kept by bucket, with the last run's root
+            ).clearLocalRootDirs()  # Spark caches its scratch directories
+            jvm.org.apache.hadoop.fs.FileSystem.closeAll()  # cached by bucket, with the last run's root
             jvm.java.util.TimeZone.setDefault(None)
-            jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure()  # setLogLevel
+            jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure()  # undoes setLogLevel
             _redirect(jvm, self._log)
-            # Python's references live here for as long as nobody says that they are gone, and a process that ended does not.
+            # The gateway keeps an object until Python releases it, which a process that has ended never does.
             java.java_gateway_server.getGateway().getBindings().keySet().retainAll(_GATEWAYS_OWN)
         self._wait_for_workers()
 
@@ -137,7 +137,7 @@ class SparkJvm:
             self._process.communicate()
 
     def _wait_for_workers(self) -> None:
-        """Spark has told its Python workers to end."""
+        """Wait for the Python workers to exit. Stopping the context told them to."""
         deadline = time.monotonic() + _WORKERS_END_SECONDS
         while left := [
             process for process in descendants(self.pid) if process.pid != self.pid and is_alive(process)
@@ -153,7 +153,7 @@ class SparkJvm:
             auth_token=self._secret,
             auto_convert=True,
             read_timeout=_ANSWER_SECONDS,
-            # `reset` drops the references. py4j's finalizers would call a JVM that may be gone, in the midst of anything.
+            # `reset` drops the references. py4j's finalizers may run at any time and call a JVM that is gone.
             enable_memory_management=False,
         )
         gateway = JavaGateway(gateway_parameters=parameters)
@@ -164,7 +164,7 @@ class SparkJvm:
 
 
 def _scala(package: Any, name: str) -> Any:
-    """A Scala object."""
+    """The instance of a Scala object."""
     return getattr(getattr(package, f"{name}$"), "MODULE$")
 
 

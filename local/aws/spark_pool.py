@@ -1,9 +1,9 @@
-"""Warm JVMs for the local Glue: a job of a few thousand rows takes a third of the CPU in a JVM that ran one before.
+"""A pool of warm JVMs for the local Glue. A job of a few thousand rows needs a third of the CPU in a used JVM.
 
-A run gets its JVM when its script opens Spark, not before: `spark_home` stands where PySpark starts spark-submit, and
-asks here. A JVM has one run at a time. After a success it is kept for the next one, up to a number of runs; after a
-failure, a stop or a time-out it is killed. A run that wants another kind of JVM (its memory, java options, jars), or
-a second one, starts it by itself.
+A run leases a JVM when its script starts Spark: PySpark finds a stub (`spark_home`) in place of spark-submit, and the
+stub asks the pool. A JVM serves one run at a time. After a success it is kept for the next run, up to a number of
+runs. After a failure, a stop or a timeout it is killed. A run that needs other JVM settings (memory, Java options,
+jars) or a second JVM starts it itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from local.aws.spark_jvm import SPARK_HOME, Attachment, SparkJvm
 log = structlog.get_logger()
 
 STANDIN = Path(__file__).parent / "spark_home"
-# What only the start of a JVM can give, or what spark-submit itself acts on.
+# Settings that only take effect when a JVM starts, or that spark-submit itself handles.
 JVM_SETTINGS = (
     "spark.driver.memory",
     "spark.driver.extra",
@@ -41,7 +41,7 @@ JVM_SETTINGS = (
 )
 _START_SECONDS = 120.0
 _IDLE_SECONDS = 300.0
-# Of a run's environment what is about starting Spark, and so not for its Python workers.
+# Variables that are only for starting Spark. They are not passed to its Python workers.
 _NOT_FOR_WORKERS = (POOL, CONNECTION, "SPARK_HOME", "PYSPARK_SUBMIT_ARGS")
 _OVER = "this run is over: it gets no JVM"
 
@@ -58,7 +58,7 @@ class _OpenRun:
 
 
 class SparkPool:
-    """`environment` is a JVM's whole environment; by its mark the next server finds it, should this one be killed."""
+    """The pool. `environment` returns a JVM's whole environment. `mark` marks its process for the next server to kill."""
 
     def __init__(
         self,
@@ -74,14 +74,14 @@ class SparkPool:
         self._mark = mark
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
-        self._runs: dict[str, _OpenRun] = {}  # by what their processes show to get a JVM
+        self._runs: dict[str, _OpenRun] = {}  # by the token that their processes send
         self._idle: list[SparkJvm] = []
         self._started = 0
         self._is_closed = False
         self._desk = SparkDesk(self._answer)
 
     def admit(self, run_id: str, cluster: Cluster, log: Path) -> dict[str, str]:
-        """Take a run in; the variables by which its PySpark finds the way here."""
+        """Register a run. Returns the environment variables that lead its PySpark to the pool."""
         if not self._tuning.warm_jvms:
             return {}
         token = secrets.token_hex(32)
@@ -90,7 +90,7 @@ class SparkPool:
         return {"SPARK_HOME": str(STANDIN), POOL: f"{self._desk.port}:{token}"}
 
     def end(self, run_id: str, *, succeeded: bool) -> None:
-        """Return when nothing of the run is in a JVM any more: that is ready for the next run, or dead."""
+        """End a run. When this returns, its JVM is reset and ready for the next run, or dead."""
         with self._lock:
             over = {token: run for token, run in self._runs.items() if run.run_id == run_id}
             for token in over:
@@ -116,7 +116,7 @@ class SparkPool:
 
     @property
     def idle(self) -> list[int]:
-        """Process ids."""
+        """Process ids of the idle JVMs."""
         with self._lock:
             return [jvm.pid for jvm in self._idle]
 
@@ -163,7 +163,7 @@ class SparkPool:
                 return jvm
 
     def _next_for(self, run: _OpenRun) -> SparkJvm:
-        """An idle one or a new one. It is the run's before it is ready, so that whoever ends the run kills it."""
+        """An idle or a new JVM. It is assigned to the run before it is ready, so that ending the run kills it."""
         with run.lock:
             if run.is_over:
                 raise CannotRunError(_OVER)
@@ -209,7 +209,7 @@ class SparkPool:
         shutil.rmtree(jvm.directory, ignore_errors=True)
 
     def _discard_when_idle_for_long(self, jvm: SparkJvm) -> None:
-        """A gigabyte is not held for a run that may never come."""
+        """Kill the JVM if it stays idle too long, as it holds about a gigabyte of memory."""
         uses = jvm.uses
 
         def look() -> None:
@@ -225,7 +225,7 @@ class SparkPool:
 
 
 def settings_of(arguments: Sequence[str], cluster: Cluster) -> dict[str, str] | None:
-    """The settings of a spark-submit as PySpark calls it; None for one that the script has changed."""
+    """The settings in PySpark's call of spark-submit. None if the script has changed the arguments."""
     own = len(cluster.submit_words)
     if list(arguments[-own:]) != cluster.submit_words:
         return None

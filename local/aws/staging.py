@@ -1,8 +1,8 @@
-"""`s3://` as Spark's local file system sees it: a directory per run that mirrors every bucket.
+"""Mirror all S3 buckets to a directory per run, and upload the run's changes.
 
-Each object version is written to disk once; a run's directory holds hard links, so that thousands of objects or
-gigabytes are there in a moment. A script that overwrites a file in place changes the bytes behind the link: the
-change is uploaded like any other, and a body whose fingerprint is not the one it was written with is not used again.
+Each object version is written to disk once. A run's directory holds hard links to these files, so that thousands of
+objects or gigabytes are staged in a moment. A script that overwrites a file in place changes the cached file behind
+the link: the change is uploaded like any other, and a cached file whose fingerprint has changed is not reused.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from local.aws.job_runner import CannotRunError
 from local.aws.s3_objects import StoredObject
 
 UPLOADS_AT_ONCE = 4
-# moto holds every part and then the whole, and sends an event for each part.
+# moto stores all parts and then the whole object, and sends an event for each part.
 IN_ONE_PART = TransferConfig(multipart_threshold=5 * 1024**3)
 SUCCESS_MARKER = "_SUCCESS"
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Which bytes a file holds, told cheaply: a write changes the time, a replacement the inode."""
+    """Cheap check of a file's content: a write changes the modification time, a replacement the inode."""
 
     inode: int
     modified_ns: int
@@ -45,7 +45,7 @@ class Fingerprint:
 
 
 class BodyCache:
-    """One file per object version; forgotten with the server, as moto's objects are."""
+    """Cache of object bodies, one file per version. Like moto's objects, it does not outlive the server."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -55,7 +55,7 @@ class BodyCache:
         directory.mkdir(parents=True)
 
     def link(self, stored: StoredObject, to: Path) -> Fingerprint | None:
-        """None if the object is gone, or was replaced since it was listed."""
+        """Link the object's body to a path. Returns None if the object was deleted or replaced since it was listed."""
         body = self.body(stored)
         with self._lock:
             known = self._known.get(body)
@@ -67,7 +67,7 @@ class BodyCache:
         return known
 
     def forget_all_but(self, wanted: set[Path]) -> None:
-        """Drop the versions that S3 no longer has; a run that still holds a link keeps its file."""
+        """Delete the versions that S3 no longer has. A run that holds a link keeps its file."""
         with self._lock:
             for body in self._known.keys() - wanted:
                 del self._known[body]
@@ -90,7 +90,7 @@ class BodyCache:
 
 @dataclass
 class Mirror:
-    """The directory that one run sees as S3, and what was in it at the start."""
+    """The directory that one run sees as S3, and its content at the start."""
 
     root: Path
     staged: dict[Path, tuple[StoredObject, Fingerprint]] = field(default_factory=dict)
@@ -148,7 +148,7 @@ def _link(mirror: Mirror, path: Path, stored: StoredObject, cache: BodyCache) ->
 
 
 def safe_path(bucket_root: Path, stored: StoredObject) -> Path:
-    """A key may be any text; only one that names a file below the bucket's own directory becomes a path."""
+    """The object's path. Raises CannotRunError for a key that is not a valid path below the bucket's directory."""
     parts = stored.key.removesuffix("/").split("/")
     if any(part in ("", ".", "..") or "\0" in part for part in parts):
         raise CannotRunError(
@@ -169,7 +169,7 @@ class Changes:
 
 
 def changes(mirror: Mirror) -> Changes:
-    """What the run did to the mirror, as S3 requests."""
+    """The run's changes to the mirror, as S3 requests."""
     present = dict(_files(mirror.root))
     uploads = []
     for path, fingerprint in present.items():
@@ -182,7 +182,7 @@ def changes(mirror: Mirror) -> Changes:
             continue
         if not _newer_in_s3(bucket, key, known[0] if known else None, fingerprint):
             uploads.append((str(path), bucket, key))
-    # S3 readers take the marker as the sign that the rest is there.
+    # Success markers come last: readers take them as a sign that the data is complete.
     uploads.sort(key=lambda upload: upload[2].endswith(SUCCESS_MARKER))
     gone = [stored for path, (stored, _) in mirror.staged.items() if path not in present]
     gone += [stored for path, stored in mirror.folders.items() if not path.is_dir()]
@@ -190,23 +190,21 @@ def changes(mirror: Mirror) -> Changes:
 
 
 def _newer_in_s3(bucket: str, key: str, staged: StoredObject | None, fingerprint: Fingerprint) -> bool:
-    """The last writer wins, as on S3, though a run's writes reach S3 only at its end."""
+    """Whether S3 has a later write of this object. The last writer wins, though a run's writes reach S3 only at its end."""
     now = s3_objects.stored_object(bucket, key)
     return now is not None and now != staged and now.modified > fingerprint.modified_ns / 1e9
 
 
 def is_scratch(relative: PurePosixPath | Path) -> bool:
-    """What an unfinished write leaves: on Glue it reaches no bucket."""
+    """Whether a file was left by an unfinished write. On Glue, such files reach no bucket."""
     return any(part == "_temporary" or part.startswith(".spark-staging") for part in relative.parts)
 
 
 def put_back(mirror: Mirror, s3: Any) -> Changes:
-    """Apply a run's changes to S3 through its API, so that versions and events come as they would on AWS."""
+    """Apply a run's changes through the S3 API, which creates versions and events as on AWS."""
     found = changes(mirror)
     for stored in found.deletes:
-        if (
-            s3_objects.stored_object(stored.bucket, stored.key) == stored
-        ):  # else it is someone else's newer object
+        if s3_objects.stored_object(stored.bucket, stored.key) == stored:  # keep a newer object
             s3.delete_object(Bucket=stored.bucket, Key=stored.key)
     markers = [upload for upload in found.uploads if upload[2].endswith(SUCCESS_MARKER)]
     data = found.uploads[: len(found.uploads) - len(markers)]

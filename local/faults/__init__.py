@@ -1,1 +1,1 @@
-"""Faults between a run and the local cloud: calls recorded, refused, lost, held, clients killed. Off unless asked for."""
+"""Inject faults between a run and the local cloud: refuse calls, lose or delay responses, kill clients. Off by default."""

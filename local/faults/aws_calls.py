@@ -1,4 +1,4 @@
-"""What a request to AWS asks for, read off the wire: S3 by method and path, the others by target or form."""
+"""Classify AWS requests: S3 by method and path, other services by X-Amz-Target header, path or form fields."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.faults.call import Call, masked
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
 _READS = ("Get", "List", "Describe", "Head", "Search", "Scan", "Query", "BatchGet", "Receive", "TransactGet")
 _CBOR = re.compile(r"^/service/[^/]+/operation/(?P<action>\w+)$")
-# The lease of a ledger row and its TTL: a write that changes nothing else is a heartbeat.
+# Lease expiry and TTL of a ledger row. A write that changes nothing else is a heartbeat.
 _OF_TIME = frozenset({"lease_expires_at", "expires_at"})
 _NAMES = (
     *("JobName", "Name", "TrainingJobName", "ProcessingJobName", "TransformJobName", "ModelName"),
@@ -22,7 +22,7 @@ _NAMES = (
 
 
 class AwsCalls:
-    """Remembers the rows that a run has written, because a heartbeat is known by what it leaves as it was."""
+    """Classifies AWS requests. Keeps the rows that were written, to recognise heartbeats: they change only the expiry."""
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, Any]] = {}

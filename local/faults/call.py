@@ -1,11 +1,11 @@
-"""One request to the cloud, named so that the same request of another run has the same name."""
+"""A request to the cloud, with a name that is the same in every run of the same work."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# What differs between two runs of the same work: ids, hashes, snapshot numbers, moments.
+# What differs between two runs of the same work: ids, hashes, snapshot numbers, timestamps.
 _OF_A_RUN = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|(?<![0-9A-Za-z])[0-9a-fA-F]*[0-9][0-9a-fA-F]{7,}(?![0-9A-Za-z])|[0-9]{9,}",
@@ -14,7 +14,7 @@ _OF_A_RUN = re.compile(
 
 @dataclass(frozen=True)
 class Address:
-    """Service, action and key name a call; `nth` tells calls of the same name apart."""
+    """The address of a call: service, action and key are its name, `nth` counts the calls with this name."""
 
     service: str
     action: str
@@ -31,9 +31,9 @@ class Call:
     action: str
     key: str
     mutating: bool
-    """Whether it changes anything that another call can see."""
+    """Whether the call changes anything that other calls can see."""
     heartbeat: bool = False
-    """Sent because time went by, not because the run came to a step: how many there are is chance."""
+    """Whether the call is sent periodically, not by a step of the run. The number of such calls varies from run to run."""
 
     @property
     def name(self) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Which fault comes at which call, and what became of it."""
+"""The fault to inject, the call to inject it at, and whether that call was made."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal, get_args
 
 from local.faults.call import Address
 
-# refuse: answered as overloaded, not executed. lose: executed, the connection is cut before the answer.
-# kill: executed, then the client's process is killed. pause: executed, the answer waits. hold: waits, then is executed.
-# stale: executed, the answer comes late.
+# refuse: answer "overloaded", do not execute. lose: execute, cut the connection before the response.
+# kill: execute, then kill the client process. pause: execute, hold the response back. hold: wait, then execute.
+# stale: execute, respond late.
 Kind = Literal["refuse", "lose", "kill", "pause", "hold", "stale"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class FaultNotReached(Exception):
-    """The run came to its end and never made the call that the fault was for: it has shown nothing."""
+    """The run ended without making the call that the fault was planned for, so the test proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Fault:
     kind: Kind
     at: Address
     seconds: float = 0.0
-    """How late a stale answer is."""
+    """Delay of a stale response."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -37,9 +37,9 @@ class Fault:
 
 
 class Plan:
-    """At most one fault, which comes once. `reached` and `released` are how a test and a held call wait for each other.
+    """At most one fault, injected once. A test and a stopped call synchronise through `reached` and `released`.
 
-    `reached` says that the call is where the fault wants it: of a paused one, that it is executed.
+    `reached` is set when the call has stopped where the fault stops it: a paused call has then been executed.
     """
 
     def __init__(self, fault: Fault | None = None) -> None:
@@ -50,7 +50,7 @@ class Plan:
         self._taken = False
 
     def take(self, address: Address) -> Fault | None:
-        """The fault, for the call that it is for."""
+        """Return the fault if it is planned for this call and was not injected yet."""
         with self._lock:
             if self.fault is None or self._taken or self.fault.at != address:
                 return None
@@ -58,7 +58,7 @@ class Plan:
             return self.fault
 
     def stop_here(self, seconds: float) -> None:
-        """The call waits until it is released, or for so long."""
+        """Block the call until `release`, or until the timeout."""
         self.reached.set()
         self.released.wait(seconds)
 

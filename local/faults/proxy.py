@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback, in front of one server of the local cloud: it passes requests on, or lets a fault come."""
+"""A loopback HTTP proxy in front of one server of the local cloud. It forwards requests, or injects a fault."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Classify = Callable[[str, str, Mapping[str, str], bytes], Call]
 
 
 class Way(Protocol):
-    """What the proxies of one run share: who counts the calls, and who knows the process to kill."""
+    """What the proxies of one run share: the call recording, the plan, and the process to kill."""
 
     def fault_at(self, call: Call) -> Fault | None: ...
     def stop_here(self, seconds: float = ...) -> None: ...
@@ -62,7 +62,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed, or gave up, leaves a broken connection behind: that is what is tested."""
+        """Ignore broken connections: clients that were killed or gave up are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._let_come(fault, call, body)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - names that http.server looks for
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - names that http.server requires
 
     def _let_come(self, fault: Fault, call: Call, body: bytes) -> None:
         if fault.kind == "refuse":
@@ -131,7 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
         return response.status, kept, content
 
     def _upstream(self) -> http.client.HTTPConnection:
-        """A connection for each request: one that the server has closed meanwhile would make a request fail or run twice."""
+        """Open a new connection for each request.
+
+        The server may have closed a reused connection, and the request would then fail or run twice.
+        """
         if self._connection is not None:
             self._connection.close()
         self._connection = http.client.HTTPConnection(
@@ -141,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Answer) -> None:
         status, headers, content = answer
-        with suppress(ConnectionError):  # the client was killed, or gave up waiting
+        with suppress(ConnectionError):  # the client was killed or timed out
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -163,4 +166,4 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
 
     def log_message(self, *_: Any) -> None:
-        """The recording is the log."""
+        """Log nothing: the calls are in the recording."""

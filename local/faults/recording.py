@@ -1,4 +1,4 @@
-"""The ordered list of a run's calls, and in which of them two runs of the same work differ."""
+"""The calls of a run in order, and the difference between two runs of the same work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Recording:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, call: Call) -> Address:
-        """Heartbeats are numbered apart, so that their number moves no other call's."""
+        """Record a call and return its address. Heartbeats are counted separately: their number varies from run to run."""
         with self._lock:
             name = call.name if not call.heartbeat else (call.service, "heartbeat", call.key)
             self._seen[name] += 1
@@ -40,7 +40,10 @@ class Recording:
 
     @property
     def between_transactions(self) -> list[Address]:
-        """Of one session after the other, the statements that are in no transaction, and the first of each."""
+        """The writing Snowflake statements outside of transactions, and the first one of each transaction.
+
+        Assumes that the sessions run one after another.
+        """
         found, is_first, is_within = [], False, False
         for entry in self.calls:
             if entry.address.service != "snowflake":
@@ -55,6 +58,6 @@ class Recording:
         return found
 
     def differs_from(self, other: Recording) -> set[Address]:
-        """The calls that only one of the two made: a fault at such a call may not be reached."""
+        """The calls that only one of the two runs made. A fault at such a call may not be reached."""
         mine, theirs = ({e.address for e in r.calls if not e.call.heartbeat} for r in (self, other))
         return mine ^ theirs

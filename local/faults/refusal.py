@@ -1,4 +1,4 @@
-"""How each service says that it is overloaded, in the form that its clients know."""
+"""The "overloaded" response of each service, in the format that its clients expect."""
 
 from __future__ import annotations
 

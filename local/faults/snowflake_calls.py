@@ -1,4 +1,4 @@
-"""What a request to Snowflake asks for: the statement's first words and the object that it names."""
+"""Classify Snowflake requests: the action is the statement's first words, the key is the object that it names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def call(method: str, target: str, headers: Mapping[str, str], body: bytes) -> C
 
 
 def named(sql: str) -> tuple[str, str]:
-    """The action and the key of a statement."""
+    """The action and the key of a SQL statement."""
     found = _STATEMENT.match(_COMMENT.sub(" ", sql))
     if not found:
         return "?", ""

@@ -1,4 +1,4 @@
-"""The way of one run to the cloud: a proxy before AWS, one before Snowflake, one recording and one plan for both."""
+"""The connection of one run to the cloud through two proxies, for AWS and Snowflake, with one recording and one plan."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PID_SECONDS = 10.0
 
 
 class FaultyWay:
-    """Give the run `environment`, and tell `goes` its process. Nothing of the code under test is changed."""
+    """Start the run with `environment`, and pass its process id to `goes`. The code under test is not changed."""
 
     def __init__(self, settings: LocalSettings, fault: Fault | None = None) -> None:
         self.recording = Recording()
@@ -59,11 +59,11 @@ class FaultyWay:
         self._secrets.delete_secret(SecretId=self._secret, ForceDeleteWithoutRecovery=True)
 
     def goes(self, pid: int) -> None:
-        """The process that takes this way."""
+        """Set the process id of the run that uses the proxies."""
         self._pid = pid
         self._pid_known.set()
 
-    # --- what the proxies ask
+    # --- called by the proxies
 
     def fault_at(self, call: Call) -> Fault | None:
         return self.plan.take(self.recording.add(call))

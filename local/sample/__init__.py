@@ -1,4 +1,4 @@
-"""Seeded sample data: two years of an imaginary consumer-goods company's raw files, with known defects."""
+"""Seeded sample data: two years of raw files of an imaginary consumer-goods company, with known defects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary of the imaginary company: categories, brands, packs and regions."""
+"""The master data of the imaginary company: categories, brands, packs and regions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Category:
     rivals: tuple[str, ...]
     packs: tuple[Pack, ...]
     weekly_units: float
-    """Typical weekly units of one SKU in a middling region."""
+    """Typical weekly units of one SKU in an average region."""
     promo_elasticity: float
     season_swing: float
     season_peak_week: int

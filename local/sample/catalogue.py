@@ -1,7 +1,7 @@
-"""SKUs through time: a permanent range, slow movers, and limited editions that follow one another.
+"""SKUs over time: a permanent range, slow movers, and limited editions that succeed one another.
 
-A *slot* is a place in the range. A permanent slot holds one SKU for ever; a rotating slot holds
-generation after generation of limited editions. Demand is drawn per slot, codes and dates per SKU.
+A *slot* is a place in the range. A permanent slot always holds the same SKU. A rotating slot holds one generation of
+limited editions after another. Demand is drawn per slot; codes and dates belong to the SKU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from local.sample.profile import Profile
 from local.sample.timeline import Stream, monday, rng, week_of
 
 LAUNCH_WEEKDAY = 2
-"""Limited editions start on a Wednesday, days before the Monday snapshot that has their master record."""
+"""Limited editions launch on a Wednesday. Their master record arrives with the snapshot of the next Monday."""
 NO_PROMOTION_WEEKS = 24
 PRICE_RISE_PER_YEAR = 0.035
 TRADE_PRICE_SHARE_OF_MRP = 0.80
@@ -39,7 +39,7 @@ class Slot:
     trend_per_year: float
     price_rise_week: int
     first_launch_week: int
-    """Of generation 0, for a rotating slot."""
+    """Launch week of generation 0 of a rotating slot."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Sku:
     slot: Slot
     launch: date
     discontinued: date | None
-    """First day without a sale."""
+    """The first day on which the SKU is no longer sold."""
 
 
 class Catalogue:
@@ -60,14 +60,14 @@ class Catalogue:
         self._run_down_weeks = max(1, self._life_weeks // 8)
 
     def sku_in(self, slot: Slot, day: date) -> Sku | None:
-        """The SKU on sale in this slot on this day."""
+        """The SKU on sale in this slot on this day, if any."""
         sku = self._generation(slot, self._generation_number(slot, day))
         if day < sku.launch or (sku.discontinued is not None and day >= sku.discontinued):
             return None
         return sku
 
     def known_on(self, day: date) -> list[Sku]:
-        """What a master snapshot of this day lists: on sale, and the generation before it."""
+        """The SKUs in a master snapshot of this day: those on sale, and the previous generation of each rotating slot."""
         known = []
         for slot in self.slots:
             if not slot.is_rotating:
@@ -79,18 +79,24 @@ class Catalogue:
         return known
 
     def life(self, day: date) -> NDArray[np.float64]:
-        """Per slot: 0 when nothing is on sale, rising after a launch, falling before the end, else 1."""
+        """Demand factor per slot: 1 for permanent slots, 0 if nothing is on sale.
+
+        For limited editions it rises after the launch and falls before the end.
+        """
         return np.array([self._life_of(slot, day) for slot in self.slots])
 
     def may_be_promoted(self, slot: Slot, week: int) -> bool:
-        """Young limited editions are not promoted: the calendar would name them long before their launch."""
+        """Whether the slot's SKU may be promoted. A new limited edition may not.
+
+        Otherwise the calendar, which is planned ahead, would list it long before its launch.
+        """
         if not slot.is_rotating:
             return True
         first, last = self.sku_in(slot, monday(week)), self.sku_in(slot, monday(week) + timedelta(days=6))
         return first is not None and first == last and week - week_of(first.launch) >= NO_PROMOTION_WEEKS
 
     def mrp(self, week: int) -> NDArray[np.float64]:
-        """Per slot, in whole rupees; rises once a year in a week of the slot's own."""
+        """Price (MRP) per slot in whole rupees. It rises once a year, in a different week for each slot."""
         return np.array([mrp_of(slot, week) for slot in self.slots])
 
     def _generation_number(self, slot: Slot, day: date) -> int:

@@ -1,4 +1,4 @@
-"""Who buys: steady customers, and newcomers who order before their master record arrives."""
+"""Customers: regular ones, and newcomers who order before their master record arrives."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from local.sample.timeline import EPOCH, Stream, monday, rng, week_of
 
 NEWCOMER_EVERY_WEEKS = 4
 NEWCOMER_WEEKDAY = 2
-"""A Wednesday; the master snapshot that first lists the newcomer is next Monday's."""
+"""A Wednesday. The snapshot of the next Monday is the first to list the newcomer."""
 NEWCOMER_STAYS_WEEKS = 40
-"""After that the customer vanishes from orders and from the snapshots."""
+"""After this, the customer no longer appears in orders and snapshots."""
 FIRST_NEWCOMER = 90_000
 
 TERMS = {"modern_trade": 0.045, "general_trade": 0.020, "ecommerce": 0.035}
@@ -42,7 +42,7 @@ class Customer:
     weight: float
     joined: date
     left: date | None
-    """First day without orders."""
+    """The first day on which the customer no longer orders."""
 
     def buys_on(self, day: date) -> bool:
         return self.joined <= day and (self.left is None or day < self.left)
@@ -68,7 +68,7 @@ class Customers:
         return self._steady + [one for one in self._newcomers_around(day) if one.buys_on(day)]
 
     def newcomer_of(self, day: date) -> Customer | None:
-        """The customer whose very first day this is."""
+        """The customer who joins on this day, if any."""
         return next((one for one in self._newcomers_around(day) if one.joined == day), None)
 
     def _newcomers_around(self, day: date) -> list[Customer]:
@@ -96,7 +96,7 @@ def _steady(profile: Profile) -> list[Customer]:
 
 
 def newcomer_id(day: date) -> str | None:
-    """Of the customer who joins in the week of this day, if one does."""
+    """The id of the customer who joins in the week of this day, if any."""
     week = week_of(day)
     return f"C{FIRST_NEWCOMER + week:05d}" if week % NEWCOMER_EVERY_WEEKS == 1 else None
 

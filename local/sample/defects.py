@@ -1,7 +1,7 @@
-"""Every known defect of the sample data in one place: its rate, and what the platform should do with it.
+"""All defects of the sample data: the rate of each, and how the platform should handle it.
 
-A rate is a share of the rows of a delivery. Rates are far below the audit's limits, so that a
-day with defects passes; a delivery of very few rows never gets more than MOST_BROKEN_ROWS.
+A rate is a share of a delivery's rows. Rates are far below the audit's limits, so that a day with defects passes. In a
+delivery of few rows, the share of broken rows is limited to MOST_BROKEN_ROWS.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from enum import Enum
 import numpy as np
 
 MOST_BROKEN_ROWS = 0.04
-"""The audit rejects a slice above 5 % rejected rows."""
+"""The audit rejects a slice with more than 5 % rejected rows."""
 MOST_REPEATED_ROWS = 0.008
-"""The audit rejects a slice above 1 % repeats. Not kept for sales, where tests with few lines need some."""
+"""The audit rejects a slice with more than 1 % repeats. Not applied to sales, as small test data needs some repeats."""
 
 
 class Fate(Enum):
@@ -35,13 +35,13 @@ class Defect:
     fate: Fate
     what: str
     reason: str | None = None
-    """`<column>:<rule>` in quarantine."""
+    """The reason in quarantine, as `<column>:<rule>`."""
     needs_text: str | None = None
-    """A column that must have been delivered as text for this to be possible."""
+    """The column that must be delivered as text for this defect to be possible."""
 
 
 BROKEN_SALES_RATE = 0.015
-"""Shared out evenly over the kinds of broken lines below."""
+"""Split evenly between the kinds of broken lines below."""
 _Q = Fate.QUARANTINED
 
 
@@ -167,18 +167,18 @@ DEFECTS: tuple[Defect, ...] = (
     PROMOTION_NOT_MONDAY, PROMOTION_PERCENT, PROMOTION_WITHDRAWN, PROMOTION_NOT_EXECUTED, CUSTOMER_NO_ID,
 )  # fmt: skip
 
-# Not defects, but spellings that must come to the same value. Shares of rows.
+# Spelling variants that must be normalised to the same value; they are not defects. Shares of rows.
 CODE_SPELLINGS = 0.01
-"""Codes in lower case or with blanks around them."""
+"""Codes in lower case or surrounded by blanks."""
 CHANNEL_SPELLINGS = 0.03
 """'Modern Trade', 'modern-trade', ' MODERN_TRADE '."""
 WHOLE_NUMBER_SPELLINGS = 0.02
-"""'5.0' for 5, in files of text."""
+"""'5.0' for 5, in columns delivered as text."""
 TIME_SPELLINGS = 0.02
-"""changed_at with T, or in Indian time with its offset."""
+"""changed_at in ISO format with a time zone: UTC, or Indian time with its offset."""
 
 
 def how_many(rate: float, rows: int, draw: np.random.Generator, most: float | None = None) -> int:
-    """The rate's share of rows, rounded up or down at random so that small deliveries keep the mean."""
+    """The number of rows for a rate. It is rounded up or down at random, so that the mean holds for small deliveries too."""
     wanted = int(np.floor(rate * rows + draw.random()))
     return wanted if most is None else min(wanted, int(most * rows))

@@ -1,7 +1,7 @@
-"""What shoppers want: weekly means per series from level, trend, season, price and promotion.
+"""Customer demand: weekly means per series from level, trend, season, price and promotion.
 
-The unexplained part of a week is small for fast movers (about 6 %), so that a good forecast can be
-good; the last 13 weeks' drift, slow movers and stock-outs keep it from being easy.
+The unexplained part of a week is small for fast movers (about 6 %), so that a good forecast is possible. The drift of
+the last 13 weeks, slow movers and stock-outs keep it from being easy.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from local.sample.timeline import Stream, day_number, iso_week, rng, week_of
 WEEKDAYS = np.array([1.12, 1.06, 1.02, 1.02, 1.06, 1.04, 0.68])
 DRIFT_WEEKS = 12
 DRIFT_SHOCK = 0.03
-"""Log standard deviation of the slow drift of a series' level."""
+"""Log standard deviation of the slow drift in a series' level."""
 WEEK_SHOCK = 0.03
 CATEGORY_SHOCK = 0.02
 DAY_GAMMA_SHAPE = 40.0
-"""Daily overdispersion beyond Poisson: a coefficient of variation of 1/sqrt(40)."""
+"""Daily overdispersion relative to Poisson: a coefficient of variation of 1/sqrt(40)."""
 CANNIBALISED_SHARE = 0.30
-"""Of the extra units of a promotion, this share is taken from the same category in the region."""
+"""The share of a promotion's extra units that is taken from the same category in the region."""
 PANTRY_DIP = -0.07
-"""Log change in the week after a promotion: cupboards are full."""
+"""Log change of demand in the week after a promotion, when customers still have stock at home."""
 INTERMITTENT_LOT = 4.0
 PRICE_ELASTICITY = 0.8
 
@@ -36,7 +36,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Demand:
-    """Weekly means indexed [week - first, slot, region] for the weeks of the plan, its first one excepted."""
+    """Weekly means, indexed [week - first, slot, region], for all weeks of the plan except its first."""
 
     def __init__(self, profile: Profile, catalogue: Catalogue, plan: Plan) -> None:
         self._profile, self._catalogue = profile, catalogue
@@ -46,7 +46,7 @@ class Demand:
         self._intermittent = np.array([slot.is_intermittent for slot in catalogue.slots])[:, None]
 
     def expected(self, day: date) -> FloatArray:
-        """Mean demand of one day per (slot, region)."""
+        """Mean demand of one day, indexed [slot, region]."""
         life = self._catalogue.life(day)[:, None]
         mean: FloatArray = (
             self.weekly[week_of(day) - self.first] * life * WEEKDAYS[day.weekday()] / WEEKDAYS.sum()
@@ -85,7 +85,7 @@ class Demand:
         return log_mean
 
     def _price_effect(self, weeks: NDArray[np.int64]) -> FloatArray:
-        """A rise costs units at once; over the year incomes catch up, so that only the saw-tooth remains."""
+        """Log effect of price. Demand drops after a price rise and recovers over the year as incomes grow."""
         since_rise = np.array(
             [[(int(w) + s.price_rise_week) % 52 for s in self._catalogue.slots] for w in weeks]
         )
@@ -109,7 +109,7 @@ class Demand:
         return shocks
 
     def _cannibalised(self, lift: FloatArray) -> FloatArray:
-        """Log loss of each series to promotions of its neighbours in category and region."""
+        """Log loss of each series to promotions of other series in the same category and region."""
         gained = self.base * np.expm1(lift)
         loss = np.zeros_like(lift)
         for name in {slot.category.name for slot in self._catalogue.slots}:
@@ -131,5 +131,5 @@ def _base_levels(profile: Profile, catalogue: Catalogue) -> FloatArray:
 
 
 def _festive_shape(iso: NDArray[np.int64]) -> FloatArray:
-    """Rises from ISO week 39 to a plateau around Diwali, a lower one to the year's end."""
+    """Festive season: rises from ISO week 39 to a peak around Diwali, and stays at a lower level until the year's end."""
     return np.interp(iso, [38, 41, 44, 46, 48, 52, 53], [0.0, 0.7, 1.0, 0.6, 0.4, 0.5, 0.1])

@@ -1,4 +1,4 @@
-"""Where raw files go: a directory tree or a bucket, by way of a cache of what was generated before."""
+"""Write raw files to a directory or a bucket, from a cache of the generated files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRUTH_FILE = "_truth.json"
 
 class Sink(Protocol):
     def put_all(self, files: Iterator[tuple[str, Path]]) -> int:
-        """Takes (key, file) pairs and says how many."""
+        """Write the (key, file) pairs. Returns their number."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def write(profile: Profile, sink: Sink, cache: Path | None = None) -> Written:
 
 
 def cached_tree(profile: Profile, cache: Path | None = None) -> Path:
-    """The profile's files on disk; generated when this code has not yet done so."""
+    """The directory of the profile's files. They are generated unless the cache has them from the same code."""
     cache = default_cache() if cache is None else cache
     tree = cache / f"sample-{_fingerprint(profile)}"
     if tree.exists():
@@ -86,7 +86,7 @@ def cached_tree(profile: Profile, cache: Path | None = None) -> Path:
         try:
             unfinished.rename(tree)
         except OSError:
-            # Someone else finished the same tree first; theirs is as good.
+            # Another process finished the same tree first. Its files are identical.
             if not tree.exists():
                 raise
     finally:
@@ -108,7 +108,7 @@ def _fill(tree: Path, profile: Profile) -> None:
 
 
 def _fingerprint(profile: Profile) -> str:
-    """Of the profile, of this package's code and of the libraries whose output could change."""
+    """Hash of everything that determines the output: the profile, this package's code, and the versions of its libraries."""
     digest = hashlib.sha256(f"{profile!r} numpy {np.__version__} pyarrow {pa.__version__}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())

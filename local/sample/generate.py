@@ -1,4 +1,4 @@
-"""From a profile to raw files, in the order of days, as the source systems would have delivered them."""
+"""Generate the raw files of a profile in the order of days, as the source systems would deliver them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class RawFile:
 
 
 def generate(profile: Profile) -> Iterator[RawFile]:
-    """Every raw file of the profile, a day at a time."""
+    """All raw files of the profile, day by day."""
     return _History(profile, Truth()).files()
 
 
 def generate_with_truth(profile: Profile) -> tuple[Iterator[RawFile], Truth]:
-    """The truth is complete once the files have been read to the end."""
+    """The raw files and their truth. The truth is complete only after all files have been consumed."""
     truth = Truth()
     return _History(profile, truth).files(), truth
 
@@ -50,7 +50,7 @@ def truth(profile: Profile) -> Truth:
 
 
 class _History:
-    """Starts a week before the profile: the first daily run reads the market week that ended before it."""
+    """Generates all days. Starts a week before the profile, as the first daily run reads the previous market week."""
 
     def __init__(self, profile: Profile, truth: Truth) -> None:
         self._profile, self._truth = profile, truth

@@ -1,4 +1,4 @@
-"""Daily stock files, one row per SKU on sale and region."""
+"""Daily stock files, with one row per region and SKU on sale."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TYPES: dict[str, pa.DataType] = {
 }  # fmt: skip
 ALL_TEXT_EVERY_DAYS = 9
 LEAST_STOCK_CORRECTED = 50
-"""A correction of a few pieces must not turn a stock-out into none or the other way round."""
+"""Corrections are small. With this much stock, they neither create nor remove a stock-out."""
 
 
 def inventory_table(

@@ -1,4 +1,4 @@
-"""Weekly market shares as a panel would report them: our brands' sales and those of rivals."""
+"""Weekly market shares as a market research panel reports them: sales of our brands and of competitors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TYPES: dict[str, pa.DataType] = {
 NO_DISTRIBUTION_EVERY_WEEKS = 9
 ALL_TEXT_EVERY_WEEKS = 6
 RIVAL_SIZES = (1.5, 0.9, 0.7)
-"""Of our own usual size in the category and region."""
+"""Relative to our own usual sales in the category and region."""
 LOST_TO_OUR_PROMOTIONS = 0.25
 PANEL_ERROR = 0.03
 
@@ -47,7 +47,7 @@ class MarketPanel:
         self._categories = [category for category in CATEGORIES if category.name in used]
 
     def table(self, week: int, sold: IntArray) -> pa.Table:
-        """`sold` are the week's units per (slot, region)."""
+        """The table of one week. `sold` holds the week's units, indexed [slot, region]."""
         draw = rng(self._profile.seed, Stream.MARKET, week)
         rows = [
             (REGIONS[region].code, category.name, *line)

@@ -1,4 +1,4 @@
-"""Weekly full snapshots of SKUs, regions and customers: what the masters' owners know that Monday."""
+"""Weekly full snapshots of SKUs, regions and customers, as known on that Monday."""
 
 from __future__ import annotations
 

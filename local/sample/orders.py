@@ -1,4 +1,4 @@
-"""A day's sold units as order lines: orders of several lines, each order of one customer."""
+"""Split a day's sold units into order lines. An order has several lines and one customer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from local.sample.timeline import Stream, day_number, iso_week, rng, week_of
 
 LINES_PER_ORDER = 3.2
 LINE_GAMMA_SHAPE = 4.0
-"""How unequal the lines of a series' day are: some exceed three times the mean, as anomalies do."""
+"""Gamma shape of the line sizes of one series on one day. Some lines exceed three times the mean, like anomalies."""
 FEWEST_LINES = 0.93
-"""Of lines_per_day: no day of the demo falls under the audit's row count."""
+"""Minimum, as a share of lines_per_day: no day of the demo falls below the audit's row count."""
 WEEKDAY_LINES = (1.03, 1.02, 1.00, 1.00, 1.01, 1.02, 0.95)
 TRADING_SECONDS = (4 * 3600, 15 * 3600)
 
@@ -74,7 +74,7 @@ class OrderBook:
         return np.array([sku.code if sku else None for sku in skus], dtype=object)
 
     def _split(self, stock: StockDay, draw: np.random.Generator) -> tuple[IntArray, IntArray, IntArray]:
-        """Series, quantity and running number within the series of each line; sums to the units sold."""
+        """Series, quantity and number within the series of each line. The quantities add up to the units sold."""
         units = stock.sold.ravel()
         active = np.flatnonzero(units)
         units = units[active]
@@ -92,7 +92,7 @@ class OrderBook:
     def _buyers(
         self, day: date, order: IntArray, region: IntArray, draw: np.random.Generator
     ) -> tuple[Sequence[Customer], IntArray]:
-        """The day's customers, and per order the position of its customer among them."""
+        """The day's customers, and for each order the index of its customer."""
         buyers = self._customers.buying_on(day)
         region_of_order = np.zeros(int(order.max()) + 1, dtype=np.int64)
         region_of_order[order] = region
@@ -123,8 +123,10 @@ def _line_goal(profile: Profile, day: date, draw: np.random.Generator) -> int:
 def _orders(
     region: IntArray, nth_of_series: IntArray, series: IntArray, regions: int, draw: np.random.Generator
 ) -> IntArray:
-    """The order of each line, numbered over the day. Lines of one series fall into different orders,
-    because (order, SKU) is the key of a line."""
+    """The order of each line, numbered within the day.
+
+    Lines of one series go to different orders, because (order, SKU) is the key of a line.
+    """
     lines = np.bincount(region, minlength=regions)
     most = np.zeros(regions, dtype=np.int64)
     np.maximum.at(most, region, nth_of_series + 1)

@@ -1,4 +1,4 @@
-"""How much sample data to make: the only thing that a caller chooses."""
+"""Profiles: how much sample data to generate. This is all that a caller chooses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALL_END = date(2025, 1, 12)
 
 @dataclass(frozen=True)
 class Profile:
-    """Days `start` to `end`, both included. Equal profiles give byte-identical tables."""
+    """The days from `start` to `end`, inclusive. Equal profiles produce byte-identical tables."""
 
     start: date
     end: date
@@ -24,7 +24,7 @@ class Profile:
     customers: int = 260
     lines_per_day: int = 1180
     limited_edition_weeks: int = 64
-    """How long a limited edition is sold before the next one takes its shelf place."""
+    """How many weeks after its launch a limited edition is succeeded by the next one."""
 
     def __post_init__(self) -> None:
         if self.start > self.end:
@@ -49,13 +49,13 @@ class Profile:
 
 
 def demo(end: date, seed: int = 7) -> Profile:
-    """Two years and some weeks up to `end`; starts on a Monday, so that nearby ends share their start."""
+    """About two years up to `end`. Starts on a Monday, so that end dates of the same week share the start."""
     monday = end - timedelta(days=end.weekday())
     return Profile(start=monday - timedelta(weeks=DEMO_WEEKS), end=end, seed=seed)
 
 
 def small(end: date = SMALL_END, seed: int = 7) -> Profile:
-    """Six weeks of about forty lines a day, for tests; the default ones cross an ISO year's turn."""
+    """Six weeks of about forty lines a day, for tests. The default dates span the turn of an ISO year."""
     monday = end - timedelta(days=end.weekday())
     return Profile(
         start=monday - timedelta(weeks=SMALL_WEEKS - 1),

@@ -1,4 +1,4 @@
-"""Weekly snapshots of the whole promotion calendar, past weeks and planned ones."""
+"""Weekly snapshots of the promotion calendar, with past and planned weeks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TYPES: dict[str, pa.DataType] = {
 }  # fmt: skip
 PAST_WEEKS = 8
 FUTURE_WEEKS = 20
-"""Beyond a forecast of 90 days that starts up to a week after the snapshot."""
+"""More than a 90-day forecast needs if it starts up to a week after the snapshot."""
 ALL_TEXT_EVERY_WEEKS = 5
 FIXED_SPEND = 1500.0
 
@@ -86,7 +86,7 @@ class PromoCalendar:
         return event, (*key, event.kind, event.depth, not event.is_on_hold, spend)
 
     def _withdrawn_since_last(self, snapshot: date) -> int:
-        """Rows of earlier snapshots that this one lacks though their week is to come."""
+        """The number of rows that the previous snapshot has and this one lacks, for weeks that have not started."""
         this_week = week_of(snapshot)
         if monday(this_week - 1) < self._first_snapshot():
             return 0

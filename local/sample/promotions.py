@@ -1,7 +1,7 @@
-"""The promotion plan, and what of it reached the shelf.
+"""The promotion plan, and the part of it that was executed.
 
-One event covers some SKUs of a brand in some regions for one to three weeks. A cell is one
-(series, week); a cell belongs to the event that started first, so it has one discount only.
+An event covers some SKUs of a brand in some regions for one to three weeks. A cell is one (series, week). It belongs to
+the event that started first, so that it has one discount only.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from local.sample.profile import Profile
 from local.sample.timeline import Stream, iso_week, monday, rng
 
 PROMOTED_SHARE = 0.15
-"""Of all (series, week) cells, on average."""
+"""Average share of all (series, week) cells."""
 WITHDRAWN_SHARE = 0.04
-"""Events that are planned, shown in snapshots and taken out again before they start."""
+"""Share of events that snapshots show as planned and that are withdrawn before they start."""
 ON_HOLD_SHARE = 0.02
-"""Events that stay in the calendar with is_promoted false and never happen."""
+"""Share of events that stay in the calendar with is_promoted false and never take place."""
 NOT_EXECUTED_SHARE = 0.01
-"""Promoted cells where shop and price never followed the plan: the flag contradicts the prices."""
+"""Share of promoted cells in which the plan was not executed: the flag contradicts the prices."""
 WITHDRAWN_WEEKS_BEFORE = 2
 LONGEST_EVENT_WEEKS = 3
 MEAN_CELLS_OF_AN_EVENT = {"slots": 1.7, "regions": 0.55, "weeks": 1.7}
 
 KINDS: dict[str, tuple[float, tuple[float, ...], float]] = {
-    # kind: (log lift beyond the price's own, depths, share of events)
+    # kind: (log lift in addition to the price effect, discounts, share of events)
     "price_off": (0.00, (0.10, 0.15, 0.20, 0.25), 0.42),
     "buy_one_get_one": (0.12, (0.33, 0.40), 0.12),
     "display": (0.22, (0.05, 0.10), 0.18),
@@ -63,7 +63,7 @@ class Event:
 
 
 class Plan:
-    """Events and cells of the weeks `first` to `last`. Arrays are indexed [week - first, slot, region]."""
+    """The events and cells of the weeks `first` to `last`. Arrays are indexed [week - first, slot, region]."""
 
     def __init__(self, profile: Profile, catalogue: Catalogue, first: int, last: int) -> None:
         self.first, self.last = first, last
@@ -71,13 +71,13 @@ class Plan:
         self.events = [event for week in starts for event in _events_of(profile, catalogue, week)]
         shape = (last - first + 1, profile.skus, profile.regions)
         self.planned = np.full(shape, -1, dtype=np.int64)
-        """Index into events of the event that the calendar shows, -1 where there is none."""
+        """Index of the event that the calendar shows for the cell, or -1."""
         self._fill(catalogue)
         self.executed = np.where(self._reached_the_shelf(profile), self.planned, -1)
         self.depth = self._per_cell([event.depth for event in self.events], of=self.executed)
 
     def log_lift(self, elasticities: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of the executed cells, 0 elsewhere; elasticities are per slot."""
+        """Log lift of the executed cells, 0 for all others. `elasticities` has one value per slot."""
         extra = self._per_cell(
             [KINDS[event.kind][0] + event.noise for event in self.events], of=self.executed
         )

@@ -1,4 +1,4 @@
-"""The sales files of a day: its lines, late versions of earlier days' lines, and every known defect."""
+"""The sales files of a day: its lines, late versions of lines of earlier days, and all known defects."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Part:
-    """How one file of a day is written."""
+    """The format of one file of a day."""
 
     text: frozenset[str]
     lacks: str | None = None
@@ -65,7 +65,7 @@ class Part:
 
 
 def parts_of(day: date) -> tuple[Part, ...]:
-    """One file on most days; two where the day shows files that differ. Late versions go to the last."""
+    """The files of a day: usually one, on some days two with different formats. Late versions go to the last file."""
     number = day_number(day)
     usual = (ALL_TEXT, DATES_AS_TEXT, TYPED)[number % 3]
     if number % 11 == 3:
@@ -76,7 +76,7 @@ def parts_of(day: date) -> tuple[Part, ...]:
 
 
 class SalesDesk:
-    """Days must be asked for in order: late versions wait here for their delivery."""
+    """Writes the sales files. Days must be requested in order, as late versions are kept until their delivery."""
 
     def __init__(self, profile: Profile, catalogue: Catalogue, truth: Truth) -> None:
         self._profile, self._catalogue, self._truth = profile, catalogue, truth
@@ -115,7 +115,7 @@ class SalesDesk:
         ]
 
     def _part_of(self, lines: Lines, parts: int) -> Rows:
-        """By order, so that the lines of an order come in one file."""
+        """The file of each line. All lines of an order are in the same file."""
         return np.array([int(order[-1]) % parts for order in lines["order_id"]], dtype=np.int64)
 
     def _schedule(self, day: date, lines: Lines, picked: _Picks, draw: np.random.Generator) -> None:
@@ -144,7 +144,7 @@ class SalesDesk:
         return {**_another_quantity(line, draw), "changed_at": changed_at}
 
     def _late_masters(self, day: date, lines: Lines, broken: Rows) -> dict[Defect, int]:
-        """Sound lines of the day whose customer or SKU is in no master snapshot yet."""
+        """Count the valid lines whose customer or SKU is not yet in any master snapshot."""
         sound = np.ones(len(lines["order_id"]), dtype=np.bool_)
         sound[broken] = False
         snapshot = day - timedelta(days=day.weekday())
@@ -188,7 +188,7 @@ class SalesDesk:
 
 
 class _Picks:
-    """Hands out rows of a day at random, each once, so that a row has one defect at most."""
+    """Picks rows of a day at random, each at most once, so that no row has more than one defect."""
 
     def __init__(self, shuffled: Rows, is_dated: NDArray[np.bool_]) -> None:
         self._dated = list(shuffled[is_dated[shuffled]])
@@ -205,7 +205,7 @@ class _Picks:
         )
 
     def take_dated(self, rows: int) -> Rows:
-        """Rows of the file that surely has changed_at: versions are compared by it."""
+        """Pick rows of the file that always has changed_at, by which versions are compared."""
         return np.array(self._pop(self._dated, rows), dtype=np.int64)
 
     def _pop(self, pool: list[np.int64], rows: int) -> list[np.int64]:

@@ -1,7 +1,7 @@
-"""A delivery before it becomes a file: typed columns with single cells overwritten.
+"""The content of a file before it is written: typed columns, in which single cells can be overwritten.
 
-Source systems write the same rows typed on one day and all as text on another; a cell that its type
-cannot hold ("5 pcs" as a quantity) exists only where the column is delivered as text.
+Source systems deliver typed columns on some days and text on others. A cell that does not fit its type ("5 pcs" as a
+quantity) exists only if its column is delivered as text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Sheet:
         return row in self._cells.get(column, {})
 
     def respell(self, column: str, rows: Sequence[int] | NDArray[np.int64], how: int) -> None:
-        """Writes codes as careless people do; defects already put are left alone."""
+        """Replace codes by careless spellings. Cells that are already overwritten keep their defect."""
         for number, row in enumerate(rows):
             if not self.is_put(column, int(row)):
                 value = str(self.columns[column][row])
@@ -45,7 +45,7 @@ class Sheet:
         lacks: str | None = None,
         extra: Mapping[str, AnyArray] | None = None,
     ) -> pa.Table:
-        """The given rows in the given order; `text` names the columns delivered as text."""
+        """The given rows in this order. `text` names the columns to deliver as text."""
         rows = np.arange(self.rows) if rows is None else rows
         columns = {name: self._column(name, rows, name in text) for name in self.types if name != lacks}
         for name, values in (extra or {}).items():

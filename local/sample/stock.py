@@ -1,4 +1,4 @@
-"""Stock day by day: what was wanted against what was there. Stock-outs suppress sales here, for good."""
+"""Daily stock simulation: compares demand with stock. Sales lost in a stock-out are not made up later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.sample.profile import Profile
 from local.sample.timeline import Stream, days_from, rng, stock_take_before, week_of
 
 DISRUPTION_CHANCE = 0.007
-"""Per series and week: the supplier allocates nothing for two or three weeks."""
+"""Probability per series and week that the supplier allocates nothing for two or three weeks."""
 LONGEST_DISRUPTION_WEEKS = 3
 REVIEW_DAYS = 7
 SMALLEST_LOT = 12
@@ -24,7 +24,7 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class StockDay:
-    """Arrays are indexed [slot, region]."""
+    """One day's stock and sales. Arrays are indexed [slot, region]."""
 
     day: date
     on_sale: NDArray[np.bool_]
@@ -33,7 +33,7 @@ class StockDay:
     closing: IntArray
     reorder_point: IntArray
     lost: IntArray
-    """Demand that found an empty shelf: known to the generator alone."""
+    """Demand lost to stock-outs. Only the generator knows it."""
 
 
 class _Policy:
@@ -60,7 +60,7 @@ class _Policy:
 
 
 def simulate(profile: Profile, catalogue: Catalogue, demand: Demand, first_needed: date) -> list[StockDay]:
-    """Every day from `first_needed` to the profile's end."""
+    """Simulate the stock. Returns all days from `first_needed` to the profile's end."""
     begin = stock_take_before(first_needed)
     policy = _Policy(profile)
     days = days_from(begin, profile.end)
@@ -93,7 +93,7 @@ def simulate(profile: Profile, catalogue: Catalogue, demand: Demand, first_neede
 
 
 def _planned_daily(demand: Demand, catalogue: Catalogue, day: date) -> FloatArray:
-    """Planners know the promotions of this week and the next and stock up for the larger one."""
+    """The daily demand that planners expect: the larger one of this week's and next week's, promotions included."""
     week = week_of(day) - demand.first
     soon: FloatArray = np.maximum(demand.weekly[week], demand.weekly[week + 1]) / 7
     return soon * catalogue.life(day + timedelta(days=1))[:, None]

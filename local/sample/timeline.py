@@ -1,7 +1,7 @@
-"""Absolute time and keyed randomness.
+"""Absolute time, and random numbers by key.
 
-Everything random is drawn for an absolute week or day, never in sequence, so a day's data does not
-depend on how long a history was asked for.
+Random numbers are drawn for an absolute week or day, never in sequence. A day's data therefore does not depend on the
+length of the history.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from enum import IntEnum
 import numpy as np
 
 EPOCH = date(2018, 1, 1)
-"""A Monday: week 0 of the generator."""
+"""The Monday of the generator's week 0."""
 EARLIEST_START = date(2019, 7, 1)
 STOCK_TAKE_WEEKS = 26
-"""Stocks are counted and set right this often: a simulation may begin at any count."""
+"""Interval of stock-takes, which reset all stocks. A simulation may start at any of them."""
 
 
 class Stream(IntEnum):
-    """One independent stream of random numbers per purpose; values are part of the seed, never reuse one."""
+    """An independent stream of random numbers per purpose. The values are part of the seed: never reuse one."""
 
     SKU = 1
     SERIES = 2

@@ -1,4 +1,4 @@
-"""What was really put in: the figures that the platform's own should come to."""
+"""The expected figures: what was generated, for comparison with the platform's results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _FATES = {(defect.dataset, defect.name): defect.fate for defect in DEFECTS}
 
 @dataclass
 class Truth:
-    """Counts per dataset and raw date (a market week's is its Sunday)."""
+    """Counts per dataset and raw date. The raw date of a market week is its Sunday."""
 
     rows_of: Counter[tuple[str, date]] = field(default_factory=Counter)
     defects: Counter[tuple[str, date, str]] = field(default_factory=Counter)
     keys_of: Counter[str] = field(default_factory=Counter)
-    """Distinct keys with a valid row, over everything delivered."""
+    """Number of distinct keys with a valid row in all deliveries."""
 
     def note(self, raw_date: date, counts: Mapping[Defect, int]) -> None:
         for defect, rows in counts.items():
@@ -43,16 +43,16 @@ class Truth:
         return self._of_fate(Fate.QUARANTINED, dataset, raw_date)
 
     def superseded(self, dataset: str, raw_date: date | None = None) -> int:
-        """When each raw date is run after those before it. Zero for snapshots, each of which is newer."""
+        """Superseded rows if raw dates are run in order. Zero for snapshots, as each is newer than the previous one."""
         return self._of_fate(Fate.SUPERSEDED, dataset, raw_date)
 
     def published(self, dataset: str, raw_date: date | None = None) -> int:
-        """When each raw date is run after those before it."""
+        """Published rows if raw dates are run in order."""
         lost = self.quarantined(dataset, raw_date) + self.superseded(dataset, raw_date)
         return self.rows(dataset, raw_date) - lost
 
     def superseded_at_once(self, dataset: str) -> int:
-        """When one backfill reads everything: each key has one row that stays."""
+        """Superseded rows if one backfill reads everything: one row per key is kept."""
         return self.rows(dataset) - self.quarantined(dataset) - self.keys_of[dataset]
 
     def _of_fate(self, fate: Fate, dataset: str, raw_date: date | None) -> int:

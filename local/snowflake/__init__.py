@@ -1,1 +1,1 @@
-"""The local Snowflake: fakesnow's server over DuckDB files, made to refuse what it would only pretend to do."""
+"""The local Snowflake: fakesnow's server over DuckDB files, changed to refuse what fakesnow only pretends to run."""

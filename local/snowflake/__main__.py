@@ -1,4 +1,4 @@
-"""`python -m local.snowflake`: the Snowflake part of the local cloud, in the foreground."""
+"""`python -m local.snowflake`: run the local Snowflake server in the foreground."""
 
 from __future__ import annotations
 

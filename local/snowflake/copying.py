@@ -1,4 +1,4 @@
-"""COPY INTO's options, of which fakesnow passes over some, and LIST of an external stage."""
+"""COPY INTO's options, some of which fakesnow ignores, and LIST of an external stage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Json(ReadJSON):  # type: ignore[misc]  # fakesnow is untyped here
     format: str = "unstructured"
 
     def read_expression(self, url: str) -> Expr:
-        """A file is a sequence of values; an array is one value unless it is to be stripped."""
+        """Read the file as a sequence of values. An array is one value, unless STRIP_OUTER_ARRAY is set."""
         return exp.func("read_json_objects", self.file_literal(url), self.make_eq("format", self.format))
 
 
@@ -43,7 +43,7 @@ def parameters(copy: exp.Copy, *args: Any, **where: Any) -> Any:
 
 
 def _is_off(option: exp.CopyParameter) -> bool:
-    """fakesnow takes FORCE = FALSE for FORCE."""
+    """Whether the option is FORCE = FALSE or PURGE = FALSE. fakesnow reads FORCE = FALSE as FORCE."""
     return option.name.upper() in ("FORCE", "PURGE") and option.expression == exp.false()
 
 
@@ -61,7 +61,7 @@ def _format_options(copy: exp.Copy, where: dict[str, Any]) -> dict[str, Any]:
 
 
 def listing(lake: LakeFileSystem, url: str) -> Expr:
-    """What LIST answers for an external stage."""
+    """The query that returns LIST's rows for an external stage."""
     files = sorted(lake.find(url.removeprefix("s3://"), detail=True).items())
     rows = [
         exp.select(

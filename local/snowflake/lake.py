@@ -1,6 +1,6 @@
-"""The lake's S3 within DuckDB's reach.
+"""File system that lets DuckDB read the lake's local S3.
 
-DuckDB's own S3 reader is an extension from the internet; this one speaks to the local endpoint.
+DuckDB's own S3 reader is an extension that is downloaded from the internet. This one reads from the local endpoint.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LakeFileSystem(ArrowFSWrapper):  # type: ignore[misc]  # fsspec is untyped
             endpoint_override=endpoint,
             scheme="http",
             access_key="local",
-            secret_key="local",  # noqa: S106  # the local S3 takes any
+            secret_key="local",  # noqa: S106  # the local S3 accepts any key
             region="ap-south-1",
         )
         super().__init__(lake)
@@ -34,7 +34,7 @@ class LakeFileSystem(ArrowFSWrapper):  # type: ignore[misc]  # fsspec is untyped
 
     @contextmanager
     def remembering(self) -> Iterator[None]:
-        """While one COPY runs, an object is as it was first seen: DuckDB asks for each fifteen times."""
+        """Cache objects while one COPY runs, as DuckDB asks for each object about fifteen times."""
         self._memory = _Memory()
         try:
             yield

@@ -1,4 +1,4 @@
-"""Statements that fakesnow would answer with a success that real Snowflake does not give: refused before they run."""
+"""Refuse statements that fakesnow would report as successful without doing what Snowflake does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WITHOUT_EFFECT = (
 )
 _SETTINGS_WITHOUT_EFFECT = {"COMMENT", "DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS"}
 _KINDS = {"TABLE", "VIEW", "SCHEMA", "DATABASE", "SEQUENCE", "STAGE", "FILE FORMAT"}
-_OWN_SETTINGS = {"SEQUENCE", "STAGE", "FILE FORMAT"}  # fakesnow looks at these itself
+_OWN_SETTINGS = {"SEQUENCE", "STAGE", "FILE FORMAT"}  # fakesnow handles the settings of these itself
 _CREATE_OR_ALTER = re.compile(r"\s*CREATE\s+OR\s+ALTER\b", re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""fakesnow's HTTP server with our sessions behind it, and with the lake's S3 within reach of COPY INTO."""
+"""fakesnow's HTTP server with our sessions, and with the local S3 available to COPY INTO."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def login(request: Request) -> Response:
     response: Response = await fakesnow.server.login_request(request)
     answer = json.loads(bytes(response.body))
     token = answer["data"]["token"]
-    answer["data"]["masterToken"] = token  # without one the connector does not end its session
+    answer["data"]["masterToken"] = token  # without it, the connector does not close its session
     session = fakesnow.server.sessions[token]
     parameters = (await _body(request))["data"].get("SESSION_PARAMETERS") or {}
     if isinstance(session, Session):
@@ -83,7 +83,7 @@ async def login(request: Request) -> Response:
 
 
 async def close_session(request: Request) -> Response:
-    """A session that ends rolls back what it had begun, and its temporary tables go."""
+    """Close a session: roll back its transaction and drop its temporary tables."""
     session = _session_of(request) if request.query_params.get("delete") else None
     response: Response = await fakesnow.server.session(request)
     if session:
@@ -111,7 +111,7 @@ async def query(request: Request) -> Response:
 
 
 def _client_port(request: Request) -> int | None:
-    """A proxy (local/faults) says whose request it passes on."""
+    """The client's port. A proxy (local/faults) sends it in the Forwarded header."""
     forwarded = _FORWARDED_PORT.search(request.headers.get("Forwarded", ""))
     if forwarded:
         return int(forwarded[1])
@@ -119,7 +119,7 @@ def _client_port(request: Request) -> int | None:
 
 
 async def _answered(request: Request) -> Response:
-    """A failure is an answer: HTTP 500 would make the connector ask again for minutes."""
+    """Return failures as Snowflake error responses: the connector would retry HTTP 500 for minutes."""
     try:
         response: Response = await fakesnow.server.query_request(request)
         if response.status_code != 500:
@@ -146,7 +146,7 @@ def _session_of(request: Request) -> Session | None:
 
 
 def process_that_connected_from(client_port: int) -> psutil.Process | None:
-    """The process at the other end of a loopback connection, or None where the system does not tell."""
+    """The process at the other end of a loopback connection. None if the operating system does not say."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp4"):
             if connection.laddr and connection.laddr.port == client_port and connection.pid:

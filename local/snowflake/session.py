@@ -1,4 +1,4 @@
-"""Sessions of the local Snowflake: statements that are atomic, that wait for each other, and that fail as Snowflake's do."""
+"""Sessions of the local Snowflake: atomic statements, one writer at a time, and Snowflake's errors."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ RESULTS_KEPT_FOR_RESULT_SCAN = 64
 EARLIER_RESULT = "RESULT_SCAN {}"
 NOTHING_TO_DO = "SELECT 'Statement executed successfully.' AS \"status\""
 
-# The steps in the middle of fakesnow's own functions that have to be others.
+# Replace two steps inside fakesnow's own functions.
 fakesnow.transforms.numeric_agg_implicit_cast = statements.exact_aggregate
 fakesnow.copy_into._params = copying.parameters
 
 
 class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
-    """All databases of the local Snowflake. Unlike stock fakesnow, connecting creates neither database nor schema."""
+    """All databases of the local Snowflake. Unlike in fakesnow, connecting creates no database or schema."""
 
     def __init__(self, db_path: str, lake: LakeFileSystem) -> None:
         super().__init__(
@@ -54,7 +54,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
         self.turn = WriteTurn()
 
     def attach(self, database: str) -> None:
-        """Open a database that an earlier server left on disk."""
+        """Open a database that an earlier server stored on disk."""
         FakeSnowflakeConnection(self.duck_conn.cursor(), {}, database, db_path=self.db_path).close()
 
     def connect(
@@ -63,7 +63,9 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
         schema: str | None = None,
         **options: Any,
     ) -> Session:
-        options.pop("nop_regexes", None)  # a client could have failures passed over as successes
+        options.pop(
+            "nop_regexes", None
+        )  # a client could use it to have failing statements reported as successful
         return Session(
             self.lake,
             self.turn,
@@ -79,7 +81,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
 
 
 class RecentResults(OrderedDict[str, tuple[Any, ...]]):
-    """fakesnow keeps every result for RESULT_SCAN; a server that runs for days must forget."""
+    """The latest results, for RESULT_SCAN. fakesnow keeps all results, too many for a server that runs for days."""
 
     def __setitem__(self, query_id: str, result: tuple[Any, ...]) -> None:
         super().__setitem__(query_id, result)
@@ -109,13 +111,19 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
         return self.has_begun or self._in_transaction
 
     def read_committed(self) -> None:
-        """Let a transaction see what others committed since it began. Once it has written, nobody else can commit."""
+        """Restart a transaction that has not written yet, so that it sees what others have committed since.
+
+        After its first write this is not needed: the transaction holds the write lock, and nobody else can commit.
+        """
         if self.has_begun and not self.has_written:
             self._duck_conn.rollback()
             self._duck_conn.begin()
 
     def note_failure(self, kind: Kind) -> None:
-        """DuckDB gives up a transaction whose statement failed; nothing is lost while that was its first write."""
+        """Mark the transaction as spoiled if a failed statement made it lose earlier writes.
+
+        DuckDB aborts a transaction when a statement fails. If it had not written anything before, nothing is lost.
+        """
         if self.in_transaction and self.has_written:
             self.is_spoiled |= kind is not Kind.READ or self._was_given_up()
 
@@ -132,14 +140,14 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
 
     def end_statement(self) -> None:
         if self.is_abandoned:
-            # While this statement ran: what it has done is of a transaction that nobody will end.
+            # The client left while this statement ran. Nobody will end its transaction, so roll it back.
             self._undo()
         elif not self.in_transaction:
             self.has_written = self.is_spoiled = False
             self.turn.give_back(self)
 
     def abandon(self) -> None:
-        """Undo what a client that is gone had begun, so that nobody waits for it."""
+        """Roll back the transaction of a client that is gone, and close the session. Others then need not wait for it."""
         self.is_abandoned = True
         self._duck_conn.interrupt()
         self._undo()
@@ -147,7 +155,9 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
 
     def _undo(self) -> None:
         if self.in_transaction:
-            with suppress(duckdb.TransactionException):  # none was begun, or it is rolled back already
+            with suppress(
+                duckdb.TransactionException
+            ):  # there was no transaction, or it was already rolled back
                 self._duck_conn.rollback()
             self.has_begun = False
         self.turn.give_back(self)
@@ -179,7 +189,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         kind = kind_of(statement)
         session = self._conn
         if kind is Kind.BEGIN and session.in_transaction:
-            command, kind = NOTHING_TO_DO, Kind.READ  # Snowflake knows no transaction within a transaction
+            command, kind = NOTHING_TO_DO, Kind.READ  # Snowflake has no nested transactions
         try:
             self._run_in_turn(kind, command, params, *args, **kwargs)
         except Error:
@@ -215,7 +225,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             session.has_begun = kind is Kind.BEGIN
 
     def _write(self, kind: Kind, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
-        """One statement, all or nothing, though fakesnow runs MERGE and COPY as several DuckDB statements."""
+        """Run one statement atomically. fakesnow runs MERGE and COPY as several DuckDB statements."""
         session = self._conn
         if kind is Kind.DDL and session.has_begun:
             if session.is_spoiled:
@@ -245,7 +255,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         return exploded
 
     def _with_earlier_results(self, expression: Expr) -> Expr:
-        """RESULT_SCAN as a relation like any other; fakesnow answers the whole result, whatever is asked of it."""
+        """Make RESULT_SCAN usable like any table. fakesnow always returns the whole result."""
         session = self._conn
         for source in list(expression.find_all(exp.TableFromRows)):
             scan = source.this
@@ -268,7 +278,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
 
     def _execute(self, transformed: Expr, params: Any = None) -> None:
         if "update_clauses" in transformed.args:
-            # Not through fakesnow, which would note a new table in another DuckDB file: one transaction, one file.
+            # Bypass fakesnow, which would record the new table in a second DuckDB file: a transaction can write to one only.
             self._duck_conn.execute(transformed.sql(dialect="duckdb"), params)
             if update_clauses := transformed.args["update_clauses"]:
                 self._refuse_ambiguous_update(update_clauses)
@@ -288,7 +298,10 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         return str(found[0]) if found and found[0] else None
 
     def _refuse_ambiguous_update(self, update_clauses: list[int]) -> None:
-        """ERROR_ON_NONDETERMINISTIC_MERGE, Snowflake's default: DuckDB would take any one of the rows."""
+        """Fail if several source rows update one target row (ERROR_ON_NONDETERMINISTIC_MERGE, Snowflake's default).
+
+        DuckDB would use any one of the rows.
+        """
         row = statements.MERGE_TARGET_ROW
         updates = ", ".join(str(clause) for clause in update_clauses)
         ambiguous = self._duck_conn.execute(
@@ -312,7 +325,10 @@ def _locked() -> ProgrammingError:
 
 
 def _as_snowflake_error(failure: Exception) -> ProgrammingError:
-    """fakesnow answers HTTP 500 to what it did not foresee, and the connector then retries for minutes."""
+    """Convert an unexpected exception to a Snowflake error.
+
+    fakesnow would answer HTTP 500, which the connector retries for minutes.
+    """
     message = str(failure).split("\n")[0]
     if statements.DIVISION_BY_ZERO in message:
         return ProgrammingError(msg=statements.DIVISION_BY_ZERO, errno=100051, sqlstate="22012")

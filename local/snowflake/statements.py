@@ -1,7 +1,7 @@
-"""What the local Snowflake does differently from fakesnow: refuses and rewrites, statement by statement.
+"""Statements that the local Snowflake rewrites or refuses, because fakesnow would run them differently from Snowflake.
 
-fakesnow turns Snowflake SQL into DuckDB SQL. Where the outcome would be a success that real Snowflake would not
-give (or the other way round), the statement is changed or refused here. docs/parity.md lists each with its test.
+fakesnow translates Snowflake SQL to DuckDB SQL. If a statement would succeed here but fail in Snowflake, or the other
+way round, it is changed or refused here. docs/parity.md lists each case with its test.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def kind_of(statement: Expr) -> Kind:
 
 
 def faithful(statement: Expr) -> Expr:
-    """The statement with Snowflake's meaning where DuckDB would give its own."""
+    """Rewrite the statement where DuckDB would give it another meaning than Snowflake."""
     if isinstance(statement, exp.Create) and isinstance(statement.this, exp.Schema):
         statement = statement.copy()
         _drop_unenforced_constraints(statement.this)
@@ -61,7 +61,7 @@ def faithful(statement: Expr) -> Expr:
 
 
 def _drop_unenforced_constraints(table: exp.Schema) -> None:
-    """Snowflake records PRIMARY KEY, UNIQUE and FOREIGN KEY but lets duplicates in, so they must get in here too."""
+    """Remove PRIMARY KEY, UNIQUE and FOREIGN KEY: Snowflake records them but does not enforce them."""
     kept = []
     for element in table.expressions:
         if isinstance(element, exp.Constraint):
@@ -98,7 +98,7 @@ def _enforce_text_lengths(table: exp.Schema) -> None:
 
 
 def _guarded_division(node: Expr) -> Expr:
-    """DuckDB gives infinity or null for x / 0, Snowflake fails the statement."""
+    """Make x / 0 fail, as in Snowflake. DuckDB returns infinity or null."""
     if not isinstance(node, exp.Div) or _cannot_be_zero(node.expression):
         return node
     divisor = node.expression
@@ -120,7 +120,7 @@ def _cannot_be_zero(divisor: Expr) -> bool:
 
 
 def exact_aggregate(node: Expr) -> Expr:
-    """fakesnow casts what SUM, AVG … are given to DOUBLE; Snowflake's sums of NUMBER are exact."""
+    """Keep SUM, AVG etc. of NUMBER exact, as in Snowflake. fakesnow casts their argument to DOUBLE."""
     if not isinstance(node, exp.AggFunc):
         return node
     argument = node.this
@@ -131,7 +131,7 @@ def exact_aggregate(node: Expr) -> Expr:
 
 
 def merge_statements(merge: exp.Merge) -> list[Expr]:
-    """fakesnow's steps of a MERGE, with what shows that two source rows would update one target row."""
+    """fakesnow's steps of a MERGE, extended to detect two source rows that would update the same target row."""
     candidates, *rest = fakesnow_merge(merge)
     selected = candidates.find(exp.Select)
     if selected is None:
@@ -148,7 +148,7 @@ def merge_statements(merge: exp.Merge) -> list[Expr]:
 
 
 def _source_columns(merge: exp.Merge) -> list[str]:
-    """Source columns that any clause reads: fakesnow keeps only those that stand bare in SET or VALUES."""
+    """The source columns that any clause reads. fakesnow keeps only columns that stand alone in SET or VALUES."""
     source = merge.args["using"].alias_or_name.upper()
     clauses = merge.args["whens"]
     found = {c.sql() for c in clauses.find_all(exp.Column) if c.table.upper() == source}

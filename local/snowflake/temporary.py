@@ -1,7 +1,7 @@
-"""TEMPORARY tables: each belongs to one session and to the schema it was created in, and hides a lasting one of its name.
+"""TEMPORARY tables: each belongs to one session and one schema, and hides a permanent table of the same name.
 
-DuckDB keeps them without a schema. So each gets a name there that no other table ever shares (fakesnow's record of the
-files that COPY has loaded goes by the table's name), and statements are rewritten to it.
+DuckDB keeps temporary tables without a schema. Each one therefore gets a unique name in DuckDB, and statements are
+rewritten to use it. The name is never reused, as fakesnow records the files that COPY has loaded by table name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class TemporaryTables:
         self._names: dict[Place, str] = {}
 
     def resolved(self, statement: Expr, database: str | None, schema: str | None) -> Expr:
-        """The statement with DuckDB's names for this session's temporary tables."""
+        """Replace the session's temporary tables in the statement by their names in DuckDB."""
         created = _created_table(statement)
         is_temporary = created is not None and statement.find(exp.TemporaryProperty) is not None
         if not self._names and not is_temporary:
@@ -45,7 +45,7 @@ class TemporaryTables:
         return statement
 
     def keep(self, existing: Iterable[str]) -> None:
-        """Forget those that were dropped, or could not be created."""
+        """Forget all tables except `existing`: the others were dropped, or could not be created."""
         names = set(existing)
         self._names = {place: name for place, name in self._names.items() if name in names}
 
@@ -84,6 +84,6 @@ def _rename(table: exp.Table, name: str) -> None:
     in_create = isinstance(table.parent, exp.Create) or isinstance(
         table.parent and table.parent.parent, exp.Create
     )
-    # fakesnow's COPY and CREATE TABLE take no name without a schema where the session has none
+    # fakesnow's COPY and CREATE TABLE need a schema in the name if the session has none
     table.set("db", exp.to_identifier("main") if in_copy or in_create else None)
     table.set("catalog", exp.to_identifier("temp") if in_copy else None)

@@ -1,4 +1,4 @@
-"""Whose turn it is to write. A transaction keeps it from its first write to its end, so nobody writes in between."""
+"""The write lock. A transaction holds it from its first write to its end, so that no other session writes in between."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import time
 
 
 class WriteTurn:
-    """One for the account, where Snowflake locks per table: then what a transaction has read stays what is committed."""
+    """One write lock for the whole account. Snowflake has one per table.
+
+    With one lock, what a transaction has read after its first write cannot change before it commits.
+    """
 
     def __init__(self) -> None:
         self._free = threading.Condition()
         self._holder: object | None = None
 
     def take(self, session: object, seconds: float) -> bool:
-        """True when the session may write; it may ask again while it holds the turn."""
+        """Acquire the lock. It is reentrant for the session that holds it. Returns False after a timeout."""
         deadline = time.monotonic() + seconds
         with self._free:
             while self._holder is not None and self._holder is not session:

@@ -1,5 +1,7 @@
-"""Values as the connector sends and reads them. fakesnow's own steps forget which timestamps are null, take a bound
-Decimal for an integer, and count a bound time in floats.
+"""Convert values between the connector's format and DuckDB's.
+
+This replaces fakesnow's conversions, which lose null timestamps, read a bound Decimal as an integer, and compute bound
+times in floating point.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import pyarrow.compute as pc
 from fakesnow.rowtype import ColumnInfo
 
 _MICROSECONDS = 1_000_000
-_UTC = 1440  # the wire's offset in minutes, plus a day
+_UTC = 1440  # offset on the wire: minutes plus one day
 _EPOCH = datetime(1970, 1, 1)  # DuckDB's sessions are in UTC
 
 
@@ -54,12 +56,12 @@ def _column(column: pa.Array) -> pa.Array:
     if pa.types.is_time(column.type):
         return pc.multiply(column.cast(pa.time64("us")).cast(pa.int64()), 1000)
     if pa.types.is_null(column.type):
-        return column.cast(pa.string())  # what Snowflake makes of an untyped NULL
+        return column.cast(pa.string())  # the type that Snowflake gives an untyped NULL
     return column
 
 
 def _timestamp(column: pa.Array) -> pa.StructArray:
-    """Seconds since 1970, rounded down, and the nanoseconds after them."""
+    """Split timestamps into whole seconds since 1970, rounded down, and the remaining nanoseconds."""
     micros = pc.fill_null(column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()), 0)
     towards_zero = pc.divide(micros, _MICROSECONDS)
     before = pc.less(pc.subtract(micros, pc.multiply(towards_zero, _MICROSECONDS)), 0)

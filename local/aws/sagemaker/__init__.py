@@ -1,1 +1,1 @@
-"""SageMaker's jobs run for real: each is a local process in the packages of its container, with /opt/ml as on AWS."""
+"""SageMaker jobs as local processes, with the packages of their container image and an /opt/ml as on AWS."""

@@ -1,4 +1,4 @@
-"""Which local environment stands for which container image."""
+"""The local Python environment for each supported container image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Environment:
-    """The packages of one image, installed beside .venv by `make setup`."""
+    """The packages of one image, installed next to .venv by `make setup`."""
 
     image: str
     directory: Path
@@ -33,7 +33,7 @@ class Environment:
             )
 
     def check_requirements(self, requirements: Path) -> None:
-        """The container would install them; here the environment must have them, as its versions are locked."""
+        """Check that the locked environment has what the container would install."""
         if not requirements.exists():
             return
         for line in requirements.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""One SageMaker job: the states that Describe shows, around one local process."""
+"""One SageMaker job, run as a local process. Describe shows its state."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FINAL = {
     Result.SUCCEEDED: "Completed",
     Result.FAILED: "Failed",
     Result.STOPPED: "Stopped",
-    Result.TIMED_OUT: "Stopped",  # as on AWS, where only the secondary status tells the difference
+    Result.TIMED_OUT: "Stopped",  # as on AWS, where only the secondary status differs
 }
 
 
 @dataclass(frozen=True)
 class SageMakerSettings:
-    """What a job needs to know of the server that it runs in."""
+    """The server's settings that a job needs."""
 
     state: Path
     logs: Path
@@ -48,7 +48,7 @@ class SageMakerSettings:
 
 
 class SageMakerJob(ABC):
-    """A LocalJob; what is particular to training, processing and transform is in its subclasses."""
+    """The common part of training, processing and transform jobs."""
 
     noun: ClassVar[str]  # TrainingJob
     verb: ClassVar[str]  # Training, as in TrainingStartTime
@@ -96,7 +96,7 @@ class SageMakerJob(ABC):
         self.phase("Downloading")
         self._environment.check_installed()
         self._ml.root.mkdir(parents=True)
-        self._log.unlink(missing_ok=True)  # of an earlier server, whose jobs may have had the same names
+        self._log.unlink(missing_ok=True)  # a job of an earlier server may have had the same name
         program = self.stage_in(self._ml, self._environment)
         return Command(
             argv=self._ml.argv(program),
@@ -131,7 +131,7 @@ class SageMakerJob(ABC):
         )
 
     def stopping(self) -> bool:
-        """False if it is not in progress: a stop that comes too late does not undo an ending."""
+        """Mark the job as stopping. Returns False if it has already ended."""
         with self._lock:
             if self._status == "InProgress":
                 self._status, self.changed = "Stopping", datetime.now(UTC)
@@ -148,12 +148,12 @@ class SageMakerJob(ABC):
         return outcome.message
 
     def description(self) -> dict[str, Any]:
-        """All of one moment: no end without its last phase."""
+        """A consistent description: the lock keeps the job from changing while it is made."""
         with self._lock:
             return self.described()
 
     def described(self) -> dict[str, Any]:
-        """The request as it was taken, and what became of it."""
+        """The request, with the job's status and times."""
         shown = {name: value for name, value in self.request.items() if name != "Tags"}
         shown |= {
             f"{self.noun}Arn": self.arn,
@@ -186,7 +186,7 @@ class SageMakerJob(ABC):
 
 
 def algorithm_error(message: str) -> str:
-    """SageMaker says whose fault it was before it says what."""
+    """Add the prefix that says who caused the error, as SageMaker does."""
     if message.startswith("the local cloud "):
         return f"InternalServerError: {message}"
     known = ("AlgorithmError:", "ClientError:", "InternalServerError:")

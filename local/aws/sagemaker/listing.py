@@ -1,4 +1,4 @@
-"""List*Jobs: filter first, then sort, then one page."""
+"""List*Jobs: filter, sort, then paginate."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the container's server does with a model and its inference code, for a directory of requests.
+"""Run a model's inference code on a directory of requests, as the container's server does.
 
-It runs by the container's Python, so it imports nothing of ours. model_fn, input_fn, predict_fn and output_fn (or
+It runs in the container's Python, so it imports none of our modules. model_fn, input_fn, predict_fn and output_fn (or
 transform_fn) are called as sagemaker-containers calls them: text only for JSON and CSV, Accept from the request.
 """
 
@@ -24,11 +24,11 @@ Answer = Callable[[Any, Any, str, str], Any]
 
 
 class RequestsFailed(Exception):
-    """Raised when all have been tried; names the first."""
+    """Raised after all requests were tried. The message names the first failure."""
 
 
 def answering(module: ModuleType) -> Answer:
-    """The whole way from a request to its answer, as the module defines it."""
+    """The function from a request to its response, built from the functions that the module defines."""
     steps = [getattr(module, name, None) for name in ("input_fn", "predict_fn", "output_fn")]
     transform: Answer | None = getattr(module, "transform_fn", None)
     if transform is not None:
@@ -51,7 +51,7 @@ def answering(module: ModuleType) -> Answer:
 
 
 def body_of(result: Any) -> bytes:
-    """A response, or (response, content type)."""
+    """The response body. The result is a response, or a pair (response, content type)."""
     content = result[0] if isinstance(result, tuple) else result
     if isinstance(content, str):
         return content.encode()
@@ -61,7 +61,7 @@ def body_of(result: Any) -> bytes:
 
 
 def serve(answer: Answer, model: Any, requests: Path, answers: Path, types: dict[str, str]) -> None:
-    """A request that fails has no answer, the others have theirs."""
+    """Write a response file for each request. A failed request gets none, and the others are still processed."""
     content_type = types["content_type"]
     accept = types["accept"] if types["accept"] not in ("", ANY) else os.environ.get(DEFAULT_ACCEPT, TEXT[0])
     files = sorted(path for path in requests.rglob("*") if path.is_file())
@@ -98,7 +98,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    # The container's server does not end; a library's thread that is still starting would abort an interpreter that does.
+    # Skip the interpreter's shutdown, which a library's thread that is still starting would abort.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""Models and model packages, where stock moto forgets or replaces what AWS keeps."""
+"""Models and model packages, corrected where moto loses or replaces what AWS keeps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODEL_NOT_FOUND = 'Could not find model "{}".'
 
 @dataclass(frozen=True)
 class Container:
-    """What a batch transform needs of a model."""
+    """The parts of a model that a batch transform needs."""
 
     image: str
     model_data: str
@@ -44,7 +44,7 @@ def container_of(response: Any, model_name: str) -> Container:
 
 
 def _resolved(response: Any, container: Mapping[str, Any]) -> Container:
-    """A container may name a model package, which brings the image and the model."""
+    """Resolve a container. It may name a model package, which then provides the image and the model."""
     packaged: Mapping[str, Any] = {}
     if "ModelPackageName" in container:
         package = response.sagemaker_backend.describe_model_package(container["ModelPackageName"])
@@ -91,7 +91,7 @@ def _create_group_once(create: Action) -> Action:
 
 
 def _create_pending(create: Action) -> Action:
-    """AWS gives every version a status, and a repeated ClientToken the version that it made the first time."""
+    """Give each version a status, and answer a repeated ClientToken with the existing version, as AWS does."""
     lock = threading.Lock()
 
     def create_package(response: Any) -> Any:
@@ -114,7 +114,7 @@ def _made_with(response: Any, token: str | None) -> str | None:
 
 
 def _update_what_is_given(update: Action) -> Action:
-    """Stock moto wipes what the request leaves out: an approval above all."""
+    """Keep what the request leaves out. moto would clear it, including the approval."""
 
     def update_package(response: Any) -> Any:
         request = response.params

@@ -1,8 +1,8 @@
-"""/opt/ml: every job has its own, so that two can run side by side.
+"""A separate /opt/ml for every job, so that jobs can run side by side.
 
-Where the system allows it (Linux, root or unprivileged namespaces), a job runs in a mount namespace in which its
-directory is /opt/ml, and nothing of that is seen outside. Elsewhere the paths that SageMaker itself hands to a program,
-in its arguments and in the variables of SageMaker's toolkits, name the job's directory instead of /opt/ml.
+If the system allows it (Linux, with root or unprivileged namespaces), a job runs in a mount namespace in which its
+directory is /opt/ml. The mount is not visible outside. On other systems, the paths that SageMaker passes to a program,
+in its arguments and in the variables of SageMaker's toolkits, are changed from /opt/ml to the job's directory.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 from local.aws.job_runner import CannotRunError
 
 OPT_ML = "/opt/ml"
-BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"  # of sagemaker-containers, the toolkit in the XGBoost image
+BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"  # read by sagemaker-containers, the toolkit in the XGBoost image
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
-# A tmpfs over /opt keeps the machine's own /opt as it is; what else is there shines through by bind mounts.
+# A tmpfs over /opt leaves the machine's /opt unchanged. The other entries of /opt are bind-mounted into it.
 AS_OPT_ML = """
 set -e
 before=$1/opt-before job=$1/opt/ml cwd=$2
@@ -45,7 +45,7 @@ exec "$@"
 
 @dataclass(frozen=True)
 class Program:
-    """What to run, with paths and variables as its author knows them: below /opt/ml."""
+    """A program to run. Its paths and variables refer to /opt/ml."""
 
     argv: Sequence[str]
     variables: Mapping[str, str]
@@ -58,7 +58,7 @@ class OptMl:
     isolated: bool
 
     def path(self, inside: str) -> Path:
-        """Where a path below /opt/ml really is."""
+        """The real path of a path below /opt/ml."""
         pure = PurePosixPath(inside)
         if not pure.is_relative_to(OPT_ML) or ".." in pure.parts:
             raise CannotRunError(f"{inside!r} is not a path below {OPT_ML}")
@@ -75,7 +75,7 @@ class OptMl:
         return [*_namespace(), "sh", "-c", AS_OPT_ML, "sh", str(self.root), program.cwd, *program.argv]
 
     def environment(self, program: Program, python: Path, aws: Mapping[str, str]) -> dict[str, str]:
-        """All that the program sees: built up, not inherited, so that nothing of this machine's settings leaks in."""
+        """The program's whole environment, built from scratch so that no settings of this machine leak in."""
         scratch = self.root / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
         given = dict(program.variables)
@@ -99,7 +99,7 @@ class OptMl:
         return self.path(program.cwd)
 
     def _mapped(self, text: str) -> str:
-        """Paths also stand inside longer values (JSON, --a=/opt/ml/x)."""
+        """Replace /opt/ml by the job's directory, also inside longer values (JSON, --a=/opt/ml/x)."""
         return text.replace(OPT_ML, str(self.path(OPT_ML)))
 
 
@@ -110,7 +110,7 @@ def _namespace() -> list[str]:
 
 @functools.cache
 def can_isolate(scratch: Path) -> bool:
-    """Try it: a container without the right to mount, or macOS, can't."""
+    """Whether mount namespaces work here. They do not on macOS or in a container without the right to mount."""
     if shutil.which("unshare") is None:
         return False
     ml = OptMl(scratch / "isolation", isolated=True)

@@ -1,4 +1,4 @@
-"""Processing jobs: an entry point over inputs and outputs below /opt/ml/processing."""
+"""Processing jobs: run an entry point on inputs and outputs below /opt/ml/processing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ProcessingJob(SageMakerJob):
         )
 
     def stage_out(self, ml: OptMl, outcome: Outcome) -> None:
-        """Outputs are uploaded EndOfJob, and of a job that failed or was stopped not at all."""
+        """Upload the outputs at the end of the job. Those of a failed or stopped job are not uploaded."""
         message = ml.path(MESSAGE)
         if message.is_file():
             self._message = message.read_text(errors="replace")[:MESSAGE_LIMIT]
@@ -81,7 +81,7 @@ def outputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def check(request: Mapping[str, Any]) -> Environment:
-    """What can't be honoured is refused before anything runs."""
+    """The environment of the job's image. Refuses unsupported requests before anything runs."""
     application = request["AppSpecification"]
     environment = environment_of(application["ImageUri"])
     if "ContainerEntrypoint" not in application:

@@ -1,4 +1,4 @@
-"""What a request asks for that the local SageMaker can't do is refused; what AWS refuses is refused in its words."""
+"""Checks of SageMaker requests: refuse what is not supported here, and what AWS refuses, with AWS's message."""
 
 from __future__ import annotations
 

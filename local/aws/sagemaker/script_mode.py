@@ -1,4 +1,4 @@
-"""How the container's training toolkit (sagemaker-containers) calls a script: arguments and SM_* variables."""
+"""How the container's toolkit (sagemaker-containers) calls a training script: arguments and SM_* variables."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ INPUT_CONFIG = f"{INPUT}/config"
 OUTPUT = "/opt/ml/output"
 OUTPUT_DATA = f"{OUTPUT}/data"
 HOST = "algo-1"
-# Hyperparameters that are for the toolkit, and not for the script.
+# Hyperparameters with these prefixes are read by the toolkit and not passed to the script.
 FOR_THE_TOOLKIT = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
 
 
 def script_hyperparameters(given: Mapping[str, str]) -> dict[str, Any]:
-    """All are strings in the request; the toolkit reads each as JSON where it is JSON."""
+    """The script's hyperparameters. All are strings in the request; the toolkit parses those that are JSON."""
     return {name: _read(value) for name, value in given.items() if not name.startswith(FOR_THE_TOOLKIT)}
 
 
@@ -47,7 +47,7 @@ def _word(value: Any) -> str:
 
 
 def module_of(program: str, code: Path) -> str:
-    """`python -m <module>` in /opt/ml/code, as the toolkit does: train.py, or package.module."""
+    """The module that the toolkit runs with `python -m` in /opt/ml/code, for train.py or package.module."""
     module = program.removesuffix(".py")
     path = code.joinpath(*module.split("."))
     if not path.with_suffix(".py").is_file() and not (path / "__main__.py").is_file():

@@ -1,4 +1,4 @@
-"""SageMaker's job actions, answered truthfully: Create runs the job, Stop kills it, Describe and List show it."""
+"""SageMaker job actions backed by local processes: Create runs a job, Stop kills it, Describe and List show it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Create = Callable[[Any, Mapping[str, Any], str], SageMakerJob]
 def install(
     overrides: Overrides, runner: JobRunner, settings: SageMakerSettings
 ) -> list[dict[str, SageMakerJob]]:
-    """The jobs by name, a dictionary for each kind."""
+    """Install the actions. Returns the jobs by name, one dictionary per kind of job."""
 
     def training(_: Any, request: Mapping[str, Any], arn: str) -> SageMakerJob:
         return TrainingJob(request, arn, settings)
@@ -52,7 +52,7 @@ def install(
 
 
 class _Jobs:
-    """All jobs of one kind, by name."""
+    """The actions of one kind of job, and its jobs by name."""
 
     def __init__(self, kind: str, noun: str, create: Create, runner: JobRunner) -> None:
         self._kind = kind
@@ -82,7 +82,7 @@ class _Jobs:
                         f"this name already exists ({arn})",
                     )
                 job = self._create(response, request, arn)
-                answer = record(response)  # moto keeps the tags
+                answer = record(response)  # moto stores the tags
                 self.by_name[name] = job
             self._submit(job)
             log.info("sagemaker_job_submitted", job=job.job_id)

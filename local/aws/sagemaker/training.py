@@ -1,4 +1,4 @@
-"""Training jobs: the container's script mode, or an entry point of the caller's."""
+"""Training jobs, in the container's script mode or with the caller's entry point."""
 
 from __future__ import annotations
 
@@ -120,9 +120,7 @@ class TrainingJob(SageMakerJob):
         extra = ml.path(script_mode.OUTPUT_DATA)
         if any(extra.iterdir()):
             transfer.upload_archive(extra, output.below("output.tar.gz"), self._settings.s3)
-        if (
-            outcome.result is not Result.FAILED
-        ):  # what a job had trained until it was stopped is kept, as on AWS
+        if outcome.result is not Result.FAILED:  # the model of a stopped job is kept, as on AWS
             model = ml.path(script_mode.MODEL)
             transfer.upload_archive(model, output.below("model.tar.gz"), self._settings.s3)
             self._model_uploaded = True
@@ -131,7 +129,7 @@ class TrainingJob(SageMakerJob):
         return Location.of(self.request["OutputDataConfig"]["S3OutputPath"]).below(f"{self.name}/output")
 
     def reason(self, ml: OptMl, outcome: Outcome) -> str:
-        """/opt/ml/output/failure is where a training program says why; otherwise its exception is taken."""
+        """The failure reason: the text in /opt/ml/output/failure if the program wrote any, else its exception."""
         failure = ml.path(FAILURE)
         said = failure.read_text(errors="replace").strip() if failure.is_file() else ""
         return f"AlgorithmError: {said}" if said else algorithm_error(outcome.message)
@@ -176,7 +174,7 @@ class TrainingJob(SageMakerJob):
 
 
 def check(request: Mapping[str, Any]) -> Environment:
-    """What can't be honoured is refused before anything runs."""
+    """The environment of the job's image. Refuses unsupported requests before anything runs."""
     algorithm = request["AlgorithmSpecification"]
     if "TrainingImage" not in algorithm:
         refuse("trains in a TrainingImage only, not with an AlgorithmName of the marketplace")
@@ -201,7 +199,7 @@ def check(request: Mapping[str, Any]) -> Environment:
 
 
 def final_metrics(text: str, definitions: Sequence[Mapping[str, str]], now: datetime) -> list[dict[str, Any]]:
-    """The last value that the log gives for each metric."""
+    """The last value of each metric in the log."""
     metrics = []
     for definition in definitions:
         found = [_number(match.group(1)) for match in re.finditer(definition["Regex"], text, re.MULTILINE)]
@@ -220,5 +218,5 @@ def _number(text: str) -> float | None:
 
 
 def _text(value: str) -> str:
-    """The SDK writes hyperparameters as JSON: a quoted string."""
+    """Decode a hyperparameter that the SDK wrote as a JSON string."""
     return str(script_mode.script_hyperparameters({"value": value})["value"])

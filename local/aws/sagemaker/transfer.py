@@ -1,4 +1,4 @@
-"""S3 in and out of a job's /opt/ml, and the archives in which code and models travel."""
+"""Copy between S3 and a job's /opt/ml, and pack and unpack the archives of code and models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Location:
 
 
 def fetch_prefix(uri: str, to: Path) -> list[Path]:
-    """Every object under an S3Prefix, as files relative to it; none is an error, as on AWS."""
+    """Fetch all objects under an S3Prefix, as files relative to it. It is an error if there are none, as on AWS."""
     prefix = Location.of(uri)
     to.mkdir(parents=True, exist_ok=True)
     fetched = []

@@ -1,4 +1,4 @@
-"""Batch transform: each S3 object is one request to the model's inference code, its answer is <key>.out."""
+"""Batch transform: send each S3 object to the model's inference code, and store the response as <key>.out."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class TransformJob(SageMakerJob):
         return Program(self._server(ml, program), {**variables, "SM_MODEL_DIR": MODEL}, cwd=CODE)
 
     def _code(self, ml: OptMl, submitted: str) -> Path:
-        """The toolkit brings the code to /opt/ml/code, wherever it was submitted."""
+        """Put the code in /opt/ml/code, where the toolkit puts it, from wherever it was submitted."""
         code = ml.path(CODE)
         if submitted.startswith("s3://"):
             transfer.fetch_archive(submitted, code)
@@ -96,7 +96,7 @@ class TransformJob(SageMakerJob):
         ]
 
     def stage_out(self, ml: OptMl, outcome: Outcome) -> None:  # noqa: ARG002
-        """Answers of the objects that could be processed are kept also when another could not, as on AWS."""
+        """Upload the responses. They are kept even if other objects failed, as on AWS."""
         target = Location.of(self.request["TransformOutput"]["S3OutputPath"])
         transfer.upload_directory(ml.path(ANSWERS), target, self._settings.s3)
 
@@ -105,7 +105,7 @@ class TransformJob(SageMakerJob):
 
 
 def check(request: Mapping[str, Any], container: Container) -> Environment:
-    """What can't be honoured is refused before anything runs."""
+    """The environment of the model's image. Refuses unsupported requests before anything runs."""
     environment = environment_of(container.image)
     if not container.model_data:
         refuse(f"needs a model with ModelDataUrl: {request['ModelName']} has none")

@@ -1,7 +1,7 @@
-"""Stands where PySpark expects spark-submit: leases a warm JVM from the pool, or becomes the real spark-submit.
+"""Stub for spark-submit: leases a warm JVM from the pool, or executes the real spark-submit.
 
-Runs with the standard library alone, in the process tree of the run. PySpark waits for a file with the JVM's port and
-secret, and holds our standard input open for as long as it lives.
+It uses the standard library only, and runs in the run's process tree. PySpark waits for a file with the JVM's port
+and secret, and keeps this process's standard input open as long as it lives.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 POOL = "HIGHWATER_SPARK_POOL"
 CONNECTION = "_PYSPARK_DRIVER_CONN_INFO_PATH"
-WAIT_SECONDS = 180  # a JVM that the pool has to start on a busy machine
+WAIT_SECONDS = 180  # long enough for a new JVM on a busy machine
 
 
 def main() -> int:
@@ -31,7 +31,7 @@ def main() -> int:
     if "spark_home" in answer:
         os.environ["SPARK_HOME"] = answer["spark_home"]
         program = str(Path(answer["spark_home"], "bin", "spark-submit"))
-        os.execv(program, [program, *sys.argv[1:]])  # noqa: S606 - the very program whose place this has
+        os.execv(program, [program, *sys.argv[1:]])  # noqa: S606 - the real spark-submit
     if "error" in answer:
         print(answer["error"], file=sys.stderr)
         return 1
@@ -52,7 +52,7 @@ def tell_pyspark(path: Path, port: int, secret: str) -> None:
     encoded = secret.encode()
     pending = path.with_suffix(".pending")
     pending.write_bytes(struct.pack("!ii", port, len(encoded)) + encoded)
-    pending.replace(path)  # PySpark reads the file as soon as it is there
+    pending.replace(path)  # PySpark reads the file as soon as it exists
 
 
 if __name__ == "__main__":
