@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployments import __main__ as command
-from deployments import result_storage
+from deployments import names, result_storage
 from deployments.result_storage import Results
 from tests.deployments.conftest import server
 
@@ -20,7 +20,7 @@ async def _registered_twice(home: Path) -> dict[str, Any]:
     async with server(home) as client:
         for bucket in ("an-older-one", BUCKET):
             await result_storage.register(client, Results(artifacts_bucket=bucket))
-        kind, name = result_storage.BLOCK.split("/")
+        kind, name = names.RESULTS_BLOCK.split("/")
         return (await client.read_block_document_by_name(name, kind)).data
 
 
