@@ -143,7 +143,7 @@ def test_a_master_that_was_cut_off_is_refused_unless_it_is_accepted(world: World
     masters(NEXT, skus=["SKU-1"])
     refused = world.daily(NEXT, ["masters"])
     assert refused.is_failed()
-    assert f"sku {NEXT} has 1 rows, the one of {DAY} had 9" in str(refused.message)
+    assert f"sku {NEXT} has 1 rows, the snapshot of {DAY} had 9" in str(refused.message)
     assert world.state() == before
 
     accepted: Any = cpg_daily(
