@@ -44,7 +44,7 @@ class AwsPortTakenError(Exception):
 
 
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
-    """Log failed requests only. One line per request would bury the errors."""
+    """Logs failed requests only, so that errors are easy to find."""
 
     # Keep connections alive: no handshake and no new thread per request.
     protocol_version = "HTTP/1.1"

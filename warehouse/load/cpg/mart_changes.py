@@ -36,43 +36,48 @@ WHERE snapshot_id = %s""",
 
 def inventory(source: str, key: Sequence[str]) -> Statement:
     """Days that begin or cease to be without stock: the marts show nothing else of it."""
-    return Statement(
-        _STEP,
-        f"""INSERT INTO CURATED.MART_CHANGES (dataset, sku_key, geo_key, day)
-SELECT 'inventory', src.sku_key, src.geo_key, src.snapshot_date
-FROM (
-    {source}
-) src
-LEFT JOIN DW.FACT_INVENTORY tgt ON {same_key(key)}
-WHERE (tgt.sku_key IS NULL AND src.stockout_flag)
+    return _lines(
+        "inventory",
+        "snapshot_date",
+        source,
+        f"LEFT JOIN DW.FACT_INVENTORY tgt ON {same_key(key)}",
+        f"""(tgt.sku_key IS NULL AND src.stockout_flag)
     OR ({NEWER_SNAPSHOT} AND tgt.stockout_flag <> src.stockout_flag)""",
     )
 
 
 def promotions(source: str, key: Sequence[str]) -> Statement:
     """Lines that are new or differ. A calendar delivers all its lines again, and most of them as they were."""
-    return Statement(
-        _STEP,
-        f"""INSERT INTO CURATED.MART_CHANGES (dataset, sku_key, geo_key, day)
-SELECT 'promotions', src.sku_key, src.geo_key, src.week_start
-FROM (
-    {source}
-) src
-LEFT JOIN DW.FACT_PROMOTION tgt ON {same_key(key)}
-WHERE tgt.promo_id IS NULL OR ({NEWER_SNAPSHOT} AND tgt.content_hash <> src.content_hash)""",
+    return _lines(
+        "promotions",
+        "week_start",
+        source,
+        f"LEFT JOIN DW.FACT_PROMOTION tgt ON {same_key(key)}",
+        f"tgt.promo_id IS NULL OR ({NEWER_SNAPSHOT} AND tgt.content_hash <> src.content_hash)",
     )
 
 
 def withdrawals(source: str, key: Sequence[str]) -> Statement:
+    """Lines that the calendar withdraws, or lists again after it had withdrawn them."""
+    return _lines(
+        "promotions",
+        "week_start",
+        source,
+        f"JOIN DW.FACT_PROMOTION tgt ON {same_key(key)}",
+        "tgt.is_withdrawn <> src.is_withdrawn",
+    )
+
+
+def _lines(dataset: str, day: str, source: str, join: str, changed: str) -> Statement:
     return Statement(
         _STEP,
         f"""INSERT INTO CURATED.MART_CHANGES (dataset, sku_key, geo_key, day)
-SELECT 'promotions', src.sku_key, src.geo_key, src.week_start
+SELECT '{dataset}', src.sku_key, src.geo_key, src.{day}
 FROM (
     {source}
 ) src
-JOIN DW.FACT_PROMOTION tgt ON {same_key(key)}
-WHERE tgt.is_withdrawn <> src.is_withdrawn""",
+{join}
+WHERE {changed}""",
     )
 
 
