@@ -22,8 +22,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.snowflake import values
+from local.snowflake.account import Account
 from local.snowflake.lake import LakeFileSystem
-from local.snowflake.session import Account, Session
+from local.snowflake.session import Session
 
 log = logging.getLogger("local.snowflake")
 
