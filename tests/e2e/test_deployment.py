@@ -198,7 +198,7 @@ def test_a_run_that_no_worker_takes_is_told_once(one_day: World) -> None:
         with paused("cpg-daily"):
             flow_run = start()
             heard: list[dict[str, Any]] = []
-            until(lambda: heard.extend(one_day.alerts()) or heard, 120)
+            until(lambda: heard.extend(one_day.alerts()) or heard)
             assert run_of(flow_run.id).state.name == "Late"  # type: ignore[union-attr]
         assert finished(flow_run).state.is_completed()  # type: ignore[union-attr]
     (told,) = [alert for alert in [*heard, *one_day.alerts()] if alert["severity"] != "INFO"]

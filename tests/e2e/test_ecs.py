@@ -124,7 +124,7 @@ def scheduled(client: SyncPrefectClient) -> FlowRun:
             for run in client.read_flow_runs(flow_run_filter=mine, deployment_filter=of)
             if run.id not in known
         ],
-        60,
+        180,
     )
     client.delete_deployment_schedule(deployment.id, created.id)
     return runs[0]  # type: ignore[no-any-return]
@@ -142,7 +142,7 @@ def test_a_run_survives_the_death_of_its_task_and_the_schedule_runs_on_ecs_too(
 
     kill(first)
 
-    done = until(lambda: (now := run_of(run.id)).state.is_completed() and now, 120)  # type: ignore[union-attr]
+    done = until(lambda: (now := run_of(run.id)).state.is_completed() and now, 400)  # type: ignore[union-attr]
     assert done.run_count == 2
     states = client.read_flow_run_states(run.id)
     assert [state.name for state in states if state.name in ("Running", "Crashed", "AwaitingRetry")] == [
