@@ -47,6 +47,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.driver.extraJavaOptions", f"{class_archive.options()} {java_options}")
         .config("spark.driver.extraClassPath", str(s3_on_disk.jar()))  # an archive is of one class path
         .config("spark.ui.showConsoleProgress", "false")
+        # On a few rows, compiling generated code takes a third of the time. Glue runs in tests/e2e and the jobs that
+        # tests/jobs/test_curate.py submits do run it.
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        .config("spark.sql.maxPlanStringLength", "100")
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")

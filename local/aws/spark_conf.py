@@ -90,6 +90,7 @@ def _usual(scratch: Path, logging: Path, tuning: SparkTuning) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(tuning.shuffle_partitions),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        "spark.sql.maxPlanStringLength": "100",  # plans are written for a UI that nobody opens
     }
 
 

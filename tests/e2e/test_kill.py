@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from local.cloud import Cloud
 from tasks.services import aws
 from tests.e2e.deliveries import deliver, masters, put, sale
 from tests.e2e.world import World
+from tests.faults.state import CloudState, Saved
 
 DAY = date(2025, 1, 6)
 NEXT = DAY + timedelta(days=1)
@@ -63,30 +67,43 @@ def job_runs() -> list[dict[str, Any]]:
     return [dict(run) for run in aws.glue().get_job_runs(JobName="highwater-curate")["JobRuns"]]
 
 
+@dataclass(frozen=True)
+class FirstDay:
+    """The state of the cloud after the first day, and what its tables hold when the second one ends undisturbed."""
+
+    cloud: CloudState
+    after: Saved
+    undisturbed: dict[str, list[str]]
+
+    def put_back(self) -> None:
+        self.cloud.put_back(self.after)
+
+
 @pytest.fixture(scope="module")
-def undisturbed() -> dict[str, dict[str, list[str]]]:
-    return {}
+def first_day(cloud: Cloud) -> Iterator[FirstDay]:
+    world = World(cloud)
+    world.empty()
+    deliver_both_days()
+    assert world.daily(DAY).is_completed()
+    state = CloudState(cloud.settings)
+    after = state.save("first_day")
+    assert world.daily(NEXT).is_completed()
+    yield FirstDay(state, after, world.state())
+    state.close()
 
 
 @pytest.mark.parametrize(("target", "when", "nth", "runs"), DEATHS)
 def test_a_killed_day_ends_as_an_undisturbed_one(
-    world: World, undisturbed: dict[str, Any], target: str, when: str, nth: int, runs: int
+    first_day: FirstDay, world: World, target: str, when: str, nth: int, runs: int
 ) -> None:
-    deliver_both_days()
-    assert world.daily(DAY).is_completed()
-    if not undisturbed:
-        assert world.daily(NEXT).is_completed()
-        undisturbed.update(world.state())
-        world.empty()
-        deliver_both_days()
-        assert world.daily(DAY).is_completed()
+    first_day.put_back()
     before = {run["Id"] for run in job_runs()}
 
     arranged = f"from tests.e2e import death; death.arrange({target!r}, {when!r}, {nth})"
     assert world.daily_in_process(NEXT, arranged) == -signal.SIGKILL
     assert world.daily(NEXT).is_completed()
 
-    assert world.state() == undisturbed
+    assert world.state() == first_day.undisturbed
     assert world.last_run()[:4] == (3, 2, 0, 1)
     assert len(world.quarantine()) == 1
     assert world.one("SELECT COUNT(*) FROM CURATED.SALES_TOUCHED") == 0
@@ -99,13 +116,12 @@ def test_a_killed_day_ends_as_an_undisturbed_one(
     assert len(started) <= runs + published_before_death
 
 
-def test_two_dates_at_once_end_as_one_after_the_other(world: World, undisturbed: dict[str, Any]) -> None:
+def test_two_dates_at_once_end_as_one_after_the_other(first_day: FirstDay, world: World) -> None:
     """Both build on the same snapshot: who is outrun curates anew on what the other has published."""
     deliver_both_days()
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(world.daily_in_process, (DAY, NEXT))) == [0, 0]
-    if undisturbed:
-        assert world.state() == undisturbed
+    assert world.state() == first_day.undisturbed
     facts = world.sql(
         "SELECT order_id, net_revenue FROM DW.FACT_SALES WHERE order_id IN ('O1', 'O6') ORDER BY 1"
     )
@@ -131,7 +147,7 @@ def test_killed_between_the_commits_of_two_datasets(world: World) -> None:
     assert world.one("SELECT COUNT(*) FROM DW.DIM_SKU WHERE NOT is_inferred") == 2
 
 
-def test_killed_between_two_chunks_of_a_backfill(world: World, undisturbed: dict[str, Any]) -> None:
+def test_killed_between_two_chunks_of_a_backfill(first_day: FirstDay, world: World) -> None:
     deliver_both_days()
     call = (
         f"cpg_backfill(start_date=date.fromisoformat('{DAY}'), end_date=date.fromisoformat('{NEXT}'), "
@@ -141,8 +157,7 @@ def test_killed_between_two_chunks_of_a_backfill(world: World, undisturbed: dict
     assert world.in_process(call, death) == -signal.SIGKILL
     assert world.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 6  # the first chunk stands
     assert world.backfill(DAY, NEXT, days=1).is_completed()
-    if undisturbed:
-        assert world.state() == undisturbed
+    assert world.state() == first_day.undisturbed
     assert world.one("SELECT COUNT(*) FROM DW.FACT_SALES") == 7
     assert [(row["order_id"], row["raw_date"]) for row in world.quarantine()] == [("O7", NEXT)]
 
