@@ -1,0 +1,242 @@
+"""Which dialect a text is written in, decided from a sample, by what the records look like under each.
+
+Every candidate splits the sample with the very splitter that reads the file. It scores by how alike its records are in
+width, how much its cells look like values, and how well its quotes stand. Where two candidates of different tables score
+alike, the text is ambiguous, and that is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tasks.delimited.cells import plausibility
+from tasks.delimited.splitting import Dialect, Record, Splitter
+
+COMMON = ",;\t|"
+# Seen in the wild, each with what it takes away from the score: they also occur in dates, prose and markup.
+_RARE = {
+    " ": 0.85,
+    ":": 0.8,
+    "^": 0.95,
+    "~": 0.95,
+    "\x01": 1.0,
+    "\x1f": 1.0,
+    "\x1e": 0.95,
+    "\x1c": 0.95,
+    "\x07": 0.95,
+}
+_RARE |= dict.fromkeys("#$%&*!?=<>@§¦¬·¶†‡", 0.8)
+_QUOTES = "\"'`"
+_LEAST_SHARE_OF_LINES = 0.1
+_TYPED_ROWS = 40
+# Candidates whose widths agree this much less than the best one's are not looked at closer.
+_HOPELESS = 0.2
+_ENOUGH_FLAWS = 10
+_CONVINCING = 0.55
+_AMBIGUOUS = 0.97
+_ONE_COLUMN = 0.45
+Split = tuple[Dialect, list[Record], float]
+# Signs that form a delimiter together with another, such as ~|~. Signs that begin or end a value (- + . $ %) are no part.
+_PARTNERS = r"~|^#;:,*&!<>@=\t"
+_GROUPED = 0.9
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A dialect and what the sample looks like under it. `width` is the usual number of fields."""
+
+    dialect: Dialect
+    width: int
+    score: float
+    agreeing: float
+    flawed: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The best candidate and, where a different table is as likely, the rival."""
+
+    best: Candidate
+    rival: Candidate | None = None
+
+
+def decide(sample: str, complete: bool = True, widths: Sequence[int] = ()) -> Decision:
+    """The dialect of a sample. `widths`: numbers of fields that a contract allows, which settle what is ambiguous."""
+    candidates = sorted(_scored(sample, complete), key=lambda each: -each.score)
+    if not candidates:
+        return Decision(Candidate(Dialect(), 1, 0.0, 1.0, 0))
+    if widths and (fitting := [each for each in candidates if each.width in widths and each.agreeing >= 0.5]):
+        candidates = [fitting[0], *(each for each in fitting[1:])]
+    best = candidates[0]
+    rival = next((each for each in candidates[1:] if _is_other_table(best, each)), None)
+    return Decision(best, rival if rival and rival.score >= _AMBIGUOUS * best.score else None)
+
+
+def judge(sample: str, dialect: Dialect, complete: bool = True) -> Candidate:
+    """What a sample looks like under a given dialect, such as a pinned one."""
+    return _scored_rows(dialect, _split(sample, dialect, complete))
+
+
+def _is_other_table(one: Candidate, other: Candidate) -> bool:
+    return one.dialect.delimiter != other.dialect.delimiter and other.width > 1
+
+
+def _scored(sample: str, complete: bool) -> Iterator[Candidate]:
+    """The candidates worth a look, each with its score. Rare delimiters are tried where the common ones do not convince."""
+    lines = [line for line in re.split(r"\r\n|\r|\n", sample) if line.strip()]
+    text = "\n".join(lines)
+    convinced = False
+    for family in (COMMON, "".join(_RARE)):
+        if convinced:
+            return
+        splits = list(_splits(sample, _delimiters(lines, text, family), complete))
+        most = max((agreeing for _, _, agreeing in splits), default=0.0)
+        for dialect, rows, agreeing in _certain_groups(splits):
+            if agreeing >= _HOPELESS * most:
+                candidate = _scored_rows(dialect, rows)
+                convinced |= candidate.score >= _CONVINCING
+                yield candidate
+    yield from (_scored_rows(dialect, rows) for dialect, rows, _ in _splits(sample, [None], complete))
+
+
+def _splits(sample: str, delimiters: Sequence[str | None], complete: bool) -> Iterator[Split]:
+    for delimiter in delimiters:
+        sound = False
+        for quote, escape in _quotings(sample, delimiter):
+            # Quotes that stand well need no comparison with a reading that ignores them.
+            if quote is None and sound:
+                continue
+            rows = _split(sample, dialect := Dialect(delimiter, quote, escape), complete)
+            sound |= not any(row.flaw for row in rows)
+            yield dialect, rows, _agreement(rows)[1]
+
+
+def _certain_groups(splits: list[Split]) -> list[Split]:
+    """Without the delimiters of several characters that do not fit every row that a single one of them fits."""
+    fitting: dict[tuple[str | None, str | None, str | None], int] = {}
+    for dialect, rows, _ in splits:
+        width = _agreement(rows)[0]
+        fitting[dialect.delimiter, dialect.quote, dialect.escape] = sum(
+            len(row.cells) == width for row in rows
+        )
+
+    def is_certain(dialect: Dialect) -> bool:
+        quoting = (dialect.quote, dialect.escape)
+        mine = fitting[(dialect.delimiter, *quoting)]
+        return all(mine >= fitting.get((single, *quoting), 0) for single in dialect.delimiter or "")
+
+    return [split for split in splits if len(split[0].delimiter or "") < 2 or is_certain(split[0])]
+
+
+def _delimiters(lines: list[str], text: str, family: str) -> list[str]:
+    """Characters of a family, and groups of characters around them, that occur in enough lines to be a delimiter."""
+    least = max(1, int(len(lines) * _LEAST_SHARE_OF_LINES))
+    found = [each for each in family if each in text and sum(each in line for line in lines) >= least]
+    most = _GROUPED * len(lines)
+    groups = [
+        group
+        for each in found
+        for group in _groups(text, each)
+        if sum(group in line for line in lines) >= most
+    ]
+    return [*groups, *found]
+
+
+def _groups(text: str, character: str) -> list[str]:
+    """Delimiters of several characters around this one. Only what is in nearly every line is tried."""
+    tried = [character * 4, character * 3, character * 2]
+    if character != " ":
+        tried += [f" {character} ", f"{character} "]
+        beside = Counter(re.findall(rf"([{_PARTNERS}]){re.escape(character)}", text)).most_common(1)
+        after = Counter(re.findall(rf"{re.escape(character)}([{_PARTNERS}])", text)).most_common(1)
+        left, right = (beside or [("", 0)])[0][0], (after or [("", 0)])[0][0]
+        tried += [
+            each for each in (left + character + right, left + character, character + right) if len(each) > 1
+        ]
+    return [each for each in dict.fromkeys(tried) if each in text]
+
+
+def _quotings(sample: str, delimiter: str | None) -> list[tuple[str | None, str | None]]:
+    """Quotes that open or close a field somewhere, with the escapes that occur before them."""
+    found: list[tuple[str | None, str | None]] = []
+    edge = rf"(?:^|[\r\n]|{re.escape(delimiter or chr(10))})[ \t]*"
+    unquoted_escape = delimiter is not None and f"\\{delimiter}" in sample
+    for quote in _QUOTES:
+        if quote in sample and re.search(edge + quote, sample):
+            found.append((quote, quote))
+            found += [
+                (quote, escape) for escape in _escapes(sample, quote, delimiter or "") if escape != delimiter
+            ]
+    if any(quote == '"' for quote, _ in found):
+        found.append((None, None))
+    else:
+        found += [('"', '"'), ('"', "\\")] if unquoted_escape else [('"', '"')]
+    return found
+
+
+def _escapes(sample: str, quote: str, delimiter: str) -> set[str]:
+    """A backslash, or another sign that stands before every quote that neither opens nor closes a field."""
+    edges = re.escape(quote + delimiter[:1]) + r"\r\n"
+    before = Counter(re.findall(rf"([^{edges}]){quote}(?![{edges}]|\Z)", sample))
+    found = {
+        sign
+        for sign, times in before.items()
+        if times > 1 and len(before) == 1 and not (sign.isalnum() or sign.isspace())
+    }
+    return found | {"\\"} if f"\\{quote}" in sample else found
+
+
+def _split(sample: str, dialect: Dialect, complete: bool) -> list[Record]:
+    """The records of the sample, without blank ones; twice where the first pass shows the usual width."""
+    rows = _records(sample, dialect, 0, complete)
+    width, agreeing = _agreement(rows)
+    if any(row.flaw or row.lines > 1 for row in rows) and agreeing > 0:
+        rows = _records(sample, dialect, width, complete)
+    return rows
+
+
+def _records(sample: str, dialect: Dialect, width: int, complete: bool) -> list[Record]:
+    splitter = Splitter(sample, dialect, width, final=complete)
+    rows: list[Record] = []
+    flawed = 0
+    for record in splitter.records():
+        if record.cells:
+            rows.append(record)
+            flawed += bool(record.flaw)
+            # Under a wrong delimiter nearly every quote stands wrong: there is no need to see all of them.
+            if flawed > _ENOUGH_FLAWS and flawed > len(rows) / 2:
+                break
+    if not rows and not complete:
+        rows = [record for record in Splitter(sample, dialect, width).records() if record.cells]
+    return rows
+
+
+def _agreement(rows: Sequence[Record]) -> tuple[int, float]:
+    """The usual width, and how far widths agree: the chance that two rows have the same, weighed by that width."""
+    if not rows:
+        return 1, 0.0
+    widths = Counter(len(row.cells) for row in rows)
+    usual = max(widths, key=lambda width: (widths[width] * (width - 1) / width, width))
+    return usual, sum((count / len(rows)) ** 2 * (width - 1) / width for width, count in widths.items())
+
+
+def _scored_rows(dialect: Dialect, rows: Sequence[Record]) -> Candidate:
+    width, agreeing = _agreement(rows)
+    step = max(1, len(rows) // _TYPED_ROWS)
+    sampled = [row.cells for row in rows[::step]]
+    flawed = sum(bool(row.flaw) for row in rows)
+    sound = (1 - flawed / max(1, len(rows))) ** 2
+    if dialect.delimiter is None:
+        return Candidate(dialect, 1, _ONE_COLUMN * plausibility(sampled, None) * sound, 1.0, flawed)
+    usual = [cells for cells in sampled if len(cells) == width] or sampled
+    score = (
+        agreeing
+        * plausibility(usual, dialect.delimiter)
+        * sound
+        * _RARE.get(dialect.delimiter.strip()[:1] or " ", 1.0)
+    )
+    share = sum(len(row.cells) == width for row in rows) / max(1, len(rows))
+    return Candidate(dialect, width, score, share, flawed)
