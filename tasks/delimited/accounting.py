@@ -61,5 +61,5 @@ class Account:
         if ends != self.records or self.lines != counted.lines:
             raise DataError(
                 f"{name}: {counted.lines:,} lines were counted and {self.lines:,} read; of {self.records:,} records "
-                f"{ends:,} are accounted for. Nothing of this file may be used. Keep the file and report a fault of tasks/delimited."
+                f"{ends:,} are accounted for. Nothing of this file may be used. Report this fault of tasks/delimited."
             )

@@ -63,21 +63,28 @@ class Decision:
     rival: Candidate | None = None
 
 
-def decide(sample: str, complete: bool = True, widths: Sequence[int] = ()) -> Decision:
-    """The dialect of a sample. `widths`: numbers of fields that a contract allows, which settle what is ambiguous."""
-    candidates = sorted(_scored(sample, complete), key=lambda each: -each.score)
-    if not candidates:
-        return Decision(Candidate(Dialect(), 1, 0.0, 1.0, 0))
-    if widths and (fitting := [each for each in candidates if each.width in widths and each.agreeing >= 0.5]):
-        candidates = [fitting[0], *(each for each in fitting[1:])]
+def ranked(sample: str, complete: bool = True) -> list[Candidate]:
+    """The candidates for a sample, the likeliest first."""
+    found = sorted(_scored(sample, complete), key=lambda each: -each.score)
+    return found or [Candidate(Dialect(), 1, 0.0, 1.0, 0)]
+
+
+def decide(sample: str, complete: bool = True) -> Decision:
+    """The dialect of a sample by its looks alone."""
+    candidates = ranked(sample, complete)
+    return Decision(candidates[0], rival_of(candidates))
+
+
+def rival_of(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The candidate that makes another table and is as likely as the first."""
     best = candidates[0]
     rival = next((each for each in candidates[1:] if _is_other_table(best, each)), None)
-    return Decision(best, rival if rival and rival.score >= _AMBIGUOUS * best.score else None)
+    return rival if rival and rival.score >= _AMBIGUOUS * best.score else None
 
 
-def judge(sample: str, dialect: Dialect, complete: bool = True) -> Candidate:
-    """What a sample looks like under a given dialect, such as a pinned one."""
-    return _scored_rows(dialect, _split(sample, dialect, complete))
+def usual_width(rows: Sequence[Sequence[str]]) -> int:
+    """The number of fields that most rows have, 0 without rows."""
+    return Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
 
 
 def _is_other_table(one: Candidate, other: Candidate) -> bool:
@@ -109,7 +116,7 @@ def _splits(sample: str, delimiters: Sequence[str | None], complete: bool) -> It
             # Quotes that stand well need no comparison with a reading that ignores them.
             if quote is None and sound:
                 continue
-            rows = _split(sample, dialect := Dialect(delimiter, quote, escape), complete)
+            rows = split_sample(sample, dialect := Dialect(delimiter, quote, escape), complete)
             sound |= not any(row.flaw for row in rows)
             yield dialect, rows, _agreement(rows)[1]
 
@@ -189,7 +196,7 @@ def _escapes(sample: str, quote: str, delimiter: str) -> set[str]:
     return found | {"\\"} if f"\\{quote}" in sample else found
 
 
-def _split(sample: str, dialect: Dialect, complete: bool) -> list[Record]:
+def split_sample(sample: str, dialect: Dialect, complete: bool) -> list[Record]:
     """The records of the sample, without blank ones; twice where the first pass shows the usual width."""
     rows = _records(sample, dialect, 0, complete)
     width, agreeing = _agreement(rows)

@@ -243,7 +243,7 @@ class Splitter:
 
 
 def _lines(text: str, final: bool) -> tuple[list[int], list[int], int]:
-    """Where each physical line starts, where its content ends, and where the last ends. Of a text that goes on, whole lines."""
+    """Where each physical line starts, where its content ends, and where the last ends: whole lines, if text is to come."""
     returns = text.count("\r")
     if not returns or returns == text.count("\r\n") == text.count("\n"):
         # One kind of line end: str.split is several times as fast as looking for each.
