@@ -2,8 +2,8 @@
 
     python -m bench.delimited DIR --out DIR2
 
-DIR2/<file name>.csv has every record that is not blank, as standard CSV; DIR2/report.jsonl has a line per file. A refused file
-has a line there and no CSV. docs/delimited.md says what is measured with this.
+DIR2/<file name>.csv has every record that is not blank, as standard CSV; DIR2/report.jsonl has a line per file. A refused
+file has a line there and no CSV. docs/delimited.md says what is measured with this.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tasks.errors import DataError
 
 
@@ -22,10 +24,11 @@ class LineCount:
     def add(self, chunk: bytes) -> None:
         if not chunk:
             return
-        pairs = chunk.count(b"\r\n")
+        feeds = np.frombuffer(chunk, dtype=np.uint8) == 10
+        returns, pairs = (chunk.count(b"\r"), chunk.count(b"\r\n")) if b"\r" in chunk else (0, 0)
         self.crlf += pairs
-        self.lf += chunk.count(b"\n") - pairs
-        self.cr += chunk.count(b"\r") - pairs
+        self.lf += int(np.count_nonzero(feeds)) - pairs
+        self.cr += returns - pairs
         if self._last == 13 and chunk[0] == 10:
             # CRLF across two chunks was counted as a CR and an LF.
             self.crlf, self.cr, self.lf = self.crlf + 1, self.cr - 1, self.lf - 1

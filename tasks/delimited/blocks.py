@@ -48,7 +48,7 @@ class Scanned:
 
 
 class Walker:
-    """Walks a file's UTF-8 from record to record. The first `careful_first` records, blank ones not counted, are split with care."""
+    """Walks a file's UTF-8 from record to record. The first `careful_first` that are not blank are split with care."""
 
     def __init__(
         self,
@@ -72,8 +72,8 @@ class Walker:
             data = data[consumed:]
             if len(data) > 2 * LONGEST_RECORD:
                 raise DataError(
-                    f"{self._name}: line {self._line + 1} is longer than {LONGEST_RECORD:,} bytes: this is no table of lines. "
-                    "Check that the sender exports delimited text."
+                    f"{self._name}: line {self._line + 1} is longer than {LONGEST_RECORD:,} bytes: this is no "
+                    "table of lines. Check that the sender exports delimited text."
                 )
 
     def careful(

@@ -21,8 +21,8 @@ _TRIED = 12
 
 @dataclass(frozen=True)
 class Pin:
-    """What a feed is agreed to be (deployments/feeds.yaml). Any deviation is an error; nothing is guessed but the encoding, if
-    that is left out. `columns`: the names of the file's columns in their order."""
+    """What a feed is agreed to be (deployments/feeds.yaml). Any deviation is an error; nothing is guessed but the encoding,
+    if that is left out. `columns`: the names of the file's columns in their order."""
 
     columns: tuple[str, ...]
     delimiter: str = ","
@@ -125,13 +125,14 @@ def _without_header(
     if not fitting:
         best = candidates[0]
         raise DataError(
-            f"{name}: no header with the columns {', '.join(columns)} was found, and no delimiter gives {count} columns (the best, "
-            f"{best.dialect.delimiter!r}, gives {best.width}). Check that this is the right kind of file, or pin the feed."
+            f"{name}: no header with the columns {', '.join(columns)} was found, and no delimiter gives {count} columns "
+            f"(the best, {best.dialect.delimiter!r}, gives {best.width}). Check the kind of file, or pin the feed."
         )
     best, rival = fitting[0], dialects.rival_of(fitting)
     if rival:
         raise DataError(
-            f"{name}: ambiguous: {best.dialect.delimiter!r} and {rival.dialect.delimiter!r} both give {count} columns. Pin the feed."
+            f"{name}: ambiguous: {best.dialect.delimiter!r} and {rival.dialect.delimiter!r} both give {count} "
+            "columns. Pin the feed."
         )
     header = Header(0, tuple(range(count)))
     return Plan(

@@ -1,11 +1,11 @@
-"""Any delimited file as Arrow batches of text, or as rows as they stand, with every record's place and every reject's reason.
+"""Any delimited file as Arrow batches of text, or as rows as they stand, with each record's place and reject's reason.
 
     with opened(path, columns=("store_token", "amount")) as reading:
         for batch, rejects in reading.pieces():
             ...
         print(reading.description())
 
-Nothing is complete before the stream is exhausted: only then are all lines accounted for, and a DataError says if they are not.
+Nothing is complete before the stream is exhausted: only then are all lines accounted for, or a DataError says so.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tasks.delimited.tables import POSITIONS, Fields, fields_of
 from tasks.delimited.unpacking import Limits, unpacked
 
 _BATCH_RECORDS = 20_000
+Run = Scanned | list[Located]
 
 
 class Reject(NamedTuple):
@@ -118,7 +119,7 @@ class Reading:
             "doubts": list(made.doubts),
         }
 
-    def _walk(self, careful: bool) -> Iterator[Scanned | list[Located]]:
+    def _walk(self, careful: bool) -> Iterator[Run]:
         made = self.plan
         self._walker = Walker(self.name, made.dialect, made.width, made.encoding, made.skip, careful)
         return self._walker.walk(self._chunks())

@@ -49,7 +49,7 @@ def scan(data: bytes, dialect: Dialect, width: int, final: bool) -> Scan:
     swallowing = _first_swallowed(breaks, before, inside, delimiters, width)
     open_at_end = int(quotes[-1]) if final and len(quotes) % 2 else len(data)
     stop = min(trouble, swallowing, open_at_end)
-    delimiters = delimiters[(np.searchsorted(quotes, delimiters) & 1) == 0]
+    delimiters = _outside(delimiters, quotes)
     return _vouched(breaks[~inside], content[~inside], delimiters, breaks, stop, len(data), stop < len(data))
 
 
@@ -115,6 +115,22 @@ def _first_swallowed(breaks: Any, before: Any, inside: Any, delimiters: Any, wid
     return int(breaks[:-1][within][0]) if within.any() else 1 << 62
 
 
+def _outside(delimiters: Any, quotes: Any) -> Any:
+    """The delimiters that no quotes enclose."""
+    opens, closes = quotes[::2], quotes[1::2]
+    first = np.searchsorted(delimiters, opens)
+    after = np.full(len(opens), len(delimiters))
+    after[: len(closes)] = np.searchsorted(delimiters, closes)
+    holding = after > first
+    if not holding.any():
+        return delimiters
+    # +1 where an enclosed run begins, -1 behind its end: the sum is 0 outside of all runs.
+    steps = np.zeros(len(delimiters) + 1, dtype=np.int32)
+    np.add.at(steps, first[holding], 1)
+    np.add.at(steps, after[holding], -1)
+    return delimiters[np.cumsum(steps[:-1]) == 0]
+
+
 def _vouched(
     ends: Any, content: Any, delimiters: Any, breaks: Any, stop: int, size: int, trouble: bool
 ) -> Scan:
@@ -127,6 +143,7 @@ def _vouched(
         starts[1:] = ends[:-1] + 1
     consumed = min(int(ends[-1]) + 1, size) if count else 0
     widths = np.diff(np.searchsorted(delimiters, np.append(starts, consumed))) + 1
-    lines = np.searchsorted(breaks, starts)
     consumed_lines = int(np.searchsorted(breaks, consumed)) + int(bool(count and ends[-1] == size))
+    # As many lines as records: no field spans lines.
+    lines = np.arange(count) if consumed_lines == count else np.searchsorted(breaks, starts)
     return Scan(starts, content, lines, widths, consumed, consumed_lines, trouble)

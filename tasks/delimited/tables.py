@@ -59,12 +59,11 @@ class Fields:
 
     def may_repeat(self, place: int, header: Sequence[str]) -> bool:
         """Whether the first contract column's own name occurs among its values, whatever its case."""
-        start = header[place][:1]
-        if not start.isascii():
+        if not header[place].isascii():
             return bool(pc.any(pc.not_equal(self.table.column(place), "")).as_py())
+        word = max(header[place].split("_"), key=len)
         lowered = pc.ascii_lower(self.table.column(place))
-        pattern = r"^\W*" + header[place].replace("_", r"[\s_.-]+") + r"\W*$"
-        return bool(pc.any(pc.match_substring_regex(lowered, pattern)).as_py())
+        return bool(pc.any(pc.match_substring(lowered, word)).as_py())
 
 
 def fields_of(block: Scanned, plan: Plan) -> Fields | None:
