@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tasks.delimited.cells import plausibility
-from tasks.delimited.splitting import Dialect, Record, Splitter
+from tasks.delimited.cells import kind_of, plausibility
+from tasks.delimited.splitting import STRAY, Dialect, Record, Splitter
 
 COMMON = ",;\t|"
 # Seen in the wild, each with what it takes away from the score: they also occur in dates, prose and markup.
@@ -37,7 +37,13 @@ _HOPELESS = 0.2
 _ENOUGH_FLAWS = 10
 _CONVINCING = 0.55
 _AMBIGUOUS = 0.97
-_ONE_COLUMN = 0.45
+_ONE_COLUMN = 0.35
+_MOSTLY = 0.6
+_PROSE = 0.4
+_UNQUOTED = 0.9
+_UNESCAPED = 0.35
+_TORN = 0.7
+_ALIGNED = 0.3
 Split = tuple[Dialect, list[Record], float]
 # Signs that form a delimiter together with another, such as ~|~. Signs that begin or end a value (- + . $ %) are no part.
 _PARTNERS = r"~|^#;:,*&!<>@=\t"
@@ -52,7 +58,9 @@ class Candidate:
     width: int
     score: float
     agreeing: float
-    flawed: int
+    # The share of rows whose quotes stand wrong, and whether quotes enclose a delimiter or a line's end anywhere.
+    torn: float = 0.0
+    enclosing: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,12 @@ class Decision:
 
 def ranked(sample: str, complete: bool = True) -> list[Candidate]:
     """The candidates for a sample, the likeliest first."""
-    found = sorted(_scored(sample, complete), key=lambda each: -each.score)
-    return found or [Candidate(Dialect(), 1, 0.0, 1.0, 0)]
+    found = list(_scored(sample, complete))
+    if any(each.enclosing and not each.torn and each.agreeing > _MOSTLY for each in found):
+        # One reading explains every quote: those that tear some of them are less likely for it.
+        found = [replace(each, score=each.score * _TORN) if each.torn else each for each in found]
+    found.sort(key=lambda each: -each.score)
+    return found or [Candidate(Dialect(), 1, 0.0, 1.0)]
 
 
 def decide(sample: str, complete: bool = True) -> Decision:
@@ -88,7 +100,14 @@ def usual_width(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _is_other_table(one: Candidate, other: Candidate) -> bool:
-    return one.dialect.delimiter != other.dialect.delimiter and other.width > 1
+    mine, theirs = one.dialect.delimiter or "", other.dialect.delimiter or ""
+    # That "," and ", " explain a text alike is a matter of blanks, not of columns.
+    return (
+        mine != theirs
+        and not (mine and mine in theirs)
+        and not (theirs and theirs in mine)
+        and other.width > 1
+    )
 
 
 def _scored(sample: str, complete: bool) -> Iterator[Candidate]:
@@ -231,19 +250,41 @@ def _agreement(rows: Sequence[Record]) -> tuple[int, float]:
 
 
 def _scored_rows(dialect: Dialect, rows: Sequence[Record]) -> Candidate:
+    # Comments have no columns, in whatever dialect.
+    rows = [row for row in rows if not row.cells[0].startswith("#")] or rows
     width, agreeing = _agreement(rows)
-    step = max(1, len(rows) // _TYPED_ROWS)
-    sampled = [row.cells for row in rows[::step]]
-    flawed = sum(bool(row.flaw) for row in rows)
-    sound = (1 - flawed / max(1, len(rows))) ** 2
+    sampled = [row.cells for row in rows[:: max(1, len(rows) // _TYPED_ROWS)]]
+    flawed = sum(map(_flaw, rows)) if dialect.quote else sum(map(_left_open, rows))
+    torn = flawed / max(1, len(rows))
+    sound = max(0.0, 1 - torn) ** 2
     if dialect.delimiter is None:
-        return Candidate(dialect, 1, _ONE_COLUMN * plausibility(sampled, None) * sound, 1.0, flawed)
+        # Where whole lines are times or addresses, the colons and blanks within them delimit nothing.
+        whole = sum(kind_of(cells[0]) in ("time", "address") for cells in sampled) / max(1, len(sampled))
+        worth = _ONE_COLUMN + (1 - _ONE_COLUMN) * (whole if whole > _MOSTLY else 0.0)
+        return Candidate(dialect, 1, worth * plausibility(sampled, None) * sound, 1.0, torn)
     usual = [cells for cells in sampled if len(cells) == width] or sampled
-    score = (
-        agreeing
-        * plausibility(usual, dialect.delimiter)
-        * sound
-        * _RARE.get(dialect.delimiter.strip()[:1] or " ", 1.0)
-    )
     share = sum(len(row.cells) == width for row in rows) / max(1, len(rows))
-    return Candidate(dialect, width, score, share, flawed)
+    score = agreeing * plausibility(usual, dialect.delimiter) * sound * _prior(dialect, usual)
+    enclosing = any(row.lines > 1 or any(dialect.delimiter in cell for cell in row.cells) for row in rows)
+    return Candidate(dialect, width, score, share, torn, enclosing)
+
+
+def _prior(dialect: Dialect, rows: Sequence[Sequence[str]]) -> float:
+    """How likely a dialect is before its rows are looked at. Blanks delimit figures; between words they are prose."""
+    sign = (dialect.delimiter or "").strip(" ")[:1] or " "
+    if sign == " " and not any(kind_of(cell) in ("number", "time") for row in rows[1:] for cell in row):
+        return _PROSE
+    if sign == " " and sum(cell == "" for row in rows for cell in row) > _ALIGNED * sum(map(len, rows)):
+        # Runs of blanks align columns; they do not part empty fields.
+        return _PROSE
+    return _RARE.get(sign, 1.0) * (1.0 if dialect.quote else _UNQUOTED)
+
+
+def _flaw(row: Record) -> float:
+    """An unclosed quote speaks against a dialect; one that was not escaped is as often the sender's fault."""
+    return _UNESCAPED if row.flaw == STRAY else float(bool(row.flaw))
+
+
+def _left_open(row: Record) -> bool:
+    """Whether a cell begins or ends with a quote, but not both: a dialect that ignores quotes tore it."""
+    return any(cell[:1] == '"' != cell[-1:] or cell[-1:] == '"' != cell[:1] for cell in row.cells)

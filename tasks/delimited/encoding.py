@@ -28,7 +28,11 @@ _BOMS = (
 _UNDEFINED_1252 = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
 # A file with this many good characters for a broken one is UTF-8 with damage, not Windows-1252.
 _GOOD_FOR_ONE_BROKEN = 10
+# Random bytes have one control character in nine; a text with a few stray ones is still a text.
 _MOST_CONTROLS = 0.05
+_FEW_CONTROLS = 40
+# Quotes, dashes, the euro, the bullet: few texts have more of the 27 signs that Windows-1252 adds to Latin-1.
+_USUAL_SIGNS = 12
 
 
 @dataclass(frozen=True)
@@ -49,21 +53,23 @@ class Encoding:
         return self.name == "utf-8"
 
 
-def find_encoding(path: Path) -> Encoding:
+def find_encoding(path: Path, name: str = "") -> Encoding:
     """The encoding of a plain file. Raises DataError where the content is not text."""
+    called = name or path.name
     with path.open("rb") as file:
         start = file.read(_SAMPLE_BYTES)
-    for bom, name in _BOMS:
+    for bom, says in _BOMS:
         if start.startswith(bom):
-            return _checked(path, Encoding(name, bom))
+            return _checked(path, Encoding(says, bom), called)
     if wide := _wide_without_bom(start):
-        return _checked(path, Encoding(wide))
-    _require_text(path, start)
+        return _checked(path, Encoding(wide), called)
+    _require_text(called, start)
     return _eight_bit(path, "")
 
 
-def pinned_encoding(path: Path, name: str) -> Encoding:
+def pinned_encoding(path: Path, name: str, called: str = "") -> Encoding:
     """The encoding that a feed is pinned to. Raises DataError where the file's bytes contradict it."""
+    called = called or path.name
     try:
         name = codecs.lookup(name).name.replace("_", "-")
     except LookupError as error:
@@ -80,8 +86,8 @@ def pinned_encoding(path: Path, name: str) -> Encoding:
         start = file.read(4)
     bom, says = next(((bom, says) for bom, says in _BOMS if start.startswith(bom)), (b"", ""))
     if says and says != name:
-        raise DataError(f"{path.name}: begins with the BOM of {says}, but its feed is pinned to {name}.")
-    return _checked(path, Encoding(name, bom))
+        raise DataError(f"{called}: begins with the BOM of {says}, but its feed is pinned to {name}.")
+    return _checked(path, Encoding(name, bom), called)
 
 
 def utf8_chunks(path: Path, encoding: Encoding, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
@@ -128,17 +134,17 @@ def _wide_without_bom(start: bytes) -> str:
     return "utf-16-be" if even > 0.5 and odd < 0.1 else ""
 
 
-def _require_text(path: Path, start: bytes) -> None:
+def _require_text(called: str, start: bytes) -> None:
     controls = sum(start.count(byte) for byte in range(32) if byte not in b"\t\n\r\x0c\x01\x1c\x1d\x1e\x1f")
     # A file that ends in a block of NULs was cut by a full disk: its lines are still worth reading.
     controls -= len(start) - len(start.rstrip(b"\0"))
-    if controls > len(start) * _MOST_CONTROLS:
+    if controls > max(_FEW_CONTROLS, len(start) * _MOST_CONTROLS):
         raise DataError(
-            f"{path.name}: {controls:,} of the first {len(start):,} bytes are control characters: this is no text."
+            f"{called}: {controls:,} of the first {len(start):,} bytes are control characters: this is no text."
         )
 
 
-def _checked(path: Path, encoding: Encoding) -> Encoding:
+def _checked(path: Path, encoding: Encoding, called: str) -> Encoding:
     """The encoding, where the whole file is valid in it."""
     if encoding.is_utf8:
         return _eight_bit(path, encoding.bom.hex())
@@ -153,7 +159,7 @@ def _checked(path: Path, encoding: Encoding) -> Encoding:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             raise DataError(
-                f"{path.name}: not valid {encoding.name} near byte {position + error.start:,} ({error.reason}). "
+                f"{called}: not valid {encoding.name} near byte {position + error.start:,} ({error.reason}). "
                 "It may be cut off, or two files of different encodings joined."
             ) from error
     return encoding
@@ -177,7 +183,13 @@ def _eight_bit(path: Path, bom_hex: str) -> Encoding:
             "latin-1",
             doubt="neither UTF-8 nor Windows-1252: read as Latin-1, its accented letters may be wrong",
         )
-    return Encoding("windows-1252" if tally.seen[0x80:0xA0].any() else "latin-1")
+    signs = int(np.count_nonzero(tally.seen[0x80:0xA0]))
+    doubt = (
+        "so many signs of Windows-1252 are unusual: it may be another encoding"
+        if signs > _USUAL_SIGNS
+        else ""
+    )
+    return Encoding("windows-1252" if signs else "latin-1", doubt=doubt)
 
 
 class _Tally:

@@ -51,7 +51,9 @@ class Plan:
 
 def plan(path: Path, name: str, columns: Sequence[str] = (), pin: Pin | None = None) -> Plan:
     """Decide how to read a plain file. Raises DataError where nothing sure can be said."""
-    encoding = pinned_encoding(path, pin.encoding) if pin and pin.encoding else find_encoding(path)
+    encoding = (
+        pinned_encoding(path, pin.encoding, name) if pin and pin.encoding else find_encoding(path, name)
+    )
     sample, complete = _sample(path, encoding)
     doubts = (encoding.doubt,) if encoding.doubt else ()
     if not sample.strip():
