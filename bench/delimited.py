@@ -18,6 +18,8 @@ from typing import Any
 from tasks.delimited.reader import opened
 from tasks.errors import DataError
 
+_TOLD = {"flawed_records": "have stray quotes", "mended_records": "have another delimiter than the file"}
+
 
 def convert(source: Path, target: Path) -> dict[str, Any]:
     """Read one file and write it as standard CSV. The report's line about it."""
@@ -39,10 +41,8 @@ def convert(source: Path, target: Path) -> dict[str, Any]:
         partial.unlink(missing_ok=True)
         return line | {"status": "refused", "message": str(error)}
     partial.replace(target)
-    told = [
-        *found["doubts"],
-        *([f"{found['flawed_records']} records have stray quotes"] if found["flawed_records"] else []),
-    ]
+    told = list(found["doubts"])
+    told += [f"{found[name]} records {what}" for name, what in _TOLD.items() if found[name]]
     return line | {name: found[name] for name in line if name in found} | {"message": "; ".join(told)}
 
 

@@ -47,7 +47,8 @@ _ALIGNED = 0.3
 Split = tuple[Dialect, list[Record], float]
 # Signs that form a delimiter together with another, such as ~|~. Signs that begin or end a value (- + . $ %) are no part.
 _PARTNERS = r"~|^#;:,*&!<>@=\t"
-_GROUPED = 0.9
+# A group of signs is tried where it is in so many lines; lines within quoted fields have none.
+_GROUPED = 0.5
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def _delimiters(lines: list[str], text: str, family: str) -> list[str]:
 
 
 def _groups(text: str, character: str) -> list[str]:
-    """Delimiters of several characters around this one. Only what is in nearly every line is tried."""
+    """Delimiters of several characters around this one. Longer ones first."""
     tried = [character * 4, character * 3, character * 2]
     if character != " ":
         tried += [f" {character} ", f"{character} "]

@@ -12,6 +12,7 @@ from tasks.delimited import header as headers
 from tasks.delimited.dialect import Candidate
 from tasks.delimited.encoding import Encoding, find_encoding, pinned_encoding, utf8_chunks
 from tasks.delimited.header import Header
+from tasks.delimited.mending import column_kinds
 from tasks.delimited.splitting import Dialect
 from tasks.errors import DataError
 
@@ -43,6 +44,7 @@ class Plan:
     columns: tuple[str, ...]
     rejecting: bool
     doubts: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     @property
     def skip(self) -> int:
@@ -59,7 +61,7 @@ def plan(path: Path, name: str, columns: Sequence[str] = (), pin: Pin | None = N
     if not sample.strip():
         if columns or pin:
             raise DataError(f"{name}: the file is empty. Ask the sender to send it again.")
-        return Plan(encoding, Dialect(), 1, Header(0), (), False, ("the file is empty",))
+        return Plan(encoding, Dialect(None), 1, Header(0), (), False, ("the file is empty",))
     if pin:
         made = _pinned(name, encoding, sample, complete, tuple(columns), pin)
     elif columns:
@@ -78,7 +80,6 @@ def _sample(path: Path, encoding: Encoding) -> tuple[str, bool]:
 def _by_looks(name: str, encoding: Encoding, sample: str, complete: bool) -> Plan:
     decision = dialects.decide(sample, complete)
     best = decision.best
-    doubts = ()
     if rival := decision.rival:
         shown = f"{best.dialect.delimiter!r} ({best.width} columns) and {rival.dialect.delimiter!r} ({rival.width} columns)"
         raise DataError(
@@ -87,15 +88,8 @@ def _by_looks(name: str, encoding: Encoding, sample: str, complete: bool) -> Pla
     rows = [row.cells for row in dialects.split_sample(sample, best.dialect, complete)]
     header = headers.describe(rows, best.width)
     named = header.names or tuple(f"column_{place}" for place in range(1, best.width + 1))
-    return Plan(
-        encoding,
-        best.dialect,
-        best.width,
-        replace(header, places=tuple(range(best.width))),
-        named,
-        False,
-        doubts,
-    )
+    header, kinds = replace(header, places=tuple(range(best.width))), column_kinds(rows, best.width)
+    return Plan(encoding, best.dialect, best.width, header, named, False, kinds=kinds)
 
 
 def _by_contract(

@@ -21,6 +21,7 @@ from tasks.delimited.accounting import Account, LineCount
 from tasks.delimited.blocks import Located, Scanned, Walker
 from tasks.delimited.encoding import utf8_chunks
 from tasks.delimited.header import normalised
+from tasks.delimited.mending import looks_odd, with_other_delimiter
 from tasks.delimited.planning import Pin, Plan, plan
 from tasks.delimited.tables import POSITIONS, Fields, fields_of
 from tasks.delimited.unpacking import Limits, unpacked
@@ -67,7 +68,7 @@ class Reading:
     def __init__(self, plain: Path, name: str, packing: str, made: Plan) -> None:
         self.plan, self.name, self.packing = made, name, packing
         self.account, self.counted = Account(), LineCount()
-        self.flawed = 0
+        self.flawed = self.mended = 0
         self._plain = plain
         self._skipped = 0
         self._header = made.header.names if made.rejecting else ()
@@ -79,7 +80,7 @@ class Reading:
             for record in run if isinstance(run, list) else ():
                 self._count(record)
                 if record.cells:
-                    yield record.cells
+                    yield self._as_it_stands(record)
         self.account.check(self.name, self.counted)
 
     def pieces(self) -> Iterator[Piece]:
@@ -116,6 +117,7 @@ class Reading:
             "rows": account.rows,
             "rejected_records": account.rejected_records,
             "flawed_records": self.flawed,
+            "mended_records": self.mended,
             "doubts": list(made.doubts),
         }
 
@@ -128,6 +130,15 @@ class Reading:
         for chunk in utf8_chunks(self._plain, self.plan.encoding):
             self.counted.add(chunk)
             yield chunk
+
+    def _as_it_stands(self, record: Located) -> list[str]:
+        made = self.plan
+        if made.kinds and record.lines == 1 and looks_odd(record.cells, made.width):
+            first = self.account.records == self.account.blank_lines + 1
+            if cells := with_other_delimiter(record.raw, made.dialect, made.kinds, first):
+                self.mended += 1
+                return cells
+        return record.cells
 
     def _count(self, record: Located, rejected: bool = False) -> bool:
         """Account for a record; whether it is a row of the table."""

@@ -112,9 +112,10 @@ class Splitter:
         if width < 2 or len(cells) == width or (not flaw and after == line):
             return cells, after, flaw
         if after > line:
-            alone, _, alone_flaw = self._careful(line, across=False)
-            if len(alone) == width:
-                return alone, line, alone_flaw or UNCLOSED
+            # Every line on its own is a record: a quote that closes by chance joined them.
+            alone = [self._careful(each, across=False)[0] for each in range(line, after + 1)]
+            if all(len(each) == width for each in alone):
+                return alone[0], line, UNCLOSED
         if flaw:
             other, _, _ = self._careful(line, across=False, quoted=False)
             if len(other) == width:
