@@ -29,6 +29,8 @@ _RARE = {
     "\x07": 0.95,
 }
 _RARE |= dict.fromkeys("#$%&*!?=<>@§¦¬·¶†‡", 0.8)
+# What stands before a quote in ordinary text.
+_NO_ESCAPES = COMMON + ":=([{<>.-"
 _QUOTES = "\"'`"
 _LEAST_SHARE_OF_LINES = 0.1
 _TYPED_ROWS = 40
@@ -211,7 +213,7 @@ def _escapes(sample: str, quote: str, delimiter: str) -> set[str]:
     found = {
         sign
         for sign, times in before.items()
-        if times > 1 and len(before) == 1 and not (sign.isalnum() or sign.isspace())
+        if times > 1 and len(before) == 1 and not (sign.isalnum() or sign.isspace() or sign in _NO_ESCAPES)
     }
     return found | {"\\"} if f"\\{quote}" in sample else found
 

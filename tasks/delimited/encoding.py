@@ -124,9 +124,9 @@ def _wide_without_bom(start: bytes) -> str:
         return ""
     size = len(start) // 4 * 4
     nul = [start[place:size:4].count(0) / (size // 4) for place in range(4)]
-    if min(nul[1:]) > 0.9 and nul[0] < 0.1:
+    if min(nul[2:]) > 0.9 and nul[1] > 0.5 and nul[0] < 0.1:
         return "utf-32-le"
-    if min(nul[:3]) > 0.9 and nul[3] < 0.1:
+    if min(nul[:2]) > 0.9 and nul[2] > 0.5 and nul[3] < 0.1:
         return "utf-32-be"
     even, odd = (nul[0] + nul[2]) / 2, (nul[1] + nul[3]) / 2
     if odd > 0.5 and even < 0.1:

@@ -76,7 +76,7 @@ def _header(
     times = Counter(names)
     if twice := [each for each in wanted if times[each] > 1]:
         raise DataError(
-            f"{name}: the header has the column(s) {', '.join(twice)} more than once. Ask the sender which one counts."
+            f"{name}: the header has {', '.join(twice)} more than once. Ask the sender which counts."
         )
     # A rule under the names (---,---) belongs to the header.
     while (
@@ -85,6 +85,9 @@ def _header(
         and any(map(str.strip, rows[after]))
     ):
         after += 1
+    # Names end where trailing delimiters begin.
+    while names[-1] == "":
+        names = names[:-1]
     extra = tuple(each for each in names if each and each not in wanted)
     return Header(after, tuple(names.index(each) for each in wanted), extra, tuple(names))
 

@@ -1,4 +1,4 @@
-"""A table and the many ways in which senders spoil it: each kind of defect with the cells that a careful reader still finds."""
+"""A table and the many ways in which senders spoil it, each with the cells that a careful reader still finds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Polluted:
     quote: str | None = '"'
     encoding: str = "utf-8"
     header_lines: int | None = 1
-    # Whether every single cell must come out; otherwise only the records' number, as two readings are defensible.
+    # Whether every cell must come out; otherwise two readings are defensible, and only the records count.
     exact: bool = True
 
 
@@ -38,10 +38,19 @@ class Writing:
 
 
 def base(rows: int = 84, seed: int = 7) -> list[Row]:
-    """Orders of a shop: dates, times, prices, quoted text with commas, quotes and line breaks, web addresses, empty cells."""
+    """Orders of a shop: dates, times, prices, quoted text with commas, quotes and line breaks, addresses, empty cells."""
     rng = random.Random(seed)
-    goods = ["pump", "valve, brass", 'hose 1/2"', "gasket", "the \"good\" one", "Köder", "filter; fine", "nut"]
-    notes = ["", "", "call first", "paid, shipped", "line one\nline two", "don't bend", "a|b", "50% off: today"]
+    goods = ["pump", "valve, brass", 'hose 1/2"', "gasket", 'the "good" one', "Köder", "filter; fine", "nut"]
+    notes = [
+        "",
+        "",
+        "call first",
+        "paid, shipped",
+        "line one\nline two",
+        "don't bend",
+        "a|b",
+        "50% off: today",
+    ]
     table = [["Date", "Time", "Qty", "ProductId", "Price", "Type", "Description", "Url", "Comments"]]
     for number in range(rows):
         table.append(
@@ -95,7 +104,9 @@ def _dialects(table: list[Row]) -> Iterator[Polluted]:
         how = Writing(delimiter=delimiter)
         yield Polluted(f"delimiter {name}", text(table, how).encode(), table, delimiter)
     for quote, name in (("'", "apostrophe"), ("`", "backtick")):
-        yield Polluted(f"quote {name}", text(table, Writing(quote=quote, escape=quote)).encode(), table, quote=quote)
+        yield Polluted(
+            f"quote {name}", text(table, Writing(quote=quote, escape=quote)).encode(), table, quote=quote
+        )
         how = Writing(";", quote, quote, always=True)
         yield Polluted(f"quote {name} everywhere, semicolon", text(table, how).encode(), table, ";", quote)
     for escape, name in (("\\", "backslash"), ("^", "caret"), ("~", "tilde")):
@@ -131,7 +142,9 @@ def _encodings(table: list[Row]) -> Iterator[Polluted]:
     late = [*table[:50], [*table[50][:8], "ÿ"]]
     ascii_first = [[cell.replace("ö", "o") for cell in row] for row in late]
     ascii_first[-1][8] = "Å"
-    yield Polluted("Latin-1 in the last line only", text(ascii_first).encode("latin-1"), ascii_first, encoding="latin-1")
+    yield Polluted(
+        "Latin-1 in the last line only", text(ascii_first).encode("latin-1"), ascii_first, encoding="latin-1"
+    )
     yield Polluted("gzip", gzip.compress(plain.encode()), table)
 
 
@@ -140,9 +153,13 @@ def _tops(table: list[Row]) -> Iterator[Polluted]:
     yield Polluted("no header", text(table[1:]).encode(), table[1:], header_lines=0)
     for lines in (1, 3, 8):
         top = [[f"Report {at} of the sales office"] for at in range(lines)]
-        yield Polluted(f"preamble of {lines}", (text(top) + plain).encode(), [*top, *table], header_lines=lines + 1)
+        yield Polluted(
+            f"preamble of {lines}", (text(top) + plain).encode(), [*top, *table], header_lines=lines + 1
+        )
     top = [["Sales report, 2022"], ["Created: 2022-12-31"]]
-    yield Polluted("preamble and blank line", (text(top) + "\n" + plain).encode(), [*top, *table], header_lines=3)
+    yield Polluted(
+        "preamble and blank line", (text(top) + "\n" + plain).encode(), [*top, *table], header_lines=3
+    )
     commas = [["Report", "", "", "", "", "", "", "", ""]]
     yield Polluted("preamble padded", (text(commas) + plain).encode(), [*commas, *table], header_lines=None)
     for lines in (2, 3):
@@ -232,7 +249,9 @@ def _blanks(table: list[Row]) -> Iterator[Polluted]:
     yield Polluted("lines of blanks", (text(table[:20]) + "   \n\t\n" + text(table[20:])).encode(), table)
     empties = [[""] * 9] * 5
     yield Polluted("rows of delimiters at the end", (plain + text(empties)).encode(), [*table, *empties])
-    yield Polluted("rows of delimiters on top", (text(empties) + plain).encode(), [*empties, *table], header_lines=None)
+    yield Polluted(
+        "rows of delimiters on top", (text(empties) + plain).encode(), [*empties, *table], header_lines=None
+    )
     sparse = [row if at % 3 == 0 else [*row[:1], *([""] * 8)] for at, row in enumerate(table)]
     yield Polluted("mostly empty cells", text(sparse).encode(), sparse, header_lines=None)
     column = [[*row[:4], "", *row[5:]] for row in table[1:]]
@@ -244,7 +263,9 @@ def _shapes(table: list[Row]) -> Iterator[Polluted]:
     yield Polluted("one column", text(one).encode(), one, delimiter=None, header_lines=None)
     prose = [[row[6]] for row in table]
     unquoted = "".join(row[0] + "\n" for row in prose)
-    yield Polluted("one column of prose", unquoted.encode(), prose, delimiter=None, header_lines=None, exact=False)
+    yield Polluted(
+        "one column of prose", unquoted.encode(), prose, delimiter=None, header_lines=None, exact=False
+    )
     times = [[f"2022-01-{at % 28 + 1:02} 10:{at % 60:02}:00"] for at in range(60)]
     yield Polluted("one column of times", text(times).encode(), times, delimiter=None, header_lines=0)
     two = [[row[3], row[4]] for row in table]
