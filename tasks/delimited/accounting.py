@@ -24,8 +24,13 @@ class LineCount:
     def add(self, chunk: bytes) -> None:
         if not chunk:
             return
-        feeds = np.frombuffer(chunk, dtype=np.uint8) == 10
-        returns, pairs = (chunk.count(b"\r"), chunk.count(b"\r\n")) if b"\r" in chunk else (0, 0)
+        octets = np.frombuffer(chunk, dtype=np.uint8)
+        feeds = octets == 10
+        returns = pairs = 0
+        if b"\r" in chunk:
+            carriage = octets == 13
+            returns = int(np.count_nonzero(carriage))
+            pairs = int(np.count_nonzero(carriage[:-1] & feeds[1:]))
         self.crlf += pairs
         self.lf += int(np.count_nonzero(feeds)) - pairs
         self.cr += returns - pairs

@@ -19,7 +19,7 @@ from tasks.delimited.splitting import Dialect, Splitter
 from tasks.errors import DataError
 
 LONGEST_RECORD = 8 << 20
-_WINDOW = 64 << 10
+_WINDOW = 4 << 10
 BROKEN = "bytes that are not in the file's encoding"
 NUL = "a NUL byte"
 _BROKEN_BYTE = re.compile("[\udc80-\udcff]")
@@ -135,9 +135,10 @@ class Walker:
             offsets = self._offset + found.starts
             self._offset += found.consumed
         else:
-            befores = self._original(data[: found.consumed])
-            offsets = self._offset + befores[found.starts]
-            self._offset += int(befores[-1])
+            each = original_bytes(self._encoding, np.frombuffer(data, np.uint8, found.consumed))
+            lengths = np.add.reduceat(each, found.starts, dtype=np.int64)
+            offsets = self._offset + np.cumsum(lengths) - lengths
+            self._offset += int(lengths.sum())
         self._line += found.consumed_lines
         return Scanned(data, found, lines, offsets)
 
@@ -161,7 +162,7 @@ class Walker:
     def _original(self, data: bytes) -> Any:
         """For each place in some UTF-8, how many bytes of the file come before it."""
         each = original_bytes(self._encoding, np.frombuffer(data, dtype=np.uint8))
-        return np.concatenate(([0], np.cumsum(each)))
+        return np.concatenate(([0], np.cumsum(each, dtype=np.int64)))
 
 
 def _mended(text: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks.errors import DataError
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
 _SAMPLE_BYTES = 64 << 10
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -82,6 +82,10 @@ def pinned_encoding(path: Path, name: str, called: str = "") -> Encoding:
         "utf-8-sig": "utf-8",
         "utf-16": "utf-16-le",
     }.get(name, name)
+    if not name.startswith("utf-") and not _is_single_byte(name):
+        raise DataError(
+            f"The pinned encoding {name!r} has characters of several bytes, in which places cannot be counted. Pin UTF-8."
+        )
     with path.open("rb") as file:
         start = file.read(4)
     bom, says = next(((bom, says) for bom, says in _BOMS if start.startswith(bom)), (b"", ""))
@@ -108,10 +112,15 @@ def utf8_chunks(path: Path, encoding: Encoding, chunk_bytes: int = CHUNK_BYTES) 
 
 def original_bytes(encoding: Encoding, utf8: Any) -> Any:
     """For each byte of UTF-8 (a numpy array), how many bytes of the file it stands for: the sum is an offset."""
-    starts = ((utf8 & 0xC0) != 0x80).astype(np.int64)
+    starts = ((utf8 & 0xC0) != 0x80).view(np.uint8)
     if encoding.name.startswith("utf-16"):
         return 2 * (starts + (utf8 >= 0xF0))
     return 4 * starts if encoding.name.startswith("utf-32") else starts
+
+
+def _is_single_byte(name: str) -> bool:
+    """Whether two bytes are always two characters. In Shift-JIS or GBK some pairs are one."""
+    return all(len(bytes((byte, byte)).decode(_codec(name), "replace")) == 2 for byte in range(256))
 
 
 def _codec(name: str) -> str:

@@ -11,6 +11,7 @@ Nothing is complete before the stream is exhausted: only then are all lines acco
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +86,7 @@ class Reading:
 
     def pieces(self) -> Iterator[Piece]:
         """The table's rows as batches of text columns with record number, line number and byte offset, and the rejects."""
-        for run in self._walk(careful=False):
+        for run in _one_ahead(self._walk(careful=False)):
             yield from self._of_scan(run) if isinstance(run, Scanned) else self._of_records(run)
         self.account.check(self.name, self.counted)
 
@@ -162,7 +163,9 @@ class Reading:
 
     def _is_header(self, cells: Sequence[str]) -> bool:
         """Whether a record repeats the header, as joined files do."""
-        return tuple(normalised(cell) for cell in cells[: len(self._header)]) == self._header
+        if len(cells) < len(self._header):
+            return False
+        return all(normalised(cell) == name for cell, name in zip(cells, self._header, strict=False))
 
     def _of_records(self, records: Sequence[Located]) -> Iterator[Piece]:
         """Records that were split with care: rows and rejects."""
@@ -258,3 +261,12 @@ class Reading:
         least = min(self._widths)
         surplus = any(fields.has_text(place) for place in range(least, self.plan.width))
         return surplus or bool(self._header and fields.may_repeat(self.plan.header.places[0], self._header))
+
+
+def _one_ahead(runs: Iterator[Run]) -> Iterator[Run]:
+    """The same runs, each found in a thread while Arrow reads the fields of the one before: numpy and Arrow free the GIL."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, runs, None)
+        while (run := coming.result()) is not None:
+            coming = pool.submit(next, runs, None)
+            yield run

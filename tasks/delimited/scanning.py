@@ -60,16 +60,24 @@ def _line_breaks(data: bytes, octets: Any, final: bool) -> tuple[Any, Any]:
         breaks = np.flatnonzero(feeds)
         content = breaks
     else:
-        returns = octets == _CR
-        bare = returns.copy()
-        bare[:-1] &= ~feeds[1:]
-        # A CR at the very end may be the first half of CRLF.
-        bare[-1] &= final
-        breaks = np.flatnonzero(feeds | bare)
-        content = breaks - (feeds[breaks] & (breaks > 0) & returns[breaks - 1])
+        breaks, content = _breaks_with_returns(octets, feeds, final)
     if final and len(data) and (not len(breaks) or breaks[-1] != len(data) - 1):
         breaks, content = np.append(breaks, len(data)), np.append(content, len(data))
     return breaks, content
+
+
+def _breaks_with_returns(octets: Any, feeds: Any, final: bool) -> tuple[Any, Any]:
+    returns = octets == _CR
+    breaks = np.flatnonzero(feeds)
+    paired = returns[breaks - 1] & (breaks > 0)
+    if paired.all() and len(breaks) == np.count_nonzero(returns):
+        return breaks, breaks - 1
+    bare = returns.copy()
+    bare[:-1] &= ~feeds[1:]
+    # A CR at the very end may be the first half of CRLF.
+    bare[-1] &= final
+    breaks = np.flatnonzero(feeds | bare)
+    return breaks, breaks - (feeds[breaks] & (breaks > 0) & returns[breaks - 1])
 
 
 def _quotes(data: bytes, octets: Any, dialect: Dialect) -> Any:
@@ -126,8 +134,8 @@ def _outside(delimiters: Any, quotes: Any) -> Any:
         return delimiters
     # +1 where an enclosed run begins, -1 behind its end: the sum is 0 outside of all runs.
     steps = np.zeros(len(delimiters) + 1, dtype=np.int32)
-    np.add.at(steps, first[holding], 1)
-    np.add.at(steps, after[holding], -1)
+    steps[first[holding]] += 1
+    steps[after[holding]] -= 1
     return delimiters[np.cumsum(steps[:-1]) == 0]
 
 

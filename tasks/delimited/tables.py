@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,11 @@ class Fields:
             return bool(pc.any(pc.not_equal(self.table.column(place), "")).as_py())
         word = max(header[place].split("_"), key=len)
         lowered = pc.ascii_lower(self.table.column(place))
-        return bool(pc.any(pc.match_substring(lowered, word)).as_py())
+        if not pc.any(pc.match_substring(lowered, word)).as_py():
+            return False
+        # Values may well hold a word of the name; the whole name, and nothing else, is rare.
+        whole = r"^\W*" + re.escape(header[place]).replace("_", r"[\s_.-]+") + r"\W*$"
+        return bool(pc.any(pc.match_substring_regex(lowered, whole)).as_py())
 
 
 def fields_of(block: Scanned, plan: Plan) -> Fields | None:

@@ -81,6 +81,10 @@ def test_a_pinned_encoding_must_hold(tmp_path: Path) -> None:
     path.write_bytes(TEXT.encode("utf-16"))
     with pytest.raises(DataError, match="begins with the BOM of utf-16-le, but its feed is pinned to utf-8"):
         pinned_encoding(path, "utf-8")
+    path.write_bytes("Κλειώ,1\n".encode("iso8859-7"))
+    assert b"".join(utf8_chunks(path, pinned_encoding(path, "iso8859-7"))).decode() == "Κλειώ,1\n"
+    with pytest.raises(DataError, match="has characters of several bytes"):
+        pinned_encoding(path, "shift_jis")
     with pytest.raises(DataError, match="unknown to Python"):
         pinned_encoding(path, "utf-9")
 
@@ -92,6 +96,6 @@ def test_chunks_are_utf8_and_places_are_the_files(tmp_path: Path, name: str, siz
     path.write_bytes(TEXT.encode(name))
     utf8 = b"".join(utf8_chunks(path, Encoding(name), size))
     assert utf8 == TEXT.encode()
-    befores = np.cumsum(original_bytes(Encoding(name), np.frombuffer(utf8, dtype=np.uint8)))
+    befores = np.cumsum(original_bytes(Encoding(name), np.frombuffer(utf8, dtype=np.uint8)), dtype=np.int64)
     assert befores[-1] == len(TEXT.encode(name))
     assert befores[utf8.index(b"\n")] == len(TEXT[: TEXT.index("\n") + 1].encode(name))
