@@ -1,0 +1,1 @@
+"""Delimited text files from strangers, read so that no line is lost without a word. docs/delimited.md explains how."""

@@ -1,0 +1,113 @@
+"""Where the table begins: the header among preamble lines, recognised by a contract's names and by nothing else.
+
+Without a contract a header is only described, where the cells leave no doubt, and never taken away from the rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.delimited.cells import kind_of
+from tasks.errors import DataError
+
+# A header stands in the first records or nowhere.
+SEARCHED = 100
+_LEAST_SHARE = 0.5
+_RULE = re.compile(r"[-=_+:\s]*")
+_VALUES = ("number", "time", "address")
+
+
+@dataclass(frozen=True)
+class Header:
+    """`records`: how many belong to preamble and header together, blank ones not counted. `places`: where the contract's
+    columns are in a record. `extra`: names of columns that the contract does not have."""
+
+    records: int
+    places: tuple[int, ...] = ()
+    extra: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def normalised(name: str) -> str:
+    """A column's name as contracts write it: no BOM, case, blanks or hyphens."""
+    return re.sub(r"[\s_\-.]+", "_", name.replace("\ufeff", "").strip().strip("\"'`").strip()).casefold()
+
+
+def find_by_names(rows: Sequence[Sequence[str]], columns: Sequence[str], name: str) -> Header | None:
+    """The header with a contract's names. None where no record looks like one; DataError where one lacks a column."""
+    wanted = [normalised(column) for column in columns]
+    nearest: tuple[int, int, list[str]] = (0, 0, [])
+    for place, row in enumerate(rows[:SEARCHED]):
+        found = [normalised(cell) for cell in row]
+        joined = _joined(found, rows[place + 1]) if place + 1 < len(rows) else []
+        for names, taken in ((found, 1), (joined, 2)):
+            if set(wanted) <= set(names):
+                return _header(rows, place + taken, names, wanted, name)
+        known = len(set(wanted) & set(found))
+        if known > nearest[0]:
+            nearest = (known, place, found)
+    known, place, found = nearest
+    if known >= max(2, len(wanted) * _LEAST_SHARE) or (known and len(wanted) == 2):
+        missing = ", ".join(column for column in columns if normalised(column) not in found)
+        raise DataError(
+            f"{name}: the header (record {place + 1}) lacks the column(s) {missing}; "
+            f"it has {', '.join(filter(None, found))}. "
+            "Ask the sender for the missing columns, or pin the feed's names in deployments/feeds.yaml."
+        )
+    return None
+
+
+def _joined(upper: list[str], lower: Sequence[str]) -> list[str]:
+    """The names of a header of two rows: the names above and below each other."""
+    if len(upper) != len(lower):
+        return []
+    return [
+        normalised(f"{one}_{two}") if one and two else one or normalised(two)
+        for one, two in zip(upper, lower, strict=True)
+    ]
+
+
+def _header(
+    rows: Sequence[Sequence[str]], after: int, names: list[str], wanted: list[str], name: str
+) -> Header:
+    times = Counter(names)
+    if twice := [each for each in wanted if times[each] > 1]:
+        raise DataError(
+            f"{name}: the header has {', '.join(twice)} more than once. Ask the sender which counts."
+        )
+    # A rule under the names (---,---) belongs to the header.
+    while (
+        after < len(rows)
+        and all(_RULE.fullmatch(cell) for cell in rows[after])
+        and any(map(str.strip, rows[after]))
+    ):
+        after += 1
+    # Names end where trailing delimiters begin.
+    while names[-1] == "":
+        names = names[:-1]
+    extra = tuple(each for each in names if each and each not in wanted)
+    return Header(after, tuple(names.index(each) for each in wanted), extra, tuple(names))
+
+
+def describe(rows: Sequence[Sequence[str]], width: int) -> Header:
+    """Without a contract: how many records stand before the table's rows, where a row of names is beyond doubt."""
+    place = next((at for at, row in enumerate(rows[:SEARCHED]) if len(row) == width), None)
+    if place is None or width < 1:
+        return Header(0)
+    names, below = rows[place], [row for row in rows[place + 1 : place + 1 + SEARCHED] if len(row) == width]
+    named = [cell.strip() for cell in names]
+    if (
+        not below
+        or not all(named)
+        or len(set(named)) < len(named)
+        or any(kind_of(cell) in _VALUES for cell in named)
+    ):
+        return Header(0)
+    typed = 0
+    for at in range(width):
+        kinds = Counter(kind for row in below if (kind := kind_of(row[at])))
+        typed += bool(kinds) and sum(kinds[kind] for kind in _VALUES) > 0.8 * sum(kinds.values())
+    return Header(place + 1, names=tuple(named)) if typed else Header(0)
