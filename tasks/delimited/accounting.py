@@ -1,4 +1,4 @@
-"""Every line of a file has an end: header, row, reject or blank. This counts twice and compares.
+"""Account for every line of a file: header, row, reject or blank. Lines are counted twice, and the counts compared.
 
 The lines are counted in the bytes as they stream by, apart from the splitters that make records of them.
 """
@@ -64,7 +64,7 @@ class Account:
     lines: int = 0
 
     def check(self, name: str, counted: LineCount) -> None:
-        """Raise DataError where a line or record has no end: a fault of this reader, told instead of lost rows."""
+        """Raise DataError if a line or record is unaccounted for. It is a bug of this reader."""
         ends = self.header_lines + self.rows + self.rejected_records + self.blank_lines
         if ends != self.records or self.lines != counted.lines:
             raise DataError(

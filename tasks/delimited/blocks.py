@@ -126,7 +126,7 @@ class Walker:
         return position
 
     def _is_clean(self, data: bytes) -> bool:
-        """Arrow would drop a BOM in the middle of a file, and NULs are told."""
+        """Whether Arrow may read this. It would drop a BOM in the middle of a file, and keep NULs, which are rejected."""
         return b"\0" not in data and not data.startswith(_BOM)
 
     def _located(self, data: bytes, found: Scan) -> Scanned:

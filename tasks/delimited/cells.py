@@ -23,6 +23,8 @@ _VALUE = re.compile(
     |(?P<words>[\w(][\w .'’&()/+:@-]*)""",
     re.VERBOSE | re.IGNORECASE,
 )
+# The kinds that a name or a word of prose never is.
+VALUES = ("number", "time", "address")
 _WORTH = {"number": 1.0, "time": 1.0, "address": 1.0, "word": 0.9, "missing": 0.9, "words": 0.8}
 _QUOTED = 0.95
 _PADDED = 0.9

@@ -73,9 +73,7 @@ def pinned_encoding(path: Path, name: str, called: str = "") -> Encoding:
     try:
         name = codecs.lookup(name).name.replace("_", "-")
     except LookupError as error:
-        raise DataError(
-            f"The pinned encoding {name!r} is unknown to Python. Correct deployments/feeds.yaml."
-        ) from error
+        raise DataError(f"The pinned encoding {name!r} is unknown to Python. Correct the pin.") from error
     name = {
         "iso8859-1": "latin-1",
         "cp1252": "windows-1252",

@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.delimited.cells import kind_of
+from tasks.delimited.cells import VALUES, kind_of
 from tasks.errors import DataError
 
 # A header stands in the first records or nowhere.
 SEARCHED = 100
 _LEAST_SHARE = 0.5
 _RULE = re.compile(r"[-=_+:\s]*")
-_VALUES = ("number", "time", "address")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def find_by_names(rows: Sequence[Sequence[str]], columns: Sequence[str], name: s
         raise DataError(
             f"{name}: the header (record {place + 1}) lacks the column(s) {missing}; "
             f"it has {', '.join(filter(None, found))}. "
-            "Ask the sender for the missing columns, or pin the feed's names in deployments/feeds.yaml."
+            "Ask the sender for the missing columns, or pin the feed's columns."
         )
     return None
 
@@ -103,11 +102,11 @@ def describe(rows: Sequence[Sequence[str]], width: int) -> Header:
         not below
         or not all(named)
         or len(set(named)) < len(named)
-        or any(kind_of(cell) in _VALUES for cell in named)
+        or any(kind_of(cell) in VALUES for cell in named)
     ):
         return Header(0)
     typed = 0
     for at in range(width):
         kinds = Counter(kind for row in below if (kind := kind_of(row[at])))
-        typed += bool(kinds) and sum(kinds[kind] for kind in _VALUES) > 0.8 * sum(kinds.values())
+        typed += bool(kinds) and sum(kinds[kind] for kind in VALUES) > 0.8 * sum(kinds.values())
     return Header(place + 1, names=tuple(named)) if typed else Header(0)

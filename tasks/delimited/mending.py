@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from tasks.delimited.cells import kind_of
+from tasks.delimited.cells import VALUES, kind_of
 from tasks.delimited.dialect import COMMON
 from tasks.delimited.splitting import Dialect, Splitter
 
-_VALUES = ("number", "time", "address")
 _LEAST_WIDTH = 4
 _ALIKE = 0.8
 _OTHERS = (*COMMON, " ", ", ", ":", "^", "~")
@@ -25,7 +24,7 @@ def column_kinds(rows: Sequence[Sequence[str]], width: int) -> tuple[str, ...]:
     for place in range(width):
         kinds = Counter(kind for row in usual if (kind := kind_of(row[place])))
         kind, times = kinds.most_common(1)[0] if kinds else ("", 0)
-        found.append(kind if kind in _VALUES and times >= _ALIKE * sum(kinds.values()) else "")
+        found.append(kind if kind in VALUES and times >= _ALIKE * sum(kinds.values()) else "")
     return tuple(found)
 
 

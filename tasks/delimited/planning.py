@@ -22,7 +22,7 @@ _TRIED = 12
 
 @dataclass(frozen=True)
 class Pin:
-    """What a feed is agreed to be (deployments/feeds.yaml). Any deviation is an error; nothing is guessed but the encoding,
+    """The agreed form of a feed. Any deviation is an error; nothing is guessed but the encoding,
     if that is left out. `columns`: the names of the file's columns in their order."""
 
     columns: tuple[str, ...]
@@ -152,23 +152,19 @@ def _pinned(
     if pin.header and first != agreed:
         raise DataError(
             f"{name}: its feed is pinned to the header {', '.join(agreed)} with {pin.delimiter!r}, but it begins with "
-            f"{', '.join(first)[:200]}. Ask the sender, or change the pin in deployments/feeds.yaml."
+            f"{', '.join(first)[:200]}. Ask the sender, or change the pin."
         )
     if not pin.header and first == agreed:
-        raise DataError(
-            f"{name}: its feed is pinned to have no header, but it has one. Change deployments/feeds.yaml."
-        )
+        raise DataError(f"{name}: its feed is pinned to have no header, but it has one. Change the pin.")
     width = dialects.usual_width(rows[pin.header :]) or len(agreed)
     if width != len(agreed):
         raise DataError(
             f"{name}: its feed is pinned to {len(agreed)} columns with {pin.delimiter!r}, but its records have {width}. "
-            "Ask the sender, or change the pin in deployments/feeds.yaml."
+            "Ask the sender, or change the pin."
         )
     wanted = columns or pin.columns
     if lacking := [column for column in wanted if headers.normalised(column) not in agreed]:
-        raise DataError(
-            f"The pin of {name} lacks the column(s) {', '.join(lacking)}. Correct deployments/feeds.yaml."
-        )
+        raise DataError(f"The pin of {name} lacks the column(s) {', '.join(lacking)}. Correct the pin.")
     places = tuple(agreed.index(headers.normalised(column)) for column in wanted)
     extra = tuple(each for each in agreed if each not in {headers.normalised(column) for column in wanted})
     return Plan(

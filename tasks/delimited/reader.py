@@ -141,8 +141,20 @@ class Reading:
                 return cells
         return record.cells
 
+    def _sort(
+        self, record: Located, number: int, kept: list[tuple[Located, int]], rejects: list[Reject]
+    ) -> None:
+        """Count a record, and put it among the rows or the rejects. Blank and header records are only counted."""
+        reason = self._reason(record)
+        if not self._count(record, bool(reason)):
+            return
+        if reason:
+            rejects.append(Reject(number, record.line, record.offset, record.raw, reason))
+        else:
+            kept.append((record, number))
+
     def _count(self, record: Located, rejected: bool = False) -> bool:
-        """Account for a record; whether it is a row of the table."""
+        """Count a record. Returns whether it belongs to the table, as a row or a reject."""
         account = self.account
         account.records += 1
         account.lines += record.lines
@@ -154,10 +166,9 @@ class Reading:
             account.header_lines += 1
         elif self._header and self._is_header(record.cells):
             account.header_lines += 1
-        elif rejected:
-            account.rejected_records += 1
         else:
-            account.rows += 1
+            account.rejected_records += rejected
+            account.rows += not rejected
             return True
         return False
 
@@ -173,14 +184,7 @@ class Reading:
             kept: list[tuple[Located, int]] = []
             rejects: list[Reject] = []
             for record in records[first : first + _BATCH_RECORDS]:
-                reason = self._reason(record)
-                rejected = self.account.rejected_records
-                if self._count(record, bool(reason)):
-                    kept.append((record, self.account.records))
-                elif self.account.rejected_records > rejected:
-                    rejects.append(
-                        Reject(self.account.records, record.line, record.offset, record.raw, reason)
-                    )
+                self._sort(record, self.account.records + 1, kept, rejects)
             yield Piece(self._batch(kept), rejects)
 
     def _reason(self, record: Located) -> str:
@@ -228,12 +232,7 @@ class Reading:
         before = self.account.records
         for place, records in zip(fields.odd, odd, strict=True):
             for at, record in enumerate(records):
-                number, reason = int(numbers[place]) + at, self._reason(record)
-                rejected = self.account.rejected_records
-                if self._count(record, bool(reason)):
-                    late.append((record, number))
-                elif self.account.rejected_records > rejected:
-                    rejects.append(Reject(number, record.line, record.offset, record.raw, reason))
+                self._sort(record, int(numbers[place]) + at, late, rejects)
         self._count_rows(fields, before, sum(map(len, odd)))
         yield Piece(rows, rejects)
         if late:

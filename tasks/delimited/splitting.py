@@ -1,7 +1,7 @@
 """The careful splitter: text in, records out, each with its physical lines. It decides what the fast one may not.
 
 A quote opens only where a field begins and closes only before a delimiter or the end of a line. Within one line a stray
-quote is forgiven and told; a field that spans lines must be flawless, so that an unclosed quote cannot swallow what follows.
+quote is accepted and reported; a field that spans lines must be flawless: an unclosed quote cannot swallow what follows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CSV_FIELD = 100_000
 
 @dataclass(frozen=True)
 class Dialect:
-    """How fields are told apart. No delimiter: a file of one column. The escape is the quote itself where it is doubled."""
+    """How fields are separated and quoted. No delimiter: one column. If quotes are doubled, `escape` equals `quote`."""
 
     delimiter: str | None = ","
     quote: str | None = '"'

@@ -17,11 +17,11 @@ from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import IO, Protocol
 
-from tasks.errors import DataError
+from tasks.errors import DataError, SystemFault
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-# What is certainly no delimited text, by its first bytes. The sender is told what it is.
+# Formats that are not delimited text, by their first bytes. The refusal names the format.
 _FOREIGN = {
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ\x00": "an xz archive",
@@ -154,7 +154,8 @@ def _copy(source: _Readable, target: IO[bytes], path: Path, limits: Limits) -> N
     packed = path.stat().st_size
     suspicious = min(limits.unpacked_bytes, max(limits.always_allowed_bytes, packed * limits.ratio))
     written = 0
-    room = shutil.disk_usage(Path(str(target.name)).parent).free
+    folder = Path(str(target.name)).parent
+    room = shutil.disk_usage(folder).free
     while chunk := source.read(_COPY_BYTES):
         written += len(chunk)
         if written > suspicious:
@@ -163,7 +164,8 @@ def _copy(source: _Readable, target: IO[bytes], path: Path, limits: Limits) -> N
                 "disks. Split the file, or raise the limit for this feed."
             )
         if written > room:
-            raise DataError(
-                f"{path.name}: it unfolds to more than the {room:,} bytes free on this machine's scratch disk."
+            raise SystemFault(
+                f"{path.name}: it unpacks to more than the {room:,} bytes that are free in {folder}. Free some space, "
+                "or give the worker a larger disk. The file itself is not at fault."
             )
         target.write(chunk)

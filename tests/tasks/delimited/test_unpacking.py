@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tasks.delimited.unpacking import Limits, unpacked
-from tasks.errors import DataError
+from tasks.errors import DataError, SystemFault
 
 TEXT = b"a,b\n" + b"1,2\n" * 5_000
 
@@ -48,6 +49,18 @@ def test_the_scratch_file_goes_away(tmp_path: Path) -> None:
     with unpacked(path, scratch=scratch) as (plain, _):
         assert plain.parent == scratch
     assert list(scratch.iterdir()) == []
+
+
+def test_a_full_scratch_disk_is_the_workers_fault_not_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, disk = tmp_path / "sales.csv.gz", shutil.disk_usage(tmp_path)
+    path.write_bytes(gzip.compress(TEXT))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk._replace(free=len(TEXT) - 1))
+    with pytest.raises(SystemFault, match="more than the 20,003 bytes that are free in"):
+        unpack(path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk._replace(free=len(TEXT)))
+    assert unpack(path) == (TEXT, "gzip")
 
 
 @pytest.mark.parametrize("kept", [12, 40, -9, -4, -1])
