@@ -6,6 +6,7 @@ from typing import Final
 
 LAKE: Final = "highwater-lake"
 ARTIFACTS: Final = "highwater-artifacts"
+INBOX: Final = "highwater-inbox"
 ACCESS_LOGS: Final = "highwater-access-logs"
 TRAIL: Final = "highwater-lake-data"
 LEDGER: Final = "highwater-ledger"
@@ -42,6 +43,12 @@ WORKER_LOGS: Final = "/highwater/worker"
 SERVER_LOGS: Final = "/highwater/server"
 TASK_CHANGES: Final = "highwater-ecs-task-changes"
 TASK_EVENTS: Final = "highwater-ecs-events"
+INBOX_FILES: Final = "highwater-inbox-files"
+INBOX_EVENTS: Final = "highwater-inbox-events"
+INBOX_DEAD_LETTERS: Final = "highwater-inbox-dead-letters"
+INBOX_TRIES: Final = 3
+INBOX_LISTENER: Final = "highwater-inbox-listener"
+INBOX_LISTENER_LOGS: Final = "/highwater/inbox-listener"
 
 DATABASE: Final = "HIGHWATER"
 RESULTS: Final = "highwater-results"

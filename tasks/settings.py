@@ -20,6 +20,9 @@ class Settings(BaseSettings):
     lake_bucket: str = Field(
         default=names.LAKE, description="bucket that holds raw, curated and run-scoped files"
     )
+    inbox_bucket: str = Field(
+        default=names.INBOX, description="bucket into which partners drop files, with versions"
+    )
     database: str = Field(default=names.DATABASE, description="Snowflake database")
     snowflake_secret: str = Field(
         default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair"

@@ -45,6 +45,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0009__taken_back.sql",
         "V0010__figures_of_marts.sql",
         "V0011__mart_changes.sql",
+        "V0012__retail_inbox.sql",
         "R__dim_date.sql",
     ]
 

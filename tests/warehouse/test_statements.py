@@ -170,7 +170,7 @@ def test_files_of_two_buckets_are_refused() -> None:
 
 
 def test_a_dataset_without_a_load_is_refused() -> None:
-    for domain in ("cpg", "retail"):
+    for domain in ("cpg", "unheard_of"):
         dataset = Dataset(domain, "orders", "Orders.", (required("id", "code", "Its id."),), ("id",))
         with pytest.raises(
             ValueError, match=f"the warehouse has no load for {domain}.orders: add it to APPLY"

@@ -12,13 +12,13 @@ from warehouse.load.merge import NEWER_SNAPSHOT, merge_text, newest_rows
 from warehouse.load.snapshot import Snapshot
 from warehouse.statement import Statement
 
-# contracts/retail
+# contracts/tills
 SALES = Dataset(
-    domain="retail",
+    domain="tills",
     name="sales",
     description="Lines of till receipts.",
     key=("receipt_id", "line"),
-    delivery=Delivery("tills", "day", "raw/retail/sales/" + OF_A_DAY),
+    delivery=Delivery("tills", "day", "raw/tills/sales/" + OF_A_DAY),
     thresholds=Thresholds(rejected_rate_max=0.4),  # of a handful of rows one may be broken
     columns=(
         required("receipt_id", "identifier", "Number of the receipt.", length(1, 40)),
@@ -34,17 +34,17 @@ SALES = Dataset(
 )
 
 # warehouse/migrations
-MIGRATION = """CREATE TABLE DW.FACT_RETAIL_SALES (
+MIGRATION = """CREATE TABLE DW.FACT_TILLS_SALES (
     receipt_id VARCHAR NOT NULL, line BIGINT NOT NULL, sold_on DATE NOT NULL, amount NUMBER(18, 4) NOT NULL,
     units BIGINT, date_key BIGINT NOT NULL, price DOUBLE,
     source_date DATE NOT NULL, source_file VARCHAR NOT NULL, run_id VARCHAR NOT NULL, content_hash BIGINT NOT NULL
 )"""
 
 
-# warehouse/load/retail
+# warehouse/load/tills
 def statements(snapshot: Snapshot) -> list[Statement]:
     text = merge_text(
-        "DW.FACT_RETAIL_SALES",
+        "DW.FACT_TILLS_SALES",
         newest_rows(snapshot.staging, SALES.key),
         SALES.key,
         merged(SALES),
@@ -54,6 +54,6 @@ def statements(snapshot: Snapshot) -> list[Statement]:
 
 
 def load_module() -> ModuleType:
-    module = ModuleType("warehouse.load.retail")
+    module = ModuleType("warehouse.load.tills")
     module.APPLY = {"sales": statements}  # type: ignore[attr-defined]
     return module
