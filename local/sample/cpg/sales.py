@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from local.sample.assortment import REGIONS
-from local.sample.catalogue import Catalogue
-from local.sample.customers import MANAGERS, NEWCOMER_WEEKDAY, newcomer_id
-from local.sample.defects import (
+from local.sample.cpg.assortment import REGIONS
+from local.sample.cpg.catalogue import Catalogue
+from local.sample.cpg.customers import MANAGERS, NEWCOMER_WEEKDAY, newcomer_id
+from local.sample.cpg.defects import (
     BROKEN_CORRECTION,
     BROKEN_SALES,
     BROKEN_SALES_RATE,
@@ -33,11 +33,11 @@ from local.sample.defects import (
     Defect,
     how_many,
 )  # fmt: skip
-from local.sample.orders import Lines
-from local.sample.profile import Profile
-from local.sample.sheet import Cell, Sheet
-from local.sample.timeline import Stream, day_number, rng
-from local.sample.truth import Truth
+from local.sample.cpg.orders import Lines
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.sheet import Cell, Sheet
+from local.sample.cpg.timeline import Stream, day_number, rng
+from local.sample.cpg.truth import Truth
 
 TYPES: dict[str, pa.DataType] = {
     "order_id": pa.string(), "sku_code": pa.string(), "customer_id": pa.string(), "region_code": pa.string(),

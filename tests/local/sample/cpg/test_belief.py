@@ -8,14 +8,14 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from local.sample import Profile
-from local.sample.catalogue import Catalogue
-from local.sample.demand import Demand
-from local.sample.promotions import Plan
-from local.sample.stock import StockDay, simulate
-from local.sample.timeline import monday, week_of
-from tests.local.sample.conftest import History
-from tests.local.sample.platform_rules import Line
+from local.sample.cpg import Profile
+from local.sample.cpg.catalogue import Catalogue
+from local.sample.cpg.demand import Demand
+from local.sample.cpg.promotions import Plan
+from local.sample.cpg.stock import StockDay, simulate
+from local.sample.cpg.timeline import monday, week_of
+from tests.local.sample.cpg.conftest import History
+from tests.local.sample.cpg.platform_rules import Line
 
 START, END = date(2024, 4, 1), date(2025, 3, 30)
 

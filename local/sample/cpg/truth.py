@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from local.sample.defects import DEFECTS, Defect, Fate
+from local.sample.cpg.defects import DEFECTS, Defect, Fate
 
 _FATES = {(defect.dataset, defect.name): defect.fate for defect in DEFECTS}
 

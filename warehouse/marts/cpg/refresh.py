@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from warehouse import marts
 from warehouse.load.cpg.sales import ANOMALY_DAYS
-from warehouse.marts import PROMOTIONS, SALES
+from warehouse.marts.cpg import PROMOTIONS, SALES
 from warehouse.statement import Kind, Statement
 
 _MOST = 0.5  # of the days, SKUs or regions: when more have changed, a rebuild is cheaper
@@ -35,7 +34,9 @@ _SERIES_SOLD = """SELECT sku_key, geo_key, MIN(day) AS day
 
 def rules() -> str:
     """A hash of all that a mart's rows follow from, besides the DW."""
-    texts = [marts.select(SALES), marts.select(PROMOTIONS), str(marts.BOUND)]
+    marts = (SALES, PROMOTIONS)
+    parameters = {mart.name: mart.parameters for mart in marts if mart.parameters}
+    texts = [*(mart.select() for mart in marts), str(parameters)]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
@@ -129,8 +130,8 @@ GROUP BY sku_key, geo_key""",
 SELECT DISTINCT promo_id, sku_key, geo_key
 FROM DW.FACT_PROMOTION""",
         ),
-        marts.overwrite(PROMOTIONS),
-        marts.overwrite(SALES),
+        PROMOTIONS.overwrite(),
+        SALES.overwrite(),
         *_FORGET,
     ]
 
@@ -144,7 +145,7 @@ def update(changes: Changes) -> list[Statement]:
         *(_first_sales(changes.first_day) if changes.first_day else []),
         _touch_promotions(changes),
         Statement("delete the promotions touched", _DELETE_PROMOTIONS, kind=Kind.MART),
-        marts.insert(PROMOTIONS),
+        PROMOTIONS.insert(),
         *(_sales_of_days(changes) if changes.days else []),
         *(_sales(_CODES_OF_SKUS, f"f.sku_key IN ({_SKUS})") if changes.skus else []),
         *(_sales(_CODES_OF_REGIONS, f"f.geo_key IN ({_REGIONS})") if changes.regions else []),
@@ -161,20 +162,20 @@ def _sales_of_days(changes: Changes) -> list[Statement]:
 
 def _sales(rows: str, facts: str, parameters: tuple[Any, ...] = ()) -> list[Statement]:
     """Replace some rows of the sales mart by what the same facts say now."""
-    delete = f"DELETE FROM MARTS.{SALES.upper()} WHERE {rows}"
+    delete = f"DELETE FROM {SALES.table} WHERE {rows}"
     return [
-        Statement(f"delete what changed in {SALES}", delete, parameters, kind=Kind.MART),
-        marts.insert(SALES, facts, parameters),
+        Statement(f"delete what changed in {SALES.name}", delete, parameters, kind=Kind.MART),
+        SALES.insert(facts, parameters),
     ]
 
 
 _CODES_OF_SKUS = f"sku_code IN (SELECT sku_code FROM DW.DIM_SKU WHERE sku_key IN ({_SKUS}))"
 _CODES_OF_REGIONS = f"region_code IN (SELECT region_code FROM DW.DIM_GEOGRAPHY WHERE geo_key IN ({_REGIONS}))"
 
-_DELETE_PROMOTIONS = f"""DELETE FROM MARTS.{PROMOTIONS.upper()}
+_DELETE_PROMOTIONS = f"""DELETE FROM {PROMOTIONS.table}
 USING CURATED.PROMOTIONS_TOUCHED t
-WHERE {PROMOTIONS.upper()}.promo_id = t.promo_id AND {PROMOTIONS.upper()}.sku_key = t.sku_key
-    AND {PROMOTIONS.upper()}.geo_key = t.geo_key"""
+WHERE {PROMOTIONS.name.upper()}.promo_id = t.promo_id AND {PROMOTIONS.name.upper()}.sku_key = t.sku_key
+    AND {PROMOTIONS.name.upper()}.geo_key = t.geo_key"""
 
 _FORGET = (
     Statement("forget the promotions touched", "DELETE FROM CURATED.PROMOTIONS_TOUCHED"),

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from local.sample.assortment import CATEGORIES, REGIONS, Category
-from local.sample.catalogue import Catalogue, Slot, mrp_of
-from local.sample.defects import (
+from local.sample.cpg.assortment import CATEGORIES, REGIONS, Category
+from local.sample.cpg.catalogue import Catalogue, Slot, mrp_of
+from local.sample.cpg.defects import (
     CODE_SPELLINGS,
     MARKET_NO_BRAND,
     MARKET_REPEATED,
@@ -17,12 +17,12 @@ from local.sample.defects import (
     MOST_REPEATED_ROWS,
     how_many,
 )  # fmt: skip
-from local.sample.demand import Demand, FloatArray
-from local.sample.profile import Profile
-from local.sample.sheet import Sheet
-from local.sample.stock import IntArray
-from local.sample.timeline import Stream, monday, rng
-from local.sample.truth import Truth
+from local.sample.cpg.demand import Demand, FloatArray
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.sheet import Sheet
+from local.sample.cpg.stock import IntArray
+from local.sample.cpg.timeline import Stream, monday, rng
+from local.sample.cpg.truth import Truth
 
 TYPES: dict[str, pa.DataType] = {
     "region_code": pa.string(), "category": pa.string(), "brand": pa.string(),

@@ -8,14 +8,14 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
-from local.sample.assortment import REGIONS
-from local.sample.catalogue import Catalogue, mrp_of
-from local.sample.customers import Customers
-from local.sample.defects import CODE_SPELLINGS, CUSTOMER_NO_ID, MOST_BROKEN_ROWS, how_many
-from local.sample.profile import Profile
-from local.sample.sheet import AnyArray, Sheet
-from local.sample.timeline import Stream, rng, week_of
-from local.sample.truth import Truth
+from local.sample.cpg.assortment import REGIONS
+from local.sample.cpg.catalogue import Catalogue, mrp_of
+from local.sample.cpg.customers import Customers
+from local.sample.cpg.defects import CODE_SPELLINGS, CUSTOMER_NO_ID, MOST_BROKEN_ROWS, how_many
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.sheet import AnyArray, Sheet
+from local.sample.cpg.timeline import Stream, rng, week_of
+from local.sample.cpg.truth import Truth
 
 SKU_TYPES: dict[str, pa.DataType] = {
     "sku_code": pa.string(), "sku_name": pa.string(), "brand": pa.string(), "category": pa.string(),

@@ -10,8 +10,8 @@ from functools import cached_property
 import pyarrow as pa
 import pytest
 
-from local.sample import Profile, Truth, generate_with_truth, small
-from tests.local.sample.platform_rules import Line, lines_of
+from local.sample.cpg import Profile, Truth, generate_with_truth, small
+from tests.local.sample.cpg.platform_rules import Line, lines_of
 
 
 @dataclass

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from local.sample import Profile, Truth
-from local.sample.catalogue import Catalogue
-from local.sample.defects import (
+from local.sample.cpg import Profile, Truth
+from local.sample.cpg.catalogue import Catalogue
+from local.sample.cpg.defects import (
     BROKEN_SALES,
     CONFLICTING,
     CORRECTED,
@@ -22,12 +22,12 @@ from local.sample.defects import (
     STALE_UNDATED,
     Fate,
 )  # fmt: skip
-from local.sample.demand import Demand
-from local.sample.promo_calendar import PromoCalendar
-from local.sample.promotions import Plan
-from local.sample.timeline import monday, week_of
-from tests.local.sample.conftest import History, raw_date_of
-from tests.local.sample.platform_rules import Line, newest
+from local.sample.cpg.demand import Demand
+from local.sample.cpg.promo_calendar import PromoCalendar
+from local.sample.cpg.promotions import Plan
+from local.sample.cpg.timeline import monday, week_of
+from tests.local.sample.cpg.conftest import History, raw_date_of
+from tests.local.sample.cpg.platform_rules import Line, newest
 
 SNAPSHOTS = ("promotions", "sku", "geography", "customer")
 

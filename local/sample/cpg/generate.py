@@ -10,20 +10,20 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from local.sample.catalogue import Catalogue
-from local.sample.customers import Customers
-from local.sample.demand import Demand
-from local.sample.inventory import inventory_table
-from local.sample.market import MarketPanel, sunday_of
-from local.sample.masters import Masters
-from local.sample.orders import OrderBook
-from local.sample.profile import Profile
-from local.sample.promo_calendar import FUTURE_WEEKS, PAST_WEEKS, PromoCalendar
-from local.sample.promotions import Plan
-from local.sample.sales import SalesDesk
-from local.sample.stock import IntArray, simulate
-from local.sample.timeline import days_from, iso_label, monday, stock_take_before, week_of
-from local.sample.truth import Truth
+from local.sample.cpg.catalogue import Catalogue
+from local.sample.cpg.customers import Customers
+from local.sample.cpg.demand import Demand
+from local.sample.cpg.inventory import inventory_table
+from local.sample.cpg.market import MarketPanel, sunday_of
+from local.sample.cpg.masters import Masters
+from local.sample.cpg.orders import OrderBook
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.promo_calendar import FUTURE_WEEKS, PAST_WEEKS, PromoCalendar
+from local.sample.cpg.promotions import Plan
+from local.sample.cpg.sales import SalesDesk
+from local.sample.cpg.stock import IntArray, simulate
+from local.sample.cpg.timeline import days_from, iso_label, monday, stock_take_before, week_of
+from local.sample.cpg.truth import Truth
 
 
 @dataclass(frozen=True)

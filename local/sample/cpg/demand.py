@@ -11,11 +11,11 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from local.sample.assortment import CATEGORIES, REGIONS
-from local.sample.catalogue import Catalogue
-from local.sample.profile import Profile
-from local.sample.promotions import Plan
-from local.sample.timeline import Stream, day_number, iso_week, rng, week_of
+from local.sample.cpg.assortment import CATEGORIES, REGIONS
+from local.sample.cpg.catalogue import Catalogue
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.promotions import Plan
+from local.sample.cpg.timeline import Stream, day_number, iso_week, rng, week_of
 
 WEEKDAYS = np.array([1.12, 1.06, 1.02, 1.02, 1.06, 1.04, 0.68])
 DRIFT_WEEKS = 12

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from local.sample import Profile, demo, small
-from tests.local.sample.conftest import History, history_of, raw_date_of
+from local.sample.cpg import Profile, demo, small
+from tests.local.sample.cpg.conftest import History, history_of, raw_date_of
 
 KEY = re.compile(
     r"raw/(sap/sales_orders|sap/inventory|trade_promotions/promo_calendar|sap/masters/(sku|geography|customer))"

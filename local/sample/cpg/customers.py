@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from local.sample.assortment import REGIONS
-from local.sample.profile import Profile
-from local.sample.timeline import EPOCH, Stream, monday, rng, week_of
+from local.sample.cpg.assortment import REGIONS
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.timeline import EPOCH, Stream, monday, rng, week_of
 
 NEWCOMER_EVERY_WEEKS = 4
 NEWCOMER_WEEKDAY = 2

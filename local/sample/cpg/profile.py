@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from local.sample.timeline import EARLIEST_START
+from local.sample.cpg.timeline import EARLIEST_START
 
 DEMO_WEEKS = 111
 SMALL_WEEKS = 6

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from local.sample.assortment import REGIONS
-from local.sample.catalogue import Catalogue
-from local.sample.defects import (
+from local.sample.cpg.assortment import REGIONS
+from local.sample.cpg.catalogue import Catalogue
+from local.sample.cpg.defects import (
     CODE_SPELLINGS,
     INVENTORY_BAD_SKU,
     INVENTORY_CORRECTED,
@@ -18,11 +18,11 @@ from local.sample.defects import (
     MOST_REPEATED_ROWS,
     how_many,
 )  # fmt: skip
-from local.sample.profile import Profile
-from local.sample.sheet import AnyArray, Sheet
-from local.sample.stock import StockDay
-from local.sample.timeline import Stream, day_number, rng
-from local.sample.truth import Truth
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.sheet import AnyArray, Sheet
+from local.sample.cpg.stock import StockDay
+from local.sample.cpg.timeline import Stream, day_number, rng
+from local.sample.cpg.truth import Truth
 
 TYPES: dict[str, pa.DataType] = {
     "sku_code": pa.string(), "region_code": pa.string(), "snapshot_date": pa.date32(),

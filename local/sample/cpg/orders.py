@@ -8,13 +8,13 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from local.sample.assortment import REGIONS
-from local.sample.catalogue import COST_SHARE_OF_MRP, TRADE_PRICE_SHARE_OF_MRP, Catalogue
-from local.sample.customers import TERMS, Customer, Customers
-from local.sample.profile import Profile
-from local.sample.promotions import Plan
-from local.sample.stock import IntArray, StockDay
-from local.sample.timeline import Stream, day_number, iso_week, rng, week_of
+from local.sample.cpg.assortment import REGIONS
+from local.sample.cpg.catalogue import COST_SHARE_OF_MRP, TRADE_PRICE_SHARE_OF_MRP, Catalogue
+from local.sample.cpg.customers import TERMS, Customer, Customers
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.promotions import Plan
+from local.sample.cpg.stock import IntArray, StockDay
+from local.sample.cpg.timeline import Stream, day_number, iso_week, rng, week_of
 
 LINES_PER_ORDER = 3.2
 LINE_GAMMA_SHAPE = 4.0

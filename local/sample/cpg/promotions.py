@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from local.sample.assortment import REGIONS
-from local.sample.catalogue import Catalogue
-from local.sample.profile import Profile
-from local.sample.timeline import Stream, iso_week, monday, rng
+from local.sample.cpg.assortment import REGIONS
+from local.sample.cpg.catalogue import Catalogue
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.timeline import Stream, iso_week, monday, rng
 
 PROMOTED_SHARE = 0.15
 """Average share of all (series, week) cells."""

@@ -8,10 +8,10 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from local.sample.catalogue import Catalogue
-from local.sample.demand import Demand, FloatArray
-from local.sample.profile import Profile
-from local.sample.timeline import Stream, days_from, rng, stock_take_before, week_of
+from local.sample.cpg.catalogue import Catalogue
+from local.sample.cpg.demand import Demand, FloatArray
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.timeline import Stream, days_from, rng, stock_take_before, week_of
 
 DISRUPTION_CHANCE = 0.007
 """Probability per series and week that the supplier allocates nothing for two or three weeks."""

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from local.sample.assortment import REGIONS
-from local.sample.catalogue import TRADE_PRICE_SHARE_OF_MRP, Catalogue, mrp_of
-from local.sample.defects import (
+from local.sample.cpg.assortment import REGIONS
+from local.sample.cpg.catalogue import TRADE_PRICE_SHARE_OF_MRP, Catalogue, mrp_of
+from local.sample.cpg.defects import (
     CODE_SPELLINGS,
     MOST_BROKEN_ROWS,
     PROMOTION_NOT_EXECUTED,
@@ -18,12 +18,12 @@ from local.sample.defects import (
     PROMOTION_WITHDRAWN,
     how_many,
 )  # fmt: skip
-from local.sample.demand import Demand
-from local.sample.profile import Profile
-from local.sample.promotions import LONGEST_EVENT_WEEKS, WITHDRAWN_WEEKS_BEFORE, Event, Plan
-from local.sample.sheet import Cell, Sheet
-from local.sample.timeline import Stream, monday, rng, week_of
-from local.sample.truth import Truth
+from local.sample.cpg.demand import Demand
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.promotions import LONGEST_EVENT_WEEKS, WITHDRAWN_WEEKS_BEFORE, Event, Plan
+from local.sample.cpg.sheet import Cell, Sheet
+from local.sample.cpg.timeline import Stream, monday, rng, week_of
+from local.sample.cpg.truth import Truth
 
 TYPES: dict[str, pa.DataType] = {
     "promo_id": pa.string(), "sku_code": pa.string(), "region_code": pa.string(), "week": pa.date32(),

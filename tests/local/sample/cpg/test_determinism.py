@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
-from local.sample import BucketSink, DirectorySink, Profile, Truth, demo, small, truth, write
 from local.sample.__main__ import main
-from tests.local.sample.conftest import History, history_of
+from local.sample.cpg import Profile, Truth, demo, small, truth, write
+from local.sample.sinks import BucketSink, DirectorySink
+from tests.local.sample.cpg.conftest import History, history_of
 
 
 def digest(table: pa.Table) -> str:
@@ -71,7 +72,7 @@ def test_the_second_write_comes_from_the_cache(tmp_path: Path, monkeypatch: pyte
     def generated_again(profile: Profile) -> None:
         raise AssertionError(f"{profile} was generated again")
 
-    monkeypatch.setattr("local.sample.files.generate_with_truth", generated_again)
+    monkeypatch.setattr("local.sample.cpg.files.generate_with_truth", generated_again)
     assert write(small(), DirectorySink(tmp_path / "two"), cache=tmp_path / "cache") == first
     assert [path.name[:7] for path in (tmp_path / "cache").iterdir()] == ["sample-"]
 

@@ -12,9 +12,9 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from local.sample.assortment import CATEGORIES, Category, Pack
-from local.sample.profile import Profile
-from local.sample.timeline import Stream, monday, rng, week_of
+from local.sample.cpg.assortment import CATEGORIES, Category, Pack
+from local.sample.cpg.profile import Profile
+from local.sample.cpg.timeline import Stream, monday, rng, week_of
 
 LAUNCH_WEEKDAY = 2
 """Limited editions launch on a Wednesday. Their master record arrives with the snapshot of the next Monday."""
