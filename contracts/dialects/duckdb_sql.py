@@ -177,7 +177,7 @@ def _text(column: str) -> str:
 
 
 def _trimmed(column: str) -> str:
-    """The text without white space around it, null if nothing is left. A trim of so many characters is slow and rarely needed."""
+    """The text without white space around it, null if nothing is left. DuckDB's trim of so many characters is slow."""
     return (
         f"CASE WHEN regexp_full_match({column}, '(?s)[!-~](.*[!-~])?') THEN {column} "
         f"ELSE nullif(trim({column}, {literal(WHITE_SPACE)}), '') END"

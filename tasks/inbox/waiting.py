@@ -80,7 +80,7 @@ def _require_versions() -> None:
 
 def _listed(prefix: str) -> Iterator[Version]:
     bucket = settings().inbox_bucket
-    versions: list[dict[str, Any]] = []
+    versions: list[Any] = []
     withdrawn: dict[str, tuple[bool, datetime]] = {}
     with aws_failures(f"listing the versions of s3://{bucket}/{prefix}"):
         for page in aws.s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
