@@ -56,6 +56,10 @@ class Judged:
     refusal: str | None = None
 
     @property
+    def kind(self) -> str | None:
+        return self.name.kind if self.name else None
+
+    @property
     def rows_rejected(self) -> int:
         return self.rejects.rows if self.rejects else 0
 

@@ -7,46 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
 from contracts.retail import INBOX
 from tasks.inbox.judging import Judged
+from tasks.inbox.waiting import Arrival
+from warehouse.load.retail.files import InboxFile
 
-LOADED, UNCHANGED, REFUSED, WAITING = "loaded", "unchanged", "refused", "waiting"
-
-
-@dataclass(frozen=True)
-class Known:
-    """A file version in MONITORING.INBOX_FILES, or one that was decided before in the same load."""
-
-    source_file: str
-    version_id: str
-    status: str
-    kind: str | None
-    content_hash: str | None
-    batch_date: date | None
-    received_at: datetime
-    load_id: str
-    rows_quarantined: int
-    contract_version: str | None
-    message: str | None = None
-
-    @property
-    def arrival(self) -> tuple[datetime, str, str]:
-        return self.received_at, self.source_file, self.version_id
+LOADED, UNCHANGED, REFUSED = "loaded", "unchanged", "refused"
 
 
 @dataclass
 class Settled:
-    """`versions` has for each load that the content's rows belong to its batch date and arrival as they are from now on."""
+    """What becomes of files of one kind. `already`: another run settled them meanwhile.
+
+    `versions` has, for each load whose rows get or change them, the batch date and the arrival of the rows.
+    """
 
     loaded: list[Judged] = field(default_factory=list)
-    unchanged: list[tuple[Judged, Known]] = field(default_factory=list)
-    already: list[tuple[Judged, Known]] = field(default_factory=list)
-    versions: dict[str, tuple[date, datetime]] = field(default_factory=dict)
+    unchanged: list[tuple[Judged, InboxFile]] = field(default_factory=list)
+    already: list[tuple[Judged, InboxFile]] = field(default_factory=list)
+    versions: dict[str, tuple[date, Arrival]] = field(default_factory=dict)
 
 
-def settle(judged: Sequence[Judged], known: Iterable[Known]) -> Settled:
+def settle(judged: Sequence[Judged], known: Iterable[InboxFile]) -> Settled:
     """Decide about files that are not refused. A file that another run settled meanwhile stays as it is."""
     seen = [each for each in known if each.status in (LOADED, UNCHANGED)]
     done = {(each.source_file, each.version_id): each for each in seen}
@@ -62,7 +46,7 @@ def settle(judged: Sequence[Judged], known: Iterable[Known]) -> Settled:
         seen.append(entry)
         if same is None:
             settled.loaded.append(file)
-            settled.versions[version.load_id] = (_latest_batch([*alike, entry]), version.received_at)
+            settled.versions[version.load_id] = (_latest_batch([*alike, entry]), version.arrival)
         else:
             settled.unchanged.append((file, same))
             settled.versions |= _redated(alike, entry)
@@ -74,16 +58,16 @@ def _content(file: Judged) -> tuple[str, str]:
     return file.name.kind, file.content_hash
 
 
-def _same(file: Judged, alike: Iterable[Known], seen: Iterable[Known]) -> Known | None:
+def _same(file: Judged, alike: Iterable[InboxFile], seen: Iterable[InboxFile]) -> InboxFile | None:
     """The load that has the file's content already: the newest of its own name, or any of another name."""
     own = [
         each
         for each in seen
         if each.status == LOADED
         and each.source_file == file.version.key
-        and each.arrival < file.version.arrival
+        and arrival(each) < file.version.arrival
     ]
-    newest = max(own, key=lambda each: each.arrival, default=None)
+    newest = max(own, key=arrival, default=None)
     candidates = (
         each
         for each in alike
@@ -92,34 +76,36 @@ def _same(file: Judged, alike: Iterable[Known], seen: Iterable[Known]) -> Known 
     return next(filter(_stands, candidates), None)
 
 
-def _stands(load: Known) -> bool:
+def _stands(load: InboxFile) -> bool:
     """Whether the contract of today would judge the content as it was judged then."""
     assert load.kind is not None
     return not load.rows_quarantined or load.contract_version == INBOX[load.kind].version
 
 
-def _latest_batch(alike: Iterable[Known]) -> date:
+def _latest_batch(alike: Iterable[InboxFile]) -> date:
     return max(each.batch_date for each in alike if each.batch_date)
 
 
-def _redated(alike: Sequence[Known], again: Known) -> dict[str, tuple[date, datetime]]:
+def _redated(alike: Sequence[InboxFile], again: InboxFile) -> dict[str, tuple[date, Arrival]]:
     """What changes about the loads of a content that came again: all take a later batch date. The first load takes an
     earlier arrival, because in the order of arrival it would have been this one."""
-    batch_date, first = _latest_batch([*alike, again]), min(each.received_at for each in [*alike, again])
-    was = _latest_batch(alike), min(each.received_at for each in alike)
-    if (batch_date, first) == was:
+    batch_date, first = _latest_batch([*alike, again]), min(map(arrival, [*alike, again]))
+    if (batch_date, first) == (_latest_batch(alike), min(map(arrival, alike))):
         return {}
-    loads = sorted((each for each in alike if each.status == LOADED), key=lambda each: each.arrival)
+    loads = sorted((each for each in alike if each.status == LOADED), key=arrival)
     return {
-        load.load_id: (batch_date, first if place == 0 else load.received_at)
-        for place, load in enumerate(loads)
+        load.load_id: (batch_date, first if place == 0 else arrival(load)) for place, load in enumerate(loads)
     }
 
 
-def _known(file: Judged, status: str) -> Known:
+def arrival(file: InboxFile) -> Arrival:
+    return file.received_at, file.source_file, file.version_id
+
+
+def _known(file: Judged, status: str) -> InboxFile:
     assert file.name is not None
     version = file.version
-    return Known(
+    return InboxFile(
         source_file=version.key,
         version_id=version.version_id,
         status=status,
@@ -127,6 +113,7 @@ def _known(file: Judged, status: str) -> Known:
         content_hash=file.content_hash,
         batch_date=file.name.batch_date,
         received_at=version.received_at,
+        run_id="",
         load_id=version.load_id,
         rows_quarantined=file.rows_rejected,
         contract_version=INBOX[file.name.kind].version,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-IN_MEMORY_BYTES = 8 << 20
+# A run reads 200 files at a time.
+IN_MEMORY_BYTES = 1 << 20
 _BATCH_ROWS = 20_000
 
 

@@ -21,6 +21,10 @@ INBOX, HISTORY = "inbox/", "history/"
 SIDECAR = ".error.json"
 
 
+Arrival = tuple[datetime, str, str]
+"""When a version arrived; of two that arrived in the same second, the order of their keys and ids decides."""
+
+
 @dataclass(frozen=True)
 class Version:
     """One version of one object of the inbox. `received_at` is its LastModified, in UTC."""
@@ -35,7 +39,7 @@ class Version:
         return hashlib.sha256(f"{self.key}\n{self.version_id}".encode()).hexdigest()[:32]
 
     @property
-    def arrival(self) -> tuple[datetime, str, str]:
+    def arrival(self) -> Arrival:
         return self.received_at, self.key, self.version_id
 
 
