@@ -18,7 +18,7 @@ from tasks.inbox.settling import LOADED, REFUSED, UNCHANGED
 from tasks.inbox.waiting import Version, named, waiting
 from tasks.runs import alerts
 from tasks.runs.run import Run
-from tasks.services.snowflake import execute, rows_of
+from tasks.services.snowflake import execute, rows
 from tasks.step import step
 from tasks.warehouse.warehouse_write import writing
 from warehouse import write_lock
@@ -66,7 +66,7 @@ def sort(run: Run, versions: Sequence[Version], by_name: bool) -> Sorted:
     asked = known_files({version.key for version in versions}, ())
     with run.session("sort files") as connection:
         known = {
-            (each.source_file, each.version_id): each for each in map(known_file, rows_of(connection, asked))
+            (each.source_file, each.version_id): each for each in map(known_file, rows(connection, asked))
         }
         found = Sorted()
         for version in versions:

@@ -20,7 +20,7 @@ from tasks.inbox.ending import Ended, ended, record_of
 from tasks.inbox.judging import Judged
 from tasks.inbox.settling import LOADED, REFUSED, UNCHANGED, Settled, settle
 from tasks.inbox.spool import Spool
-from tasks.services.snowflake import execute, rows_of
+from tasks.services.snowflake import execute, rows
 from tasks.warehouse.warehouse_write import writing
 from warehouse import write_lock
 from warehouse.columns import Columns
@@ -56,7 +56,7 @@ def load(
         asked = inbox_files.known_files(
             [each.version.key for each in judged], [each.content_hash for each in judged if each.content_hash]
         )
-        known = [inbox_files.known_file(row) for row in rows_of(connection, asked)]
+        known = [inbox_files.known_file(row) for row in rows(connection, asked)]
         for kind, some in files.items():
             settled = settle(some, known)
             for statement in _changes(INBOX[kind], settled, staged[kind]):
@@ -93,15 +93,15 @@ def _copy(
     spools: Sequence[Spool],
 ) -> None:
     """Stage the files and count their rows. Retries once: a COPY whose response was lost may run twice."""
-    expected, rows = sum(spool.rows for spool in spools), -1
+    expected, arrived = sum(spool.rows for spool in spools), -1
     for _ in range(_STAGINGS):
         for statement in stage(table, columns, files):
             execute(connection, statement)
-        rows = int(execute(connection, Statement("count staged rows", count_text(table)))[0])
-        if rows == expected:
+        arrived = int(execute(connection, Statement("count staged rows", count_text(table)))[0])
+        if arrived == expected:
             return
     raise SystemFault(
-        f"{expected} rows were written for {table}, and {rows} arrived in the warehouse from {', '.join(files)}; nothing "
+        f"{expected} rows were written for {table}, and {arrived} arrived in the warehouse from {', '.join(files)}; nothing "
         "was loaded. A file was overwritten or truncated: run again."
     )
 

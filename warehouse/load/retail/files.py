@@ -24,6 +24,7 @@ class InboxFile:
     received_at: datetime
     status: str
     run_id: str
+    load_id: str
     file_hash: str | None = None
     content_hash: str | None = None
     kind: str | None = None
@@ -37,7 +38,6 @@ class InboxFile:
     rows_quarantined: int | None = None
     message: str | None = None
     history_file: str | None = None
-    load_id: str | None = None
     contract_version: str | None = None
     finished_at: datetime | None = None
 
