@@ -2,7 +2,8 @@
 and becomes the pool's worker.
 
 `worker` is what the worker's service runs, so that `cdk deploy` is enough for the work pool to be there. `queues` is what
-`make deploy` runs: the queues of a pool that exists, before deployments name them.
+`make deploy` runs: the queues of a pool that exists, before deployments name them. `redrive` puts the inbox's dead letters
+back into its queue.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
-from deployments import names, result_storage, work_pool
+from deployments import inbox_queue, names, result_storage, work_pool
 from deployments.result_storage import Results
 from deployments.settings import Place
+from tasks.errors import HighwaterError
 
 
 async def register(place: Place, results: Results) -> None:
@@ -42,8 +44,10 @@ def worker_command() -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deployments", description=__doc__)
-    parser.add_argument("command", choices=("register", "worker", "queues"))
+    parser.add_argument("command", choices=("register", "worker", "queues", "redrive"))
     command = parser.parse_args().command
+    if command == "redrive":
+        return _redrive()
     if command == "queues":
         return _queues(os.environ.get("HIGHWATER_WORK_POOL", names.WORK_POOL))
     try:
@@ -54,6 +58,16 @@ def main() -> int:
     if command == "worker":
         # The worker gets this process, and with it the container's signals.
         os.execvp(sys.executable, worker_command())  # noqa: S606
+    return 0
+
+
+def _redrive() -> int:
+    try:
+        number = inbox_queue.redrive()
+    except HighwaterError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{number} dead letters are back in {names.INBOX_EVENTS}")
     return 0
 
 

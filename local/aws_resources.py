@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import boto3
 from local import resources
 from local.ecs_resources import create_ecs_resources
 from local.environment import environment
+from local.message_resources import create_message_resources
 from local.settings import REPOSITORY, LocalSettings
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
     aws, url = session(settings), settings.aws_url
     s3 = aws.client("s3", endpoint_url=url)
     for bucket in resources.BUCKETS:
-        _create_bucket(s3, bucket)
+        create_bucket(s3, bucket)
     for job in resources.GLUE_JOBS:
         upload_glue_code(s3, job)
     glue = aws.client("glue", endpoint_url=url)
@@ -52,18 +54,22 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
     login = {"auth_string": resources.PREFECT_SECRET.auth_string}
     _put_secret(secrets, resources.PREFECT_SECRET.name, json.dumps(login))
     _create_tables(aws, url)
-    _create_topics(aws, url)
+    create_message_resources(aws, url)
     _create_model_package_groups(aws.client("sagemaker", endpoint_url=url))
     create_ecs_resources(aws, url, environment(settings))
 
 
-def _create_bucket(s3: S3Client, bucket: resources.Bucket) -> None:
-    try:
+def create_bucket(s3: S3Client, bucket: resources.Bucket) -> None:
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(
             Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": resources.REGION}
         )
-    except s3.exceptions.BucketAlreadyOwnedByYou:
-        return
+    if bucket.versioned:
+        s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    if bucket.events:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket.name, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
 
 
 def _create_tables(aws: boto3.Session, url: str) -> None:
@@ -96,15 +102,6 @@ def create_table(dynamodb: DynamoDBClient, table: resources.Table) -> None:
             TableName=table.name,
             TimeToLiveSpecification={"Enabled": True, "AttributeName": table.expires_by},
         )
-
-
-def _create_topics(aws: boto3.Session, url: str) -> None:
-    sns, sqs = aws.client("sns", endpoint_url=url), aws.client("sqs", endpoint_url=url)
-    arns = {topic: sns.create_topic(Name=topic.name)["TopicArn"] for topic in resources.TOPICS}
-    for queue in resources.QUEUES:
-        queue_url = sqs.create_queue(QueueName=queue.name)["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
-        sns.subscribe(TopicArn=arns[queue.topic], Protocol="sqs", Endpoint=attributes["QueueArn"])
 
 
 def _create_model_package_groups(sagemaker: SageMakerClient) -> None:

@@ -1,8 +1,7 @@
-"""What flow runs need to be ECS tasks: cluster, task definition, log group, and the way that their endings are heard of."""
+"""What flow runs need to be ECS tasks: cluster, task definition, log group."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -21,7 +20,6 @@ def create_ecs_resources(aws: boto3.Session, url: str, environment: Mapping[str,
         logs.create_log_group(logGroupName=flow_run.log_group)
     if not ecs.list_task_definitions(familyPrefix=flow_run.family)["taskDefinitionArns"]:
         ecs.register_task_definition(**task_definition(environment, login_secret(aws, url)))
-    _watch_tasks(aws, url)
 
 
 def login_secret(aws: boto3.Session, url: str) -> str:
@@ -58,25 +56,6 @@ def task_definition(environment: Mapping[str, str], login: str) -> dict[str, Any
             }
         ],
     }
-
-
-def _watch_tasks(aws: boto3.Session, url: str) -> None:
-    """The worker reads this queue: a task that ends badly is how it knows that a run has crashed."""
-    sqs, events = aws.client("sqs", endpoint_url=url), aws.client("events", endpoint_url=url)
-    watched = resources.TASK_CHANGES
-    queue_url = sqs.create_queue(QueueName=watched.queue)["QueueUrl"]
-    queue = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
-    pattern = {
-        "source": ["aws.ecs"],
-        "detail-type": ["ECS Task State Change"],
-        "detail": {
-            "clusterArn": [
-                f"arn:aws:ecs:{resources.REGION}:{resources.ACCOUNT_ID}:cluster/{resources.CLUSTER}"
-            ]
-        },
-    }
-    events.put_rule(Name=watched.rule, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=watched.rule, Targets=[{"Id": "worker", "Arn": queue["QueueArn"]}])
 
 
 def network(aws: boto3.Session, url: str) -> dict[str, str]:

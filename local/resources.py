@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from deployments import names
 
@@ -14,6 +15,9 @@ ACCOUNT_ID = "123456789012"
 @dataclass(frozen=True)
 class Bucket:
     name: str
+    versioned: bool = False
+    events: bool = False
+    """Whether EventBridge hears of its objects."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,25 @@ class Topic:
 
 @dataclass(frozen=True)
 class Queue:
-    """A subscriber of alerts for `python -m local alerts`. Local only."""
-
     name: str
-    topic: Topic
+    topic: Topic | None = None
+    """The topic that it subscribes to."""
+    dead_letters: Queue | None = None
+    """Takes what was received `tries` times and never deleted."""
+    tries: int = 0
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{self.name}"
+
+
+@dataclass(frozen=True)
+class EventRule:
+    """An EventBridge rule: the events that match the pattern go to the queue."""
+
+    rule: str
+    queue: str
+    pattern: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -120,14 +139,6 @@ class FlowRunTask:
 
 
 @dataclass(frozen=True)
-class TaskChanges:
-    """The EventBridge rule and SQS queue that tell the worker when a task ends."""
-
-    rule: str
-    queue: str
-
-
-@dataclass(frozen=True)
 class ResultStorage:
     """A Prefect S3Bucket block, so that results outlive the machine that computed them."""
 
@@ -141,11 +152,13 @@ class ResultStorage:
 
 LAKE = Bucket(names.LAKE)
 ARTIFACTS = Bucket(names.ARTIFACTS)
+INBOX = Bucket(names.INBOX, versioned=True, events=True)
 LEDGER = Table(names.LEDGER, hash_key="id", indexes=(names.OPEN_ROWS,), expires_by="expires_at")
 ALERTS = Topic(names.ALERTS)
 WARNINGS = Topic(names.WARNINGS)
 CRITICAL = Topic(names.CRITICAL)
-ALERTS_SEEN = Queue(f"{names.ALERTS}-local", ALERTS)
+# For `python -m local alerts`. Local only.
+ALERTS_SEEN = Queue(f"{names.ALERTS}-local", topic=ALERTS)
 CURATED = GlueDatabase("curated", f"s3://{LAKE.name}/curated")
 QUARANTINE = GlueDatabase("quarantine", f"s3://{LAKE.name}/quarantine")
 CURATE = GlueJob(
@@ -195,6 +208,7 @@ FLOW_RUN = FlowRunTask(
 # The settings that a flow run finds in its task definition.
 FLOW_RUN_SETTINGS = (
     "HIGHWATER_LAKE_BUCKET",
+    "HIGHWATER_INBOX_BUCKET",
     "HIGHWATER_ARTIFACTS_BUCKET",
     "HIGHWATER_LEDGER_TABLE",
     "HIGHWATER_ALERTS_TOPIC",
@@ -209,16 +223,39 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_DATABASE",
     "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK",
 )
-TASK_CHANGES = TaskChanges(rule=names.TASK_CHANGES, queue=names.TASK_EVENTS)
+TASK_EVENTS = Queue(names.TASK_EVENTS)
+# A task that ends badly is how the worker knows that a run has crashed.
+TASK_CHANGES = EventRule(
+    rule=names.TASK_CHANGES,
+    queue=TASK_EVENTS.name,
+    pattern={
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Task State Change"],
+        "detail": {"clusterArn": [f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:cluster/{CLUSTER}"]},
+    },
+)
+INBOX_DEAD_LETTERS = Queue(names.INBOX_DEAD_LETTERS)
+INBOX_EVENTS = Queue(names.INBOX_EVENTS, dead_letters=INBOX_DEAD_LETTERS, tries=names.INBOX_TRIES)
+INBOX_FILES = EventRule(
+    rule=names.INBOX_FILES,
+    queue=INBOX_EVENTS.name,
+    pattern={
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [INBOX.name]}, "object": {"key": [{"prefix": "inbox/"}]}},
+    },
+)
 RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
 
 # The packages that every Glue job imports, in addition to its script.
 GLUE_PACKAGES = ("contracts", "jobs")
 
-BUCKETS = (LAKE, ARTIFACTS)
+BUCKETS = (LAKE, ARTIFACTS, INBOX)
 TABLES = (LEDGER,)
 TOPICS = (ALERTS, WARNINGS, CRITICAL)
-QUEUES = (ALERTS_SEEN,)
+# A queue of dead letters before the queue that names it.
+QUEUES = (ALERTS_SEEN, TASK_EVENTS, INBOX_DEAD_LETTERS, INBOX_EVENTS)
+EVENT_RULES = (TASK_CHANGES, INBOX_FILES)
 GLUE_DATABASES = (CURATED, QUARANTINE, ML)
 GLUE_JOBS = (CURATE, DEMAND_FEATURES)
 MODEL_PACKAGE_GROUPS = (DEMAND_FORECAST,)

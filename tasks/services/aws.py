@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32)
@@ -48,6 +49,11 @@ def dynamodb() -> DynamoDBClient:
 @cache
 def sns() -> SNSClient:
     return boto3.client("sns", config=_CONFIG)
+
+
+@cache
+def sqs() -> SQSClient:
+    return boto3.client("sqs", config=_CONFIG)
 
 
 @cache

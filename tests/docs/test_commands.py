@@ -186,7 +186,8 @@ ENVIRONMENTS = "|".join(
 
 def _declared() -> str:
     snapshots = (ROOT / "infra" / "cdk" / "snapshots").glob("*.yaml")
-    sources = [*snapshots, *(ROOT / "infra/cdk/highwater_infra").rglob("*.py"), ROOT / "local" / "resources.py"]
+    ours = (ROOT / "local" / "resources.py", ROOT / "deployments" / "names.py")
+    sources = [*snapshots, *(ROOT / "infra/cdk/highwater_infra").rglob("*.py"), *ours]
     return "\n".join(path.read_text() for path in sources)
 
 

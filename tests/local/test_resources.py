@@ -6,7 +6,11 @@ from local import resources
 
 
 def test_names_are_the_agreed_ones() -> None:
-    assert [bucket.name for bucket in resources.BUCKETS] == ["highwater-lake", "highwater-artifacts"]
+    assert [(bucket.name, bucket.versioned, bucket.events) for bucket in resources.BUCKETS] == [
+        ("highwater-lake", False, False),
+        ("highwater-artifacts", False, False),
+        ("highwater-inbox", True, True),
+    ]
     (table,) = resources.TABLES
     assert (table.name, table.hash_key, table.indexes) == ("highwater-ledger", "id", ("open",))
     assert table.expires_by == "expires_at"
@@ -37,6 +41,19 @@ def test_the_glue_job_is_the_agreed_one() -> None:
     assert job.script == "s3://highwater-artifacts/glue/curate.py"
     assert job.extra_py_files == "s3://highwater-artifacts/glue/highwater.zip"
     assert (job.glue_version, job.worker_type, job.max_concurrent_runs) == ("5.1", "G.1X", 4)
+
+
+def test_events_reach_the_queues_that_are_read() -> None:
+    assert {rule.rule: rule.queue for rule in resources.EVENT_RULES} == {
+        "highwater-ecs-task-changes": "highwater-ecs-events",
+        "highwater-inbox-files": "highwater-inbox-events",
+    }
+    assert resources.INBOX_FILES.pattern["detail"] == {
+        "bucket": {"name": ["highwater-inbox"]},
+        "object": {"key": [{"prefix": "inbox/"}]},
+    }
+    assert resources.INBOX_EVENTS.dead_letters == resources.INBOX_DEAD_LETTERS
+    assert resources.INBOX_EVENTS.tries == 3
 
 
 def test_names_of_a_kind_are_unique() -> None:

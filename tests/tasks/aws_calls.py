@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from botocore.client import BaseClient
 
 ROOT = Path(__file__).parents[2]
-OURS = tuple(f"{ROOT / name}/" for name in ("tasks", "flows"))
+OURS = tuple(f"{ROOT / name}/" for name in ("tasks", "flows", "deployments"))
 TESTS = f"{ROOT / 'tests'}/"
 _CALL = re.compile(r"`([a-z0-9]+:[A-Z]\w+)`")
 
@@ -24,6 +25,7 @@ def documented() -> frozenset[str]:
     return frozenset(_CALL.findall((ROOT / "docs" / "aws-calls.md").read_text()))
 
 
+@cache
 def watch() -> None:
     """From now on, in this process. A test's own calls are its own business."""
     known, really = documented(), BaseClient._make_api_call
