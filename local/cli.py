@@ -105,7 +105,7 @@ def _described(status: Status) -> str:
         note = f"{note} does not answer".strip()
     if status.state is State.DIED:
         note = "`python -m local up` starts it again"
-    return f"{status.part.name:<10} {status.state.value:<8} {pid:<12} {note}".rstrip()
+    return f"{status.part.name:<14} {status.state.value:<8} {pid:<12} {note}".rstrip()
 
 
 def _env(settings: LocalSettings, _: argparse.Namespace) -> int:

@@ -23,6 +23,9 @@ from local.settings import ENV_PREFIX, LOOPBACK, LocalSettings
 from local.steps import Step, run
 from local.supervisor import Status, Supervisor
 
+# What has to be there before a part is started.
+_AFTER = {"worker": ("work pool",), "inbox-listener": ("deployments",)}
+
 
 class AlreadyUnderWay(Exception):
     """Another `up` or `down` is running on the same state directory."""
@@ -84,7 +87,8 @@ def declared_parts(settings: LocalSettings) -> tuple[Part, ...]:
         address=settings.prefect_url,
     )
     worker = worker_of(resources.WORK_POOL, "worker", settings)
-    return aws, snowflake, prefect, worker
+    listener = (listener_of(settings),) if settings.inbox_listener else ()
+    return aws, snowflake, prefect, worker, *listener
 
 
 def worker_of(pool: resources.WorkPool, name: str, settings: LocalSettings) -> Part:
@@ -97,6 +101,18 @@ def worker_of(pool: resources.WorkPool, name: str, settings: LocalSettings) -> P
         ),
         is_ready=has_worker_online(settings.prefect_api_url, pool.name),
         environment={"PREFECT_WORKER_QUERY_SECONDS": "1"},
+    )
+
+
+def listener_of(settings: LocalSettings) -> Part:
+    return Part(
+        name="inbox-listener",
+        argv=(sys.executable, "-m", "deployments.inbox_listener"),
+        is_ready=answers(f"{settings.listener_url}/health"),
+        port=settings.listener_port,
+        port_setting=f"{ENV_PREFIX}LISTENER_PORT",
+        address=settings.listener_url,
+        environment={"HIGHWATER_LISTENER_PORT": str(settings.listener_port)},
     )
 
 
@@ -157,7 +173,7 @@ def _start_up(
                 seconds = supervisor.start(part, cancelled)
                 report(f"{name} is ready {f'on {part.address}' if part.address else ''} ({seconds:.1f} s)")
 
-        return Step(name, action, after=("work pool",) if name == "worker" else ())
+        return Step(name, action, after=_AFTER.get(name, ()))
 
     return [
         starts("prefect"),
@@ -169,6 +185,7 @@ def _start_up(
         Step("aws resources", bootstrap.create_aws_resources, after=("aws",)),
         Step("warehouse", bootstrap.create_warehouse, after=("aws resources", "snowflake")),
         Step("deployments", bootstrap.register_deployments, after=("work pool", "aws resources")),
+        starts("inbox-listener"),
     ]
 
 

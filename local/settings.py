@@ -18,6 +18,10 @@ class LocalSettings(BaseSettings):
     prefect_port: int = Field(default=4600, description="Prefect's API and UI")
     aws_port: int = Field(default=4601, description="the AWS APIs")
     snowflake_port: int = Field(default=4602, description="Snowflake")
+    listener_port: int = Field(default=4603, description="health of the inbox's listener")
+    inbox_listener: bool = Field(
+        default=True, description="whether the inbox's listener runs: uploads start runs by themselves"
+    )
     state: Path = Field(
         default=REPOSITORY / ".local", description="directory of everything that the local cloud keeps"
     )
@@ -44,6 +48,10 @@ class LocalSettings(BaseSettings):
     @property
     def prefect_api_url(self) -> str:
         return f"{self.prefect_url}/api"
+
+    @property
+    def listener_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.listener_port}"
 
     @property
     def logs(self) -> Path:

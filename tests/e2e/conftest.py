@@ -42,11 +42,12 @@ def pause_schedules() -> None:
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    first = int(os.environ.get("HIGHWATER_E2E_PORTS", "4650"))  # of three, so that two suites can run at once
+    first = int(os.environ.get("HIGHWATER_E2E_PORTS", "4650"))  # of four, so that two suites can run at once
     chosen = LocalSettings(
         prefect_port=first,
         aws_port=first + 1,
         snowflake_port=first + 2,
+        listener_port=first + 3,
         state=tmp_path_factory.mktemp("cloud"),
     )
     before = dict(os.environ)

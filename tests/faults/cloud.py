@@ -28,7 +28,7 @@ def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # down() is still called
     first = chosen.ports + 10 * number
     ports = {name: first + n for n, name in enumerate(("prefect_port", "aws_port", "snowflake_port"))}
-    settings = LocalSettings(state=state / f"cloud-{number}", **ports)
+    settings = LocalSettings(state=state / f"cloud-{number}", inbox_listener=False, **ports)
     try:
         up(settings, report=lambda line: print(f"  {line}", flush=True))
         values = {**environment(settings), **OF_TRIALS}

@@ -23,6 +23,7 @@ def settings(tmp_path: Path) -> LocalSettings:
         prefect_port=free_port(),
         aws_port=free_port(),
         snowflake_port=free_port(),
+        listener_port=free_port(),
         start_timeout=10,
         stop_grace=2,
     )

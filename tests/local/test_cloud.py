@@ -35,6 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> LocalSettings:
         prefect_port=free_port(),
         aws_port=free_port(),
         snowflake_port=free_port(),
+        listener_port=free_port(),
         start_timeout=300,
     )
 
@@ -132,6 +133,7 @@ def test_up_again_keeps_every_process_and_all_content(cloud: Cloud) -> None:
         f"snowflake already runs on {cloud.settings.snowflake_url}",
         f"prefect already runs on {cloud.settings.prefect_url}",
         "worker already runs on Prefect",
+        f"inbox-listener already runs on {cloud.settings.listener_url}",
     ]
 
 
@@ -187,7 +189,11 @@ def test_down_leaves_no_process_and_the_logs(cloud: Cloud) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_up_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     settings = LocalSettings(
-        state=tmp_path / "state", prefect_port=free_port(), aws_port=free_port(), snowflake_port=free_port()
+        state=tmp_path / "state",
+        prefect_port=free_port(),
+        aws_port=free_port(),
+        snowflake_port=free_port(),
+        listener_port=free_port(),
     )
     starting = subprocess.Popen(
         [sys.executable, "-m", "local", "up"],
