@@ -22,7 +22,7 @@ import duckdb
 from local.snowflake.server import open_account
 from local.snowflake.session import Session
 from warehouse import migrate
-from warehouse.marts import refresh
+from warehouse.marts.cpg import refresh
 from warehouse.statement import Statement
 
 FIRST = dt.date(2020, 1, 6)

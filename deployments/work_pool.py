@@ -22,6 +22,7 @@ TEMPLATE = Path(__file__).parent / f"{names.WORK_POOL}.json"
 QUEUES = (
     "crash-recovery",
     "late-run",
+    "retail-inbox",
     "cpg-daily",
     "demand-forecast",
     "cpg-replay",

@@ -22,6 +22,7 @@ from tasks.publishing.quality import Quality
 from tasks.runs.run import Run
 from tasks.step import step
 from tasks.warehouse import warehouse_load, warehouse_marts
+from warehouse.marts.cpg.headlines import HEADLINES
 
 ACCEPT_TRUNCATED = "accept_truncated"
 """Name of the run parameter."""
@@ -43,7 +44,7 @@ def marts(run: Run) -> dict[str, Any]:
     with run.session("marts") as connection:
         warehouse_marts.refresh_marts(connection)
         forecast_accuracy.refresh(connection)
-        return warehouse_marts.headlines(connection)
+        return warehouse_marts.headlines(connection, HEADLINES)
 
 
 def curate_all(slices: list[Slice], run: Run) -> list[Curated]:

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from local.sample.files import Sink
+from local.sample.sinks import Sink
 
 FIRST_MONDAY = date(2017, 1, 2)
 LAST_SUNDAY = date(2017, 12, 31)

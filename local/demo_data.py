@@ -21,7 +21,8 @@ import boto3
 
 from contracts.catalog import contract
 from local import resources
-from local.sample import BucketSink, cached_tree, demo, write
+from local.sample.cpg import cached_tree, demo, write
+from local.sample.sinks import BucketSink
 from local.settings import LocalSettings
 
 if TYPE_CHECKING:

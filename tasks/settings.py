@@ -6,10 +6,12 @@ AWS's and Snowflake's own variables keep their names and are read by their own c
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+import deployments
 from contracts.language.written import ORDER_YEARS
 from deployments import names
 
@@ -22,6 +24,10 @@ class Settings(BaseSettings):
     )
     inbox_bucket: str = Field(
         default=names.INBOX, description="bucket into which partners drop files, with versions"
+    )
+    feeds: Path = Field(
+        default=Path(deployments.__file__).with_name("feeds.yaml"),
+        description="file that says how partners' files in the inbox are written, where that is agreed",
     )
     database: str = Field(default=names.DATABASE, description="Snowflake database")
     snowflake_secret: str = Field(

@@ -7,6 +7,7 @@ to parse than to run.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 
 
 def bound_rows(types: Mapping[str, str]) -> str:
@@ -37,3 +38,10 @@ ON {" AND ".join(f"tgt.{part} = src.{part}" for part in key)}
 WHEN MATCHED THEN UPDATE SET {sets}
 WHEN NOT MATCHED THEN INSERT ({", ".join(columns)})
 VALUES ({", ".join(f"src.{column}" for column in columns)})"""
+
+
+def utc(moment: datetime) -> datetime:
+    """The time in UTC without a zone, as it is stored. A naive time is refused: it would be a machine's local time."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone, so the moment is ambiguous.")
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -49,12 +49,19 @@ def duckdb_type(kind: str) -> str:
     return f"DECIMAL({size.precision}, {size.scale})" if size else _TYPES[kind]
 
 
-def select(dataset: Dataset, delivered: Collection[str], rows: str, source_date: dt.date) -> str:
+def select(
+    dataset: Dataset,
+    delivered: Collection[str],
+    rows: str,
+    source_date: dt.date,
+    carried: Collection[str] = (),
+) -> str:
     """A query over `rows`, a relation of text columns, that returns the contract's columns and `reasons`.
 
     `reasons` is a sorted list, empty for a valid row. An undelivered required column is reported as missing in every row.
+    `carried` columns of `rows` are returned as they are.
     """
-    provided = "".join(f", {name(column)}" for column in dataset.provided)
+    provided = "".join(f", {name(column)}" for column in (*dataset.provided, *carried))
     texts = ", ".join(
         f"{_trimmed(name(column.name)) if column.name in delivered else 'NULL::VARCHAR'} AS {_text(column.name)}"
         for column in dataset.columns
@@ -170,7 +177,11 @@ def _text(column: str) -> str:
 
 
 def _trimmed(column: str) -> str:
-    return f"nullif(trim({column}, {literal(WHITE_SPACE)}), '')"
+    """The text without white space around it, null if nothing is left. DuckDB's trim of so many characters is slow."""
+    return (
+        f"CASE WHEN regexp_full_match({column}, '(?s)[!-~](.*[!-~])?') THEN {column} "
+        f"ELSE nullif(trim({column}, {literal(WHITE_SPACE)}), '') END"
+    )
 
 
 def _listed(values: Collection[str | int]) -> str:

@@ -7,8 +7,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from local.sample import BucketSink, DirectorySink, demo, small, write
-from local.sample.files import Sink
+from local.sample.cpg import demo, small, write
+from local.sample.sinks import UPLOAD_THREADS, BucketSink, DirectorySink, Sink
 
 PROFILES = {"demo": demo, "small": small}
 
@@ -40,8 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _bucket(name: str) -> BucketSink:
     import boto3
     from botocore.config import Config
-
-    from local.sample.files import UPLOAD_THREADS
 
     return BucketSink(name, boto3.client("s3", config=Config(max_pool_connections=UPLOAD_THREADS)))
 

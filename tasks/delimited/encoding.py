@@ -49,6 +49,11 @@ class Encoding:
         return f"{self.name} with BOM" if self.bom else self.name
 
     @property
+    def codec(self) -> str:
+        """Python's name for it."""
+        return _codec(self.name)
+
+    @property
     def is_utf8(self) -> bool:
         return self.name == "utf-8"
 
@@ -100,7 +105,7 @@ def utf8_chunks(path: Path, encoding: Encoding, chunk_bytes: int = CHUNK_BYTES) 
             while chunk := file.read(chunk_bytes):
                 yield chunk
             return
-        decoder = codecs.getincrementaldecoder(_codec(encoding.name))()
+        decoder = codecs.getincrementaldecoder(encoding.codec)()
         while chunk := file.read(chunk_bytes):
             if text := decoder.decode(chunk):
                 yield text.encode()
@@ -155,7 +160,7 @@ def _checked(path: Path, encoding: Encoding, called: str) -> Encoding:
     """The encoding, where the whole file is valid in it."""
     if encoding.is_utf8:
         return _eight_bit(path, encoding.bom.hex())
-    decoder = codecs.getincrementaldecoder(_codec(encoding.name))()
+    decoder = codecs.getincrementaldecoder(encoding.codec)()
     with path.open("rb") as file:
         file.seek(len(encoding.bom))
         position = len(encoding.bom)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tasks.services.snowflake import execute
 from tasks.warehouse.warehouse_write import writing
-from warehouse import marts
 from warehouse.load import predictions
+from warehouse.marts.forecast import MARTS
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -18,5 +18,5 @@ def refresh(connection: SnowflakeConnection) -> None:
     if execute(connection, predictions.has_predictions())[0]:
         with writing(connection, "actuals and accuracy of the forecasts"):
             execute(connection, predictions.fill_actuals())
-            for mart in marts.FORECAST_MARTS:
-                execute(connection, marts.overwrite(mart))
+            for mart in MARTS:
+                execute(connection, mart.overwrite())

@@ -17,7 +17,7 @@ from tasks.services import objects
 from tasks.services.snowflake import execute
 from tasks.settings import settings
 from warehouse.load.staging import stage
-from warehouse.records import bound_rows, staged_rows, upsert_text
+from warehouse.records import bound_rows, staged_rows, upsert_text, utc
 from warehouse.statement import Kind, Statement
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def staged_statements(records: Sequence[Record]) -> list[Statement]:
     table, types = _TABLES[type(records[0])], _types(records)
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in types.items()])
     rows = [
-        {name: _utc(value) if isinstance(value, datetime) else _bound(value) for name, value in row.items()}
+        {name: utc(value) if isinstance(value, datetime) else _bound(value) for name, value in row.items()}
         for row in _newest(records, table.key)
     ]
     buffer = io.BytesIO()
@@ -219,14 +219,7 @@ def _newest(records: Sequence[Record], key: tuple[str, ...]) -> list[dict[str, A
 
 def _bound(value: Any) -> Any:
     if isinstance(value, datetime):
-        return _utc(value).isoformat(sep=" ")
+        return utc(value).isoformat(sep=" ")
     if isinstance(value, (Mapping, list, tuple)):
         return json.dumps(value, default=str, sort_keys=True)
     return value
-
-
-def _utc(moment: datetime) -> datetime:
-    """The time in UTC without a zone, as it is stored. A naive time is refused: it would be a machine's local time."""
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone, so the moment is ambiguous.")
-    return moment.astimezone(UTC).replace(tzinfo=None)

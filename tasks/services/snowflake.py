@@ -44,6 +44,7 @@ from prefect_snowflake.credentials import InvalidPemFormat, SnowflakeCredentials
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
 
 LOGIN_SECONDS = 30
 # How long the connector keeps retrying when Snowflake is unreachable. It also cancels any statement after this time, unless
@@ -163,6 +164,19 @@ def is_loopback(host: str) -> bool:
 
 def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any, ...]:
     """Run the statement with its timeout and return the first row of the result: for DML, the row counts."""
+    with _ran(connection, statement) as cursor:
+        row = cursor.fetchone()
+    return tuple(row) if isinstance(row, tuple) else ()
+
+
+def rows(connection: SnowflakeConnection, statement: Statement) -> list[tuple[Any, ...]]:
+    """Run the statement with its timeout and return all rows of the result, in memory: for bookkeeping, not for data."""
+    with _ran(connection, statement) as cursor:
+        return [tuple(row) for row in cursor.fetchall()]
+
+
+@contextmanager
+def _ran(connection: SnowflakeConnection, statement: Statement) -> Iterator[SnowflakeCursor]:
     seconds = seconds_of(statement.kind)
     try:
         with connection.cursor() as cursor:
@@ -172,10 +186,9 @@ def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any,
                 timeout=seconds + _GRACE_SECONDS,
                 _statement_params={**_limits(statement.kind, seconds), **_tag_of(connection)},
             )
-            row = cursor.fetchone()
+            yield cursor
     except failures.Error as error:
         raise _classified(error, f"{statement.step} in Snowflake", statement.kind) from error
-    return tuple(row) if isinstance(row, tuple) else ()
 
 
 # Current tags of sessions that several steps share: a session's own QUERY_TAG is that of the step that opened it.

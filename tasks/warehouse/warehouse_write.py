@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def writing(connection: SnowflakeConnection, who: str) -> Iterator[None]:
+def writing(connection: SnowflakeConnection, who: str, lock: str = write_lock.CPG) -> Iterator[None]:
     """Run the block in one transaction. Commits if the write lock was held throughout, otherwise rolls back.
 
     Autocommit is off meanwhile. Otherwise, if Snowflake had rolled the transaction back, later statements would commit on
@@ -28,9 +28,9 @@ def writing(connection: SnowflakeConnection, who: str) -> Iterator[None]:
     execute(connection, write_lock.AUTOCOMMIT_OFF)
     try:
         execute(connection, write_lock.BEGIN)
-        _take(connection, holder)
+        _take(connection, holder, lock)
         yield
-        if execute(connection, write_lock.is_held(holder)) != (1,):
+        if execute(connection, write_lock.is_held(holder, lock)) != (1,):
             raise TransientError(
                 f"{who} was paused for so long that Snowflake rolled its transaction back, because another run was waiting "
                 "for the write lock. Nothing was changed in the warehouse; run it again."
@@ -42,11 +42,11 @@ def writing(connection: SnowflakeConnection, who: str) -> Iterator[None]:
     execute(connection, write_lock.AUTOCOMMIT_ON)
 
 
-def _take(connection: SnowflakeConnection, holder: str) -> None:
-    rows = execute(connection, write_lock.take(holder))[0]
+def _take(connection: SnowflakeConnection, holder: str, lock: str) -> None:
+    rows = execute(connection, write_lock.take(holder, lock))[0]
     if rows != 1:
         raise SystemFault(
-            f"the warehouse's write lock, MONITORING.WRITE_LOCK, has {rows} rows and must have one: empty the table and "
+            f"the warehouse's write lock, {lock}, has {rows} rows and must have one: empty the table and "
             "add ('nobody', CURRENT_TIMESTAMP()). Nothing was changed."
         )
 

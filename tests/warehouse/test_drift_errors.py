@@ -13,7 +13,7 @@ from tasks.models.model_registry import ModelVersion
 from tasks.runs.monitoring import DriftRecord
 from tasks.services.snowflake import execute
 from tests.warehouse.standin import Warehouse
-from warehouse import marts
+from warehouse.marts.forecast import MARTS
 
 MONDAY = date(2026, 11, 23)
 WEDNESDAY = MONDAY + timedelta(days=2)
@@ -36,8 +36,8 @@ def published(warehouse: Warehouse, rows: Iterable[Row]) -> None:
             f" '{week(forecast)}', {predicted}, 0, 999, {'NULL' if actual is None else actual}, '{week(made)}',"
             f" '{version}', 'model', '{week(made)}', 'r')"
         )
-    for statement in map(marts.overwrite, marts.FORECAST_MARTS):
-        execute(warehouse.connection, statement)
+    for mart in MARTS:
+        execute(warehouse.connection, mart.overwrite())
 
 
 def compared(warehouse: Warehouse, as_of: date = WEDNESDAY, **given: Any) -> DriftRecord:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.warehouse.curated import customer, geography, hashed, promotion, sale, sku, stock
 from tests.warehouse.standin import Warehouse
-from warehouse.marts import refresh
-from warehouse.marts.refresh import Changes
+from warehouse.marts.cpg import refresh
+from warehouse.marts.cpg.refresh import Changes
 
 S1, R1, R2 = hashed("S1"), hashed("R1"), hashed("R2")
 
@@ -115,5 +115,5 @@ class TestWhole:
         assert replace(self.few, **differs).why_whole() == why
 
     def test_rules_follow_the_statements(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(refresh.marts.BOUND, refresh.PROMOTIONS, (4,))
+        monkeypatch.setattr(refresh, "PROMOTIONS", replace(refresh.PROMOTIONS, parameters=(4,)))
         assert refresh.rules() != self.few.rules

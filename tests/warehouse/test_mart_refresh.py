@@ -22,7 +22,7 @@ from tests.warehouse.interleaved import (
     kill_after,
 )
 from tests.warehouse.standin import Warehouse
-from warehouse.marts import refresh
+from warehouse.marts.cpg import refresh
 
 pytestmark = pytest.mark.e2e  # needs the local Snowflake
 

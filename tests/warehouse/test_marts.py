@@ -12,6 +12,7 @@ from tasks.warehouse.warehouse_marts import headlines, refresh_marts
 from tests.warehouse.curated import customer, geography, promotion, sale, sku
 from tests.warehouse.facts import Sold, World
 from tests.warehouse.standin import Warehouse
+from warehouse.marts.cpg.headlines import HEADLINES
 
 pytestmark = pytest.mark.e2e  # a second or two a load on the stand-in
 
@@ -61,7 +62,7 @@ def test_sales_by_date_product_place_and_customer(warehouse: Warehouse) -> None:
         "SELECT brand, gross_margin, gross_margin_pct, costed_net_revenue, promo_revenue"
         " FROM MARTS.SALES_PERFORMANCE_MART WHERE sku_code = 'S2'"
     ) == (None, None, None, None, Decimal(0))
-    figures = headlines(warehouse.connection)
+    figures = headlines(warehouse.connection, HEADLINES)
     assert figures["net_revenue"] == Decimal(260)
     assert figures["units"] == 10
     assert (figures["first_day"], figures["last_day"]) == (date(2024, 10, 2), date(2024, 10, 2))
@@ -80,7 +81,7 @@ def test_revenue_of_which_nobody_knows_is_kept_apart(warehouse: Warehouse) -> No
     assert warehouse.one(
         "SELECT net_revenue, promo_revenue, promo_unknown_revenue FROM MARTS.SALES_PERFORMANCE_MART"
     ) == (Decimal(150), Decimal(50), Decimal(20))
-    figures = headlines(warehouse.connection)
+    figures = headlines(warehouse.connection, HEADLINES)
     assert (figures["promo_revenue"], figures["promo_unknown_revenue"]) == (Decimal(50), Decimal(20))
     assert figures["promo_unknown_pct"] == pytest.approx(100 * 20 / 150)
 
@@ -175,4 +176,4 @@ class TestPromotions:
         assert promo(warehouse, "SOON", "weeks", "weeks_started", "units", "uplift_units", "roi") == (
             1, 0, None, None, None,
         )  # fmt: skip
-        assert headlines(warehouse.connection)["promotions_started"] == 0
+        assert headlines(warehouse.connection, HEADLINES)["promotions_started"] == 0

@@ -15,6 +15,7 @@ from contracts.cpg.stockout import STOCKOUT_DAYS
 from tasks.warehouse.warehouse_marts import headlines
 from tests.warehouse.facts import FIRST_WEEK, Line, Sold, Stock, World
 from tests.warehouse.standin import Warehouse
+from warehouse.marts.cpg.headlines import HEADLINES
 
 pytestmark = pytest.mark.e2e  # needs the local Snowflake
 
@@ -228,7 +229,7 @@ def test_the_marts_agree_with_plain_python(warehouse: Warehouse, world: World) -
     }
     assert wrong == {}
 
-    figures = headlines(warehouse.connection)
+    figures = headlines(warehouse.connection, HEADLINES)
     measured = {key: row for key, row in wanted.items() if row["weeks_started"]}
     for article in {sku for _, sku in measured}:
         rows_of = [key for key in measured if key[1] == article]

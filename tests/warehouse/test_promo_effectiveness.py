@@ -10,6 +10,7 @@ import pytest
 from tasks.warehouse.warehouse_marts import headlines
 from tests.warehouse.facts import Line, Sold, Stock, World
 from tests.warehouse.standin import Warehouse
+from warehouse.marts.cpg.headlines import HEADLINES
 
 pytestmark = pytest.mark.e2e  # needs the local Snowflake
 
@@ -60,7 +61,7 @@ class TestRunningWeek:
 class TestOverlap:
     def test_the_uplift_of_a_week_is_counted_once(self, warehouse: Warehouse) -> None:
         World([*BASELINE, Sold(0, 6, 190)], [Line("A", 0), Line("B", 0), Line("C", 0)]).measured(warehouse)
-        assert headlines(warehouse.connection)["promotion_uplift_units"] == 90.0
+        assert headlines(warehouse.connection, HEADLINES)["promotion_uplift_units"] == 90.0
         for promo_id in "ABC":
             assert promo(warehouse, promo_id, "uplift_units", "incremental_margin") == (
                 pytest.approx(30), pytest.approx(60),
@@ -105,7 +106,7 @@ class TestSpend:
         assert promo(warehouse, "HALF", "incremental_margin", "spend", "weeks_without_spend", "roi") == (
             200.0, Decimal(50), 1, None,
         )  # fmt: skip
-        figures = headlines(warehouse.connection)
+        figures = headlines(warehouse.connection, HEADLINES)
         assert (figures["promotions_of_unknown_spend"], figures["promotion_roi"]) == (1, None)
 
     def test_the_return_of_all_is_over_those_whose_spend_and_margin_are_known(
@@ -114,7 +115,7 @@ class TestSpend:
         sales = [*BASELINE, Sold(0, 6, 150), *(Sold(week, 0, 20, sku=2) for week in range(-3, 1))]
         lines = [Line("KNOWN", 0, spend=40), Line("UNKNOWN", 0, spend=None, sku=2)]
         World(sales, lines).measured(warehouse)
-        figures = headlines(warehouse.connection)
+        figures = headlines(warehouse.connection, HEADLINES)
         assert figures["promotion_spend"] == Decimal(40)
         assert (figures["promotions_of_unknown_spend"], figures["promotion_roi"]) == (1, 1.5)
 
@@ -159,4 +160,4 @@ class TestStock:
         World([Sold(0)], stock=[Stock(0, 0, -1), Stock(0, 1, 0), Stock(0, 2, -9), Stock(0, 3, 4)]).measured(
             warehouse
         )
-        assert headlines(warehouse.connection)["stock_days_below_zero"] == 2
+        assert headlines(warehouse.connection, HEADLINES)["stock_days_below_zero"] == 2

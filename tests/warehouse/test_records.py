@@ -13,6 +13,7 @@ from tasks.warehouse.warehouse_load import LoadedSnapshot, last_loaded
 from tasks.warehouse.warehouse_marts import headlines, refresh_marts
 from tests.warehouse.curated import sku
 from tests.warehouse.standin import Warehouse
+from warehouse.marts.cpg.headlines import HEADLINES
 
 DAY = date(2025, 1, 5)
 START = datetime(2025, 1, 6, 2, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))
@@ -34,7 +35,7 @@ def test_an_unknown_dataset_is_refused(warehouse: Warehouse) -> None:
 
 def test_empty_marts_have_no_headlines(warehouse: Warehouse) -> None:
     refresh_marts(warehouse.connection)
-    figures = headlines(warehouse.connection)
+    figures = headlines(warehouse.connection, HEADLINES)
     assert figures["net_revenue"] is None
     assert figures["promotions"] == 0
 

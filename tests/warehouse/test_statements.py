@@ -12,14 +12,14 @@ import pytest
 from contracts.catalog import DATASETS, contract
 from contracts.language.columns import required
 from contracts.language.dataset import Dataset
-from warehouse import marts
 from warehouse.load import change_statements, stage_statements
 from warehouse.load.cpg.mart_changes import SHOWN
 from warehouse.load.dimensions import CUSTOMER, GEOGRAPHY, SKU
 from warehouse.load.snapshot import Snapshot
 from warehouse.load.staging import copy_text, create_text
-from warehouse.marts import refresh
-from warehouse.marts.refresh import Changes
+from warehouse.marts import forecast
+from warehouse.marts.cpg import PROMOTIONS, SALES, refresh
+from warehouse.marts.cpg.refresh import Changes
 from warehouse.names import chunks, stage_paths
 from warehouse.statement import Statement
 
@@ -113,10 +113,10 @@ def test_the_changes_of_a_load_are_one_transaction() -> None:
 
 
 def test_each_mart_is_one_select() -> None:
-    for mart in (marts.SALES, marts.PROMOTIONS, *marts.FORECAST_MARTS):
-        statement = marts.overwrite(mart)
+    for mart in (SALES, PROMOTIONS, *forecast.MARTS):
+        statement = mart.overwrite()
         code = re.sub(r"--[^\n]*", "", statement.sql)
-        assert re.match(rf"INSERT OVERWRITE INTO MARTS.{mart.upper()}\s+(SELECT|WITH)\s", code), mart
+        assert re.match(rf"INSERT OVERWRITE INTO {mart.table}\s+(SELECT|WITH)\s", code), mart.name
         assert ";" not in code
         assert "{" not in code
         assert statement.sql.count("%s") == len(statement.parameters)
@@ -124,8 +124,8 @@ def test_each_mart_is_one_select() -> None:
 
 def test_the_marts_show_no_attribute_whose_changes_are_not_recorded() -> None:
     aliases = {"k": SKU, "g": GEOGRAPHY, "c": CUSTOMER}
-    shown = re.findall(r"\b([kgc])\.(\w+)", marts.select(marts.SALES))
-    shown += re.findall(r"\b([kg])\.(\w+)", marts.select(marts.PROMOTIONS))
+    shown = re.findall(r"\b([kgc])\.(\w+)", SALES.select())
+    shown += re.findall(r"\b([kg])\.(\w+)", PROMOTIONS.select())
     for alias, column in shown:
         dimension = aliases[alias]
         assert column in (dimension.key, dimension.code, *SHOWN[dimension]), f"{dimension.table}.{column}"

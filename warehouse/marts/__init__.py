@@ -1,40 +1,56 @@
-"""The marts: each is one SELECT over the DW, in the .sql file of the same name."""
+"""What the marts of all domains share. Each mart is one SELECT over the DW, in a .sql file of its domain."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.cpg.stockout import STOCKOUT_DAYS
 from warehouse.statement import Kind, Statement
 
-SALES = "sales_performance_mart"
-PROMOTIONS = "promo_effectiveness_mart"
-# Order matters: the second summarizes the first.
-FORECAST_MARTS = ("forecast_accuracy_mart", "forecast_accuracy_summary_mart")
-
-BOUND: dict[str, tuple[Any, ...]] = {PROMOTIONS: (STOCKOUT_DAYS,)}
 EVERYTHING = "TRUE"
 
 
-def select(mart: str, scope: str = EVERYTHING) -> str:
-    return (Path(__file__).parent / f"{mart}.sql").read_text().replace("{scope}", scope)
+@dataclass(frozen=True)
+class Mart:
+    name: str
+    domain: str
+    parameters: tuple[Any, ...] = ()
+
+    @property
+    def table(self) -> str:
+        return f"MARTS.{self.name.upper()}"
+
+    def select(self, scope: str = EVERYTHING) -> str:
+        file = Path(__file__).parent / self.domain / f"{self.name}.sql"
+        return file.read_text().replace("{scope}", scope)
+
+    def overwrite(self) -> Statement:
+        return Statement(
+            f"rebuild {self.name}",
+            f"INSERT OVERWRITE INTO {self.table}\n{self.select()}",
+            self.parameters,
+            kind=Kind.MART,
+        )
+
+    def insert(self, scope: str = EVERYTHING, parameters: tuple[Any, ...] = ()) -> Statement:
+        """Add the rows of a scope with these parameters, after those that it replaces were deleted."""
+        return Statement(
+            f"compute what changed in {self.name}",
+            f"INSERT INTO {self.table}\n{self.select(scope)}",
+            (*self.parameters, *parameters),
+            kind=Kind.MART,
+        )
 
 
-def overwrite(mart: str) -> Statement:
-    return Statement(
-        f"rebuild {mart}",
-        f"INSERT OVERWRITE INTO MARTS.{mart.upper()}\n{select(mart)}",
-        BOUND.get(mart, ()),
-        kind=Kind.MART,
-    )
+@dataclass(frozen=True)
+class Headlines:
+    """Figures of one table that a run reports: each by its name and the expression that computes it."""
 
+    table: str
+    figures: dict[str, str]
 
-def insert(mart: str, scope: str = EVERYTHING, parameters: tuple[Any, ...] = ()) -> Statement:
-    """Add the rows of a scope with these parameters, after those that it replaces were deleted."""
-    return Statement(
-        f"compute what changed in {mart}",
-        f"INSERT INTO MARTS.{mart.upper()}\n{select(mart, scope)}",
-        (*BOUND.get(mart, ()), *parameters),
-        kind=Kind.MART,
-    )
+    def statement(self) -> Statement:
+        """Without aliases: Snowflake would take a SUM(units) for one of the alias `units`, a nested aggregate."""
+        expressions = ",\n    ".join(self.figures.values())
+        return Statement(f"read headlines from {self.table}", f"SELECT\n    {expressions}\nFROM {self.table}")

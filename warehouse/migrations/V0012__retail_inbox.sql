@@ -10,11 +10,11 @@ CREATE TABLE IF NOT EXISTS RAW.SALES (
     amount NUMBER(18, 2) NOT NULL COMMENT 'negative: a return',
     user_role VARCHAR,
     batch_date DATE NOT NULL COMMENT 'of the file name; later when the same content arrived again under a later date',
-    received_at TIMESTAMP_NTZ NOT NULL COMMENT 'LastModified of the object version, UTC',
+    received_at TIMESTAMP_NTZ NOT NULL COMMENT 'UTC; with source_file and version_id, the first arrival of this content',
     source_file VARCHAR NOT NULL COMMENT 'key in the inbox bucket',
     version_id VARCHAR NOT NULL COMMENT 'of the object',
     line_number BIGINT NOT NULL COMMENT 'in the unpacked file, the first is 1',
-    file_hash VARCHAR NOT NULL COMMENT 'SHA-256 of the object',
+    file_hash VARCHAR NOT NULL COMMENT 'SHA-256 of the object that was loaded',
     load_id VARCHAR NOT NULL COMMENT 'of (source_file, version_id): the same however often the load is tried',
     loaded_at TIMESTAMP_NTZ NOT NULL
 ) CLUSTER BY (load_id);
@@ -36,10 +36,11 @@ CREATE TABLE IF NOT EXISTS RAW.STORES (
 -- Rows of loaded files that broke the contract, or were no row at all.
 CREATE TABLE IF NOT EXISTS RAW.QUARANTINED_ROWS (
     kind VARCHAR NOT NULL,
+    batch_date DATE NOT NULL,
+    received_at TIMESTAMP_NTZ NOT NULL,
     source_file VARCHAR NOT NULL,
     version_id VARCHAR NOT NULL,
     load_id VARCHAR NOT NULL,
-    batch_date DATE NOT NULL,
     record_number BIGINT NOT NULL,
     line_number BIGINT NOT NULL,
     byte_offset BIGINT NOT NULL COMMENT 'in the unpacked file, in its own encoding',
@@ -106,6 +107,16 @@ CREATE TABLE IF NOT EXISTS STAGE.RETAIL_CHANGES (
     day DATE COMMENT 'a day whose sales changed; null: the store itself changed, and with it all its days'
 );
 
+-- Each store's sales of all time: a refresh reads those of the changed stores again, and ranks all stores by these.
+CREATE TABLE IF NOT EXISTS STAGE.RETAIL_STORE_TOTALS (
+    store_token VARCHAR NOT NULL,
+    first_sale DATE NOT NULL,
+    last_sale DATE NOT NULL,
+    transactions BIGINT NOT NULL,
+    receipts BIGINT NOT NULL,
+    amount NUMBER(38, 2) NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS MARTS.RETAIL_DAILY_SALES (
     sale_date DATE NOT NULL COMMENT 'UTC',
     store_token VARCHAR NOT NULL,
@@ -126,7 +137,7 @@ CREATE TABLE IF NOT EXISTS MARTS.RETAIL_STORE_PERFORMANCE (
     transactions BIGINT NOT NULL,
     amount NUMBER(38, 2) NOT NULL,
     average_receipt DOUBLE NOT NULL COMMENT 'amount / distinct receipts of the store',
-    rank_in_group BIGINT NOT NULL COMMENT 'by amount, then store_token'
+    rank_in_group BIGINT NOT NULL COMMENT 'by amount, then store_token; stores without a group rank among themselves'
 );
 
 CREATE TABLE IF NOT EXISTS MARTS.RETAIL_TOP_STORES (
@@ -135,3 +146,13 @@ CREATE TABLE IF NOT EXISTS MARTS.RETAIL_TOP_STORES (
     store_token VARCHAR NOT NULL,
     amount NUMBER(38, 2) NOT NULL
 );
+
+-- As MONITORING.WRITE_LOCK, for what changes RAW, STAGE and the marts of the retail inbox.
+CREATE TABLE IF NOT EXISTS MONITORING.RETAIL_WRITE_LOCK (
+    held_by VARCHAR NOT NULL COMMENT 'the last transaction that had it',
+    held_since TIMESTAMP_NTZ NOT NULL
+);
+
+INSERT INTO MONITORING.RETAIL_WRITE_LOCK (held_by, held_since)
+SELECT 'nobody', CURRENT_TIMESTAMP()
+WHERE NOT EXISTS (SELECT 1 FROM MONITORING.RETAIL_WRITE_LOCK);

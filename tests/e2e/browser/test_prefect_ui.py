@@ -26,8 +26,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import ArtifactSort
 
 from local import resources
-from local.sample import BucketSink, write
-from local.sample.profile import Profile
+from local.sample.cpg import write
+from local.sample.cpg.profile import Profile
+from local.sample.sinks import BucketSink
 from tests.e2e.test_deployment import finished, until
 from tests.e2e.world import World
 

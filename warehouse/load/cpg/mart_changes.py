@@ -1,7 +1,7 @@
 """Record what a load changes that the marts show: rows of CURATED.MART_CHANGES, in the transaction of its MERGE.
 
 Each statement runs before the MERGE and compares the staged rows with what they will replace. A refresh of the marts deletes
-the rows that it has covered (warehouse/marts/refresh.py).
+the rows that it has covered (warehouse/marts/cpg/refresh.py).
 """
 
 from __future__ import annotations

@@ -1,0 +1,162 @@
+"""The steps of a run of the retail inbox. Each may die at any instant and be repeated by any run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tasks.errors import SystemFault
+from tasks.inbox import loading, moving, reading
+from tasks.inbox.ending import Ended, record_of, waiting_record
+from tasks.inbox.file_name import FileName
+from tasks.inbox.judging import Judged
+from tasks.inbox.settling import LOADED, REFUSED, UNCHANGED
+from tasks.inbox.waiting import Version, named, waiting
+from tasks.runs import alerts
+from tasks.runs.run import Run
+from tasks.services.snowflake import execute, rows
+from tasks.step import step
+from tasks.warehouse.warehouse_write import writing
+from warehouse import write_lock
+from warehouse.load.retail.files import InboxFile, known_file, known_files, record_files
+from warehouse.marts.retail.refresh import count_changes, refresh
+
+_PART_FILES = 200
+_PART_BYTES = 2 << 30
+_LONG = timedelta(hours=1)
+_SHOWN = 10
+_AT_ONCE = 8
+
+
+@dataclass
+class Sorted:
+    """Files of a part: to read, and those that an earlier run loaded and did not move."""
+
+    to_read: list[Version] = field(default_factory=list)
+    to_move: list[InboxFile] = field(default_factory=list)
+    refused_before: int = 0
+
+
+@step("look into the inbox")
+def look(keys: Sequence[str] | None) -> list[Version]:
+    """All versions that wait, or those of the named keys. The earliest first."""
+    return waiting(None if keys is None else named(keys))
+
+
+def parts(versions: Iterable[Version]) -> list[list[Version]]:
+    """The versions in their order, so many at a time that their rows find room."""
+    found: list[list[Version]] = []
+    size = 0
+    for version in versions:
+        if not found or len(found[-1]) == _PART_FILES or size + version.size > _PART_BYTES:
+            found.append([])
+            size = 0
+        found[-1].append(version)
+        size += version.size
+    return found
+
+
+@step("sort files")
+def sort(run: Run, versions: Sequence[Version], by_name: bool) -> Sorted:
+    """What to do with each version. One that was refused is tried again only if somebody names it."""
+    asked = known_files({version.key for version in versions}, ())
+    with run.session("sort files") as connection:
+        known = {
+            (each.source_file, each.version_id): each for each in map(known_file, rows(connection, asked))
+        }
+        found = Sorted()
+        for version in versions:
+            before = known.get((version.key, version.version_id))
+            if before and before.status in (LOADED, UNCHANGED):
+                found.to_move.append(before)
+            elif before and before.status == REFUSED and not by_name:
+                found.refused_before += 1
+            else:
+                found.to_read.append(version)
+        if found.to_read:
+            execute(connection, record_files(waiting_record(each, run.run_id) for each in found.to_read))
+    _warn_of_long_waits(run, found.to_read)
+    return found
+
+
+def _warn_of_long_waits(run: Run, versions: Sequence[Version]) -> None:
+    late = [each for each in versions if datetime.now(UTC) - each.received_at > _LONG]
+    if late:
+        shown = ", ".join(each.key for each in late[:_SHOWN])
+        message = (
+            f"{len(late)} files of the inbox have waited for more than an hour until this run took them: {shown}"
+            f"{' and others' if len(late) > _SHOWN else ''}. Were runs of retail-inbox late, or is its listener down?"
+        )
+        alerts.send_once(_event("waited", (each.load_id for each in late)), "WARNING", message, run.facts())
+
+
+@step("read files", persist_result=False)
+def read(
+    versions: Sequence[Version], scratch: Path, broken_rate_max: float
+) -> tuple[list[Judged], list[SystemFault]]:
+    return reading.read(versions, scratch, broken_rate_max)
+
+
+@step("refuse files", persist_result=False)
+def refuse(run: Run, refused: Sequence[Judged]) -> None:
+    """Say beside each file why it was refused, and notify people once. Before the refusal is recorded: then nobody looks."""
+    for file in refused:
+        moving.write_sidecar(file, run.run_id)
+    told = "\n".join(f"- {file.refusal}" for file in refused[:_SHOWN])
+    more = f"\nand {len(refused) - _SHOWN} others" if len(refused) > _SHOWN else ""
+    message = f"{len(refused)} files of the inbox were refused; nothing of them was loaded:\n{told}{more}"
+    alerts.send_once(
+        _event("refused", (file.version.load_id for file in refused)), "HIGH", message, run.facts()
+    )
+
+
+@step("load files", persist_result=False)
+def load(run: Run, judged: Sequence[Judged], scratch: Path) -> list[Ended]:
+    with run.session("load files") as connection:
+        return loading.load(connection, judged, run.run_id, scratch)
+
+
+@step("move files to history", persist_result=False)
+def move(run: Run, ended: Sequence[Ended], before: Sequence[InboxFile]) -> list[SystemFault]:
+    """Move what is loaded or unchanged, and record where to. Returns why some were not."""
+    files = [*before, *(record_of(each, run.run_id) for each in ended if each.status in (LOADED, UNCHANGED))]
+    if not files:
+        return []
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        moved = list(pool.map(_moved, files))
+    with run.session("record moved files") as connection:
+        execute(connection, record_files(each for each in moved if isinstance(each, InboxFile)))
+    return [each for each in moved if isinstance(each, SystemFault)]
+
+
+def _moved(file: InboxFile) -> InboxFile | SystemFault:
+    assert file.kind is not None
+    assert file.batch_date is not None
+    assert file.file_hash is not None
+    version = Version(file.source_file, file.version_id, file.received_at, 0)
+    try:
+        key = moving.to_history(version, FileName(file.kind, file.batch_date), file.file_hash)
+        moving.delete_sidecar(file.source_file)
+    except SystemFault as fault:
+        return fault
+    return replace(file, history_file=key)
+
+
+@step("refresh retail marts")
+def refresh_marts(run: Run) -> int:
+    """Bring the retail marts up to date with STAGE. Returns how many changes were waiting for it."""
+    with run.session("retail marts") as connection:
+        changes = int(execute(connection, count_changes())[0])
+        if changes:
+            with writing(connection, f"refresh of the retail marts by run {run.run_id}", write_lock.RETAIL):
+                for statement in refresh():
+                    execute(connection, statement)
+    return changes
+
+
+def _event(what: str, load_ids: Collection[str] | Iterable[str]) -> str:
+    return f"inbox-{what}/{hashlib.sha256(' '.join(sorted(load_ids)).encode()).hexdigest()[:32]}"

@@ -1,0 +1,137 @@
+"""Where a file goes: to history/ once it is loaded, or nowhere, with a sidecar beside it that says why it was refused.
+
+Each function may be interrupted and repeated. The version that was read is deleted, and no other: a file that replaced it
+meanwhile stays.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tasks.errors import SystemFault, aws_failures
+from tasks.inbox.file_name import FileName
+from tasks.inbox.judging import Judged
+from tasks.inbox.waiting import HISTORY, INBOX, SIDECAR, Version
+from tasks.services import aws
+from tasks.settings import settings
+
+_HASH_SHOWN = 8
+_GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
+
+
+def history_key(version: Version, name: FileName) -> str:
+    """Folders of the inbox are kept."""
+    return f"{HISTORY}{name.kind}/{name.batch_date:year=%Y/month=%m/day=%d}/{version.key.removeprefix(INBOX)}"
+
+
+def to_history(version: Version, name: FileName, file_hash: str) -> str:
+    """Copy the version to history/, verify the copy, delete the version. Returns the key in history/."""
+    key = _copied(version, history_key(version, name), file_hash)
+    bucket = settings().inbox_bucket
+    with aws_failures(f"deleting version {version.version_id} of s3://{bucket}/{version.key}"):
+        aws.s3().delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
+    return key
+
+
+def _copied(version: Version, key: str, file_hash: str) -> str:
+    checksum = b64encode(bytes.fromhex(file_hash)).decode()
+    for name in (key, f"{key}.{file_hash[:_HASH_SHOWN]}"):
+        there = _checksum(name)
+        if there == checksum:
+            return name
+        if there is None:
+            _copy(version, name, checksum)
+            return name
+    raise SystemFault(
+        f"s3://{settings().inbox_bucket}/{name} should hold what {version.key} held and holds something else: somebody "
+        f"wrote there. Move it away, then run again. {version.key} is loaded and stays in the inbox."
+    )
+
+
+def _checksum(key: str) -> str | None:
+    """The SHA-256 of an object, empty if S3 knows none, None if there is no such object."""
+    bucket = settings().inbox_bucket
+    with aws_failures(f"asking for s3://{bucket}/{key}"):
+        try:
+            return (
+                aws.s3().head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256", "")
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return None
+            raise
+
+
+def _copy(version: Version, key: str, checksum: str) -> None:
+    bucket = settings().inbox_bucket
+    source: Any = {"Bucket": bucket, "Key": version.key, "VersionId": version.version_id}
+    with aws_failures(f"copying version {version.version_id} of s3://{bucket}/{version.key} to {key}"):
+        try:
+            answer = aws.s3().copy_object(
+                Bucket=bucket, Key=key, CopySource=source, ChecksumAlgorithm="SHA256"
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            raise SystemFault(
+                f"s3://{bucket}/{version.key} was loaded, but its version {version.version_id} was deleted before it was "
+                "moved to history/. Its rows are in the warehouse; ask the sender for the file if history/ must have it."
+            ) from error
+    copied = answer["CopyObjectResult"].get("ChecksumSHA256")
+    if copied != checksum:
+        raise SystemFault(
+            f"s3://{bucket}/{key}, the copy of {version.key}, has the SHA-256 {copied} and should have {checksum}. The file "
+            "stays in the inbox; delete the copy, then run again."
+        )
+
+
+def write_sidecar(judged: Judged, run_id: str) -> None:
+    """Say beside the file why it was refused, and what to do."""
+    found = judged.found
+    said = {
+        "file": judged.version.key,
+        "version_id": judged.version.version_id,
+        "status": "refused",
+        "reason": judged.refusal,
+        "how_to_mend": "Correct the file and upload it under the same name. It is not tried again until its content "
+        f"changes, or until somebody runs retail-inbox with keys=[{judged.version.key!r}].",
+        "kind": judged.name.kind if judged.name else None,
+        "batch_date": judged.name.batch_date if judged.name else None,
+        "figures": {
+            name: found.get(name)
+            for name in (
+                "encoding",
+                "delimiter",
+                "records",
+                "header_lines",
+                "blank_lines",
+                "rows",
+                "rejected_records",
+            )
+        },
+        "reasons": dict(judged.reasons),
+        "first_broken_rows": list(judged.examples),
+        "run_id": run_id,
+        "refused_at": datetime.now(UTC),
+    }
+    bucket, key = settings().inbox_bucket, f"{judged.version.key}{SIDECAR}"
+    with aws_failures(f"writing s3://{bucket}/{key}"):
+        aws.s3().put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=json.dumps(said, indent=2, default=str, ensure_ascii=False).encode(),
+            ContentType="application/json",
+        )
+
+
+def delete_sidecar(key: str) -> None:
+    """Delete the sidecar of a file, if there is one: where there is none, S3 would add a deletion to the bucket."""
+    bucket, sidecar = settings().inbox_bucket, f"{key}{SIDECAR}"
+    if _checksum(sidecar) is not None:
+        with aws_failures(f"deleting s3://{bucket}/{sidecar}"):
+            aws.s3().delete_object(Bucket=bucket, Key=sidecar)

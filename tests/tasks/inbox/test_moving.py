@@ -1,0 +1,100 @@
+"""Moving a file to history, and the sidecar of a refused one, interrupted and repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tasks.errors import SystemFault
+from tasks.inbox import moving
+from tasks.inbox.file_name import FileName
+from tasks.inbox.judging import Judged
+from tasks.inbox.waiting import Version, waiting
+from tasks.services import aws
+
+NAME = FileName("sales", date(2025, 1, 11))
+KEY = "inbox/acme/sales_20250111.csv"
+HISTORY = "history/sales/year=2025/month=01/day=11/acme/sales_20250111.csv"
+
+
+def put(body: bytes, key: str = KEY) -> Version:
+    version_id = aws.s3().put_object(Bucket="highwater-inbox", Key=key, Body=body)["VersionId"]
+    return Version(key, version_id, datetime(2025, 1, 11, tzinfo=UTC), len(body))
+
+
+def sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def body_of(key: str) -> bytes:
+    return aws.s3().get_object(Bucket="highwater-inbox", Key=key)["Body"].read()
+
+
+def test_the_version_that_was_read_goes_and_the_one_that_replaced_it_stays(inbox: str) -> None:
+    read, newer = put(b"one"), put(b"two")
+    assert moving.to_history(read, NAME, sha256(b"one")) == HISTORY
+    assert body_of(HISTORY) == b"one"
+    assert [version.version_id for version in waiting()] == [newer.version_id]
+
+
+def test_a_move_that_was_interrupted_anywhere_is_completed(inbox: str) -> None:
+    read = put(b"one")
+    moving._copied(read, HISTORY, sha256(b"one"))  # died before the deletion
+    assert moving.to_history(read, NAME, sha256(b"one")) == HISTORY
+    assert moving.to_history(read, NAME, sha256(b"one")) == HISTORY  # died after it
+    copies = aws.s3().list_object_versions(Bucket=inbox, Prefix="history/")["Versions"]
+    assert len(copies) == 1
+    assert waiting() == []
+
+
+def test_other_content_under_the_same_name_gets_a_name_of_its_own(inbox: str) -> None:
+    moving.to_history(put(b"one"), NAME, sha256(b"one"))
+    assert moving.to_history(put(b"two"), NAME, sha256(b"two")) == f"{HISTORY}.{sha256(b'two')[:8]}"
+    assert moving.to_history(put(b"two"), NAME, sha256(b"two")) == f"{HISTORY}.{sha256(b'two')[:8]}"
+    assert body_of(HISTORY) == b"one"
+
+
+def test_a_copy_that_differs_leaves_the_file_where_it_is(inbox: str) -> None:
+    read = put(b"one")
+    with pytest.raises(SystemFault, match="stays in the inbox; delete the copy"):
+        moving.to_history(read, NAME, sha256(b"what was loaded"))
+    assert waiting() != []
+
+
+def test_a_version_that_vanished_before_it_was_moved_is_told(inbox: str) -> None:
+    read = put(b"one")
+    aws.s3().delete_object(Bucket=inbox, Key=KEY, VersionId=read.version_id)
+    with pytest.raises(SystemFault, match="was loaded, but its version"):
+        moving.to_history(read, NAME, sha256(b"one"))
+
+
+def test_a_sidecar_says_why_and_goes_with_the_mended_file(inbox: str) -> None:
+    refused = Judged(
+        put(b"bad"),
+        NAME,
+        found={"encoding": "utf-8", "records": 3},
+        reasons={"amount:type": 2},
+        examples=[{"line_number": 2, "raw_line": "a,b"}],
+        refusal="it is bad",
+    )
+    moving.write_sidecar(refused, "run 1")
+    said = json.loads(body_of(f"{KEY}.error.json"))
+    assert (said["reason"], said["reasons"], said["figures"]["records"]) == (
+        "it is bad",
+        {"amount:type": 2},
+        3,
+    )
+    assert said["first_broken_rows"] == [{"line_number": 2, "raw_line": "a,b"}]
+    assert "keys=['inbox/acme/sales_20250111.csv']" in said["how_to_mend"]
+    moving.delete_sidecar(KEY)
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        body_of(f"{KEY}.error.json")
+
+
+def test_no_deletion_is_added_where_there_is_no_sidecar(inbox: str) -> None:
+    moving.delete_sidecar(KEY)
+    assert "DeleteMarkers" not in aws.s3().list_object_versions(Bucket=inbox)

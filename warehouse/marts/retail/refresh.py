@@ -1,0 +1,88 @@
+"""Bring the retail marts up to date: compute again what the loads changed, or rebuild all of them.
+
+The loads record what they change in STAGE.RETAIL_CHANGES (warehouse/load/retail/stage.py). The statements run in one
+transaction under the write lock, and the last one deletes the changes that they have covered.
+"""
+
+from __future__ import annotations
+
+from warehouse.load.merge import merge_text
+from warehouse.marts import EVERYTHING, Mart
+from warehouse.marts.retail import DAILY_SALES, STORE_PERFORMANCE, TOP_STORES
+from warehouse.statement import Kind, Statement
+
+_TOTALS = "STAGE.RETAIL_STORE_TOTALS"
+
+_DAYS = "SELECT store_token, day FROM STAGE.RETAIL_CHANGES WHERE day IS NOT NULL"
+_STORES = "SELECT store_token FROM STAGE.RETAIL_CHANGES WHERE day IS NULL"
+_SELLERS = "SELECT store_token FROM STAGE.RETAIL_CHANGES WHERE day IS NOT NULL"
+_MONTHS = "SELECT DATE_TRUNC('MONTH', day)::DATE FROM STAGE.RETAIL_CHANGES WHERE day IS NOT NULL"
+
+_FORGET = Statement("forget what the retail marts no longer miss", "DELETE FROM STAGE.RETAIL_CHANGES")
+
+
+def count_changes() -> Statement:
+    """Count the changes that no refresh has covered: without any, there is nothing to refresh."""
+    return Statement(
+        "count what the retail marts miss", "SELECT COUNT(*) FROM STAGE.RETAIL_CHANGES", kind=Kind.QUICK
+    )
+
+
+def refresh() -> list[Statement]:
+    """All stores are ranked again, which reads their totals alone; sales are read of what changed."""
+    return [
+        *_replace(DAILY_SALES, ("store_token", "sale_date"), _DAYS),
+        *_replace(DAILY_SALES, ("store_token",), _STORES),
+        Statement(f"compute what changed in {_TOTALS}", _merge_totals_text(), kind=Kind.MART),
+        STORE_PERFORMANCE.overwrite(),
+        *_replace(TOP_STORES, ("month",), _MONTHS),
+        _FORGET,
+    ]
+
+
+def rebuild() -> list[Statement]:
+    totals = f"INSERT OVERWRITE INTO {_TOTALS}\n{_totals_text(EVERYTHING)}"
+    return [
+        DAILY_SALES.overwrite(),
+        Statement(f"rebuild {_TOTALS}", totals, kind=Kind.MART),
+        STORE_PERFORMANCE.overwrite(),
+        TOP_STORES.overwrite(),
+        _FORGET,
+    ]
+
+
+def _replace(mart: Mart, key: tuple[str, ...], changed: str) -> list[Statement]:
+    """Replace the rows whose key changed. An INSERT that is sent twice finds that the key is there already."""
+    columns = ", ".join(key)
+    computed = ", ".join(f"s.{column}" for column in key)
+    delete = f"DELETE FROM {mart.table} WHERE ({columns}) IN ({changed})"
+    return [
+        Statement(f"delete what changed in {mart.name}", delete, kind=Kind.MART),
+        mart.insert(
+            f"({computed}) IN ({changed}) AND ({computed}) NOT IN (SELECT {columns} FROM {mart.table})"
+        ),
+    ]
+
+
+def _merge_totals_text() -> str:
+    """A MERGE, because STAGE allows it and no store loses all of its sales."""
+    return merge_text(
+        _TOTALS,
+        _totals_text(f"store_token IN ({_SELLERS})"),
+        ("store_token",),
+        ("store_token", "first_sale", "last_sale", "transactions", "receipts", "amount"),
+        newer="TRUE",
+    )
+
+
+def _totals_text(scope: str) -> str:
+    """All sales of a store. A receipt of several days counts once, so the days of the daily mart do not add up to this."""
+    return f"""SELECT store_token,
+        MIN(transaction_time)::DATE AS first_sale,
+        MAX(transaction_time)::DATE AS last_sale,
+        COUNT(*) AS transactions,
+        COUNT(DISTINCT receipt_token) AS receipts,
+        SUM(sales.amount) AS amount
+    FROM STAGE.SALES sales
+    WHERE {scope}
+    GROUP BY store_token"""
