@@ -1,4 +1,7 @@
-"""`python -m deployments.health`, the container's health check: does the worker poll its pool and hear how tasks end?"""
+"""`python -m deployments.health`, the health check of a container.
+
+Does the worker poll its pool and hear how tasks end? Is the inbox's listener alive (deployments/inbox_health.py)?
+"""
 
 from __future__ import annotations
 

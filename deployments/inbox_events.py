@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-INBOX = "inbox/"
-SIDECAR = ".error.json"
+from tasks.inbox.waiting import is_file
+
 KEYS_A_RUN = 200
 
 
@@ -87,8 +87,3 @@ def version_to_read(body: str, bucket: str) -> ObjectVersion | None:
         raise UnreadableMessage(f"not an S3 event of EventBridge: {type(error).__name__}: {error}") from error
     is_new_file = kind == "Object Created" and found == bucket and is_file(key)
     return ObjectVersion(key, version) if is_new_file else None
-
-
-def is_file(key: str) -> bool:
-    """Whether a partner's file can have this key: sidecars and folder markers are not files."""
-    return key.startswith(INBOX) and not key.endswith((SIDECAR, "/"))

@@ -108,7 +108,7 @@ def listener_of(settings: LocalSettings) -> Part:
     return Part(
         name="inbox-listener",
         argv=(sys.executable, "-m", "deployments.inbox_listener"),
-        is_ready=answers(f"{settings.listener_url}/health"),
+        is_ready=answers(f"{settings.listener_url}/ready"),
         port=settings.listener_port,
         port_setting=f"{ENV_PREFIX}LISTENER_PORT",
         address=settings.listener_url,

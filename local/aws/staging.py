@@ -20,6 +20,7 @@ from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 
+from deployments import names
 from local.aws import s3_objects
 from local.aws.job_runner import CannotRunError
 from local.aws.s3_objects import StoredObject
@@ -106,7 +107,8 @@ class Mirror:
 def stage(root: Path, cache: BodyCache) -> Mirror:
     mirror = Mirror(root)
     made: set[Path] = set()
-    for bucket in s3_objects.bucket_names():
+    # No Glue job reads the inbox, and any of its keys could be one that a file system can't hold.
+    for bucket in (name for name in s3_objects.bucket_names() if name != names.INBOX):
         mirror.bucket(bucket).mkdir(parents=True)
         for stored in s3_objects.stored_objects(bucket):
             _stage_object(mirror, stored, cache, made)

@@ -89,7 +89,6 @@ class Scene:
             Proxy(aws.url, AwsCalls().call, self.aws_faults),
             Proxy(prefect_url, prefect_call, self.prefect_faults),
         )
-        self.health = f"http://127.0.0.1:{free_port()}"
         self.s3, self.sqs = (
             boto3.client(
                 name,
@@ -107,7 +106,7 @@ class Scene:
             "AWS_ENDPOINT_URL": self._proxies[0].url,
             "PREFECT_API_URL": f"{self._proxies[1].url}/api",
             "PREFECT_HOME": str(home),
-            "HIGHWATER_LISTENER_PORT": self.health.rpartition(":")[2],
+            "HIGHWATER_LISTENER_PORT": f"{free_port()}",
             "HIGHWATER_LISTENER_HIDE_SECONDS": f"{HIDE_SECONDS}",
             "NO_PROXY": "127.0.0.1",
         }
@@ -140,15 +139,14 @@ class Scene:
             process.kill()
             process.wait()
 
-    def is_good(self, path: str) -> bool:
+    def is_ready(self) -> bool:
         try:
-            with urlopen(f"{self.health}{path}", timeout=5) as answer:
+            with urlopen(
+                f"http://127.0.0.1:{self.environment['HIGHWATER_LISTENER_PORT']}/ready", timeout=5
+            ) as answer:
                 return bool(answer.status == 200)
         except URLError:
             return False
-
-    def is_ready(self) -> bool:
-        return self.is_good("/ready")
 
     def put(self, key: str) -> str:
         version: str = self.s3.put_object(Bucket=INBOX, Key=key, Body=b"x")["VersionId"]

@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.inbox_events import (
-    Message,
-    ObjectVersion,
-    UnreadableMessage,
-    batch_of,
-    is_file,
-    version_to_read,
-)
+from deployments.inbox_events import Message, ObjectVersion, UnreadableMessage, batch_of, version_to_read
 
 BUCKET = "highwater-inbox"
 KEYS = st.text(min_size=1, max_size=40).map("inbox/".__add__)
@@ -87,10 +80,6 @@ def test_an_event_of_no_file_needs_no_run(unneeded: dict[str, Any]) -> None:
 
 def test_an_event_of_another_bucket_needs_no_run() -> None:
     assert version_to_read(json.dumps(event("inbox/a.csv")), "elsewhere") is None
-
-
-def test_a_file_may_have_the_name_of_a_sidecar_in_its_middle() -> None:
-    assert is_file("inbox/a.error.json.csv")
 
 
 @pytest.mark.parametrize(

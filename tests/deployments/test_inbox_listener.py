@@ -17,6 +17,7 @@ import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
+from deployments.health import is_healthy
 from local import resources
 from local.aws.server import REGION, LocalAws
 from local.aws_resources import create_bucket
@@ -177,7 +178,8 @@ def test_an_outage_of_prefect_is_no_try(scene: Scene) -> None:
     with scene.listener():
         until(lambda: len(scene.prefect_faults.calls) >= 3)
         assert scene.waiting() == (1, 0)
-        assert (scene.is_good("/health"), scene.is_ready()) == (True, False)
+        assert is_healthy(int(scene.environment["HIGHWATER_LISTENER_PORT"]))
+        assert not scene.is_ready()
 
         scene.prefect_faults.refused = set()
         until(lambda: scene.keys_of_runs() == [["inbox/a.csv"]])

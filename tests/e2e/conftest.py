@@ -48,6 +48,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         aws_port=first + 1,
         snowflake_port=first + 2,
         listener_port=first + 3,
+        inbox_listener=False,  # its runs would work beside those that tests start: who wants it starts listener_of
         state=tmp_path_factory.mktemp("cloud"),
     )
     before = dict(os.environ)

@@ -36,3 +36,12 @@ def test_every_part_with_a_port_names_the_setting_that_moves_it(settings: LocalS
         if part.port is not None:
             field = part.port_setting.removeprefix("HIGHWATER_LOCAL_").lower()
             assert getattr(settings, field) == part.port
+
+
+def test_the_listener_of_the_inbox_can_be_left_out(settings: LocalSettings) -> None:
+    without = settings.model_copy(update={"inbox_listener": False})
+    names = [[part.name for part in declared_parts(each)] for each in (settings, without)]
+    assert names == [
+        ["aws", "snowflake", "prefect", "worker", "inbox-listener"],
+        ["aws", "snowflake", "prefect", "worker"],
+    ]

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from local import resources
 from local.aws import s3_objects, staging
 from local.aws.job_runner import CannotRunError
 from local.aws.s3_objects import StoredObject
 from local.aws.server import REGION
 from local.aws.staging import BodyCache, Mirror
+from local.aws_resources import create_bucket
 
 LARGE = b"L" * 1_000_000
 
@@ -210,6 +212,16 @@ def test_a_key_that_is_no_path_is_refused(tmp_path: Path, key: str) -> None:
 def test_a_key_that_is_a_file_and_a_folder_is_refused(stage: Any, objects: list[str]) -> None:
     with pytest.raises(CannotRunError, match="is an object and a folder of objects"):
         stage(**dict.fromkeys(objects, b"x"))
+
+
+def test_a_partners_file_fails_no_run_whatever_its_name(stage: Any, s3: Any) -> None:
+    create_bucket(s3, resources.INBOX)
+    version = s3.put_object(Bucket=resources.INBOX.name, Key="inbox//a.csv", Body=b"x")["VersionId"]
+
+    mirror = stage(a=b"x")
+
+    assert resources.INBOX.name not in mirror.buckets()
+    s3.delete_object(Bucket=resources.INBOX.name, Key="inbox//a.csv", VersionId=version)
 
 
 def test_an_escaping_key_in_a_bucket_fails_the_stage_and_writes_nothing_outside(
