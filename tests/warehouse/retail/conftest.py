@@ -7,7 +7,7 @@ from tests.warehouse.standin import Warehouse
 
 
 @pytest.fixture
-def inbox(warehouse: Warehouse) -> Inbox:
-    inbox = Inbox(warehouse)
+def inbox(migrated: Warehouse) -> Inbox:
+    inbox = Inbox(migrated)
     inbox.clear()
     return inbox
