@@ -53,12 +53,12 @@ def worlds(draw: st.DrawFn) -> list[Content]:
         "sales": st.lists(
             st.tuples(st.lists(sales, min_size=5, max_size=25), arrivals, broken_lines),
             min_size=3,
-            max_size=6,
+            max_size=4,
         ),
         "stores": st.lists(
             st.tuples(st.lists(stores, min_size=2, max_size=8), arrivals, broken_lines),
             min_size=2,
-            max_size=3,
+            max_size=2,
         ),
     }
     contents: list[Content] = []
@@ -101,7 +101,7 @@ def test_any_order_and_any_transactions(
     waiting = [(content, arrival) for content in world for arrival in content.arrivals]
     pick.shuffle(waiting)
     while waiting:
-        together = pick.randint(len(waiting) // 4, len(waiting)) + 1
+        together = pick.randint(len(waiting) // 3, len(waiting)) + 1
         inbox.load(waiting[:together])
         del waiting[:together]
         if pick.random() < 0.75:
