@@ -45,7 +45,6 @@ TABLES = (
     "MARTS.RETAIL_TOP_STORES",
     "MONITORING.INBOX_FILES",
 )
-ROWS, REJECTS = "RAW.ROWS_STAGED", "RAW.REJECTS_STAGED"
 VERSION = "batch_date, received_at, source_file, version_id, line_number"
 _ARROW = {
     "VARCHAR": pa.string(),
@@ -85,10 +84,12 @@ class Inbox:
             else:
                 self._loads[content.number] = _load(arrival)
                 loads[content.kind].append((content, _load(arrival)))
+        statements: list[Statement] = []
         for kind, new in loads.items():
-            statements = [*self._inserts(kind, new), *_merges(kind, [load for _, load in new], redated[kind])]
-            with writing(self.warehouse.connection, "the inbox"):
-                self._execute(statements)
+            statements += self._staged(kind, new)
+            statements += _merges(kind, [load for _, load in new], redated[kind])
+        with writing(self.warehouse.connection, "the inbox"):
+            self._execute(statements)
 
     def refresh(self) -> None:
         with writing(self.warehouse.connection, "refresh of the retail marts"):
@@ -98,7 +99,8 @@ class Inbox:
         with writing(self.warehouse.connection, "rebuild of the retail marts"):
             self._execute(rebuild())
 
-    def _inserts(self, kind: str, new: Sequence[tuple[Content, Load]]) -> Iterator[Statement]:
+    def _staged(self, kind: str, new: Sequence[tuple[Content, Load]]) -> Iterator[Statement]:
+        """Stage the rows at once, because DDL commits; the INSERTs are of the transaction."""
         dataset, loads = INBOX[kind], [load for _, load in new]
         rows = [
             {**vars(row), "line_number": line, "load_id": load.load_id}
@@ -112,11 +114,11 @@ class Inbox:
             for line in range(content.broken_lines)
         ]
         if rows:
-            self._stage(ROWS, staged_rows(dataset), rows)
-            yield insert_rows(dataset, ROWS, loads)
+            self._stage(f"RAW.{kind}_STAGED", staged_rows(dataset), rows)
+            yield insert_rows(dataset, f"RAW.{kind}_STAGED", loads)
         if rejects:
-            self._stage(REJECTS, STAGED_REJECTS, rejects)
-            yield insert_quarantined(kind, REJECTS, loads)
+            self._stage(f"RAW.{kind}_REJECTS_STAGED", STAGED_REJECTS, rejects)
+            yield insert_quarantined(kind, f"RAW.{kind}_REJECTS_STAGED", loads)
 
     def _stage(self, table: str, columns: Columns, rows: Sequence[dict[str, Any]]) -> None:
         buffer = io.BytesIO()
@@ -124,11 +126,12 @@ class Inbox:
         pq.write_table(pa.Table.from_pylist(list(rows), schema), buffer)
         key = f"inbox/{id(self)}-{next(self._numbers)}.parquet"
         self.warehouse.s3.put_object(Bucket=BUCKET, Key=key, Body=buffer.getvalue())
-        self._execute(stage(table, columns, [f"s3://{BUCKET}/{key}"]))
+        for statement in stage(table, columns, [f"s3://{BUCKET}/{key}"]):
+            execute(self.warehouse.connection, statement)
 
     def _execute(self, statements: Iterable[Statement]) -> None:
         for statement in statements:
-            for _ in range(self.sends if "COPY" not in statement.sql else 1):
+            for _ in range(self.sends):
                 execute(self.warehouse.connection, statement)
 
     def raw(self, kind: str) -> list[tuple[Any, ...]]:

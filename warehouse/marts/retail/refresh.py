@@ -6,17 +6,17 @@ transaction under the write lock, and the last one deletes the changes that they
 
 from __future__ import annotations
 
-from warehouse.load.merge import merge_text
+from warehouse.load.merge import merge_text, same_key
 from warehouse.marts import EVERYTHING, Mart
 from warehouse.marts.retail import DAILY_SALES, STORE_PERFORMANCE, TOP_STORES
 from warehouse.statement import Kind, Statement
 
 _TOTALS = "STAGE.RETAIL_STORE_TOTALS"
 
-_DAYS = "SELECT store_token, day FROM STAGE.RETAIL_CHANGES WHERE day IS NOT NULL"
+_DAYS = "SELECT store_token, day AS sale_date FROM STAGE.RETAIL_CHANGES WHERE day IS NOT NULL"
 _STORES = "SELECT store_token FROM STAGE.RETAIL_CHANGES WHERE day IS NULL"
 _SELLERS = "SELECT store_token FROM STAGE.RETAIL_CHANGES WHERE day IS NOT NULL"
-_MONTHS = "SELECT DATE_TRUNC('MONTH', day)::DATE FROM STAGE.RETAIL_CHANGES WHERE day IS NOT NULL"
+_MONTHS = "SELECT DATE_TRUNC('MONTH', day)::DATE AS month FROM STAGE.RETAIL_CHANGES WHERE day IS NOT NULL"
 
 _FORGET = Statement("forget what the retail marts no longer miss", "DELETE FROM STAGE.RETAIL_CHANGES")
 
@@ -53,15 +53,18 @@ def rebuild() -> list[Statement]:
 
 def _replace(mart: Mart, key: tuple[str, ...], changed: str) -> list[Statement]:
     """Replace the rows whose key changed. An INSERT that is sent twice finds that the key is there already."""
-    columns = ", ".join(key)
-    computed = ", ".join(f"s.{column}" for column in key)
-    delete = f"DELETE FROM {mart.table} WHERE ({columns}) IN ({changed})"
+    delete = f"DELETE FROM {mart.table}\nWHERE {_is_in(changed, key, mart.name)}"
+    computed = (
+        f"{_is_in(changed, key, 's')}\n        AND NOT {_is_in(f'SELECT * FROM {mart.table}', key, 's')}"
+    )
     return [
         Statement(f"delete what changed in {mart.name}", delete, kind=Kind.MART),
-        mart.insert(
-            f"({computed}) IN ({changed}) AND ({computed}) NOT IN (SELECT {columns} FROM {mart.table})"
-        ),
+        mart.insert(computed),
     ]
+
+
+def _is_in(rows: str, key: tuple[str, ...], row: str) -> str:
+    return f"EXISTS (SELECT 1 FROM ({rows}) found WHERE {same_key(key, 'found', row)})"
 
 
 def _merge_totals_text() -> str:
