@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from contracts.dialects.duckdb_sql import duckdb_type
+from contracts.dialects.duckdb_values import duckdb_type
 from contracts.dialects.pandas_types import pandas_type
 from contracts.dialects.snowflake import snowflake_type
 from contracts.dialects.spark_types import spark_type_of
 from contracts.dialects.spark_values import castable
 from contracts.language.kinds import KINDS, MAX_JSON_DEPTH
+from contracts.language.nested import NESTED_KINDS, element_of, fields_of
 
-_EXAMPLE = {"decimal(p,s)": "decimal(14,2)"}
+_EXAMPLE = {
+    "decimal(p,s)": "decimal(14,2)",
+    "array(kind)": "array(integer)",
+    "struct(name kind, ...)": "struct(amount decimal(14,2), currency code)",
+}
 _ANY_TEXT = "any"
 _AMOUNT = "`12.5`, `-.5`, `5.`"
 _CLOCK = "`2025-01-05 10:00:00`, or with `T`, with up to nine places"
@@ -24,6 +29,8 @@ _WRITTEN = {
     "timestamp": f"{_CLOCK}; then `Z`, `+05:30`, `+0530` or nothing",
     "local_timestamp": _CLOCK,
     "json": '`{"a": [1, null]}`, `[]`',
+    "array(kind)": '`[5, "5.0", null]`, `[]`',
+    "struct(name kind, ...)": '`{"amount": 12.50, "currency": "eur"}`, `{}`',
 }
 _PARQUET = {
     "text": "STRING, ENUM, JSON",
@@ -48,8 +55,11 @@ _ICEBERG = {
 
 def text() -> str:
     """The page as Markdown."""
-    rows = "\n".join(_row(kind) for kind in KINDS)
+    rows = "\n".join(_row(kind, meaning) for kind, meaning in (KINDS | NESTED_KINDS).items())
     families = "\n".join(f"| {_EXAMPLE.get(kind, kind)} | {_parquet(kind)} |" for kind in KINDS)
+    families += f"""
+| array(kind) | LIST of what the kind may be delivered as, or {_PARQUET["text"]} |
+| struct(name kind, ...) | STRUCT of fields, each as its kind may be delivered, or {_PARQUET["text"]} |"""
     return f"""# Kinds of values
 
 <!-- Written by `python -m contracts.pages` from contracts/: change the code, not this page. -->
@@ -81,20 +91,34 @@ reads text only.
   JSON (RFC 8259), without repeated keys in an object, because engines differ in which one they take, and without half
   surrogate pairs. It is VARCHAR in Snowflake, because COPY by column name would put it into a VARIANT as one string; use
   `PARSE_JSON`.
+- **Arrays and structs**: an element or a field follows the rules of its kind, as if it were a column: text is trimmed,
+  a blank is a null. In JSON text, a number counts as the digits that are written there, and what holds for `json` holds
+  here too. Names of fields are compared as they are written. A Parquet STRUCT may lack fields; one with a field that the
+  contract does not have is refused before it is read, and so is a LIST of TIME, of nulls only or of TIMESTAMP (ns).
+  Rules do not apply to these kinds, and a key cannot be of one.
 """
 
 
-def _row(kind: str) -> str:
+def _row(kind: str, meaning: str) -> str:
     example = _EXAMPLE.get(kind, kind)
     spark = spark_type_of(example)
     types = (
         spark,
-        _ICEBERG.get(spark, spark),
+        _iceberg(example),
         pandas_type(example).name,
         duckdb_type(example),
         snowflake_type(example),
     )
-    return f"| {example} | {KINDS[kind]} | {_WRITTEN.get(kind, _ANY_TEXT)} | {' | '.join(types)} |"
+    return f"| {example} | {meaning} | {_WRITTEN.get(kind, _ANY_TEXT)} | {' | '.join(types)} |"
+
+
+def _iceberg(kind: str) -> str:
+    if (element := element_of(kind)) is not None:
+        return f"list<{_iceberg(element)}>"
+    if fields := fields_of(kind):
+        return f"struct<{', '.join(f'{field}: {_iceberg(inside)}' for field, inside in fields.items())}>"
+    spark = spark_type_of(kind)
+    return _ICEBERG.get(spark, spark)
 
 
 def _parquet(kind: str) -> str:

@@ -17,9 +17,8 @@ from contracts.dialects.delivered import (
     TIMESTAMP_NANOS_UTC,
     UNKNOWN,
     VOID,
-    family,
 )
-from contracts.dialects.spark_values import castable
+from contracts.dialects.spark_nested import can_cast
 from contracts.language.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def check(dataset: Dataset, delivered: Mapping[str, str], path: str) -> Drift:
     unfit = [
         f"{column.name} is {_never(delivered[column.name], column.kind)}"
         for column in dataset.columns
-        if column.name in delivered and family(delivered[column.name]) not in castable(column.kind)
+        if column.name in delivered and not can_cast(column.kind, delivered[column.name])
     ]
     unfit += [
         f"{name} holds float16, which Spark cannot open" for name in delivered if FLOAT16 in delivered[name]

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contracts.language.kinds import MONEY, TEXT_KINDS, exact_size
+from contracts.language.nested import element_of, fields_of
 
 _TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(sorted(TEXT_KINDS), pa.string()),
@@ -25,5 +26,13 @@ _TYPES: dict[str, pa.DataType] = {
 
 
 def pandas_type(kind: str) -> pd.ArrowDtype:
+    return pd.ArrowDtype(_arrow_type(kind))
+
+
+def _arrow_type(kind: str) -> pa.DataType:
+    if (element := element_of(kind)) is not None:
+        return pa.list_(_arrow_type(element))
+    if fields := fields_of(kind):
+        return pa.struct([(field, _arrow_type(inside)) for field, inside in fields.items()])
     size = MONEY if kind == "decimal" else exact_size(kind)
-    return pd.ArrowDtype(pa.decimal128(*size) if size else _TYPES[kind])
+    return pa.decimal128(*size) if size else _TYPES[kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.language.kinds import MONEY, exact_size
+from contracts.language.nested import element_of, is_nested
 
 _TYPES = {
     "integer": "BIGINT",
@@ -21,5 +22,7 @@ def snowflake_type(kind: str) -> str:
     Text is unlimited: the contract checks lengths, and a limit would save nothing. JSON is text too: COPY by column name
     would put it into a VARIANT as one string. PARSE_JSON accepts all of it.
     """
+    if is_nested(kind):
+        return "ARRAY" if element_of(kind) is not None else "OBJECT"
     size = MONEY if kind == "decimal" else exact_size(kind)
     return f"NUMBER({size.precision}, {size.scale})" if size else _TYPES.get(kind, "VARCHAR")

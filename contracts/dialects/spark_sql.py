@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from contracts.dialects import spark_nested
 from contracts.dialects.delivered import family, readable
+from contracts.dialects.spark_digest import canonical
 from contracts.dialects.spark_literals import literal, name
 from contracts.dialects.spark_types import spark_type_of
 from contracts.dialects.spark_values import instant_of_nanos, trimmed, value, written
 from contracts.language.dataset import Column, Dataset, Rule
 from contracts.language.kinds import TEXT_KINDS, exact_size
+from contracts.language.nested import is_nested
 
 SOURCE_COLUMNS = ("source_date", "source_file")
 FILLED_DIGITS = 3
@@ -42,7 +45,7 @@ def content_hash(dataset: Dataset) -> str:
     Spark's hash ignores nulls, so a bitmap of null columns is hashed too. The bitmap leaves out later columns, so that rows
     without them keep their hash.
     """
-    values = ", ".join(name(column.name) for column in dataset.columns)
+    values = ", ".join(_hashed(column) for column in dataset.columns)
     nulls = " + ".join(
         f"shiftleft(int({name(column.name)} IS NULL), {bit})"
         for bit, column in enumerate(column for column in dataset.optional if not column.is_later)
@@ -53,8 +56,7 @@ def content_hash(dataset: Dataset) -> str:
 def content_sha256(dataset: Dataset) -> str:
     """A digest of the normalised row.
 
-    A null counts as an empty string, which no normalised value is; a null in a later column is left out. Texts that may
-    contain the separator are prefixed with their length.
+    A null counts as an empty string, which no normalised value is; a null in a later column is left out.
     """
     fields = ", ".join(
         _canonical(column) if column.is_later else f"coalesce({_canonical(column)}, '')"
@@ -129,14 +131,12 @@ def _wrong_length(column: str, rule: Rule) -> str:
 
 
 def _canonical(column: Column) -> str:
-    at = name(column.name)
-    if column.kind in ("identifier", "text", "channel", "json"):
-        return f"concat(char_length({at}), ':', {at})"
-    if column.kind == "date":
-        return f"unix_date({at})"
-    if column.kind == "timestamp":
-        return f"unix_micros({at})"
-    return f"CAST({at} AS string)"
+    return canonical(column.kind, name(column.name))
+
+
+def _hashed(column: Column) -> str:
+    """Spark's hash leaves out nulls inside a value too: ['a', null] would be [null, 'a']."""
+    return _canonical(column) if is_nested(column.kind) else name(column.name)
 
 
 def _raw(column: str) -> str:
@@ -161,11 +161,12 @@ class _Frame:
     def __init__(self, dataset: Dataset, delivered: Mapping[str, str]) -> None:
         ours = {*SOURCE_COLUMNS, *dataset.provided}
         self.dataset = dataset
-        self.families = {
-            column: family(type_name)
+        self.types = {
+            column: type_name
             for column, type_name in delivered.items()
             if column in readable(delivered) and column not in ours
         }
+        self.families = {column: family(type_name) for column, type_name in self.types.items()}
         self.carried = [name(column) for column in (*SOURCE_COLUMNS, *dataset.provided)]
         self.raws = [_raw(column) for column in self.families]
         self.extra = [column for column in self.families if column not in dataset.names]
@@ -209,7 +210,10 @@ class _Frame:
         at = self.families.get(column.name)
         if at is None:
             return f"CAST(NULL AS {spark_type_of(column.kind)})"
-        return value(column.kind, at, _text(column.name) if at == "text" else _raw(column.name))
+        source = _text(column.name) if at == "text" else _raw(column.name)
+        if is_nested(column.kind):
+            return spark_nested.value(column.kind, self.types[column.name], source)
+        return value(column.kind, at, source)
 
     def _present(self, column: str) -> str:
         return _present(column) if self.families[column] == "text" else f"{_raw(column)} IS NOT NULL"
@@ -250,6 +254,9 @@ class _Frame:
         if column not in self.dataset.names or at in ("text", "void", "whole", "boolean"):
             return delivered
         kind = self.dataset.column(column).kind
+        if is_nested(kind):
+            typed = spark_nested.value(kind, self.types[column], _raw(column))
+            return f"coalesce({spark_nested.as_json(kind, typed)}, {delivered})"
         typed = value(kind, at, _raw(column))
         return (
             f"CASE WHEN {typed} <=> {value(kind, 'text', delivered)} THEN {delivered} "

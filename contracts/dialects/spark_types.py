@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contracts.dialects.spark_literals import name
 from contracts.language.kinds import MONEY, TEXT_KINDS, exact_size
+from contracts.language.nested import element_of, fields_of
 
 _TYPES = {
     **dict.fromkeys(sorted(TEXT_KINDS), "string"),
@@ -18,5 +20,10 @@ _TYPES = {
 
 
 def spark_type_of(kind: str) -> str:
+    if (element := element_of(kind)) is not None:
+        return f"array<{spark_type_of(element)}>"
+    if fields := fields_of(kind):
+        members = (f"{name(field)}:{spark_type_of(inside)}" for field, inside in fields.items())
+        return f"struct<{','.join(members)}>"
     size = MONEY if kind == "decimal" else exact_size(kind)
     return f"decimal({size.precision},{size.scale})" if size else _TYPES[kind]

@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from contracts.language.delivery import Delivery
-from contracts.language.kinds import KINDS, TEXT_KINDS, exact_size, is_kind
+from contracts.language.kinds import KINDS, TEXT_KINDS, exact_size
+from contracts.language.nested import NESTED_KINDS, is_known, is_nested
 
 RETRACTED = "is_deleted"
 FIRST_DOMAIN = "cpg"
@@ -159,15 +160,19 @@ class Dataset:
         if repeated:
             raise ContractError(f"{self.name}: column {repeated[0]} is there twice")
         for column in self.columns:
-            if not is_kind(column.kind):
+            if not is_known(column.kind):
                 raise ContractError(
-                    f"{self.name}: column {column.name} is of the unknown kind {column.kind!r}; known are {', '.join(KINDS)}"
+                    f"{self.name}: column {column.name} is of the unknown kind {column.kind!r}; "
+                    f"known are {', '.join((*KINDS, *NESTED_KINDS))}"
                 )
             if not column.description:
                 raise ContractError(f"{self.name}: column {column.name} has no description")
-        known = {column.name for column in self.required} | set(self.provided)
+        comparable = {column.name for column in self.required if not is_nested(column.kind)}
+        known = comparable | set(self.provided)
         if missing := [name for name in self.key if name not in known]:
-            raise ContractError(f"{self.name}: key columns {missing} are not required columns")
+            raise ContractError(
+                f"{self.name}: key columns {missing} are not required columns of a plain kind"
+            )
 
     def _check_rules(self) -> None:
         beside = {*self.provided, SOURCE_DATE}
@@ -190,7 +195,7 @@ class Dataset:
 
     def _check_what_follows(self) -> None:
         for derived in self.derived:
-            if not is_kind(derived.kind):
+            if not is_known(derived.kind):
                 raise ContractError(f"{self.name}: {derived.name} is of the unknown kind {derived.kind!r}")
             if derived.replaces:
                 self.column(derived.replaces)

@@ -65,3 +65,39 @@ EVERY_KIND = Dataset(
         optional("seen_at", "timestamp", "Any instant."),
     ),
 )
+EVERY_NESTED = Dataset(
+    domain="test",
+    name="every_nested",
+    description="Arrays and structs, on required and on optional columns.",
+    key=("code",),
+    columns=(
+        required("code", "code", "Its code."),
+        required("tags", "array(text)", "Any texts."),
+        required("skus", "array(code)", "Codes."),
+        optional("counts", "array(integer)", "Whole numbers."),
+        required("prices", "array(decimal(9,2))", "Exact amounts."),
+        optional("amounts", "array(decimal)", "Rounded amounts."),
+        optional("shares", "array(number)", "Ratios."),
+        optional("answers", "array(boolean)", "Yes or no."),
+        optional("days", "array(date)", "Days."),
+        optional("hours", "array(time)", "Times of day."),
+        optional("moments", "array(timestamp)", "Moments."),
+        required("price", "struct(amount decimal(12,2), currency code, since date)", "A price."),
+        optional(
+            "place", "struct(name text, latitude number, is_open boolean, seen_at timestamp)", "A place."
+        ),
+        optional("visit", "struct(at time, on_channel channel, units integer)", "A visit."),
+    ),
+)
+PRICE = "struct(amount decimal(12,2), currency code)"
+BASKETS = Dataset(
+    domain="test",
+    name="baskets",
+    description="What was put into a basket.",
+    key=("code",),
+    columns=(
+        required("code", "code", "Its code."),
+        required("skus", "array(code)", "Its articles."),
+        optional("price", PRICE, "What it costs."),
+    ),
+)

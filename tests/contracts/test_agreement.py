@@ -24,6 +24,7 @@ from contracts.dialects.spark_sql import spark_schema, stages
 from contracts.language.columns import at_least, below, one_of, required
 from contracts.language.dataset import Column, Dataset
 from contracts.language.kinds import TEXT_KINDS
+from contracts.language.nested import element_of, fields_of
 from tests.contracts.batches import (
     AGREEMENT,
     RAW_DATE,
@@ -32,13 +33,13 @@ from tests.contracts.batches import (
     text_batch,
     typed_batch,
 )
-from tests.contracts.every import EVERY_KIND, EVERY_RULE
+from tests.contracts.every import EVERY_KIND, EVERY_NESTED, EVERY_RULE
 from tests.contracts.values import value_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-JUDGED = {**DATASETS, EVERY_RULE.table: EVERY_RULE, EVERY_KIND.table: EVERY_KIND}
+JUDGED = DATASETS | {dataset.table: dataset for dataset in (EVERY_RULE, EVERY_KIND, EVERY_NESTED)}
 
 
 def judged_by_spark(
@@ -54,19 +55,33 @@ def judged_by_spark(
         frame = frame.selectExpr("*", f"'2025-W01' AS {column}")
     for stage in stages(dataset, delivered):
         frame = frame.selectExpr(*stage)
-    shown = [
-        f"unix_micros({column.name}) AS {column.name}" if column.kind == "timestamp" else column.name
-        for column in dataset.columns
-    ]
+    shown = [f"{in_micros_by_spark(column.kind, column.name)} AS {column.name}" for column in dataset.columns]
     rows = frame.selectExpr(
         "get_json_object(kept_aside, '$.extra.row') AS row", *shown, "reasons", "raw_values"
     )
-    found = sorted((row.asDict() for row in rows.collect()), key=lambda row: int(row["row"]))
+    found = sorted((row.asDict(recursive=True) for row in rows.collect()), key=lambda row: int(row["row"]))
     for column in dataset.columns:
-        if column.kind == "time":  # which is text in Spark
-            for row in found:
-                row[column.name] = row[column.name] and dt.time.fromisoformat(row[column.name])
+        for row in found:
+            row[column.name] = with_times(column.kind, row[column.name])
     return found
+
+
+def in_micros_by_spark(kind: str, at: str) -> str:
+    if (element := element_of(kind)) is not None:
+        return f"transform({at}, x -> {in_micros_by_spark(element, 'x')})"
+    if fields := fields_of(kind):
+        members = ", ".join(f"'{f}', {in_micros_by_spark(k, f'{at}.{f}')}" for f, k in fields.items())
+        return f"CASE WHEN {at} IS NOT NULL THEN named_struct({members}) END"
+    return f"unix_micros({at})" if kind == "timestamp" else at
+
+
+def with_times(kind: str, value: Any) -> Any:
+    """A time of day is text in Spark."""
+    if (element := element_of(kind)) is not None:
+        return value and [with_times(element, part) for part in value]
+    if fields := fields_of(kind):
+        return value and {field: with_times(inside, value[field]) for field, inside in fields.items()}
+    return dt.time.fromisoformat(value) if kind == "time" and value else value
 
 
 def agree(spark: SparkSession, dataset: Dataset, table: pa.Table, folder: Path) -> None:
@@ -118,13 +133,21 @@ def judged_by_duckdb(dataset: Dataset, table: pa.Table) -> list[dict[str, Any]]:
     connection.register("rows", rows)
     query = duckdb_sql.select(dataset, table.column_names, "(FROM rows ORDER BY row)", RAW_DATE)
     shown = ", ".join(
-        f"epoch_us({column.name}) AS {column.name}" if column.kind == "timestamp" else column.name
-        for column in dataset.columns
+        f"{in_micros_by_duckdb(column.kind, column.name)} AS {column.name}" for column in dataset.columns
     )
     found: list[dict[str, Any]] = (
         connection.sql(f"SELECT {shown}, reasons FROM ({query})").to_arrow_table().to_pylist()
     )
     return found
+
+
+def in_micros_by_duckdb(kind: str, at: str) -> str:
+    if (element := element_of(kind)) is not None:
+        return f"list_transform({at}, lambda x: {in_micros_by_duckdb(element, 'x')})"
+    if fields := fields_of(kind):
+        members = ", ".join(f"'{f}': {in_micros_by_duckdb(k, f'{at}.{f}')}" for f, k in fields.items())
+        return f"CASE WHEN {at} IS NOT NULL THEN {{{members}}} END"
+    return f"epoch_us({at})" if kind == "timestamp" else at
 
 
 class _DrewEnough(Exception):

@@ -6,10 +6,12 @@ import datetime as dt
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 from contracts.language.kinds import MAX_JSON_DEPTH, MONEY, TEXT_KINDS, Size, exact_size
+from contracts.language.nested import element_of, fields_of
 from contracts.language.written import (
     DATE_PATTERN,
     EXACT_DOUBLES,
@@ -24,7 +26,8 @@ from contracts.language.written import (
     WHOLE_PATTERN,
 )
 
-Value = str | int | float | bool | Decimal | dt.date | dt.datetime | dt.time
+Plain = str | int | float | bool | Decimal | dt.date | dt.datetime | dt.time
+Value = Plain | list[Plain | None] | dict[str, Plain | None]
 
 _WIDE = Context(prec=80)
 _TEXT_DIGITS, _TEXT_SCALE = 38, 6
@@ -44,6 +47,10 @@ def value_of(kind: str, raw: object) -> Value | None:
         return None
     if isinstance(raw, str):
         raw = raw.strip(WHITE_SPACE)
+    if (element := element_of(kind)) is not None:
+        return _array(element, _parsed(raw))
+    if fields := fields_of(kind):
+        return _struct(fields, _parsed(raw))
     if kind in TEXT_KINDS:
         return _text(kind, raw)
     if size := exact_size(kind):
@@ -224,6 +231,40 @@ def _document(raw: object) -> str | None:
     except (ValueError, RecursionError):
         return None
     return raw if _depth(found) <= MAX_JSON_DEPTH else None
+
+
+def _parsed(raw: object) -> object:
+    """Of a JSON text the value, with numbers and words as they are written; otherwise what was delivered."""
+    if not isinstance(raw, str):
+        return raw
+    if _document(raw) is None:
+        return None
+    found = json.loads(raw, parse_int=str, parse_float=str)
+    if isinstance(found, list):
+        return [_word(part) for part in found]
+    return {key: _word(part) for key, part in found.items()}
+
+
+def _word(part: object) -> object:
+    return str(part).lower() if isinstance(part, bool) else part
+
+
+def _array(element: str, raw: object) -> list[Any] | None:
+    if not isinstance(raw, list):
+        return None
+    values = [_member(element, part) for part in raw]
+    return None if any(present(part) and v is None for part, v in zip(raw, values, strict=True)) else values
+
+
+def _struct(fields: Mapping[str, str], raw: object) -> dict[str, Any] | None:
+    if not isinstance(raw, dict) or not raw.keys() <= fields.keys():
+        return None
+    values = {field: _member(kind, raw.get(field)) for field, kind in fields.items()}
+    return None if any(present(raw.get(field)) and v is None for field, v in values.items()) else values
+
+
+def _member(kind: str, raw: object) -> Value | None:
+    return None if isinstance(raw, list | dict) else value_of(kind, raw)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

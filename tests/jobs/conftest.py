@@ -26,7 +26,7 @@ from pyspark.sql import SparkSession
 
 from contracts.catalog import contract
 from contracts.dialects.drift import delivered_columns
-from contracts.language.dataset import SOURCE_DATE, Dataset, document
+from contracts.language.dataset import SOURCE_DATE, Dataset, document, from_document
 from jobs.glue import curate, session
 from jobs.glue.curation import manifest
 from tasks.lake import file_bounds
@@ -97,7 +97,8 @@ class Lake:
         session.configure(self.spark)
         figures = curate.curate(self.spark, parsed)["datasets"]
         outcomes = [
-            Outcome(figures[w["contract"]["name"]], Path(w["output"].removeprefix("file://"))) for w in works
+            Outcome(figures[from_document(w["contract"]).table], Path(w["output"].removeprefix("file://")))
+            for w in works
         ]
         for outcome in outcomes:
             for folder, figure in WRITTEN.items():

@@ -147,3 +147,19 @@ def test_an_external_stage_is_listed(sql: Sql, lake: Put) -> None:
 
     assert [row[:2] for row in sql("LIST @listed")] == [("s3://lake/l/one.csv", 4)]
     assert sql("LIST @nothing") == []
+
+
+@pytest.mark.usefixtures("staged")
+def test_nested_columns_are_loaded_as_arrays_and_objects(sql: Sql, lake: Put) -> None:
+    sql("CREATE OR REPLACE TABLE staged (code VARCHAR, skus ARRAY, price OBJECT)")
+    price = pa.struct([("amount", pa.float64()), ("currency", pa.string())])
+    table = {
+        "code": ["c1", "c2"],
+        "skus": pa.array([["a", "b"], []], pa.list_(pa.string())),
+        "price": pa.array([{"amount": 1.5, "currency": "EUR"}, None], price),
+    }
+    lake("a/nested.parquet", pa.table(table))
+    _copy(sql, "a/nested.parquet")
+    assert sql(
+        "SELECT code, ARRAY_SIZE(skus), skus[0]::VARCHAR, price:currency::VARCHAR FROM staged ORDER BY code"
+    ) == [("c1", 2, "a", "EUR"), ("c2", 0, None, None)]

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from contracts.catalog import contract
+from contracts.language.columns import required
 from tasks.errors import BusinessError
 from tasks.intake.landing import InputFile, Slice
 from tasks.publishing import quality
@@ -273,3 +275,17 @@ def test_rows_that_the_files_do_not_hold(account: None, folder: str, told: dict[
 def test_an_unchanged_slice_has_nothing_to_look_at(account: None) -> None:
     same = replace(curated(GOOD), output="", unchanged=True, rows_written=94, rows_survivors=7)
     assert quality.contract_kept(same).passed
+
+
+def test_what_is_inside_of_an_array_is_no_null_of_its_column(
+    account: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagged = replace(
+        contract("sales"),
+        columns=(*contract("sales").columns, required("tags", "array(text)", "Any texts.")),
+    )
+    monkeypatch.setattr(quality, "rules_of", lambda dataset: tagged)
+    written(name="tagged", tags=[["a", None], [], ["b"]])
+    assert kept().detail == ""
+    written(name="untagged")
+    assert kept(rows=6).detail == "s3://highwater-lake/out/published/untagged.parquet: tags is missing"
