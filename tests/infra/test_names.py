@@ -28,6 +28,7 @@ KEY = "HIGHWATER_KMS_KEY"  # the local cloud encrypts nothing
 ONLY_THERE = {
     "highwater-access-logs",  # nobody reads the local buckets' access logs
     "highwater-watermarks",  # the extraction pipeline's, to come
+    "highwater-inbox",  # the local one comes with its listener
 }
 
 

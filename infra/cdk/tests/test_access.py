@@ -177,6 +177,7 @@ def test_snowflake_reads_what_was_published(prod: Templates) -> None:
     read = str([s["Resource"] for s in statements if "s3:GetObject" in _listed(s["Action"])])
     assert "/curated/*" in read
     assert "/runs/records/*" in read
+    assert "/runs/inbox/*" in read
     assert "/runs/*" not in read
     assert "/quarantine/*" not in read
     assert "/raw/*" not in read

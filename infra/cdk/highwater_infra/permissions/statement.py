@@ -9,7 +9,7 @@ from typing import Final
 from aws_cdk import Acknowledgment, Aws, Validations
 from aws_cdk import aws_iam as iam
 
-from highwater_infra.buckets import bucket_name
+from highwater_infra.buckets import bucket_arn
 
 EVERYTHING: Final = ("*",)
 SIX_CHARACTERS: Final = "Secrets Manager appends six characters of its own to a name"
@@ -62,12 +62,11 @@ def role_arn(name: str) -> str:
 
 
 def objects(bucket: str, *prefixes: str) -> list[str]:
-    return [f"arn:{Aws.PARTITION}:s3:::{bucket_name(bucket)}/{prefix}/*" for prefix in prefixes]
+    return [f"{bucket_arn(bucket)}/{prefix}/*" for prefix in prefixes]
 
 
 def listing(*buckets: str) -> Statement:
-    arns = [f"arn:{Aws.PARTITION}:s3:::{bucket_name(bucket)}" for bucket in buckets]
-    return Statement(["s3:ListBucket", "s3:GetBucketLocation"], arns)
+    return Statement(["s3:ListBucket", "s3:GetBucketLocation"], [bucket_arn(bucket) for bucket in buckets])
 
 
 def use_of_key(key_arn: str) -> Statement:
