@@ -45,6 +45,7 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "HIGHWATER_LAKE_BUCKET": resources.LAKE.name,
+        "HIGHWATER_INBOX_BUCKET": resources.INBOX.name,
         "HIGHWATER_ARTIFACTS_BUCKET": resources.ARTIFACTS.name,
         "HIGHWATER_LEDGER_TABLE": resources.LEDGER.name,
         "HIGHWATER_ALERTS_TOPIC": resources.ALERTS.name,

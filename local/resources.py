@@ -141,6 +141,7 @@ class ResultStorage:
 
 LAKE = Bucket(names.LAKE)
 ARTIFACTS = Bucket(names.ARTIFACTS)
+INBOX = Bucket(names.INBOX)
 LEDGER = Table(names.LEDGER, hash_key="id", indexes=(names.OPEN_ROWS,), expires_by="expires_at")
 ALERTS = Topic(names.ALERTS)
 WARNINGS = Topic(names.WARNINGS)
@@ -195,6 +196,7 @@ FLOW_RUN = FlowRunTask(
 # The settings that a flow run finds in its task definition.
 FLOW_RUN_SETTINGS = (
     "HIGHWATER_LAKE_BUCKET",
+    "HIGHWATER_INBOX_BUCKET",
     "HIGHWATER_ARTIFACTS_BUCKET",
     "HIGHWATER_LEDGER_TABLE",
     "HIGHWATER_ALERTS_TOPIC",

@@ -159,9 +159,9 @@ def test_eventbridge_may_use_the_key_without_a_condition_that_it_cannot_meet(pro
     ]
 
 
-@pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"])
-def test_alarms_and_the_budget_may_publish_to_encrypted_topics(prod: Templates, service: str) -> None:
-    (statement,) = _of_the_key(prod, service)
+@pytest.mark.parametrize("service", ["cloudwatch", "budgets", "events"])
+def test_alarms_the_budget_and_events_may_use_the_key_for_this_account(prod: Templates, service: str) -> None:
+    (statement,) = [s for s in _of_the_key(prod, f"{service}.amazonaws.com") if "Condition" in s]
     assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 

@@ -9,6 +9,7 @@ from typing import Final
 from aws_cdk import Acknowledgment, Aws, Validations
 from aws_cdk import aws_iam as iam
 
+from deployments import names
 from highwater_infra.buckets import bucket_arn
 
 EVERYTHING: Final = ("*",)
@@ -24,17 +25,19 @@ class Statement:
     because: str = ""
     """Why a resource has a `*` or `?` in it. Without it AwsSolutions fails the synthesis, or tests/test_rules.py."""
 
-    def give_to(self, role: iam.Role) -> None:
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=sorted(self.actions),
-                resources=list(self.resources),
-                conditions=dict(self.conditions or {}),
-            )
+    def give_to(self, holder: iam.Role | iam.ManagedPolicy) -> None:
+        statement = iam.PolicyStatement(
+            actions=sorted(self.actions),
+            resources=list(self.resources),
+            conditions=dict(self.conditions or {}),
         )
+        if isinstance(holder, iam.ManagedPolicy):
+            holder.add_statements(statement)
+        else:
+            holder.add_to_policy(statement)
         for resource in self.resources:
             if self.because and "*" in resource:
-                Validations.of(role).acknowledge(
+                Validations.of(holder).acknowledge(
                     Acknowledgment(
                         id=f"AwsSolutions::AwsSolutions-IAM5[Resource::{_as_found(resource)}]",
                         reason=self.because,
@@ -100,6 +103,15 @@ def metrics(namespace: str) -> Statement:
         {"StringLike": {"cloudwatch:namespace": namespace}},
         because="PutMetricData knows no resource; the condition holds it to one namespace",
     )
+
+
+def alerting() -> list[Statement]:
+    """tasks/runs/alerts.py, but for its metric."""
+    topics = (names.ALERTS, names.WARNINGS, names.CRITICAL)
+    return [
+        Statement(["sns:Publish"], [arn("sns", topic) for topic in topics]),
+        Statement(["sns:ListTopics"], EVERYTHING, because="ListTopics knows no resource; it tells names"),
+    ]
 
 
 def registry_login() -> Statement:
