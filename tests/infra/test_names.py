@@ -28,6 +28,7 @@ KEY = "HIGHWATER_KMS_KEY"  # the local cloud encrypts nothing
 ONLY_THERE = {
     "highwater-access-logs",  # nobody reads the local buckets' access logs
     "highwater-watermarks",  # the extraction pipeline's, to come
+    "highwater-inbox",  # the local one comes with its listener
 }
 
 
@@ -155,7 +156,17 @@ def test_flow_runs_are_the_same_tasks() -> None:
 
 def test_the_worker_hears_of_tasks_on_the_same_queue() -> None:
     assert resources.TASK_CHANGES.queue in names_of("orchestration", "AWS::SQS::Queue", "QueueName")
-    assert names_of("orchestration", "AWS::Events::Rule", "Name") == {resources.TASK_CHANGES.rule}
+    assert resources.TASK_CHANGES.rule in names_of("orchestration", "AWS::Events::Rule", "Name")
+
+
+def test_the_listener_hears_of_files_under_the_names_that_its_code_has() -> None:
+    queues = {q["QueueName"]: q for q in declared("orchestration", "AWS::SQS::Queue")}
+    assert names.INBOX_DEAD_LETTERS in queues
+    assert queues[names.INBOX_EVENTS]["RedrivePolicy"]["maxReceiveCount"] == names.INBOX_TRIES
+    assert names.INBOX_FILES in names_of("orchestration", "AWS::Events::Rule", "Name")
+    assert names.INBOX_LISTENER in names_of("orchestration", "AWS::ECS::Service", "ServiceName")
+    assert names.INBOX_LISTENER_LOGS in names_of("orchestration", "AWS::Logs::LogGroup", "LogGroupName")
+    assert names.INBOX_LISTENER in names_of_roles()
 
 
 def test_the_worker_is_told_the_place_of_flow_runs() -> None:

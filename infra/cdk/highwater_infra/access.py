@@ -10,7 +10,7 @@ from constructs import Construct
 from deployments import names
 from highwater_infra.environments import Environment
 from highwater_infra.optional import is_given
-from highwater_infra.permissions import jobs, outside, people, tasks
+from highwater_infra.permissions import inbox, jobs, outside, people, tasks
 from highwater_infra.permissions.statement import Statement, role_arn
 
 _GITHUB = "token.actions.githubusercontent.com"
@@ -27,6 +27,7 @@ class Access(Stack):
         self.flow_run = self._role(
             names.FLOW_RUN, "ecs-tasks", "flow runs: start jobs, publish, tell people", tasks.flow_run(arn)
         )
+        self._more(self.flow_run, names.FLOW_RUN_INBOX, "what partners deliver", inbox.flow_run())
         self.flow_run_start = self._role(
             names.FLOW_RUN_START,
             "ecs-tasks",
@@ -41,6 +42,18 @@ class Access(Stack):
             "ecs-tasks",
             "starts the worker",
             tasks.start(arn, log_groups=[names.WORKER_LOGS], secrets=[names.PREFECT_SECRET]),
+        )
+        self.inbox_listener = self._role(
+            names.INBOX_LISTENER,
+            "ecs-tasks",
+            "the inbox's listener: starts flow runs for files",
+            inbox.listener(arn),
+        )
+        self.inbox_listener_start = self._role(
+            names.INBOX_LISTENER_START,
+            "ecs-tasks",
+            "starts the inbox's listener",
+            tasks.start(arn, log_groups=[names.INBOX_LISTENER_LOGS], secrets=[names.PREFECT_SECRET]),
         )
         if environment.prefect == "self-hosted":
             self.server_start = self._server_start(arn)
@@ -58,6 +71,14 @@ class Access(Stack):
         for statement in statements:
             statement.give_to(role)
         return role
+
+    def _more(self, role: iam.Role, name: str, purpose: str, statements: list[Statement]) -> None:
+        """Beside the policy inside the role, for which IAM has ten thousand characters and no more."""
+        policy = iam.ManagedPolicy(
+            self, name, managed_policy_name=name, description=f"Highwater: {purpose}", roles=[role]
+        )
+        for statement in statements:
+            statement.give_to(policy)
 
     def _server_start(self, key_arn: str) -> iam.Role:
         secrets = [names.PREFECT_SECRET, names.SERVER_DATABASE_SECRET]

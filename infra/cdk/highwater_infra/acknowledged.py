@@ -28,6 +28,7 @@ ACKNOWLEDGED: Final[dict[str, dict[str, dict[str, str]]]] = {
     "highwater-orchestration": {
         "FlowRun/Resource": {"AwsSolutions-ECS2": _PLAIN_SETTINGS},
         "WorkerTask/Resource": {"AwsSolutions-ECS2": _PLAIN_SETTINGS},
+        "InboxListenerTask/Resource": {"AwsSolutions-ECS2": _PLAIN_SETTINGS},
     },
     "highwater-server": {
         "People": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from highwater_infra.metrics import Watch
+from highwater_infra.watch import Watch
 
 
 def alarm(stack: Stack, watch: Watch, topic_arn: str) -> cloudwatch.CfnAlarm:

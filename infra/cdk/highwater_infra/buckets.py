@@ -1,4 +1,4 @@
-"""Bucket names that are unique in the world."""
+"""Bucket names that are unique in the world, and their ARNs."""
 
 from __future__ import annotations
 
@@ -8,3 +8,7 @@ from aws_cdk import Aws
 def bucket_name(name: str) -> str:
     """A bucket's name with the account and the region, since two accounts can't have buckets of one name."""
     return f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+
+
+def bucket_arn(name: str) -> str:
+    return f"arn:{Aws.PARTITION}:s3:::{bucket_name(name)}"

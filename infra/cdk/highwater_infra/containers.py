@@ -65,17 +65,25 @@ def log_group(stack: Stack, construct: str, name: str, key: kms.IKey, days: int)
     )
 
 
-def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str, str]:
-    """tasks/settings.py, where production is not its default."""
+def alert_settings() -> dict[str, str]:
+    """For whoever tells people something once: the topics, and the table that remembers it."""
     return {
-        "HIGHWATER_LAKE_BUCKET": bucket_name(names.LAKE),
-        "HIGHWATER_ARTIFACTS_BUCKET": bucket_name(names.ARTIFACTS),
-        "HIGHWATER_DATABASE": names.DATABASE,
-        "HIGHWATER_SNOWFLAKE_SECRET": names.SNOWFLAKE_SECRET,
         "HIGHWATER_LEDGER_TABLE": names.LEDGER,
         "HIGHWATER_ALERTS_TOPIC": names.ALERTS,
         "HIGHWATER_WARNINGS_TOPIC": names.WARNINGS,
         "HIGHWATER_CRITICAL_TOPIC": names.CRITICAL,
+    }
+
+
+def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str, str]:
+    """tasks/settings.py, where production is not its default."""
+    return {
+        "HIGHWATER_LAKE_BUCKET": bucket_name(names.LAKE),
+        "HIGHWATER_INBOX_BUCKET": bucket_name(names.INBOX),
+        "HIGHWATER_ARTIFACTS_BUCKET": bucket_name(names.ARTIFACTS),
+        "HIGHWATER_DATABASE": names.DATABASE,
+        "HIGHWATER_SNOWFLAKE_SECRET": names.SNOWFLAKE_SECRET,
+        **alert_settings(),
         "HIGHWATER_CURATE_JOB": names.CURATE,
         "HIGHWATER_FEATURES_JOB": names.DEMAND_FEATURES,
         "HIGHWATER_MODEL_GROUP": names.MODEL_GROUP,

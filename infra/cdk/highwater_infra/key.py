@@ -1,7 +1,8 @@
 """The one key, and which services of AWS may use it on our behalf.
 
-EventBridge is allowed by CDK's targets: it names no account when it publishes to an encrypted topic, so a condition on that
-(as the others have) would refuse it. What it may reach is said by the policies of topic and queue.
+EventBridge is allowed a second time by CDK's target for topics: it names no account when it publishes to an encrypted
+topic, so a condition on that (as the others have) would refuse it. What it may reach is said by the policies of topic and
+queue.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def made(stack: Stack) -> kms.Key:
         enable_key_rotation=True,
         removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
-    for statement in (_publishing("cloudwatch"), _publishing("budgets"), _logs(), *_trail()):
+    publishing = (_publishing(service) for service in ("cloudwatch", "budgets", "events"))
+    for statement in (*publishing, _logs(), *_trail()):
         key.add_to_resource_policy(statement)
     return key
 

@@ -12,14 +12,37 @@ from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
 from deployments import names
-from highwater_infra import key
+from highwater_infra import key, partners
 from highwater_infra.buckets import bucket_name
 
 _HISTORY = s3.LifecycleRule(
     id="history",
     noncurrent_version_expiration=Duration.days(90),
+    # What marks a deletion goes once nothing older is left of the object.
+    expired_object_delete_marker=True,
     abort_incomplete_multipart_upload_after=Duration.days(7),
 )
+
+
+def _grows_cold(name: str, prefix: str) -> s3.LifecycleRule:
+    """Instant retrieval, because replays and backfills of old days read them with no thawing."""
+    return s3.LifecycleRule(
+        id=name,
+        prefix=prefix,
+        transitions=[
+            s3.Transition(
+                storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(30)
+            ),
+            s3.Transition(
+                storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=Duration.days(90)
+            ),
+        ],
+    )
+
+
+def _read_once(name: str, prefix: str) -> s3.LifecycleRule:
+    """By the warehouse."""
+    return s3.LifecycleRule(id=name, prefix=prefix, expiration=Duration.days(30))
 
 
 class Lake(Stack):
@@ -31,22 +54,9 @@ class Lake(Stack):
             "Lake",
             names.LAKE,
             _HISTORY,
-            # Instant retrieval, because replays and backfills of old days read them with no thawing.
-            s3.LifecycleRule(
-                id="raw",
-                prefix="raw/",
-                transitions=[
-                    s3.Transition(
-                        storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(30)
-                    ),
-                    s3.Transition(
-                        storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
-                        transition_after=Duration.days(90),
-                    ),
-                ],
-            ),
-            # Read once, by the warehouse.
-            s3.LifecycleRule(id="records", prefix="runs/records/", expiration=Duration.days(30)),
+            _grows_cold("raw", "raw/"),
+            _read_once("records", "runs/records/"),
+            _read_once("inbox", "runs/inbox/"),
             # Rows wait here until somebody replays them: cheaper storage, never deleted under the Iceberg table.
             s3.LifecycleRule(
                 id="quarantine",
@@ -58,12 +68,10 @@ class Lake(Stack):
                 ],
             ),
         )
-        # EventBridge hears of every delivery; the property, because the construct would bring a Lambda to set it.
-        bucket = self.lake.node.default_child
-        assert isinstance(bucket, s3.CfnBucket)
-        bucket.add_property_override(
-            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
-        )
+        self.inbox = self._bucket("Inbox", names.INBOX, _HISTORY, _grows_cold("delivered", "history/"))
+        for delivered_to in (self.lake, self.inbox):
+            _tell_eventbridge(delivered_to)
+        partners.let_in(self, self.inbox, self.key)
         self.artifacts = self._bucket(
             "Artifacts",
             names.ARTIFACTS,
@@ -93,6 +101,8 @@ class Lake(Stack):
         self._trail()
         self._load_balancer_may_log()
         CfnOutput(self, "LakeBucket", value=self.lake.bucket_name)
+        CfnOutput(self, "InboxBucket", value=self.inbox.bucket_name)
+        CfnOutput(self, "KeyArn", value=self.key.key_arn)
 
     def _access_logs(self) -> s3.Bucket:
         return s3.Bucket(
@@ -178,7 +188,7 @@ class Lake(Stack):
         return secret
 
     def _trail(self) -> None:
-        """Who read and wrote which object of the lake."""
+        """Who read and wrote which object of the lake and of the inbox."""
         trail = cloudtrail.Trail(
             self,
             "Trail",
@@ -192,7 +202,16 @@ class Lake(Stack):
             management_events=cloudtrail.ReadWriteType.NONE,
         )
         trail.add_s3_event_selector(
-            [cloudtrail.S3EventSelector(bucket=self.lake)],
+            [cloudtrail.S3EventSelector(bucket=bucket) for bucket in (self.lake, self.inbox)],
             include_management_events=False,
             read_write_type=cloudtrail.ReadWriteType.ALL,
         )
+
+
+def _tell_eventbridge(bucket: s3.Bucket) -> None:
+    """Of every delivery; by the property, because the construct would bring a Lambda to set it."""
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)
+    resource.add_property_override(
+        "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+    )

@@ -1,14 +1,15 @@
-"""The figures that alarms watch: what flows send, what AWS counts of our jobs, queues and tasks."""
+"""The figures of flows that alarms watch; machinery.py has what AWS counts of our queues and services."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from deployments import names
+from highwater_infra import machinery
+from highwater_infra.watch import Watch
 
 _Comparison = cloudwatch.ComparisonOperator
 _Missing = cloudwatch.TreatMissingData
@@ -28,26 +29,11 @@ NULL_RATE_MAX: Final = 0.05
 PSI_MAX: Final = 0.25
 ERROR_RATIO_MAX: Final = 1.25
 RUN_FAILURES: Final = 3
-# A message that the worker fails to handle goes to the dead letters after three tries of five minutes each.
-UNREAD_SECONDS: Final = 30 * 60
-
-
-@dataclass(frozen=True)
-class Watch:
-    name: str
-    metric: cloudwatch.IMetric
-    threshold: float
-    comparison: cloudwatch.ComparisonOperator
-    advice: str
-    critical: bool = False
-    missing: cloudwatch.TreatMissingData = _Missing.NOT_BREACHING
-    periods: int = 1
-    """So many in a row."""
 
 
 def watches(*, scheduled: bool) -> list[Watch]:
     """Where nothing runs by schedule, a day without a run is nothing to tell."""
-    return [*_data(), *([_silence()] if scheduled else []), *_models(), _failures(), *_machinery()]
+    return [*_data(), *([_silence()] if scheduled else []), *_models(), _failures(), *machinery.queues()]
 
 
 def _data() -> list[Watch]:
@@ -150,63 +136,6 @@ def _failures() -> Watch:
     )
 
 
-def _machinery() -> list[Watch]:
-    return [
-        Watch(
-            "dead-letters",
-            _aws(
-                "AWS/SQS",
-                "ApproximateNumberOfMessagesVisible",
-                {"QueueName": f"{names.TASK_EVENTS}-dead"},
-                statistic="Maximum",
-            ),
-            1,
-            _Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            "The worker could not make sense of a task's end: a crashed run may still say Running.",
-        ),
-        Watch(
-            "task-ends-unread",
-            _aws(
-                "AWS/SQS",
-                "ApproximateAgeOfOldestMessage",
-                {"QueueName": names.TASK_EVENTS},
-                statistic="Maximum",
-            ),
-            UNREAD_SECONDS,
-            _Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            "Nobody reads how tasks end: crashed runs still say Running and are not recovered. The worker's observer has "
-            "died, or there is no worker. docs/operate.md: a crashed run.",
-            critical=True,
-        ),
-    ]
-
-
-def no_worker() -> Watch:
-    """Container Insights counts the tasks of a service that has some, and sends nothing for one that has none: what is
-    missing is the very thing to tell. Three periods, because a figure may come late."""
-    count = _aws(
-        "ECS/ContainerInsights",
-        "RunningTaskCount",
-        {"ClusterName": names.CLUSTER, "ServiceName": names.WORKER},
-        statistic="Maximum",
-    )
-    return Watch(
-        "no-worker",
-        cloudwatch.MathExpression(
-            expression="FILL(running, 0)",
-            label="Running workers",
-            using_metrics={"running": count},
-            period=Duration.minutes(5),
-        ),
-        1,
-        _Comparison.LESS_THAN_THRESHOLD,
-        "No worker is running: scheduled runs wait. Look at /highwater/worker and at the last release.",
-        critical=True,
-        missing=_Missing.BREACHING,
-        periods=3,
-    )
-
-
 def _quality(dataset: str, metric: str, *, statistic: str, period: Duration) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=names.QUALITY_NAMESPACE,
@@ -231,17 +160,5 @@ def _worst(function: str, label: str, of: dict[str, tuple[str, str]]) -> cloudwa
         expression=f"{function}([{', '.join(parts)}])",
         label=label,
         using_metrics=parts,
-        period=Duration.minutes(5),
-    )
-
-
-def _aws(
-    namespace: str, name: str, dimensions: dict[str, str], *, statistic: str = "Sum"
-) -> cloudwatch.Metric:
-    return cloudwatch.Metric(
-        namespace=namespace,
-        metric_name=name,
-        dimensions_map=dimensions,
-        statistic=statistic,
         period=Duration.minutes(5),
     )

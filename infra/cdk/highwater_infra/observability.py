@@ -16,14 +16,14 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from deployments import names
-from highwater_infra import metrics
+from highwater_infra import machinery, metrics
 from highwater_infra.alarms import alarm
 from highwater_infra.compute import JOBS, SLOW_MINUTES
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
-from highwater_infra.metrics import Watch
 from highwater_infra.optional import is_given
 from highwater_infra.permissions.statement import role_arn
+from highwater_infra.watch import Watch
 
 # Services that say for which account they speak; EventBridge does not, CDK's target lets it in. Flow runs have a role.
 _PUBLISHERS: Final = {
@@ -48,8 +48,8 @@ class Observability(Stack):
         self._mail()
         self._slack()
         self._budget(environment.budget_usd)
-        # Its alarm is in the stack that knows whether there is a worker to miss.
-        self._dashboard([*watches, metrics.no_worker()])
+        # The alarms of these are in the stack that knows whether there is a task to miss.
+        self._dashboard([*watches, machinery.no_worker(), machinery.no_listener()])
 
     def _topic(self, name: str, services: Sequence[str]) -> sns.Topic:
         topic = sns.Topic(self, name, topic_name=name, master_key=self._lake.key, enforce_ssl=True)

@@ -1,4 +1,5 @@
-"""Where flows run: the image's registry, the cluster, the worker, and the task definition of flow runs.
+"""Where flows run: the image's registry, the cluster, the task definition of flow runs, and what starts them: the worker
+and the inbox's listener.
 
 The worker starts tasks of the definition that is made here and registers none of its own.
 """
@@ -7,21 +8,17 @@ from __future__ import annotations
 
 from aws_cdk import Aws, CfnOutput, CfnParameter, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_applicationautoscaling as scaling
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from deployments import names
-from highwater_infra import metrics
+from highwater_infra import inbox, machinery
 from highwater_infra.access import Access
 from highwater_infra.alarms import alarm
 from highwater_infra.buckets import bucket_name
 from highwater_infra.containers import (
-    PLATFORM,
     Release,
     container,
     log_group,
@@ -34,6 +31,8 @@ from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.network import Network
 from highwater_infra.permissions.statement import arn
+from highwater_infra.queues import events_queue
+from highwater_infra.services import service, task_definition
 
 
 class Orchestration(Stack):
@@ -58,12 +57,12 @@ class Orchestration(Stack):
             container_insights_v2=ecs.ContainerInsights.ENABLED,
             enable_fargate_capacity_providers=True,
         )
-        self.dead_letters = self._queue(f"{names.TASK_EVENTS}-dead", keep=Duration.days(14))
-        self.task_events = self._queue(names.TASK_EVENTS, Duration.days(7), self.dead_letters)
         self._hear_of_tasks()
         self.flow_run = self._flow_run()
         self.worker = self._worker()
         self._watch_worker()
+        inbox.hear_of_files(self, lake)
+        inbox.listen(self, environment, lake, network, access, self.cluster, self.release)
         CfnOutput(self, "ImageRepository", value=self.images.repository_uri)
 
     def _images(self) -> ecr.Repository:
@@ -81,19 +80,6 @@ class Orchestration(Stack):
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
 
-    def _queue(self, name: str, keep: Duration, dead: sqs.Queue | None = None) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            name,
-            queue_name=name,
-            encryption=sqs.QueueEncryption.KMS,
-            encryption_master_key=self._lake.key,
-            enforce_ssl=True,
-            retention_period=keep,
-            visibility_timeout=Duration.minutes(5),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=3) if dead else None,
-        )
-
     def _hear_of_tasks(self) -> None:
         """The worker reads this queue: a task that ends badly is how it knows that a run has crashed."""
         rule = events.Rule(
@@ -107,18 +93,25 @@ class Orchestration(Stack):
                 detail={"clusterArn": [self.cluster.cluster_arn]},
             ),
         )
-        rule.add_target(targets.SqsQueue(self.task_events, dead_letter_queue=self.dead_letters))
+        ends = events_queue(
+            self,
+            names.TASK_EVENTS,
+            f"{names.TASK_EVENTS}-dead",
+            self._lake.key,
+            tries=3,
+            hidden=Duration.minutes(5),
+        )
+        ends.fed_by(rule)
 
     def _flow_run(self) -> ecs.FargateTaskDefinition:
-        definition = ecs.FargateTaskDefinition(
+        definition = task_definition(
             self,
             "FlowRun",
-            family=names.FLOW_RUN,
+            names.FLOW_RUN,
+            role=self._access.flow_run,
+            start=self._access.flow_run_start,
             cpu=512,
-            memory_limit_mib=1024,
-            runtime_platform=PLATFORM,
-            task_role=self._access.flow_run.without_policy_updates(),
-            execution_role=self._access.flow_run_start.without_policy_updates(),
+            memory=1024,
         )
         container(
             definition,
@@ -148,15 +141,14 @@ class Orchestration(Stack):
         return f"{registry.value_as_string}.dkr.ecr.{Aws.REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
 
     def _worker(self) -> ecs.FargateService:
-        definition = ecs.FargateTaskDefinition(
+        definition = task_definition(
             self,
             "WorkerTask",
-            family=names.WORKER,
+            names.WORKER,
+            role=self._access.worker,
+            start=self._access.worker_start,
             cpu=512,
-            memory_limit_mib=1024,
-            runtime_platform=PLATFORM,
-            task_role=self._access.worker.without_policy_updates(),
-            execution_role=self._access.worker_start.without_policy_updates(),
+            memory=1024,
         )
         private = self._network.private_subnets()
         container(
@@ -178,27 +170,13 @@ class Orchestration(Stack):
             prefect_client(self, self._lake.prefect_secret, self._environment),
             health=["CMD", "python", "-m", "deployments.health"],
         )
-        service = ecs.FargateService(
-            self,
-            "Worker",
-            service_name=names.WORKER,
-            cluster=self.cluster,
-            task_definition=definition,
-            security_groups=[self._network.tasks],
-            vpc_subnets=ec2.SubnetSelection(subnet_group_name="private"),
-            assign_public_ip=False,
-            circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
-            min_healthy_percent=100,
-            max_healthy_percent=200,
-            propagate_tags=ecs.PropagatedTagSource.SERVICE,
-        )
-        self.release.nothing_runs_without(service)
-        self._scale(service)
-        return service
+        made = service(self, "Worker", self.cluster, definition, self._network, self.release)
+        self._scale(made)
+        return made
 
     def _watch_worker(self) -> None:
         """Here, where it is known whether there is an image: without one no worker is missed."""
-        watching = alarm(self, metrics.no_worker(), arn("sns", names.CRITICAL))
+        watching = alarm(self, machinery.no_worker(), arn("sns", names.CRITICAL))
         watching.cfn_options.condition = self.release.named
 
     def _scale(self, service: ecs.FargateService) -> None:

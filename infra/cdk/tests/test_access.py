@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Templates
+    from tests.conftest import Template, Templates
 
 NAME = "highwater-access"
 # Actions for which AWS knows no resource.
@@ -23,11 +24,15 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def _policies(template: Template) -> list[dict[str, Any]]:
+    return [*template.properties("AWS::IAM::Policy"), *template.properties("AWS::IAM::ManagedPolicy")]
+
+
 def _statements(prod: Templates) -> list[dict[str, Any]]:
     return [
         statement
         for template in prod.values()
-        for policy in template.properties("AWS::IAM::Policy")
+        for policy in _policies(template)
         for statement in policy["PolicyDocument"]["Statement"]
     ]
 
@@ -41,7 +46,7 @@ def _of(prod: Templates, role: str) -> list[dict[str, Any]]:
     ]
     return [
         statement
-        for policy in prod[NAME].properties("AWS::IAM::Policy")
+        for policy in _policies(prod[NAME])
         if {"Ref": logical} in policy["Roles"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
@@ -66,13 +71,47 @@ def test_no_managed_policy_is_attached(prod: Templates) -> None:
     assert not [role for role in roles if role.get("ManagedPolicyArns")]
 
 
+def test_a_role_holds_no_more_than_iam_takes(prod: Templates) -> None:
+    """10,240 characters inside a role, 6,144 in a policy beside it. What is too much CDK puts into one of its own naming."""
+    sizes = {
+        policy.get("ManagedPolicyName", policy.get("PolicyName")): len(
+            json.dumps(_as_deployed(policy["PolicyDocument"]), separators=(",", ":"))
+        )
+        for policy in _policies(prod[NAME])
+    }
+    named = {p.get("ManagedPolicyName") for p in prod[NAME].properties("AWS::IAM::ManagedPolicy")}
+    assert named == {"highwater-flow-run-inbox"}
+    assert max(size for name, size in sizes.items() if name not in named) < 10_240
+    assert max(sizes[name] for name in named) < 6_144
+
+
+def _as_deployed(value: Any) -> Any:
+    """With values about as long as the real ones."""
+    match value:
+        case {"Fn::Join": [_, [*parts]]}:
+            return "".join(str(_as_deployed(part)) for part in parts)
+        case {"Ref": "AWS::Partition"}:
+            return "aws"
+        case {"Ref": "AWS::AccountId"}:
+            return "1" * 12
+        case {"Ref": _} | {"Fn::ImportValue": _} | {"Fn::GetAtt": _}:
+            return "x" * 75
+        case dict():
+            return {name: _as_deployed(item) for name, item in value.items()}
+        case list():
+            return [_as_deployed(item) for item in value]
+    return value
+
+
 def test_a_role_is_passed_to_one_service_only(prod: Templates) -> None:
     passed = [s for s in _statements(prod) if "iam:PassRole" in _listed(s["Action"])]
     services = [s["Condition"]["StringEquals"]["iam:PassedToService"] for s in passed]
     assert sorted(services) == ["ecs-tasks.amazonaws.com", "sagemaker.amazonaws.com"]
 
 
-@pytest.mark.parametrize("role", ["highwater-glue", "highwater-flow-run", "highwater-worker"])
+@pytest.mark.parametrize(
+    "role", ["highwater-glue", "highwater-flow-run", "highwater-worker", "highwater-inbox-listener"]
+)
 def test_only_this_account_can_have_a_service_act_as_our_role(prod: Templates, role: str) -> None:
     trust = prod[NAME].one("AWS::IAM::Role", RoleName=role)["AssumeRolePolicyDocument"]["Statement"]
     assert [s["Condition"] for s in trust] == [
@@ -100,17 +139,62 @@ def test_a_grant_on_the_key_is_for_disks_of_jobs_alone(prod: Templates) -> None:
 
 def test_a_flow_run_writes_no_raw_file_and_deletes_below_the_tables_alone(prod: Templates) -> None:
     statements = _of(prod, "highwater-flow-run")
-    assert [action for action in _actions(statements) if "Delete" in action] == ["s3:DeleteObject"]
-    (deleted,) = [s for s in statements if "s3:DeleteObject" in _listed(s["Action"])]
-    folders = {str(resource["Fn::Join"][1][-1]) for resource in deleted["Resource"]}
-    assert {folder.strip("/*") for folder in folders} == {"curated", "quarantine", "ml"}
+    deleting = {action for action in _actions(statements) if "Delete" in action}
+    assert deleting == {"s3:DeleteObject", "s3:DeleteObjectVersion"}
+    assert _places(statements, "s3:DeleteObject") == {
+        "lake/curated/*", "lake/quarantine/*", "lake/ml/*", "inbox/inbox/*.error.json"
+    }  # fmt: skip
     written = str([s["Resource"] for s in statements if "s3:PutObject" in _listed(s["Action"])])
     assert "/curated/*" in written
     assert "/raw/*" not in written
 
 
-def test_a_flow_run_tells_people_and_machines(prod: Templates) -> None:
-    (published,) = [s for s in _of(prod, "highwater-flow-run") if "sns:Publish" in _listed(s["Action"])]
+def _places(statements: list[dict[str, Any]], action: str) -> set[str]:
+    """`inbox/history/*` for what this action may be done to in the bucket highwater-inbox."""
+    resources = [r for s in statements if action in _listed(s["Action"]) for r in _listed(s["Resource"])]
+    texts = ["".join(p for p in r["Fn::Join"][1] if isinstance(p, str)) for r in resources]
+    return {text.replace("--", "").partition(":s3:::highwater-")[2] for text in texts}
+
+
+def test_a_flow_run_moves_the_version_that_it_read_and_writes_no_delivery(prod: Templates) -> None:
+    statements = _of(prod, "highwater-flow-run")
+    reading = {place for place in _places(statements, "s3:GetObjectVersion") if place.startswith("inbox")}
+    assert reading == {"inbox/inbox/*", "inbox/history/*"}
+    assert _places(statements, "s3:DeleteObjectVersion") == {"inbox/inbox/*"}
+    assert _places(statements, "s3:ListBucketVersions") == {"inbox"}
+    for action in ("s3:PutObject", "s3:AbortMultipartUpload"):
+        written = {place for place in _places(statements, action) if place.startswith("inbox")}
+        assert written == {"inbox/history/*", "inbox/inbox/*.error.json"}
+
+
+def _queues(statements: list[dict[str, Any]], action: str) -> list[str]:
+    resources = [r for s in statements if action in _listed(s["Action"]) for r in _listed(s["Resource"])]
+    return [resource["Fn::Join"][1][-1].strip(":") for resource in resources]
+
+
+def test_the_listener_reads_its_queue_tells_people_and_sees_no_file(prod: Templates) -> None:
+    statements = _of(prod, "highwater-inbox-listener")
+    assert _actions(statements) == {
+        "cloudwatch:PutMetricData", "dynamodb:GetItem", "dynamodb:PutItem", "kms:Decrypt", "kms:GenerateDataKey",
+        "sns:ListTopics", "sns:Publish", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl", "sqs:ReceiveMessage",
+    }  # fmt: skip
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"):
+        assert _queues(statements, action) == ["highwater-inbox-events"]
+    (counted,) = [s for s in statements if "cloudwatch:PutMetricData" in _listed(s["Action"])]
+    assert counted["Condition"] == {"StringLike": {"cloudwatch:namespace": "Highwater/Runs"}}
+
+
+def test_a_person_takes_dead_letters_and_puts_them_back(prod: Templates) -> None:
+    statements = _of(prod, "highwater-operator")
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage"):
+        assert _queues(statements, action) == ["highwater-inbox-dead-letters"]
+    assert _queues(statements, "sqs:SendMessage") == ["highwater-inbox-events"]
+
+
+@pytest.mark.parametrize("role", ["highwater-flow-run", "highwater-inbox-listener"])
+def test_a_task_tells_people_and_machines(prod: Templates, role: str) -> None:
+    (published,) = [s for s in _of(prod, role) if "sns:Publish" in _listed(s["Action"])]
     topics = {str(resource["Fn::Join"][1][-1]).strip(":") for resource in published["Resource"]}
     assert topics == {t["TopicName"] for t in prod["highwater-observability"].properties("AWS::SNS::Topic")}
 
@@ -136,7 +220,7 @@ def _secrets_of(templates: Templates, role: str) -> set[str]:
 
 def test_only_what_starts_the_server_reads_its_database_login(prod: Templates, private: Templates) -> None:
     for templates in (prod, private):
-        for role in ("highwater-flow-run-start", "highwater-worker-start"):
+        for role in ("highwater-flow-run-start", "highwater-worker-start", "highwater-inbox-listener-start"):
             assert _secrets_of(templates, role) == {"highwater/prefect"}
     assert _secrets_of(private, "highwater-server-start") == {
         "highwater/prefect",
@@ -153,7 +237,9 @@ def test_a_person_needs_a_second_factor_to_operate(prod: Templates) -> None:
     assert trust["Principal"]["AWS"]["Fn::Join"][1][-1] == ":root"
 
 
-def test_a_person_mends_rolls_back_and_approves_but_runs_and_deletes_nothing(prod: Templates) -> None:
+def test_a_person_mends_rolls_back_and_approves_but_runs_and_deletes_nothing_of_the_data(
+    prod: Templates,
+) -> None:
     statements = _of(prod, "highwater-operator")
     actions = _actions(statements)
     changing = {a for a in actions if a.split(":")[1].startswith(("Put", "Update"))}
@@ -162,7 +248,8 @@ def test_a_person_mends_rolls_back_and_approves_but_runs_and_deletes_nothing(pro
     }  # fmt: skip
     others = ("Describe", "Filter", "Get", "List", "Put", "Update")
     assert {a for a in actions if not a.split(":")[1].startswith(others)} == {
-        "kms:Decrypt", "kms:GenerateDataKey", "s3:AbortMultipartUpload"
+        "kms:Decrypt", "kms:GenerateDataKey", "s3:AbortMultipartUpload",
+        "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage",
     }  # fmt: skip
     (put,) = [s["Resource"] for s in statements if "s3:PutObject" in _listed(s["Action"])]
     assert {r["Fn::Join"][1][-1] for r in put} == {"/mended/*", "/curated/*/metadata/*"}
@@ -177,6 +264,7 @@ def test_snowflake_reads_what_was_published(prod: Templates) -> None:
     read = str([s["Resource"] for s in statements if "s3:GetObject" in _listed(s["Action"])])
     assert "/curated/*" in read
     assert "/runs/records/*" in read
+    assert "/runs/inbox/*" in read
     assert "/runs/*" not in read
     assert "/quarantine/*" not in read
     assert "/raw/*" not in read

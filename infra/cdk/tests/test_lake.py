@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,9 @@ def _bucket(prod: Templates, name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["highwater-lake", "highwater-artifacts", "highwater-access-logs"])
+@pytest.mark.parametrize(
+    "name", ["highwater-lake", "highwater-artifacts", "highwater-inbox", "highwater-access-logs"]
+)
 def test_no_bucket_is_public_and_each_keeps_versions(prod: Templates, name: str) -> None:
     bucket = _bucket(prod, name)
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
@@ -30,7 +33,7 @@ def test_no_bucket_is_public_and_each_keeps_versions(prod: Templates, name: str)
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-@pytest.mark.parametrize("name", ["highwater-lake", "highwater-artifacts"])
+@pytest.mark.parametrize("name", ["highwater-lake", "highwater-artifacts", "highwater-inbox"])
 def test_data_is_encrypted_with_our_key_and_its_readers_are_logged(prod: Templates, name: str) -> None:
     bucket = _bucket(prod, name)
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -41,28 +44,55 @@ def test_data_is_encrypted_with_our_key_and_its_readers_are_logged(prod: Templat
 
 def test_every_bucket_refuses_plain_http_and_old_tls(prod: Templates) -> None:
     policies = prod[NAME].properties("AWS::S3::BucketPolicy")
-    assert len(policies) == 3
+    assert len(policies) == 4
     for policy in policies:
         denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
         assert {"Bool": {"aws:SecureTransport": "false"}} in [s["Condition"] for s in denied]
         assert {"NumericLessThan": {"s3:TlsVersion": 1.2}} in [s["Condition"] for s in denied]
 
 
-def test_raw_files_grow_cold_and_are_never_deleted(prod: Templates) -> None:
-    rules = {r["Id"]: r for r in _bucket(prod, "highwater-lake")["LifecycleConfiguration"]["Rules"]}
-    assert [(t["StorageClass"], t["TransitionInDays"]) for t in rules["raw"]["Transitions"]] == [
+def _rules(prod: Templates, bucket: str) -> dict[str, dict[str, Any]]:
+    return {r["Id"]: r for r in _bucket(prod, bucket)["LifecycleConfiguration"]["Rules"]}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "rule", "prefix"),
+    [("highwater-lake", "raw", "raw/"), ("highwater-inbox", "delivered", "history/")],
+)
+def test_delivered_files_grow_cold_and_are_never_deleted(
+    prod: Templates, bucket: str, rule: str, prefix: str
+) -> None:
+    found = _rules(prod, bucket)[rule]
+    assert [(t["StorageClass"], t["TransitionInDays"]) for t in found["Transitions"]] == [
         ("STANDARD_IA", 30),
         ("GLACIER_IR", 90),
     ]
-    assert rules["raw"]["Prefix"] == "raw/"
-    assert rules["quarantine"]["Prefix"] == "quarantine/"
-    # Figures on their way to the warehouse, read once; no data.
-    assert [name for name, rule in rules.items() if "ExpirationInDays" in rule] == ["records"]
-    assert rules["history"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
+    assert found["Prefix"] == prefix
+    assert "ExpirationInDays" not in found
 
 
-def test_deliveries_are_told_to_eventbridge(prod: Templates) -> None:
-    notifications = _bucket(prod, "highwater-lake")["NotificationConfiguration"]
+def test_only_what_the_warehouse_reads_once_is_deleted(prod: Templates) -> None:
+    lake = _rules(prod, "highwater-lake")
+    assert lake["quarantine"]["Prefix"] == "quarantine/"
+    expiring = {
+        rule["Prefix"]: rule["ExpirationInDays"] for rule in lake.values() if "ExpirationInDays" in rule
+    }
+    assert expiring == {"runs/records/": 30, "runs/inbox/": 30}
+    assert not [rule for rule in _rules(prod, "highwater-inbox").values() if "ExpirationInDays" in rule]
+
+
+@pytest.mark.parametrize("bucket", ["highwater-lake", "highwater-artifacts", "highwater-inbox"])
+def test_a_version_that_was_replaced_is_kept_for_90_days(prod: Templates, bucket: str) -> None:
+    rule = _rules(prod, bucket)["history"]
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert rule["ExpiredObjectDeleteMarker"] is True
+    assert "Prefix" not in rule
+
+
+@pytest.mark.parametrize("bucket", ["highwater-lake", "highwater-inbox"])
+def test_deliveries_are_told_to_eventbridge(prod: Templates, bucket: str) -> None:
+    notifications = _bucket(prod, bucket)["NotificationConfiguration"]
     assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
@@ -129,9 +159,9 @@ def test_eventbridge_may_use_the_key_without_a_condition_that_it_cannot_meet(pro
     ]
 
 
-@pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"])
-def test_alarms_and_the_budget_may_publish_to_encrypted_topics(prod: Templates, service: str) -> None:
-    (statement,) = _of_the_key(prod, service)
+@pytest.mark.parametrize("service", ["cloudwatch", "budgets", "events"])
+def test_alarms_the_budget_and_events_may_use_the_key_for_this_account(prod: Templates, service: str) -> None:
+    (statement,) = [s for s in _of_the_key(prod, f"{service}.amazonaws.com") if "Condition" in s]
     assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
@@ -144,8 +174,10 @@ def test_no_template_holds_a_secret(prod: Templates) -> None:
 
 def test_who_touched_an_object_is_on_record(prod: Templates) -> None:
     (trail,) = prod[NAME].properties("AWS::CloudTrail::Trail")
-    (selector,) = trail["EventSelectors"]
-    assert selector["ReadWriteType"] == "All"
-    assert selector["DataResources"][0]["Type"] == "AWS::S3::Object"
+    selectors = trail["EventSelectors"]
+    assert [s["ReadWriteType"] for s in selectors] == ["All"] * len(selectors)
+    objects = [resource for s in selectors for resource in s["DataResources"]]
+    assert {resource["Type"] for resource in objects} == {"AWS::S3::Object"}
+    assert re.findall(r"'(Lake|Inbox)\w+', 'Arn'", str(objects)) == ["Lake", "Inbox"]
     assert trail["EnableLogFileValidation"] is True
     assert "KMSKeyId" in trail

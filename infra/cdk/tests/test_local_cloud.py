@@ -120,7 +120,7 @@ class TestDeployed:
         s3 = cloud.client("s3")
         aliases = cloud.client("kms").list_aliases()["Aliases"]
         (alias,) = [a for a in aliases if a["AliasName"] == "alias/highwater"]
-        for name in ("highwater-lake", "highwater-artifacts"):
+        for name in ("highwater-lake", "highwater-artifacts", "highwater-inbox"):
             rules = s3.get_bucket_encryption(Bucket=f"{name}{UNIQUE}")["ServerSideEncryptionConfiguration"]
             by_default = rules["Rules"][0]["ApplyServerSideEncryptionByDefault"]
             assert by_default["KMSMasterKeyID"].endswith(f"key/{alias['TargetKeyId']}")
@@ -150,14 +150,22 @@ class TestDeployed:
         (container,) = task["taskDefinition"]["containerDefinitions"]
         given = {v["name"]: v["value"] for v in container["environment"]}
         assert given["HIGHWATER_LAKE_BUCKET"] == f"highwater-lake{UNIQUE}"
+        assert given["HIGHWATER_INBOX_BUCKET"] == f"highwater-inbox{UNIQUE}"
         assert given["HIGHWATER_SAGEMAKER_ROLE"] == f"arn:aws:iam::{ACCOUNT}:role/highwater-sagemaker"
         assert container["logConfiguration"]["options"]["awslogs-group"] == "/highwater/flow-runs"
 
-    def test_the_end_of_a_task_reaches_the_workers_queue(self, cloud: Cloud) -> None:
+    @pytest.mark.parametrize(
+        ("name", "rule"),
+        [
+            ("highwater-ecs-events", "highwater-ecs-task-changes"),
+            ("highwater-inbox-events", "highwater-inbox-files"),
+        ],
+    )
+    def test_an_event_reaches_the_queue_of_who_waits_for_it(self, cloud: Cloud, name: str, rule: str) -> None:
         sqs, events = cloud.client("sqs"), cloud.client("events")
-        url = sqs.get_queue_url(QueueName="highwater-ecs-events")["QueueUrl"]
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
         queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        (target,) = events.list_targets_by_rule(Rule="highwater-ecs-task-changes")["Targets"]
+        (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
         assert target["Arn"] == queue["QueueArn"]
         assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] == 3
 

@@ -39,6 +39,8 @@ def _topic(prod: Templates, name: str) -> str:
         ("run-failures", "highwater-critical", "notBreaching"),
         ("dead-letters", "highwater-warnings", "notBreaching"),
         ("task-ends-unread", "highwater-critical", "notBreaching"),
+        ("inbox-dead-letters", "highwater-warnings", "notBreaching"),
+        ("inbox-unread", "highwater-warnings", "notBreaching"),
     ],
 )
 def test_each_alarm_tells_those_of_its_severity(prod: Templates, name: str, topic: str, missing: str) -> None:
@@ -54,20 +56,31 @@ def test_silence_for_a_day_is_an_alarm(prod: Templates) -> None:
     assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("SampleCount", 86400, 1)
 
 
-def test_how_tasks_end_is_read_within_half_an_hour(prod: Templates) -> None:
+@pytest.mark.parametrize(("name", "seconds"), [("task-ends-unread", 1800), ("inbox-unread", 900)])
+def test_a_queue_that_nobody_reads_is_told(prod: Templates, name: str, seconds: int) -> None:
     """Messages that nobody reads expire: they never become dead letters."""
-    alarm = _alarm(prod, "task-ends-unread")
+    alarm = _alarm(prod, name)
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateAgeOfOldestMessage")
-    assert (alarm["Statistic"], alarm["Threshold"]) == ("Maximum", 1800)
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Maximum", seconds)
     (dimension,) = alarm["Dimensions"]
     queue = prod["highwater-orchestration"].one("AWS::SQS::Queue", QueueName=dimension["Value"])
     tries = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
     assert tries < alarm["Threshold"] < queue["MessageRetentionPeriod"]
 
 
-def test_dead_letters_are_counted_on_the_queue_that_exists(prod: Templates) -> None:
-    (dimension,) = _alarm(prod, "dead-letters")["Dimensions"]
-    prod["highwater-orchestration"].one("AWS::SQS::Queue", QueueName=dimension["Value"])
+@pytest.mark.parametrize("name", ["dead-letters", "inbox-dead-letters"])
+def test_the_first_dead_letter_is_told_on_the_queue_that_exists(prod: Templates, name: str) -> None:
+    alarm = _alarm(prod, name)
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
+    (dimension,) = alarm["Dimensions"]
+    queue = prod["highwater-orchestration"].one("AWS::SQS::Queue", QueueName=dimension["Value"])
+    assert "RedrivePolicy" not in queue
+
+
+def test_the_dashboard_shows_what_is_watched(prod: Templates) -> None:
+    shown = str(prod[NAME].one("AWS::CloudWatch::Dashboard")["DashboardBody"])
+    for name in ("inbox-dead-letters", "inbox-unread", "no-worker", "no-inbox-listener"):
+        assert f'"title":"{name}"' in shown
 
 
 def test_topics_are_encrypted_and_speak_tls_only(prod: Templates) -> None:

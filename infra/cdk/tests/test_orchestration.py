@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from highwater_infra.compute import REPOSITORY
 
 if TYPE_CHECKING:
@@ -15,19 +16,27 @@ def _task(templates: Templates, family: str) -> dict[str, Any]:
 
 
 def test_nothing_is_started_before_there_is_an_image(prod: Templates) -> None:
-    service = prod[NAME].one("AWS::ECS::Service", ServiceName="highwater-worker")
-    assert service["DesiredCount"] == {"Fn::If": ["ImageIsNamed", 1, 0]}
+    services = prod[NAME].properties("AWS::ECS::Service")
+    assert {s["ServiceName"] for s in services} == {"highwater-worker", "highwater-inbox-listener"}
+    assert [s["DesiredCount"] for s in services] == [{"Fn::If": ["ImageIsNamed", 1, 0]}] * 2
     scaling = prod[NAME].one("AWS::ApplicationAutoScaling::ScalableTarget")
     assert scaling["MinCapacity"] == {"Fn::If": ["ImageIsNamed", 1, 0]}
     assert scaling["MaxCapacity"] == 3
 
 
-def test_a_service_without_a_task_is_an_alarm_as_soon_as_there_is_an_image(prod: Templates) -> None:
+@pytest.mark.parametrize(
+    ("name", "service", "topic"),
+    [
+        ("highwater-no-worker", "highwater-worker", "highwater-critical"),
+        ("highwater-no-inbox-listener", "highwater-inbox-listener", "highwater-warnings"),
+    ],
+)
+def test_a_service_without_a_task_is_an_alarm_as_soon_as_there_is_an_image(
+    prod: Templates, name: str, service: str, topic: str
+) -> None:
     """Container Insights sends nothing for it: the alarm must take silence for none."""
-    (resource,) = prod[NAME].all("AWS::CloudWatch::Alarm")
-    assert resource["Condition"] == "ImageIsNamed"
-    alarm = resource["Properties"]
-    assert alarm["AlarmName"] == "highwater-no-worker"
+    assert [a["Condition"] for a in prod[NAME].all("AWS::CloudWatch::Alarm")] == ["ImageIsNamed"] * 2
+    alarm = prod[NAME].one("AWS::CloudWatch::Alarm", AlarmName=name)
     (count, filled) = sorted(alarm["Metrics"], key=lambda metric: "Expression" in metric)
     assert filled["Expression"] == f"FILL({count['Id']}, 0)"
     assert alarm["TreatMissingData"] == "breaching"
@@ -35,25 +44,22 @@ def test_a_service_without_a_task_is_an_alarm_as_soon_as_there_is_an_image(prod:
     assert (alarm["EvaluationPeriods"], alarm.get("DatapointsToAlarm", 3)) == (3, 3)
     metric = count["MetricStat"]["Metric"]
     assert (metric["Namespace"], metric["MetricName"]) == ("ECS/ContainerInsights", "RunningTaskCount")
-    service = prod[NAME].one("AWS::ECS::Service")["ServiceName"]
+    prod[NAME].one("AWS::ECS::Service", ServiceName=service)
     assert {d["Name"]: d["Value"] for d in metric["Dimensions"]} == {
         "ClusterName": "highwater",
         "ServiceName": service,
     }
     (action,) = alarm["AlarmActions"]
     assert action == alarm["OKActions"][0]
-    assert str(action).endswith(":highwater-critical']]}")
-    assert [
-        t
-        for t in prod["highwater-observability"].properties("AWS::SNS::Topic")
-        if t["TopicName"] == "highwater-critical"
-    ]
+    assert str(action).endswith(f":{topic}']]}}")
+    prod["highwater-observability"].one("AWS::SNS::Topic", TopicName=topic)
 
 
 def test_a_bad_release_is_rolled_back(prod: Templates) -> None:
-    deployment = prod[NAME].one("AWS::ECS::Service")["DeploymentConfiguration"]
-    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
-    assert deployment["MinimumHealthyPercent"] == 100
+    for service in prod[NAME].properties("AWS::ECS::Service"):
+        deployment = service["DeploymentConfiguration"]
+        assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+        assert deployment["MinimumHealthyPercent"] == 100
 
 
 def test_the_worker_is_asked_for_its_health(prod: Templates) -> None:
@@ -74,8 +80,8 @@ def test_the_worker_knows_the_bucket_of_results(prod: Templates) -> None:
 
 
 def test_tasks_have_no_public_address(prod: Templates) -> None:
-    service = prod[NAME].one("AWS::ECS::Service")
-    assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
+    for service in prod[NAME].properties("AWS::ECS::Service"):
+        assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
 
 
 def test_secrets_are_named_not_held(prod: Templates, private: Templates) -> None:
@@ -83,6 +89,7 @@ def test_secrets_are_named_not_held(prod: Templates, private: Templates) -> None
     for templates, login in ((prod, "PREFECT_API_KEY"), (private, "PREFECT_API_AUTH_STRING")):
         for family, wanted in (
             ("highwater-worker", {"PREFECT_API_URL", login}),
+            ("highwater-inbox-listener", {"PREFECT_API_URL", login}),
             ("highwater-flow-run", {login}),
         ):
             (container,) = _task(templates, family)["ContainerDefinitions"]
@@ -118,7 +125,7 @@ def test_nothing_is_written_to_the_image_but_in_its_tmp(private: Templates) -> N
         for definition in template.properties("AWS::ECS::TaskDefinition")
     ]
     assert {definition["Family"] for definition in definitions} == {
-        "highwater-flow-run", "highwater-server", "highwater-worker"
+        "highwater-flow-run", "highwater-inbox-listener", "highwater-server", "highwater-worker"
     }  # fmt: skip
     for definition in definitions:
         (container,) = definition["ContainerDefinitions"]
@@ -135,7 +142,7 @@ def test_tasks_run_on_what_the_image_is_built_for(private: Templates) -> None:
         for template in private.values()
         for definition in template.properties("AWS::ECS::TaskDefinition")
     ]
-    assert platforms == [{"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"}] * 3
+    assert platforms == [{"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"}] * 4
     assert "--platform linux/amd64" in (REPOSITORY / "docker" / "build.sh").read_text()
 
 
@@ -143,19 +150,94 @@ def test_a_task_that_ends_is_told_to_the_worker(prod: Templates) -> None:
     rule = prod[NAME].one("AWS::Events::Rule", Name="highwater-ecs-task-changes")
     assert rule["EventPattern"]["detail-type"] == ["ECS Task State Change"]
     (target,) = rule["Targets"]
-    assert set(target) >= {"Arn", "DeadLetterConfig"}
-    queue = prod[NAME].one("AWS::SQS::Queue", QueueName="highwater-ecs-events")
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 3
-    assert "KmsMasterKeyId" in queue
+    assert target["Arn"] == {"Fn::GetAtt": [_queue(prod, "highwater-ecs-events"), "Arn"]}
+    assert target["DeadLetterConfig"]["Arn"] == {
+        "Fn::GetAtt": [_queue(prod, "highwater-ecs-events-dead"), "Arn"]
+    }
 
 
-def test_only_this_account_can_put_an_event_into_our_queues(prod: Templates) -> None:
-    policies = prod[NAME].properties("AWS::SQS::QueuePolicy")
-    allowed = [s for p in policies for s in p["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
-    conditions = [statement["Condition"] for statement in allowed]
-    assert len(conditions) == 2
-    assert {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}} in conditions
-    assert [list(c["ArnEquals"]) for c in conditions if "ArnEquals" in c] == [["aws:SourceArn"]]
+def test_a_delivery_is_told_to_the_listener_and_what_runs_move_is_not(prod: Templates) -> None:
+    rule = prod[NAME].one("AWS::Events::Rule", Name="highwater-inbox-files")
+    pattern = rule["EventPattern"]
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
+    assert pattern["detail"]["object"] == {"key": [{"prefix": "inbox/"}]}
+    (bucket,) = pattern["detail"]["bucket"]["name"]
+    exported = {
+        o["Export"]["Name"]: o["Value"]
+        for o in prod["highwater-lake"].content["Outputs"].values()
+        if "Export" in o
+    }
+    assert exported[bucket["Fn::ImportValue"]]["Ref"].startswith("Inbox")
+
+
+@pytest.mark.parametrize(
+    ("queue", "dead_letters", "hidden"),
+    [
+        ("highwater-ecs-events", "highwater-ecs-events-dead", 300),
+        ("highwater-inbox-events", "highwater-inbox-dead-letters", 120),
+    ],
+)
+def test_what_is_not_understood_in_three_tries_is_kept_for_longer(
+    prod: Templates, queue: str, dead_letters: str, hidden: int
+) -> None:
+    found = prod[NAME].one("AWS::SQS::Queue", QueueName=queue)
+    dead = prod[NAME].one("AWS::SQS::Queue", QueueName=dead_letters)
+    assert (found["VisibilityTimeout"], found["MessageRetentionPeriod"]) == (hidden, 7 * 86_400)
+    assert found["RedrivePolicy"]["maxReceiveCount"] == 3
+    assert found["RedrivePolicy"]["deadLetterTargetArn"] == {
+        "Fn::GetAtt": [_queue(prod, dead_letters), "Arn"]
+    }
+    assert dead["MessageRetentionPeriod"] == 14 * 86_400
+    assert found["KmsMasterKeyId"] == dead["KmsMasterKeyId"]
+
+
+def _queue(prod: Templates, name: str) -> str:
+    (logical,) = [
+        logical
+        for logical, resource in prod[NAME].content["Resources"].items()
+        if resource["Type"] == "AWS::SQS::Queue" and resource["Properties"]["QueueName"] == name
+    ]
+    return str(logical)
+
+
+@pytest.mark.parametrize(
+    ("rule", "queues"),
+    [
+        ("TaskChanges", ("highwater-ecs-events", "highwater-ecs-events-dead")),
+        ("InboxFiles", ("highwater-inbox-events", "highwater-inbox-dead-letters")),
+    ],
+)
+def test_one_rule_alone_can_put_an_event_into_a_queue(
+    prod: Templates, rule: str, queues: tuple[str, str]
+) -> None:
+    for queue in queues:
+        (policy,) = [
+            p
+            for p in prod[NAME].properties("AWS::SQS::QueuePolicy")
+            if p["Queues"] == [{"Ref": _queue(prod, queue)}]
+        ]
+        denied, allowed = policy["PolicyDocument"]["Statement"]
+        assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+        assert (allowed["Effect"], allowed["Action"]) == ("Allow", "sqs:SendMessage")
+        assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+        assert list(allowed["Condition"]) == ["ArnEquals"]
+        source = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0]
+        assert source.startswith(rule)
+
+
+def test_the_listener_is_the_workers_image_with_another_program(prod: Templates) -> None:
+    (container,) = _task(prod, "highwater-inbox-listener")["ContainerDefinitions"]
+    (worker,) = _task(prod, "highwater-worker")["ContainerDefinitions"]
+    assert container["Command"] == ["python", "-m", "deployments.inbox_listener"]
+    assert container["Image"] == worker["Image"]
+    ours = {v["Name"]: v["Value"] for v in container["Environment"] if "HIGHWATER" in v["Name"]}
+    assert "highwater-inbox-" in str(ours.pop("HIGHWATER_INBOX_BUCKET"))
+    assert ours == {
+        "HIGHWATER_LEDGER_TABLE": "highwater-ledger",
+        "HIGHWATER_ALERTS_TOPIC": "highwater-alerts",
+        "HIGHWATER_WARNINGS_TOPIC": "highwater-warnings",
+        "HIGHWATER_CRITICAL_TOPIC": "highwater-critical",
+    }
 
 
 def test_an_image_that_was_released_stays_what_it_was(prod: Templates) -> None:

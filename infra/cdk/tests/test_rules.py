@@ -15,7 +15,7 @@ from constructs import IConstruct
 from highwater_infra import acknowledged
 from highwater_infra.account import account
 from highwater_infra.environments import PRIVATE
-from highwater_infra.permissions import jobs, outside, people, statement, tasks
+from highwater_infra.permissions import inbox, jobs, outside, people, statement, tasks
 
 
 def _found(directory: Path) -> str:
@@ -90,6 +90,8 @@ def _statements() -> list[statement.Statement]:
         *jobs.sagemaker_job(key),
         *tasks.flow_run(key),
         *tasks.worker(key),
+        *inbox.flow_run(),
+        *inbox.listener(key),
         *tasks.start(key, log_groups=["/a/log/group"], secrets=["a/secret"]),
         *outside.snowflake(key),
         *outside.deployment(),

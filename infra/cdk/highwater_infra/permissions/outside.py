@@ -17,13 +17,13 @@ from highwater_infra.permissions.statement import (
 
 
 def snowflake(key_arn: str) -> list[Statement]:
-    """What was published, and what runs recorded of themselves; nothing else."""
+    """What was published, what partners delivered, and what runs recorded of themselves; nothing else."""
     return [
         decrypt(key_arn),
         listing(names.LAKE),
         Statement(
             ["s3:GetObject", "s3:GetObjectVersion"],
-            objects(names.LAKE, "curated", "ml", "runs/records"),
+            objects(names.LAKE, "curated", "ml", "runs/records", "runs/inbox"),
             because="the stage loads what was published, whatever its date",
         ),
     ]

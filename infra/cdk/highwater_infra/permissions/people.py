@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployments import names
+from highwater_infra.permissions import inbox
 from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
     EVERYTHING,
@@ -17,7 +18,7 @@ from highwater_infra.permissions.tasks import MENDED
 
 
 def operator(key_arn: str) -> list[Statement]:
-    return [use_of_key(key_arn), *_lake(), *_models(), *_tasks(), *_login()]
+    return [use_of_key(key_arn), *_lake(), *_models(), *_tasks(), *_login(), *inbox.operator()]
 
 
 def _lake() -> list[Statement]:

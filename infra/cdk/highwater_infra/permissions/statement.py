@@ -9,7 +9,8 @@ from typing import Final
 from aws_cdk import Acknowledgment, Aws, Validations
 from aws_cdk import aws_iam as iam
 
-from highwater_infra.buckets import bucket_name
+from deployments import names
+from highwater_infra.buckets import bucket_arn
 
 EVERYTHING: Final = ("*",)
 SIX_CHARACTERS: Final = "Secrets Manager appends six characters of its own to a name"
@@ -24,17 +25,19 @@ class Statement:
     because: str = ""
     """Why a resource has a `*` or `?` in it. Without it AwsSolutions fails the synthesis, or tests/test_rules.py."""
 
-    def give_to(self, role: iam.Role) -> None:
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=sorted(self.actions),
-                resources=list(self.resources),
-                conditions=dict(self.conditions or {}),
-            )
+    def give_to(self, holder: iam.Role | iam.ManagedPolicy) -> None:
+        statement = iam.PolicyStatement(
+            actions=sorted(self.actions),
+            resources=list(self.resources),
+            conditions=dict(self.conditions or {}),
         )
+        if isinstance(holder, iam.ManagedPolicy):
+            holder.add_statements(statement)
+        else:
+            holder.add_to_policy(statement)
         for resource in self.resources:
             if self.because and "*" in resource:
-                Validations.of(role).acknowledge(
+                Validations.of(holder).acknowledge(
                     Acknowledgment(
                         id=f"AwsSolutions::AwsSolutions-IAM5[Resource::{_as_found(resource)}]",
                         reason=self.because,
@@ -62,12 +65,11 @@ def role_arn(name: str) -> str:
 
 
 def objects(bucket: str, *prefixes: str) -> list[str]:
-    return [f"arn:{Aws.PARTITION}:s3:::{bucket_name(bucket)}/{prefix}/*" for prefix in prefixes]
+    return [f"{bucket_arn(bucket)}/{prefix}/*" for prefix in prefixes]
 
 
 def listing(*buckets: str) -> Statement:
-    arns = [f"arn:{Aws.PARTITION}:s3:::{bucket_name(bucket)}" for bucket in buckets]
-    return Statement(["s3:ListBucket", "s3:GetBucketLocation"], arns)
+    return Statement(["s3:ListBucket", "s3:GetBucketLocation"], [bucket_arn(bucket) for bucket in buckets])
 
 
 def use_of_key(key_arn: str) -> Statement:
@@ -101,6 +103,15 @@ def metrics(namespace: str) -> Statement:
         {"StringLike": {"cloudwatch:namespace": namespace}},
         because="PutMetricData knows no resource; the condition holds it to one namespace",
     )
+
+
+def alerting() -> list[Statement]:
+    """tasks/runs/alerts.py, but for its metric."""
+    topics = (names.ALERTS, names.WARNINGS, names.CRITICAL)
+    return [
+        Statement(["sns:Publish"], [arn("sns", topic) for topic in topics]),
+        Statement(["sns:ListTopics"], EVERYTHING, because="ListTopics knows no resource; it tells names"),
+    ]
 
 
 def registry_login() -> Statement:

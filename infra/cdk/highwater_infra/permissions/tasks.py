@@ -12,6 +12,7 @@ from highwater_infra.permissions.statement import (
     IMAGE_LAYERS,
     SIX_CHARACTERS,
     Statement,
+    alerting,
     arn,
     decrypt,
     key_of_disks,
@@ -48,10 +49,7 @@ def flow_run(key_arn: str) -> list[Statement]:
             ["dynamodb:Scan"], [arn("dynamodb", f"table/{names.LEDGER}")]
         ),  # lake-maintenance, once a week
         Statement(["dynamodb:Query"], [arn("dynamodb", f"table/{names.LEDGER}/index/{names.OPEN_ROWS}")]),
-        Statement(
-            ["sns:Publish"], [arn("sns", topic) for topic in (names.ALERTS, names.WARNINGS, names.CRITICAL)]
-        ),
-        Statement(["sns:ListTopics"], EVERYTHING, because="ListTopics knows no resource; it tells names"),
+        *alerting(),
         Statement(
             ["secretsmanager:GetSecretValue"],
             [arn("secretsmanager", f"secret:{names.SNOWFLAKE_SECRET}-??????")],
