@@ -12,19 +12,12 @@ from jobs.demand_columns import MODEL
 from jobs.sagemaker.candidates import METHODS, SLOW, STEADY, forecasts_of, is_slow
 from jobs.sagemaker.forecaster import LEAST_CALIBRATION_WEEKS, Fits
 from jobs.sagemaker.panel import FeaturesError, Panel
-from jobs.sagemaker.scores import point_scores, rounded, scores
+from jobs.sagemaker.scores import coverage, point_scores, rounded, scores
+from jobs.sagemaker.sums import LEVELS, summed
 from jobs.sagemaker.trees import Settings
 
 NAIVE = ("seasonal_naive", "mean4")
 LEAST_TRAINING_WEEKS = 20
-LEVELS = {
-    "sku_region": ["sku_code", "region_code"],
-    "sku": ["sku_code"],
-    "category_region": ["category", "region_code"],
-    "category": ["category"],
-    "total": [],
-}
-"""At which planners order: what a level's forecast is wrong by, where its parts' errors may have cancelled out."""
 
 
 def origins(panel: Panel, horizon: int, count: int) -> list[int]:
@@ -73,6 +66,7 @@ def _of_origin(panel: Panel, fits: Fits, origin: int) -> pd.DataFrame:
         kind=np.where(slow, SLOW, STEADY),
         **forecasts_of(forecaster.trees, columns),
         **{f"weight_{method}": weights[:, number] for number, method in enumerate(METHODS)},
+        **{f"together_{level}": share for level, share in forecaster.calibration.together.items()},
     )
 
 
@@ -95,7 +89,7 @@ def evaluation(rows: pd.DataFrame) -> dict[str, Any]:
         "series": len(rows[["sku_code", "region_code"]].drop_duplicates()),
         "origins": [str(day)[:10] for day in sorted(rows["origin"].unique())],
         "by_origin": {name[:10]: found for name, found in _by(rows, "origin").items()},
-        "by_level": {name: _summed(rows, by) for name, by in LEVELS.items()},
+        "by_level": {name: _of_level(rows, name, by) for name, by in LEVELS.items()},
         "methods": _methods(rows),
         "by_category": _by(rows, "category"),
         "by_region": _by(rows, "region_code"),
@@ -106,11 +100,19 @@ def evaluation(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _summed(rows: pd.DataFrame, by: list[str]) -> dict[str, float | None]:
-    """Forecasts of a level are the sums of its series', so that every level says the same."""
-    sums = rows.groupby([*by, "origin", "week"])[["actual_units", "predicted_units"]].sum()
+def _of_level(rows: pd.DataFrame, level: str, by: list[str]) -> dict[str, Any]:
+    """Bounds of each origin's sums are of the share that was known there."""
+    shares = rows.groupby("origin")[f"together_{level}"].first()
+    sums = pd.concat(
+        summed(part, [*by, "origin", "week"], float(shares[day])) for day, part in rows.groupby("origin")
+    )
     found = point_scores(sums)
-    return {name: found[name] for name in ("wmape", "bias")}
+    inside = coverage(*(sums[name].to_numpy(float) for name in ("actual_units", "lower", "upper")))
+    return {
+        **{name: found[name] for name in ("wmape", "bias")},
+        "coverage80": rounded(inside),
+        "together": {str(day)[:10]: round(float(share), 3) for day, share in shares.items()},
+    }
 
 
 def _methods(rows: pd.DataFrame) -> dict[str, Any]:

@@ -6,7 +6,7 @@ and, in units of the spread that a forecast of that size has anyway, between whi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ import pandas as pd
 from jobs.sagemaker.candidates import Weights, forecasts_of, is_slow, mixed, weigh
 from jobs.sagemaker.lean import lean
 from jobs.sagemaker.panel import Columns, Flags, Floats, Integers, Panel
-from jobs.sagemaker.samples import pairs
+from jobs.sagemaker.samples import Samples, pairs
+from jobs.sagemaker.scores import COVERAGE, outer
+from jobs.sagemaker.sums import measured_shares
 from jobs.sagemaker.trees import Trees
 
-COVERAGE = 0.8
 LEAST_IN_BIN = 400
-"""Rows of one week forecast from several origins are much the same row: fewer of them tell nothing of a tail."""
+LEAST_CELLS = 40
+"""An article's rows of one week are much the same row, whatever region and origin: fewer of them tell nothing of a tail."""
 _VOLUMES = 4
 _STEPS = 3
 Bounds = tuple[tuple[tuple[float, ...], ...], ...]
@@ -28,7 +30,10 @@ Bounds = tuple[tuple[tuple[float, ...], ...], ...]
 
 @dataclass(frozen=True)
 class Calibration:
-    """`weights` are those of the methods by kind of series; `low` and `high` are [promoted or not][volume bin][step bin]."""
+    """`weights` are those of the methods by kind of series; `low` and `high` are [promoted or not][volume bin][step bin].
+
+    `together` says of each level how much its series err together (sums.py).
+    """
 
     weights: dict[str, Weights]
     bias: float
@@ -41,6 +46,7 @@ class Calibration:
     high: Bounds
     profile_low: float
     profile_high: float
+    together: dict[str, float]
     rows: int
 
     def units(self, trees: Trees, columns: Columns) -> Floats:
@@ -98,11 +104,12 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
     volume = np.searchsorted(volume_edges, forecast, side="right")
     step = np.searchsorted(step_edges, samples.columns["step"].astype(np.float64), side="left")
     promoted = samples.columns["is_promoted"].astype(np.float64) > 0
-    low, high = _bounds(score, promoted, volume, step, len(volume_edges) + 1)
+    cell = article * len(panel.weeks) + samples.target
+    low, high = _bounds(score, cell, promoted, volume, step, len(volume_edges) + 1)
     profile = samples.columns["profile_units"].astype(np.float64)
     ratio = (units / np.maximum(profile, 1e-9))[profile > 0]
     profile_low, profile_high = np.quantile(ratio, [0.1, 0.9]) if len(ratio) else (0.0, 3.0)
-    return Calibration(
+    found = Calibration(
         weights=weights,
         bias=bias,
         bias_levels=bias_levels,
@@ -114,8 +121,25 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
         high=high,
         profile_low=float(min(profile_low, 1.0)),
         profile_high=float(max(profile_high, 1.0)),
+        together={},
         rows=len(units),
     )
+    return replace(found, together=_together(found, panel, samples, forecast))
+
+
+def _together(calibration: Calibration, panel: Panel, samples: Samples, forecast: Floats) -> dict[str, float]:
+    promoted = samples.columns["is_promoted"].astype(np.float64) > 0
+    steps = samples.columns["step"].astype(np.float64)
+    lower, upper = calibration.interval(forecast, steps, promoted)
+    rows = panel.series.iloc[samples.series].assign(
+        origin=samples.origin,
+        week=samples.target,
+        actual_units=samples.units,
+        predicted_units=forecast,
+        lower=lower,
+        upper=upper,
+    )
+    return measured_shares(rows, ["origin", "week"])
 
 
 def _noise(forecast: Floats, units: Floats) -> float:
@@ -125,7 +149,7 @@ def _noise(forecast: Floats, units: Floats) -> float:
 
 
 def _bounds(
-    score: Floats, promoted: Flags, volume: Integers, step: Integers, volumes: int
+    score: Floats, cell: Integers, promoted: Flags, volume: Integers, step: Integers, volumes: int
 ) -> tuple[Bounds, Bounds]:
     """Each group of rows by its own errors, where it has enough of them; by those of the next larger group where not.
 
@@ -134,11 +158,11 @@ def _bounds(
     """
 
     def of(*groups: Flags) -> tuple[float, float]:
-        chosen = score
+        chosen = np.ones(len(score), dtype=np.bool_)
         for within in np.logical_and.accumulate(groups):
-            if within.sum() >= LEAST_IN_BIN:
-                chosen = score[within]
-        return _quantiles(chosen)
+            if within.sum() >= LEAST_IN_BIN and len(np.unique(cell[within])) >= LEAST_CELLS:
+                chosen = within
+        return _quantiles(score[chosen], len(np.unique(cell[chosen])))
 
     found = [
         [[of(promoted == part, volume == v, step == s) for s in range(_STEPS)] for v in range(volumes)]
@@ -150,9 +174,6 @@ def _bounds(
     return low, high
 
 
-def _quantiles(score: Floats) -> tuple[float, float]:
-    """Conformal: of n errors the bound is one place further out than their plain quantile."""
-    n = len(score)
-    tail = (1 - COVERAGE) / 2
-    outer = min(1.0, np.ceil((n + 1) * (1 - tail)) / n)
-    return float(np.quantile(score, 1 - outer)), float(np.quantile(score, outer))
+def _quantiles(score: Floats, cells: int) -> tuple[float, float]:
+    far = outer(1 - (1 - COVERAGE) / 2, cells)
+    return float(np.quantile(score, 1 - far)), float(np.quantile(score, far))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from jobs.sagemaker.panel import Floats
 
+COVERAGE = 0.8
 QUANTILES = {"lower": 0.1, "predicted_units": 0.5, "upper": 0.9}
 
 
@@ -31,6 +32,11 @@ def bias(actual: Floats, forecast: Floats) -> float:
 
 def coverage(actual: Floats, lower: Floats, upper: Floats) -> float:
     return float(np.mean((lower <= actual) & (actual <= upper))) if len(actual) else math.nan
+
+
+def outer(share: float, independent: int) -> float:
+    """Conformal: of so many independent errors the bound lies one place further out than their plain quantile."""
+    return min(1.0, float(np.ceil((independent + 1) * share)) / independent)
 
 
 def pinball(actual: Floats, forecasts: dict[float, Floats]) -> float:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jobs.sagemaker.calibration import LEAST_IN_BIN, _bounds
+from jobs.sagemaker.calibration import LEAST_CELLS, LEAST_IN_BIN, _bounds
 from jobs.sagemaker.lean import kept
+from jobs.sagemaker.scores import outer
 from jobs.sagemaker.trees import Settings, _shares
 
 ROWS = 20_000
 
 
-def bounds(promoted: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bounds(
+    promoted: np.ndarray, spread: np.ndarray, cell: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     score = np.random.default_rng(1).normal(size=len(promoted)) * spread
     volume, step = np.arange(len(promoted)) % 4, (np.arange(len(promoted)) // 4) % 3
-    low, high = _bounds(score, promoted, volume, step, 4)
+    cell = np.arange(len(promoted)) if cell is None else cell
+    low, high = _bounds(score, cell, promoted, volume, step, 4)
     return np.array(low), np.array(high)
 
 
@@ -40,6 +44,22 @@ def test_few_in_a_bin_share_those_of_the_next_larger_group() -> None:
     _, high = bounds(promoted, np.where(promoted, 3.0, 1.0))
     assert (high[1] == high[1][:, :1]).all()
     assert len(set(high[1][:, 0])) == 4
+
+
+def test_rows_of_few_articles_and_weeks_share_the_bounds_of_the_next_larger_group() -> None:
+    promoted = np.random.default_rng(2).random(ROWS) < 0.5
+    of_few = np.where(promoted, np.arange(ROWS) % (LEAST_CELLS - 1), LEAST_CELLS + np.arange(ROWS))
+    _, high = bounds(promoted, np.where(promoted, 3.0, 1.0), of_few)
+    assert len(set(high[1].ravel())) == 1  # of all weeks, promoted or not
+    np.testing.assert_allclose(high[0], 1.2816, rtol=0.15)
+
+
+@pytest.mark.parametrize(
+    ("independent", "share"),
+    [(4, 1.0), (9, 1.0), (10, 1.0), (19, 18 / 19), (40, 37 / 40), (99, 90 / 99), (100_000, 0.90001)],
+)
+def test_of_few_independent_errors_the_bound_lies_further_out(independent: int, share: float) -> None:
+    assert outer(0.9, independent) == pytest.approx(share, abs=1e-9)
 
 
 def kept_of(lean: float, wobble: float, weeks: int = 13, articles: int = 10, shared: float = 0.0) -> float:

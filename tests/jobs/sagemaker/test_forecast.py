@@ -135,6 +135,9 @@ def test_each_level_is_judged_by_its_sums(tested: pd.DataFrame) -> None:
     assert levels["sku"]["wmape"] == pytest.approx(error, abs=1e-6)
     assert levels["sku_region"]["wmape"] > levels["sku"]["wmape"] > levels["total"]["wmape"]
     assert {level["bias"] for level in levels.values()} == {levels["total"]["bias"]}
+    assert levels["sku_region"]["coverage80"] == evaluation(tested)["model"]["coverage80"]
+    assert 0.65 < levels["sku"]["coverage80"] <= 0.95
+    assert set(levels["total"]["together"]) == set(evaluation(tested)["origins"])
 
 
 def test_the_methods_weights_are_told_with_their_errors(tested: pd.DataFrame) -> None:
