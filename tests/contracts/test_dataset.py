@@ -36,7 +36,7 @@ from contracts.language.dataset import (
     rules_document,
 )
 from contracts.language.delivery import Delivery
-from contracts.marketing import DEMOGRAPHICS
+from contracts.marketing.demographics import DEMOGRAPHICS
 
 
 def test_every_dataset_is_there_under_its_name() -> None:

@@ -46,6 +46,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0010__figures_of_marts.sql",
         "V0011__mart_changes.sql",
         "V0012__retail_inbox.sql",
+        "V0013__marketing.sql",
         "R__dim_date.sql",
     ]
 
