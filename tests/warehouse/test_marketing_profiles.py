@@ -1,4 +1,4 @@
-"""Customers: whatever order the snapshots come in, each is as the newest one that has him, and active if that is the newest."""
+"""Customers: in whatever order snapshots come, each is as the newest one that has him; active, if that is the newest."""
 
 from __future__ import annotations
 
@@ -105,3 +105,6 @@ def test_updated_at_is_when_something_changed(duck: Run) -> None:
         ("b", date(2025, 1, 11), True),
         ("c", date(2025, 1, 10), True),
     ]
+    duck("UPDATE DW.DIM_CUSTOMER_PROFILE SET updated_at = '2020-01-01'")
+    load_customers(duck, 0, [Customer("a"), Customer("b"), Customer("c")])
+    assert [row[2] for row in duck(read)] == [False, False, False]
