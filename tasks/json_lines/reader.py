@@ -108,14 +108,15 @@ class Reading:
         place = (account.records, record.line, record.offset)
         try:
             event = parsed(record.text)
-            hashed = content_hash(event)
-            rows.append((*texts(event, self._columns), hashed, *place))
+            rows.append((*texts(event, self._columns), content_hash(event), *place))
+        except (Malformed, RecursionError) as error:
+            reason = str(error) if isinstance(error, Malformed) else "nested too deep"
+            raw = record.text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            rejects.append(Reject(*place, raw, reason))
+            account.rejected_records += 1
+        else:
             account.rows += 1
             self._note_extra(event)
-        except Malformed as error:
-            raw = record.text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-            rejects.append(Reject(*place, raw, str(error)))
-            account.rejected_records += 1
 
     def _note_extra(self, event: dict[str, Any]) -> None:
         if len(self.extra_keys) < _MOST_EXTRA_KEYS and not event.keys() <= self._names:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.dialects.duckdb_sql import select
 from contracts.marketing.clickstream import CLICKSTREAM
 from tasks.delimited.reader import Reject
 from tasks.errors import DataError
@@ -96,7 +101,10 @@ def test_the_hash_is_of_the_canonical_json(file: Path) -> None:
         ('{"event_id":["e1"]}', "event_id:type"),
         ('{"page_url":"\\ud800"}', "half of a surrogate pair"),
         ('{"page_url":"a\tb"}', "not JSON: Invalid control character at"),
-        ('{"properties":' + "[" * 100_000, "nested too deep"),
+        *(
+            ('{"properties":' + "[" * depth + "]" * depth + "}", "nested too deep")
+            for depth in (600, 100_000)
+        ),
         ("[1, 2]", "not an object"),
         ("null", "not an object"),
         ("\ufeff" + GOOD, "not JSON: "),
@@ -249,6 +257,39 @@ def test_a_line_without_an_end_is_refused(file: Path, monkeypatch: pytest.Monkey
         file.write_text(text)
         with pytest.raises(DataError, match=complaint):
             read(file)
+
+
+def test_what_is_read_is_judged_by_the_contract_as_any_other_dataset(file: Path) -> None:
+    """Text of JSON and text of a delimited file go the same way: the reasons are the contract's."""
+    sound = {
+        "event_id": 7,
+        "event_type": "view",
+        "timestamp": "2025-01-10T01:30:00+01:00",
+        "duration_ms": 5.0,
+    }
+    events = [
+        sound | {"properties": {"a": [1]}, "user_id": " u1 "},
+        sound | {"duration_ms": 1.5, "properties": "none"},
+        sound | {"timestamp": 1736467200},
+        {"event_id": "", "timestamp": None},
+    ]
+    file.write_text("\n".join(map(json.dumps, events)))
+    with opened(file, CLICKSTREAM.columns) as reading:
+        (piece,) = reading.pieces()
+    positioned = replace(CLICKSTREAM, provided=("line_number",))
+    duck = duckdb.connect()
+    duck.register("piece", pa.Table.from_batches([piece.batch]))
+    judged = duck.execute(
+        f"SELECT line_number, event_id, user_id, duration_ms, timestamp, properties, reasons FROM "
+        f"({select(positioned, CLICKSTREAM.names, 'piece', date(2025, 1, 10))}) ORDER BY 1"
+    ).fetchall()
+    at = datetime(2025, 1, 10, 0, 30)
+    assert judged == [
+        (1, "7", "u1", 5, at, '{"a":[1]}', []),
+        (2, "7", None, None, at, None, []),
+        (3, "7", None, 5, None, None, ["timestamp:type"]),
+        (4, None, None, None, None, None, ["event_id:missing", "event_type:missing", "timestamp:missing"]),
+    ]
 
 
 _VALUES = st.recursive(
