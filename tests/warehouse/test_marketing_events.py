@@ -66,7 +66,7 @@ def check(run: Run, deliveries: Sequence[Sequence[Event]]) -> None:
         assert facts(run) == expected_facts(event for batch in deliveries[:number] for event in batch)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(deliveries=_DELIVERIES)
 def test_any_deliveries_in_any_order(duck: Run, deliveries: list[list[Event]]) -> None:
     """Repeated, replaced and late events, events that change their user, days that are run again with other files."""

@@ -53,7 +53,7 @@ def check(run: Run, snapshots: Snapshots, order: list[int]) -> None:
         assert shown_profiles(run) == expected_profiles(loaded)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     snapshots=st.dictionaries(st.integers(-2, 4), _SNAPSHOT, min_size=1, max_size=4).flatmap(
         lambda found: st.tuples(st.just(found), st.permutations([*found, *list(found)[:1]]))

@@ -302,7 +302,7 @@ _OBJECTS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     objects=_OBJECTS,
     layout=st.sampled_from(["lines", "array"]),

@@ -60,11 +60,17 @@ def _snapshot_text() -> str:
 
 def mark_inactive_text() -> str:
     """Whom the newest snapshot lacks: he is in an older one, or was in an earlier delivery of this one."""
-    return f"""UPDATE {TABLE} SET is_active = FALSE, updated_at = {NOW}
-WHERE is_active AND (
-    snapshot_date < (SELECT MAX(snapshot_date) FROM {TABLE})
-    OR (
-        snapshot_date = (SELECT MAX(snapshot_date) FROM {CUSTOMERS})
-        AND customer_id NOT IN (SELECT customer_id FROM {CUSTOMERS})
+    return f"""UPDATE {TABLE}
+SET is_active = FALSE, updated_at = {NOW}
+FROM (
+    SELECT DISTINCT profile.customer_id
+    FROM {TABLE} profile
+    CROSS JOIN (SELECT MAX(snapshot_date) AS snapshot_date FROM {TABLE}) newest
+    CROSS JOIN (SELECT MAX(snapshot_date) AS snapshot_date FROM {CUSTOMERS}) loaded
+    LEFT JOIN {CUSTOMERS} line ON line.customer_id = profile.customer_id
+    WHERE profile.is_active AND (
+        profile.snapshot_date < newest.snapshot_date
+        OR (profile.snapshot_date = loaded.snapshot_date AND line.customer_id IS NULL)
     )
-)"""
+) gone
+WHERE DIM_CUSTOMER_PROFILE.customer_id = gone.customer_id"""
