@@ -5,14 +5,14 @@ from __future__ import annotations
 from contracts.language.dataset import Column, ContractError, Derived, Rule
 
 
-def required(name: str, kind: str, description: str, *rules: Rule) -> Column:
+def required(name: str, kind: str, description: str, *rules: Rule, personal: bool = False) -> Column:
     """A column that every file must have. A null in it sends the row to quarantine."""
-    return Column(name, kind, required=True, description=description, rules=rules)
+    return Column(name, kind, required=True, description=description, rules=rules, personal=personal)
 
 
-def optional(name: str, kind: str, description: str, *rules: Rule) -> Column:
+def optional(name: str, kind: str, description: str, *rules: Rule, personal: bool = False) -> Column:
     """A column that a file may lack. An invalid value becomes null, and the row is kept."""
-    return Column(name, kind, required=False, description=description, rules=rules)
+    return Column(name, kind, required=False, description=description, rules=rules, personal=personal)
 
 
 def later(name: str, kind: str, description: str, *rules: Rule) -> Column:

@@ -77,6 +77,8 @@ class Column:
     rules: tuple[Rule, ...] = ()
     is_later: bool = False
     """Added after the contract's first version. Where it is null, the row's hashes and ids stay as they were before."""
+    personal: bool = False
+    """Says who a person is: masked for analysts, and never in a log, an artifact, an alert or a message."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,10 @@ class Dataset:
         return tuple(column for column in self.columns if not column.required)
 
     @cached_property
+    def personal(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.personal)
+
+    @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}
 
@@ -271,11 +277,11 @@ def document(dataset: Dataset) -> dict[str, Any]:
 
 
 def rules_document(dataset: Dataset) -> dict[str, Any]:
-    """The document without descriptions: what decides the rows that come out."""
+    """The document without descriptions and marks of personal data: what decides the rows that come out."""
     rules = document(dataset)
     del rules["description"]
     for column in rules["columns"]:
-        del column["description"]
+        del column["description"], column["personal"]
     return rules
 
 

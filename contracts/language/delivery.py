@@ -33,7 +33,7 @@ def last_ended_week(day: date) -> date:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Parquet files under a prefix per raw date. `source` is its name in a run's `sources` parameter."""
+    """Files under a prefix per raw date. `source` is its name in a run's `sources` parameter."""
 
     source: str
     cadence: Literal["day", "week", "snapshot"]

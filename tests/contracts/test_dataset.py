@@ -19,6 +19,7 @@ from contracts.language.columns import (
     not_after,
     not_days_after,
     one_of,
+    optional,
     required,
 )
 from contracts.language.dataset import (
@@ -32,8 +33,10 @@ from contracts.language.dataset import (
     Thresholds,
     document,
     from_document,
+    rules_document,
 )
 from contracts.language.delivery import Delivery
+from contracts.marketing.demographics import DEMOGRAPHICS
 
 
 def test_every_dataset_is_there_under_its_name() -> None:
@@ -213,3 +216,31 @@ def test_allowed_values_are_of_the_columns_kind() -> None:
     for kind, value in (("integer", "1"), ("text", 1)):
         with pytest.raises(ContractError, match=f"grade is of kind {kind}, which its allowed values are not"):
             dataset(kind, value)
+
+
+class TestPersonalData:
+    marked = Dataset(
+        "test",
+        "people",
+        "People.",
+        (required("code", "code", "Their code."), optional("email", "text", "Address.", personal=True)),
+        key=("code",),
+    )
+
+    def test_it_is_marked_by_column(self) -> None:
+        assert [column.name for column in self.marked.personal] == ["email"]
+        assert [column.name for column in DEMOGRAPHICS.personal] == ["first_name", "last_name", "email"]
+        assert from_document(json.loads(json.dumps(document(self.marked)))) == self.marked
+
+    def test_the_mark_decides_no_rows(self) -> None:
+        """Fingerprints of published days are made of these rules: a new mark must not make the days new."""
+        code, email = self.marked.columns
+        unmarked = replace(self.marked, columns=(code, replace(email, personal=False)))
+        assert rules_document(unmarked) == rules_document(self.marked)
+        assert "personal" not in json.dumps(rules_document(contract("sales")))
+
+    def test_a_document_of_an_earlier_release_has_no_marks(self) -> None:
+        earlier = document(contract("sales"))
+        for column in earlier["columns"]:
+            del column["personal"]
+        assert from_document(json.loads(json.dumps(earlier))) == contract("sales")

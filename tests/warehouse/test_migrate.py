@@ -7,9 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from schemachange.session.Script import AlwaysScript, get_all_scripts_recursively
 
 from contracts.catalog import DATASETS, contract
 from contracts.language import written
+from contracts.marketing.demographics import DEMOGRAPHICS
+from contracts.retail import INBOX
 from tests.warehouse.standin import DATABASE, Warehouse
 from warehouse import dim_date, migrate
 from warehouse.columns import merged, staged
@@ -46,6 +49,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0010__figures_of_marts.sql",
         "V0011__mart_changes.sql",
         "V0012__retail_inbox.sql",
+        "V0013__marketing.sql",
         "R__dim_date.sql",
     ]
 
@@ -199,3 +203,27 @@ class TestAccount:
             ("USAGE", "MARTS"),
             ("SELECT", "MARTS"),
         }
+
+    @pytest.mark.parametrize("table", ["RAW.RAW_CUSTOMER_DEMOGRAPHICS", "DW.DIM_CUSTOMER_PROFILE"])
+    def test_what_the_contract_calls_personal_is_masked(self, table: str) -> None:
+        masked = re.findall(
+            rf"ALTER TABLE IF EXISTS {{{{ database }}}}\.{re.escape(table)}\s+MODIFY COLUMN (\w+)"
+            r" SET MASKING POLICY {{ database }}\.DW\.PERSONAL_TEXT FORCE;",
+            self.text,
+        )
+        assert masked == [column.name for column in DEMOGRAPHICS.personal]
+
+    def test_quarantined_lines_are_shown_of_kinds_without_personal_data_only(self) -> None:
+        (kinds,) = re.findall(r"CASE WHEN kind IN \((.+)\) OR IS_ROLE_IN_SESSION", self.text)
+        assert set(re.findall(r"\w+", kinds)) == {
+            name for name, dataset in INBOX.items() if not dataset.personal
+        }
+
+    def test_masks_are_put_on_every_time(self) -> None:
+        """After a migration has made the table, the text of the masks is as it was."""
+        (script,) = (
+            script
+            for script in get_all_scripts_recursively(root_directory=migrate.ACCOUNT).values()
+            if "MASKING POLICY" in script.file_path.read_text()
+        )
+        assert isinstance(script, AlwaysScript)

@@ -1,0 +1,1 @@
+"""JSON files from outside senders: an array of objects, or an object a line (docs/marketing.md)."""
