@@ -16,6 +16,8 @@ from tasks.errors import DataError
 # A header stands in the first records or nowhere.
 SEARCHED = 100
 _LEAST_SHARE = 0.5
+_SIGNS = re.compile(r"[^\w\s.\-]+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _RULE = re.compile(r"[-=_+:\s]*")
 
 
@@ -57,6 +59,18 @@ def find_by_names(rows: Sequence[Sequence[str]], columns: Sequence[str], name: s
             "Ask the sender for the missing columns, or pin the feed's columns."
         )
     return None
+
+
+def refuse_names_beside(sample: str, columns: Sequence[str], name: str) -> None:
+    """Refuse a file whose names are delimited otherwise than its rows: the order of its columns would be ignored."""
+    wanted = {normalised(column) for column in columns}
+    for number, line in enumerate(_LINE_END.split(sample)[:SEARCHED], 1):
+        known = wanted & {normalised(word) for word in (*_SIGNS.split(line), *line.split())}
+        if len(known) >= max(2, len(wanted) * _LEAST_SHARE):
+            raise DataError(
+                f"{name}: line {number} names {len(known)} of the columns {', '.join(columns)}, but is not delimited like "
+                "the rows. Ask the sender for one delimiter, or pin the feed."
+            )
 
 
 def _joined(upper: list[str], lower: Sequence[str]) -> list[str]:

@@ -18,6 +18,8 @@ from tasks.errors import DataError
 
 SAMPLE_BYTES = 128 << 10
 _TRIED = 12
+# What begins every line of a text that only looks delimited: a contract whose columns are all text would take it.
+_FOREIGN = {"{": "JSON", "[": "JSON", "<": "XML or HTML"}
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,16 @@ def _by_contract(
             return Plan(encoding, candidate.dialect, max(width, len(header.names)), header, columns, True)
     if refusal:
         raise refusal
+    headers.refuse_names_beside(sample, columns, name)
+    _refuse_foreign(sample, name)
     return _without_header(name, encoding, candidates, columns)
+
+
+def _refuse_foreign(sample: str, name: str) -> None:
+    lines = [line.lstrip() for line in sample.splitlines() if line.strip()]
+    sign = lines[0][0]
+    if sign in _FOREIGN and all(line.startswith(sign) for line in lines):
+        raise DataError(f"{name}: this is {_FOREIGN[sign]}, not delimited text. Ask the sender for CSV.")
 
 
 def _without_header(

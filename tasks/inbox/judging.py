@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ class _Judging:
     def __init__(self, dataset: Dataset, name: FileName, load_id: str, scratch: Path) -> None:
         self._columns = [column.name for column in dataset.columns]
         self._load_id = load_id
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection = _engine().cursor()
         self._query = duckdb_sql.select(dataset, self._columns, "delivered", name.batch_date, _PLACES)
         self._scratch = scratch / load_id
         self._rows: Spool | None = None
@@ -166,6 +167,12 @@ class _Judging:
         rows.close()
         self._rejects.close()
         return rows, self._rejects
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """One database for all files: to open one takes longer than to judge a small file. Each file has its own cursor."""
+    return duckdb.connect(config={"threads": 1})
 
 
 def _with_raw(table: pa.Table, plain: Path, reading: Reading) -> pa.Table:

@@ -254,3 +254,26 @@ def test_a_pinned_feed_is_read_as_agreed(tmp_path: Path) -> None:
 def test_a_deviation_from_a_pin_is_an_error(tmp_path: Path, content: str, pin: Pin, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         pinned(write(tmp_path, content), pin)
+
+
+@pytest.mark.parametrize("top", ["amount;store_token;transaction_id", '"amount;store_token;transaction_id"'])
+def test_names_that_are_delimited_otherwise_than_the_rows_are_not_passed_over(
+    tmp_path: Path, top: str
+) -> None:
+    path = write(tmp_path, f"{top}\n" + "".join(f"S1,T{number},1.50\n" for number in range(40)))
+    with pytest.raises(DataError, match=r"line 1 names 3 of the columns .* not delimited like the rows"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('{"store": "S1", "id": "T1", "amount": 1}', "JSON"),
+        ("<row a='1', b='2', c='3'/>", "XML or HTML"),
+    ],
+)
+def test_other_text_is_not_taken_for_columns_of_text(tmp_path: Path, line: str, what: str) -> None:
+    with pytest.raises(DataError, match=f"this is {what}, not delimited text"):
+        read(write(tmp_path, f"{line}\n" * 20))
+    mixed, _, _ = read(write(tmp_path, "{S1},T1,1.50\nS2,T2,1.50\n"))
+    assert [row["store_token"] for row in mixed] == ["{S1}", "S2"]
