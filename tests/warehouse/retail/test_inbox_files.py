@@ -16,7 +16,7 @@ from warehouse.statement import Statement
 pytestmark = pytest.mark.e2e  # needs the local Snowflake
 
 MOMENT = datetime(2025, 1, 11, 10, 0, 0, 250_000, tzinfo=UTC)
-WAITING = InboxFile("inbox/Märkt's \\ sales.csv", "v1", MOMENT, "waiting", "run-1")
+WAITING = InboxFile("inbox/Märkt's \\ sales.csv", "v1", MOMENT, "waiting", "run-1", "l1")
 REFUSED = replace(WAITING, status="refused", run_id="run-2", message='"%s": no', finished_at=MOMENT)
 LOADED = replace(
     WAITING,
@@ -33,7 +33,6 @@ LOADED = replace(
     records=10,
     rows_loaded=8,
     rows_quarantined=1,
-    load_id="l1",
     contract_version="1.0.0",
     finished_at=MOMENT,
 )
