@@ -22,8 +22,8 @@ TEMPLATE = Path(__file__).parent / f"{names.WORK_POOL}.json"
 QUEUES = (
     "crash-recovery",
     "late-run",
-    "retail-inbox",
     "cpg-daily",
+    "retail-inbox",
     "demand-forecast",
     "cpg-replay",
     "default",

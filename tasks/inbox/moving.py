@@ -40,16 +40,16 @@ def to_history(version: Version, name: FileName, file_hash: str) -> str:
 
 def _copied(version: Version, key: str, file_hash: str) -> str:
     checksum = b64encode(bytes.fromhex(file_hash)).decode()
-    for name in (key, f"{key}.{file_hash[:_HASH_SHOWN]}"):
-        there = _checksum(name)
+    for free in (key, f"{key}.{file_hash[:_HASH_SHOWN]}"):
+        there = _checksum(free)
         if there == checksum:
-            return name
+            return free
         if there is None:
-            _copy(version, name, checksum)
-            return name
+            _copy(version, free, checksum)
+            return free
     raise SystemFault(
-        f"s3://{settings().inbox_bucket}/{name} should hold what {version.key} held and holds something else: somebody "
-        f"wrote there. Move it away, then run again. {version.key} is loaded and stays in the inbox."
+        f"s3://{settings().inbox_bucket}/{key} and a second name for it should hold what {version.key} held, and both hold "
+        f"something else. Move them away, then run again. {version.key} is loaded and stays in the inbox."
     )
 
 

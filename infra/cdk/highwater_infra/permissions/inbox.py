@@ -25,7 +25,7 @@ def flow_run() -> list[Statement]:
     said_beside = [f"{bucket_arn(names.INBOX)}/{_ARRIVED}/*.error.json"]
     return [
         listing(names.INBOX),
-        Statement(["s3:ListBucketVersions"], [bucket_arn(names.INBOX)]),
+        Statement(["s3:ListBucketVersions", "s3:GetBucketVersioning"], [bucket_arn(names.INBOX)]),
         _reading(),
         Statement(
             ["s3:PutObject", "s3:AbortMultipartUpload"],
@@ -60,7 +60,7 @@ def operator() -> list[Statement]:
     """Looks at what was delivered, and gives dead letters to the listener once more."""
     return [
         listing(names.INBOX),
-        Statement(["s3:ListBucketVersions"], [bucket_arn(names.INBOX)]),
+        Statement(["s3:ListBucketVersions", "s3:GetBucketVersioning"], [bucket_arn(names.INBOX)]),
         _reading(),
         Statement(
             ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"],
