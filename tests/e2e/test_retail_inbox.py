@@ -35,7 +35,8 @@ def deliver() -> None:
         gzip.compress(
             "\n".join(
                 [SALES_HEADER, sale("S2", 1, "7.25"), "", sale("S1", 9, "-2.00", "2025-01-12"), ""]
-            ).encode()
+            ).encode(),
+            mtime=0,  # or no two uploads would be alike
         ),
     )
     put(
