@@ -127,23 +127,37 @@ def move(run: Run, ended: Sequence[Ended], before: Sequence[InboxFile]) -> list[
     if not files:
         return []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        moved = list(pool.map(_moved, files))
-    with run.session("record moved files") as connection:
-        execute(connection, record_files(each for each in moved if isinstance(each, InboxFile)))
-    return [each for each in moved if isinstance(each, SystemFault)]
+        found = list(pool.map(_copied, files))
+        copied = [each for each in found if isinstance(each, InboxFile)]
+        # Before the deletion: once a file has left the inbox, no run looks at it again.
+        with run.session("record history files") as connection:
+            execute(connection, record_files(copied))
+        faults = [*found, *pool.map(_deleted, copied)]
+    return [each for each in faults if isinstance(each, SystemFault)]
 
 
-def _moved(file: InboxFile) -> InboxFile | SystemFault:
+def _copied(file: InboxFile) -> InboxFile | SystemFault:
     assert file.kind is not None
     assert file.batch_date is not None
     assert file.file_hash is not None
-    version = Version(file.source_file, file.version_id, file.received_at, 0)
     try:
-        key = moving.to_history(version, FileName(file.kind, file.batch_date), file.file_hash)
-        moving.delete_sidecar(file.source_file)
+        name = FileName(file.kind, file.batch_date)
+        return replace(file, history_file=moving.copy_to_history(_version(file), name, file.file_hash))
     except SystemFault as fault:
         return fault
-    return replace(file, history_file=key)
+
+
+def _deleted(file: InboxFile) -> SystemFault | None:
+    try:
+        moving.delete_sidecar(file.source_file)
+        moving.delete_read(_version(file))
+    except SystemFault as fault:
+        return fault
+    return None
+
+
+def _version(file: InboxFile) -> Version:
+    return Version(file.source_file, file.version_id, file.received_at, 0)
 
 
 @step("refresh retail marts")

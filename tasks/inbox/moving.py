@@ -29,13 +29,16 @@ def history_key(version: Version, name: FileName) -> str:
     return f"{HISTORY}{name.kind}/{name.batch_date:year=%Y/month=%m/day=%d}/{version.key.removeprefix(INBOX)}"
 
 
-def to_history(version: Version, name: FileName, file_hash: str) -> str:
-    """Copy the version to history/, verify the copy, delete the version. Returns the key in history/."""
-    key = _copied(version, history_key(version, name), file_hash)
+def copy_to_history(version: Version, name: FileName, file_hash: str) -> str:
+    """Copy the version to history/ and verify the copy. Returns its key. A copy that is there already is found again."""
+    return _copied(version, history_key(version, name), file_hash)
+
+
+def delete_read(version: Version) -> None:
+    """Delete the version that was read, after its copy is on record. One that is gone already is no error."""
     bucket = settings().inbox_bucket
     with aws_failures(f"deleting version {version.version_id} of s3://{bucket}/{version.key}"):
         aws.s3().delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
-    return key
 
 
 def _copied(version: Version, key: str, file_hash: str) -> str:

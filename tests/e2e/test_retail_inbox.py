@@ -141,7 +141,7 @@ DEATHS = [
     ("tasks.inbox.loading:execute", "after", 3),
     ("tasks.warehouse.warehouse_write:execute", "after", 5),  # committed, nobody was told
     ("tasks.inbox.moving:_copy", "after", 2),
-    ("tasks.inbox.inbox_steps:_moved", "after", 2),
+    ("tasks.inbox.inbox_steps:_deleted", "after", 2),
     ("tasks.inbox.inbox_steps:refresh", "before", 1),
 ]
 

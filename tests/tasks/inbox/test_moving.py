@@ -30,38 +30,44 @@ def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+def moved(version: Version, name: FileName, file_hash: str) -> str:
+    key = moving.copy_to_history(version, name, file_hash)
+    moving.delete_read(version)
+    return key
+
+
 def body_of(key: str) -> bytes:
     return aws.s3().get_object(Bucket="highwater-inbox", Key=key)["Body"].read()
 
 
 def test_the_version_that_was_read_goes_and_the_one_that_replaced_it_stays(inbox: str) -> None:
     read, newer = put(b"one"), put(b"two")
-    assert moving.to_history(read, NAME, sha256(b"one")) == HISTORY
+    assert moved(read, NAME, sha256(b"one")) == HISTORY
     assert body_of(HISTORY) == b"one"
     assert [version.version_id for version in waiting()] == [newer.version_id]
 
 
 def test_a_move_that_was_interrupted_anywhere_is_completed(inbox: str) -> None:
     read = put(b"one")
-    moving._copied(read, HISTORY, sha256(b"one"))  # died before the deletion
-    assert moving.to_history(read, NAME, sha256(b"one")) == HISTORY
-    assert moving.to_history(read, NAME, sha256(b"one")) == HISTORY  # died after it
+    moving.copy_to_history(read, NAME, sha256(b"one"))  # died before the deletion
+    assert moved(read, NAME, sha256(b"one")) == HISTORY
+    assert moved(read, NAME, sha256(b"one")) == HISTORY  # died after it
     copies = aws.s3().list_object_versions(Bucket=inbox, Prefix="history/")["Versions"]
     assert len(copies) == 1
     assert waiting() == []
 
 
 def test_other_content_under_the_same_name_gets_a_name_of_its_own(inbox: str) -> None:
-    moving.to_history(put(b"one"), NAME, sha256(b"one"))
-    assert moving.to_history(put(b"two"), NAME, sha256(b"two")) == f"{HISTORY}.{sha256(b'two')[:8]}"
-    assert moving.to_history(put(b"two"), NAME, sha256(b"two")) == f"{HISTORY}.{sha256(b'two')[:8]}"
+    moved(put(b"one"), NAME, sha256(b"one"))
+    assert moved(put(b"two"), NAME, sha256(b"two")) == f"{HISTORY}.{sha256(b'two')[:8]}"
+    assert moved(put(b"two"), NAME, sha256(b"two")) == f"{HISTORY}.{sha256(b'two')[:8]}"
     assert body_of(HISTORY) == b"one"
 
 
 def test_a_copy_that_differs_leaves_the_file_where_it_is(inbox: str) -> None:
     read = put(b"one")
     with pytest.raises(SystemFault, match="stays in the inbox; delete the copy"):
-        moving.to_history(read, NAME, sha256(b"what was loaded"))
+        moved(read, NAME, sha256(b"what was loaded"))
     assert waiting() != []
 
 
@@ -69,7 +75,7 @@ def test_a_version_that_vanished_before_it_was_moved_is_told(inbox: str) -> None
     read = put(b"one")
     aws.s3().delete_object(Bucket=inbox, Key=KEY, VersionId=read.version_id)
     with pytest.raises(SystemFault, match="was loaded, but its version"):
-        moving.to_history(read, NAME, sha256(b"one"))
+        moved(read, NAME, sha256(b"one"))
 
 
 def test_a_sidecar_says_why_and_goes_with_the_mended_file(inbox: str) -> None:
