@@ -1,4 +1,4 @@
-"""Bounds of sums: of an article in all its regions, of a category, of everything, which is what planners order by.
+"""Bounds of the sums that planners order by: of an article over its regions, of a category, of a region, of the total.
 
 Bounds do not add up, because not all series miss on the same side at once. If errors had nothing to do with each other, the
 distances from forecast to bound would add as squares do; if all were one error, as they are. A level lies between the two,

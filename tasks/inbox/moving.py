@@ -16,12 +16,11 @@ from botocore.exceptions import ClientError
 from tasks.errors import SystemFault, aws_failures
 from tasks.inbox.file_name import FileName
 from tasks.inbox.judging import Judged
-from tasks.inbox.waiting import HISTORY, INBOX, SIDECAR, Version
+from tasks.inbox.waiting import GONE, HISTORY, INBOX, SIDECAR, Version
 from tasks.services import aws
 from tasks.settings import settings
 
 _HASH_SHOWN = 8
-_GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 
 
 def history_key(version: Version, name: FileName) -> str:
@@ -65,7 +64,7 @@ def _checksum(key: str) -> str | None:
                 aws.s3().head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256", "")
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
+            if error.response["Error"]["Code"] in GONE:
                 return None
             raise
 
@@ -79,7 +78,7 @@ def _copy(version: Version, key: str, checksum: str) -> None:
                 Bucket=bucket, Key=key, CopySource=source, ChecksumAlgorithm="SHA256"
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
+            if error.response["Error"]["Code"] not in GONE:
                 raise
             raise SystemFault(
                 f"s3://{bucket}/{version.key} was loaded, but its version {version.version_id} was deleted before it was "

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tasks.errors import DataError, SystemFault, aws_failures
 from tasks.inbox.file_name import FileName, recognised
 from tasks.inbox.judging import Judged, judge
-from tasks.inbox.waiting import Version
+from tasks.inbox.waiting import GONE, Version
 from tasks.services import aws
 from tasks.settings import settings
 
@@ -21,7 +21,6 @@ _CHUNK = 1 << 20
 _LARGE_BYTES = 32 << 20
 # CopyObject, which moves a file to history/, takes no larger one.
 LARGEST_BYTES = 5 << 30
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 _one_large_file = threading.Lock()
 
 
@@ -75,7 +74,7 @@ def _download(version: Version, file: Path) -> bool:
         try:
             answer = aws.s3().get_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
+            if error.response["Error"]["Code"] in GONE:
                 return False
             raise
         with file.open("wb") as target:

@@ -19,6 +19,8 @@ from tasks.settings import settings
 
 INBOX, HISTORY = "inbox/", "history/"
 SIDECAR = ".error.json"
+GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
+"""How S3 says that an object or a version is not there."""
 
 
 Arrival = tuple[datetime, str, str]

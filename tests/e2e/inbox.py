@@ -10,23 +10,11 @@ from prefect.client.schemas.objects import State
 from flows.retail_inbox import retail_inbox
 from tasks.services import aws
 from tests.e2e.world import World, comparable
+from tests.warehouse.retail.inbox import TABLES
 
 BUCKET = "highwater-inbox"
 SALES_HEADER = "store_token,transaction_id,receipt_token,transaction_time,amount,user_role"
 STORES_HEADER = "store_group;store_token;store_name"
-TABLES = (
-    "RAW.SALES",
-    "RAW.STORES",
-    "RAW.QUARANTINED_ROWS",
-    "STAGE.SALES",
-    "STAGE.STORES",
-    "STAGE.RETAIL_CHANGES",
-    "STAGE.RETAIL_STORE_TOTALS",
-    "MARTS.RETAIL_DAILY_SALES",
-    "MARTS.RETAIL_STORE_PERFORMANCE",
-    "MARTS.RETAIL_TOP_STORES",
-    "MONITORING.INBOX_FILES",
-)
 # Versions and times are of S3's making: two uploads of the same never have them alike.
 _OF_THE_UPLOAD = {"VERSION_ID", "RECEIVED_AT", "LOAD_ID", "LOADED_AT", "FINISHED_AT", "RUN_ID"}
 
