@@ -173,7 +173,7 @@ def test_every_flow_is_importable_with_only_the_workers_packages(tmp_path: Path)
 
 IMPORT_ALL = """
 import importlib, importlib.util, pkgutil, flows, deployments.work_pool, prefect_aws.workers
-for absent in ("pyspark", "xgboost", "moto", "fakesnow", "duckdb", "pytest"):
+for absent in ("pyspark", "xgboost", "moto", "fakesnow", "pytest"):
     assert importlib.util.find_spec(absent) is None, f"{absent} is in the worker's environment"
 for module in pkgutil.iter_modules(flows.__path__):
     importlib.import_module(f"flows.{module.name}")

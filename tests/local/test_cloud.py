@@ -36,6 +36,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> LocalSettings:
         aws_port=free_port(),
         snowflake_port=free_port(),
         listener_port=free_port(),
+        inbox_listener=True,  # whatever a cloud of e2e tests in this process left in the environment
         start_timeout=300,
     )
 
@@ -200,6 +201,7 @@ def test_an_interrupted_up_leaves_nothing(tmp_path: Path, number: signal.Signals
         aws_port=free_port(),
         snowflake_port=free_port(),
         listener_port=free_port(),
+        inbox_listener=True,  # whatever a cloud of e2e tests in this process left in the environment
     )
     starting = subprocess.Popen(
         [sys.executable, "-m", "local", "up"],
