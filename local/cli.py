@@ -77,10 +77,11 @@ def _demo(settings: LocalSettings, chosen: argparse.Namespace) -> int:
     with demo_data.preparing(data, settings.cache):
         up(settings, report)
     from local.demo import DemoFailed, run_demo  # after `up`: the import reads Prefect's home
+    from local.demo_inbox import InboxFailed
 
     try:
         run_demo(settings, report, data)
-    except (DemoFailed, demo_data.OtherData) as failure:
+    except (DemoFailed, InboxFailed, demo_data.OtherData) as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""`python -m local demo`: load a data set, backfill its history, run its last day daily, and forecast.
+"""`python -m local demo`: load a data set, backfill its history, run its last day daily, forecast, take in files.
 
 It does nothing that a person could not do by hand: all runs are deployment runs on the local Prefect server, and all
 figures that it prints are queries on the local Snowflake.
@@ -20,8 +20,10 @@ from prefect.client.schemas.sorting import TaskRunSort
 from local import demo_data, resources
 from local.demo_data import DataSet
 from local.demo_forecast import forecast_summary
+from local.demo_inbox import show_inbox
 from local.environment import environment
 from local.progress import Report
+from local.sample import retail
 from local.settings import LocalSettings
 from local.sql import query
 
@@ -47,7 +49,8 @@ def run_demo(settings: LocalSettings, report: Report, data: DataSet) -> None:
     with get_client(sync_client=True) as client:
         for step in data.steps:
             runs[step.flow] = _follow(client, settings, f"{step.flow}/{step.flow}", step.parameters, report)
-    print(_summary(settings, data, runs[demo_data.DAILY]))
+        inbox = show_inbox(client, settings, retail.uploads(), report)
+    print(_summary(settings, data, runs[demo_data.DAILY], inbox))
 
 
 def _follow(
@@ -87,32 +90,34 @@ def _tell_finished_steps(client: SyncPrefectClient, run: UUID, told: set[UUID], 
             report(f"  {step.name} {'' if step.state.is_completed() else step.state.name} ({seconds:.1f} s)")
 
 
-def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun) -> str:
+def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str) -> str:
     run_id = str(daily.flow_run.id)
     address = settings.prefect_url
     return "\n".join(
         [
             "",
             f"What the daily run did with its files ({daily.flow_run.name})",
-            _table(
+            query(
                 "SELECT dataset, rows_raw, rows_published, rows_superseded, rows_quarantined, status "
                 f"FROM MONITORING.RUN_DATASETS WHERE run_id = '{run_id}' ORDER BY rows_raw DESC",
                 settings,
-            ),
+            ).indented(),
             "",
             "Quality of sales (figure, limit)",
-            _table(
+            query(
                 "SELECT metric, ROUND(value, 5) AS value, threshold, passed FROM MONITORING.DQ_RESULTS "
                 f"WHERE run_id = '{run_id}' AND dataset = 'sales' ORDER BY metric",
                 settings,
-            ),
+            ).indented(),
             "",
             "The sales mart, last four fiscal quarters",
-            _table(_QUARTERS, settings),
+            query(_QUARTERS, settings).indented(),
             "",
             *_promotions(settings, data),
             "",
             forecast_summary(settings, data.weeks_close),
+            inbox,
+            "",
             f"Prefect UI     {address}/runs/flow-run/{run_id}",
             'Ask the marts  .venv/bin/python -m local sql "SELECT * FROM MARTS.SALES_PERFORMANCE_MART LIMIT 5"',
             "Alerts sent    .venv/bin/python -m local alerts",
@@ -122,16 +127,12 @@ def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun) -> str:
     )
 
 
-def _table(statement: str, settings: LocalSettings) -> str:
-    return "\n".join(f"  {line}" for line in query(statement, settings).as_table().splitlines())
-
-
 def _promotions(settings: LocalSettings, data: DataSet) -> tuple[str, str]:
     if data.has_costs:
-        return "The promotions that paid best (with a baseline)", _table(_PAID_BEST, settings)
-    return "The promotions that sold most beyond their baseline (no costs, so no return)", _table(
+        return "The promotions that paid best (with a baseline)", query(_PAID_BEST, settings).indented()
+    return "The promotions that sold most beyond their baseline (no costs, so no return)", query(
         _SOLD_MOST, settings
-    )
+    ).indented()
 
 
 _QUARTERS = """

@@ -30,12 +30,12 @@ def forecast_summary(settings: LocalSettings, weeks_close: bool = False) -> str:
     return "\n".join(
         [
             f"The forecast's backtest: {len(report['origins'])} origins, {report['rows']} weeks of a SKU in a region",
-            _indented(methods_table(report)),
+            methods_table(report).indented(),
             "",
             "The forecast of weeks that came later, and what was sold in them"
             if weeks_close
             else "The forecast of the weeks to come",
-            _indented(query(_CLOSED_WEEKS if weeks_close else _WEEKS, settings)),
+            query(_CLOSED_WEEKS if weeks_close else _WEEKS, settings).indented(),
             "",
             f"Its plot       {_shown(plot)}",
         ]
@@ -69,10 +69,6 @@ def _evaluation_folder() -> str:
 def _read(address: str) -> bytes:
     bucket, _, key = address.removeprefix("s3://").partition("/")
     return boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-
-
-def _indented(result: Result) -> str:
-    return "\n".join(f"  {line}" for line in result.as_table().splitlines())
 
 
 def _shown(path: Path) -> str:

@@ -38,6 +38,9 @@ class Result:
         count = f"({len(self.rows)} row{'' if len(self.rows) == 1 else 's'})"
         return "\n".join([lines[0], rule, *lines[1:], count])
 
+    def indented(self) -> str:
+        return "\n".join(f"  {line}" for line in self.as_table().splitlines())
+
 
 def query(statement: str, settings: LocalSettings | None = None) -> Result:
     with connect(settings or LocalSettings()) as connection:
