@@ -8,6 +8,9 @@ STAMP := .venv/.synced
 # The packages of the SageMaker XGBoost container, in which the local SageMaker runs its jobs.
 SAGEMAKER := jobs/sagemaker/environment
 SAGEMAKER_STAMP := .venv-sagemaker/.synced
+# dbt, whose packages and Prefect's do not agree on versions.
+DBT := warehouse/dbt/environment
+DBT_STAMP := .venv-dbt/.synced
 # The machine's Java where it is one that Spark 3.5 runs on, a JRE from PyPI where it is not.
 JAVA_OK := $(shell (java -version 2>&1 || true) | grep -Eq '"(17|21)[.0-9]*' && echo yes)
 GROUPS := $(if $(JAVA_OK),,--group java)
@@ -30,7 +33,12 @@ $(SAGEMAKER_STAMP): $(SAGEMAKER)/pyproject.toml $(SAGEMAKER)/uv.lock | $(STAMP)
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-sagemaker $(BIN)/uv sync --quiet --frozen --project $(SAGEMAKER) --python $(PY)
 	@touch $@
 
-setup: $(STAMP) $(SAGEMAKER_STAMP) ## install everything that is needed, locked, in .venv and .venv-sagemaker
+$(DBT_STAMP): $(DBT)/pyproject.toml $(DBT)/uv.lock | $(STAMP)
+	@echo "installing dbt in .venv-dbt"
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-dbt $(BIN)/uv sync --quiet --frozen --project $(DBT) --python $(PY)
+	@touch $@
+
+setup: $(STAMP) $(SAGEMAKER_STAMP) $(DBT_STAMP) ## install everything that is needed, locked, in .venv, .venv-sagemaker and .venv-dbt
 
 # DATA: sample, two years of an imaginary company, or completejourney, a year of a real grocer.
 DATA ?= sample
@@ -76,6 +84,7 @@ check: setup ## lint, format, types, import directions, the lock
 	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint --config docker/.hadolint.yaml docker/Dockerfile; else echo "no hadolint for this machine: docker/Dockerfile was not linted"; fi
 	@$(BIN)/uv lock --check --quiet
 	@$(BIN)/uv lock --check --quiet --project $(SAGEMAKER)
+	@$(BIN)/uv lock --check --quiet --project $(DBT)
 
 infra: setup ## set up infra/cdk, synthesize the AWS account's templates without credentials, check and test them
 	@$(MAKE) --no-print-directory -C infra/cdk check

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     statement_seconds_mart: int = Field(
         default=7200, ge=360, description="timeout of a Snowflake statement that rebuilds a mart"
     )
+    dbt: Path = Field(
+        default=Path(deployments.__file__).parents[1] / ".venv-dbt" / "bin" / "dbt",
+        description="the program dbt, in its own environment",
+    )
     ledger_table: str = Field(default=names.LEDGER, description="DynamoDB table of external jobs")
     lease_seconds: float = Field(
         default=60,
