@@ -18,6 +18,7 @@ from prefect.artifacts import create_table_artifact
 
 import warehouse
 from tasks.errors import DataError, SystemFault, TransientError
+from tasks.runs.monitoring import QualityRecord
 from tasks.runs.run import Run
 from tasks.services.snowflake import query_tag, read_secret
 from tasks.settings import settings
@@ -46,19 +47,32 @@ class Node:
 
 
 def build(run: Run, layer: str) -> list[Node]:
-    """Make the layer's models and run their tests. Raises DataError for a failed test, after the artifact is written."""
+    """Make the layer's models, run their tests, and show the result as an artifact. `require_passed` judges it."""
     with tempfile.TemporaryDirectory() as scratch:
         done, nodes = _built(run, layer, Path(scratch))
     if nodes:
         _page(layer, nodes)
+    if done.returncode and not any(node.status == _FAILED_TEST for node in nodes):
+        _raise_error(layer, done, nodes)
+    return nodes
+
+
+def require_passed(layer: str, nodes: Sequence[Node]) -> None:
+    """Raise DataError if a test failed."""
     if broken := [node for node in nodes if node.status == _FAILED_TEST]:
         told = "; ".join(f"{node.name} found {node.rows} rows" for node in broken)
         raise DataError(
             f"dbt's tests of {layer} failed: {told}. The models are in {PROJECT / 'models' / layer}."
         )
-    if done.returncode:
-        _raise_error(layer, done, nodes)
-    return nodes
+
+
+def checks(run: Run, nodes: Sequence[Node]) -> list[QualityRecord]:
+    """The tests as records of quality: the value is the number of rows that a test found amiss."""
+    return [
+        QualityRecord(run.run_id, run.first, "engagement", node.name, node.rows, 0, node.passed)
+        for node in nodes
+        if node.kind == "test" and node.status != SKIPPED
+    ]
 
 
 def _built(run: Run, layer: str, scratch: Path) -> tuple[subprocess.CompletedProcess[str], list[Node]]:

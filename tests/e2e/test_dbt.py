@@ -15,7 +15,7 @@ import pytest
 from tasks.errors import DataError
 from tasks.hashes import surrogate_key
 from tasks.runs.run import Run
-from tasks.warehouse.dbt_build import Node, build
+from tasks.warehouse.dbt_build import Node, build, checks, require_passed
 from tests.e2e.world import World
 
 DAY = date(2025, 1, 10)
@@ -146,7 +146,9 @@ def funnel(events: Sequence[Event]) -> set[tuple[Any, ...]]:
 
 def built() -> list[Node]:
     run = Run("marketing-engagement", DAY, DAY)
-    return build(run, STAGE) + build(run, MARTS)
+    nodes = build(run, STAGE) + build(run, MARTS)
+    require_passed(MARTS, nodes)
+    return nodes
 
 
 def rows(world: World, statement: str) -> set[tuple[Any, ...]]:
@@ -178,5 +180,11 @@ def test_marts_are_those_of_plain_python_however_often_they_are_built(clicks: Wo
 def test_a_failed_test_is_an_error_that_names_it(clicks: World) -> None:
     for _ in range(2):  # every customer twice
         put_customers(clicks)
+    run = Run("marketing-engagement", DAY, DAY)
+
+    nodes = build(run, STAGE)
+
+    (failed,) = [check for check in checks(run, nodes) if not check.passed]
+    assert (failed.metric, failed.value) == ("source_unique_dw_DIM_CUSTOMER_PROFILE_customer_key", 3)
     with pytest.raises(DataError, match="unique_dw_DIM_CUSTOMER_PROFILE_customer_key found 3 rows"):
-        build(Run("marketing-engagement", DAY, DAY), STAGE)
+        require_passed(STAGE, nodes)
