@@ -116,6 +116,7 @@ def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str)
             *_promotions(settings, data),
             "",
             forecast_summary(settings, data.weeks_close),
+            "",
             inbox,
             "",
             f"Prefect UI     {address}/runs/flow-run/{run_id}",

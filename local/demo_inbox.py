@@ -127,11 +127,12 @@ def inbox_summary(settings: LocalSettings) -> str:
 
 
 _FILES = """
-SELECT kind, status, COUNT(*) AS files, SUM(records) AS records, SUM(header_lines) AS header,
+SELECT COALESCE(kind, 'unknown') AS kind, status, COUNT(*) AS files, SUM(records) AS records, SUM(header_lines) AS header,
     SUM(rows_loaded) AS loaded, SUM(rows_quarantined) AS quarantined, SUM(blank_lines) AS blank,
     COUNT(DISTINCT encoding) AS encodings, COUNT(DISTINCT delimiter) AS delimiters
 FROM MONITORING.INBOX_FILES GROUP BY kind, status ORDER BY status, kind"""
 
 _STORES = """
-SELECT store_group, rank_in_group, store_token, store_name, transactions, amount, average_receipt
+SELECT store_group, rank_in_group, store_token, store_name, transactions, amount,
+    ROUND(average_receipt, 2) AS average_receipt
 FROM MARTS.RETAIL_STORE_PERFORMANCE WHERE rank_in_group = 1 ORDER BY store_group NULLS LAST"""
