@@ -78,7 +78,7 @@ def computed(uploads: Sequence[Upload]) -> dict[str, list[tuple[Any, ...]]]:
         " day DATE)"
     )
     duck.execute(
-        "CREATE TABLE events (id VARCHAR, usr VARCHAR, type VARCHAR, page VARCHAR, ms BIGINT, at TIMESTAMP, day DATE,"
+        "CREATE TABLE events (id VARCHAR, usr VARCHAR, type VARCHAR, page VARCHAR, ms BIGINT, happened TIMESTAMP, day DATE,"
         " hash VARCHAR)"
     )
     for upload in uploads:
@@ -131,12 +131,13 @@ def _facts(duck: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
         """WITH standing AS (
             SELECT * FROM events QUALIFY row_number() OVER (PARTITION BY id ORDER BY day DESC, hash DESC) = 1
         ), marked AS (
-            SELECT *, coalesce(at - lag(at) OVER visits > INTERVAL 30 MINUTES, true)::INT AS begins
-            FROM standing WINDOW visits AS (PARTITION BY usr ORDER BY at, id)
+            SELECT *, coalesce(happened - lag(happened) OVER visits > INTERVAL 30 MINUTES, true)::INT AS begins
+            FROM standing WINDOW visits AS (PARTITION BY usr ORDER BY happened, id)
         ), numbered AS (
-            SELECT *, sum(begins) OVER (PARTITION BY usr ORDER BY at, id) AS number FROM marked
+            SELECT *, sum(begins) OVER (PARTITION BY usr ORDER BY happened, id) AS number FROM marked
         )
-        SELECT id, usr, epoch_us(min(at) OVER (PARTITION BY usr, number)), type, page, at, ms, at::DATE < day
+        SELECT id, usr, epoch_us(min(happened) OVER (PARTITION BY usr, number)), type, page, happened, ms,
+            happened::DATE < day
         FROM numbered ORDER BY id"""
     ).fetchall()
     return [
