@@ -60,9 +60,9 @@ class Loaded:
         return self.superseded if judged.dataset == CLICKSTREAM.table else 0
 
 
-def load(connection: SnowflakeConnection, run: Run, day: Day) -> Loaded:
-    """Merge a day. Repeating it changes nothing. Raises CriticalCheck, after rolling back, if a check fails."""
-    loaded = Loaded()
+def load(connection: SnowflakeConnection, run: Run, day: Day, loaded: Loaded) -> None:
+    """Merge a day. Repeating it changes nothing. Raises CriticalCheck, after rolling back, if a check fails; `loaded` has
+    the checks also then."""
     _stage(connection, run.run_id, day, loaded)
     checks.require(loaded.findings, run.run_id)
     with writing(connection, f"marketing load of run {run.run_id}", lock=write_lock.MARKETING):
@@ -72,7 +72,6 @@ def load(connection: SnowflakeConnection, run: Run, day: Day) -> Loaded:
         checks.require(loaded.findings, run.run_id)
         monitoring.record_datasets(connection, [_record(run, each, loaded) for each in day.judged])
     log("marketing_loaded", run=run.run_id, **{each.dataset: each.rows for each in day.judged})
-    return loaded
 
 
 def _stage(connection: SnowflakeConnection, run_id: str, day: Day, loaded: Loaded) -> None:

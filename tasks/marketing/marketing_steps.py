@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import HighwaterError
 from tasks.marketing import checks, loading, marketing_page
 from tasks.marketing import deliveries as delivered
+from tasks.marketing.checks import CriticalCheck
 from tasks.marketing.deliveries import Deliveries
 from tasks.marketing.forms import CUSTOMERS, EVENTS
 from tasks.marketing.loading import Day, Loaded
@@ -59,9 +59,8 @@ def check(run: Run, day: Day, strange: Sequence[str], accept_drop: bool) -> list
         marketing_page.files_page(day, strange)
         try:
             checks.require(findings, run.run_id)
-        except HighwaterError:
-            rejected = [loading.dataset_record(run, each, REJECTED) for each in day.judged]
-            monitoring.record_datasets(connection, rejected)
+        except CriticalCheck:
+            _record_rejection(run, connection, day)
             marketing_page.checks_page(findings)
             raise
     return findings
@@ -69,8 +68,15 @@ def check(run: Run, day: Day, strange: Sequence[str], accept_drop: bool) -> list
 
 @step("load", persist_result=False)
 def load(run: Run, day: Day) -> Loaded:
+    loaded = Loaded()
     with run.session("load") as connection:
-        return loading.load(connection, run, day)
+        try:
+            loading.load(connection, run, day, loaded)
+        except CriticalCheck:
+            _record(run, connection, loaded.findings)
+            _record_rejection(run, connection, day)
+            raise
+    return loaded
 
 
 @step("record checks", persist_result=False)
@@ -92,6 +98,11 @@ def warn(run: Run, found: Deliveries, findings: Iterable[Finding]) -> list[str]:
     if told:
         alerts.send_once(f"marketing-warning/{run.run_id}", "WARNING", "\n".join(told), run.facts())
     return told
+
+
+def _record_rejection(run: Run, connection: SnowflakeConnection, day: Day) -> None:
+    rejected = [loading.dataset_record(run, each, REJECTED) for each in day.judged]
+    monitoring.record_datasets(connection, rejected)
 
 
 def _record(run: Run, connection: SnowflakeConnection, findings: Sequence[Finding]) -> None:

@@ -21,15 +21,15 @@ ORDER BY byte_offset"""
 
 
 class Repeats:
-    """On disk, because a snapshot has all customers. Files are added in the order of their names."""
+    """On disk, because a snapshot has all customers. Files are added in the order of their names. A retry begins anew."""
 
     def __init__(self, scratch: Path) -> None:
         self._database = duckdb.connect(
             str(scratch / "customers.duckdb"), config={"threads": 1, "memory_limit": _MEMORY}
         )
         places = ", ".join(f"{place} BIGINT" for place in PLACES)
-        self._database.execute("CREATE TABLE earlier (customer_id VARCHAR)")
-        self._database.execute(f"CREATE TABLE lines (customer_id VARCHAR, {places})")
+        self._database.execute("CREATE OR REPLACE TABLE earlier (customer_id VARCHAR)")
+        self._database.execute(f"CREATE OR REPLACE TABLE lines (customer_id VARCHAR, {places})")
 
     def add(self, good: pa.Table) -> None:
         self._database.register("good", good.select(["customer_id", *PLACES]))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from prefect.client.orchestration import get_client
 
-from local.sample.marketing import truth, uploads
+from local.sample.marketing import Upload, truth, uploads
 from local.sample.marketing.uploads import FIRST_DAY
 from tests.e2e import marketing
 from tests.e2e.marketing import computed, deliver, run, shown, state
 from tests.e2e.world import World
+from warehouse.statement import Statement
 
 SECOND_DAY = FIRST_DAY + timedelta(days=1)
 HEADER = "customer_id,first_name,last_name,email,region,signup_date"
@@ -27,8 +29,8 @@ def empty_tables(world: World) -> Iterator[None]:
     marketing.empty(world)
 
 
-def require_computed(world: World) -> None:
-    expected, found = computed(DELIVERED), state(world)
+def require_computed(world: World, uploads_: list[Upload] = DELIVERED) -> None:
+    expected, found = computed(uploads_), state(world)
     assert found["profiles"] == expected["profiles"]
     assert [row[:9] for row in found["facts"]] == expected["facts"]
 
@@ -162,3 +164,54 @@ def test_a_missing_snapshot_leaves_the_old_one_with_a_warning(world: World) -> N
         f" AND event.source_date = '{SECOND_DAY}'"
     )
     assert ended.result()["unknown_users"] == unknown > 0
+
+
+# Where, before or after, at which call; and whether the tables then hold the day.
+DEATHS = [
+    ("tasks.marketing.marketing_steps:read_files", "after", 1, False),
+    ("tasks.marketing.loading:execute", "after", 17, False),  # within the transaction
+    ("tasks.warehouse.warehouse_write:execute", "after", 5, True),  # committed, nobody was told
+]
+
+
+@pytest.mark.parametrize(("target", "when", "nth", "is_loaded"), DEATHS)
+def test_a_killed_run_changes_all_or_nothing_and_the_next_one_ends_as_if_undisturbed(
+    world: World, target: str, when: str, nth: int, is_loaded: bool
+) -> None:
+    deliver(DELIVERED, FIRST_DAY)
+    arranged = f"from tests.e2e import death; death.arrange({target!r}, {when!r}, {nth})"
+    call = f"from flows.marketing_engagement import marketing_engagement as run; run(date({FIRST_DAY:%Y, %-m, %-d}))"
+    assert world.in_process(call, arranged) == -signal.SIGKILL
+    counts = {table: world.one(f"SELECT COUNT(*) FROM {table}") for table in marketing.TABLES[:5]}
+    assert {bool(count) for count in counts.values()} == {is_loaded}, counts
+
+    assert run(FIRST_DAY).is_completed()
+
+    first = [upload for upload in DELIVERED if upload.day == FIRST_DAY]
+    require_computed(world, first)
+    assert world.one("SELECT COUNT(*) FROM RAW.QUARANTINED_ROWS") == sum(
+        u.expected.quarantined for u in first
+    )
+    read = "(SELECT COUNT(*) FROM RAW.RAW_CUSTOMER_DEMOGRAPHICS) + (SELECT COUNT(*) FROM RAW.RAW_CLICKSTREAM_EVENTS)"
+    assert world.one(f"SELECT {read}") == sum(upload.expected.rows for upload in first)
+
+
+def test_a_check_that_fails_after_the_merge_takes_the_merge_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(DELIVERED, FIRST_DAY, SECOND_DAY)
+    assert run(FIRST_DAY).is_completed()
+    before = state(world)
+    raw = shown(world, "RAW.RAW_CLICKSTREAM_EVENTS", "event_id, source_date")
+    twice = Statement("look for repeated customers", "SELECT 1, 0")
+    monkeypatch.setattr("tasks.marketing.loading.figures.repeated_customers", lambda: twice)
+
+    ended = run(SECOND_DAY)
+
+    assert "marketing_demographics 2025-01-07 unique = 1 (limit 0) FAILED" in str(ended.message)
+    assert state(world) == before
+    assert shown(world, "RAW.RAW_CLICKSTREAM_EVENTS", "event_id, source_date") == raw
+    checks = "MONITORING.DQ_CHECK_LOGS WHERE NOT passed AND check_name = 'unique'"
+    assert shown(world, checks, "dataset, run_status") == [("marketing_demographics", "FAILED")]
+    datasets = f"MONITORING.RUN_DATASETS WHERE run_date = '{SECOND_DAY}'"
+    assert {row[1] for row in shown(world, datasets, "dataset, status")} == {"rejected"}
