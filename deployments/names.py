@@ -24,6 +24,7 @@ ALERTS: Final = "highwater-alerts"
 CRITICAL: Final = "highwater-critical"
 WARNINGS: Final = "highwater-warnings"
 SNOWFLAKE_SECRET: Final = "highwater/snowflake"  # noqa: S105 - where the secret is, not what it is
+HASH_KEY_SECRET: Final = "highwater/hash-key"  # noqa: S105
 PREFECT_SECRET: Final = "highwater/prefect"  # noqa: S105
 SERVER_DATABASE_SECRET: Final = "highwater/prefect-database"  # noqa: S105
 

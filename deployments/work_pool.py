@@ -24,6 +24,7 @@ QUEUES = (
     "late-run",
     "cpg-daily",
     "retail-inbox",
+    "marketing-engagement",
     "demand-forecast",
     "cpg-replay",
     "default",

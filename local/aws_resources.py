@@ -51,6 +51,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
         create_glue_job(glue, job)
     secrets = aws.client("secretsmanager", endpoint_url=url)
     _put_secret(secrets, resources.SNOWFLAKE_SECRET.name, snowflake_secret)
+    _put_secret(secrets, resources.HASH_KEY_SECRET.name, resources.HASH_KEY_SECRET.text)
     login = {"auth_string": resources.PREFECT_SECRET.auth_string}
     _put_secret(secrets, resources.PREFECT_SECRET.name, json.dumps(login))
     _create_tables(aws, url)

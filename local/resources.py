@@ -108,6 +108,12 @@ class PrefectSecret:
 
 
 @dataclass(frozen=True)
+class TextSecret:
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Stage:
     name: str
     url: str
@@ -189,6 +195,7 @@ SNOWFLAKE_SECRET = SnowflakeSecret(
     warehouse="HIGHWATER_TRANSFORM_WH",
 )
 PREFECT_SECRET = PrefectSecret(name=names.PREFECT_SECRET, auth_string="highwater:local")
+HASH_KEY_SECRET = TextSecret(name=names.HASH_KEY_SECRET, text="the local key for hashes of personal data")
 WAREHOUSE = SnowflakeDatabase(
     name=names.DATABASE,
     schemas=("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING"),
@@ -220,6 +227,7 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_SAGEMAKER_ROLE",
     "HIGHWATER_XGBOOST_IMAGE",
     "HIGHWATER_SNOWFLAKE_SECRET",
+    "HIGHWATER_HASH_KEY_SECRET",
     "HIGHWATER_DATABASE",
     "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK",
 )

@@ -82,6 +82,22 @@ class QualityRecord:
 
 
 @dataclass(frozen=True)
+class StepRecord:
+    """A step of a run. `error` is for people: of failures that we do not understand it has the type alone."""
+
+    run_id: str
+    flow: str
+    run_date: date | None
+    step: str
+    status: str
+    row_count: int | None
+    seconds: float
+    error: str | None
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
 class DriftRecord:
     run_id: str
     check_date: date
@@ -94,7 +110,7 @@ class DriftRecord:
     rows_compared: int
 
 
-Record = RunRecord | DatasetRecord | QualityRecord | DriftRecord
+Record = RunRecord | DatasetRecord | QualityRecord | StepRecord | DriftRecord
 
 
 @dataclass(frozen=True)
@@ -119,11 +135,12 @@ _TABLES: Mapping[type[Record], _Table] = {
     ),
     DatasetRecord: _Table("MONITORING.RUN_DATASETS", ("run_id", "run_date", "dataset")),
     QualityRecord: _Table("MONITORING.DQ_RESULTS", ("run_id", "run_date", "dataset", "metric")),
+    StepRecord: _Table("MONITORING.RUN_STEPS", ("run_id", "step")),
     DriftRecord: _Table("MONITORING.MODEL_DRIFT", ("run_id", "metric", "feature")),
 }
 _TYPES = {"run_date": "DATE", "started_at": "TIMESTAMP_NTZ", "ended_at": "TIMESTAMP_NTZ", "passed": "BOOLEAN"}
 _TYPES |= {"check_date": "DATE", "drifted": "BOOLEAN", "rows_compared": "BIGINT"}
-_TYPES |= dict.fromkeys(("value", "threshold"), "DOUBLE")
+_TYPES |= dict.fromkeys(("value", "threshold", "seconds"), "DOUBLE") | {"row_count": "BIGINT"}
 _TYPES |= dict.fromkeys(("rows_raw", "rows_published", "rows_superseded", "rows_quarantined"), "BIGINT")
 
 _ARROW = {
@@ -164,6 +181,10 @@ def record_datasets(connection: SnowflakeConnection, records: Sequence[DatasetRe
 
 def record_quality(connection: SnowflakeConnection, records: Sequence[QualityRecord]) -> None:
     _merge(connection, records)
+
+
+def record_step(connection: SnowflakeConnection, record: StepRecord) -> None:
+    _merge(connection, [record])
 
 
 def record_drift(connection: SnowflakeConnection, records: Sequence[DriftRecord]) -> None:

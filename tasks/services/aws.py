@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
@@ -59,6 +60,11 @@ def sqs() -> SQSClient:
 @cache
 def sagemaker() -> SageMakerClient:
     return boto3.client("sagemaker", config=_CONFIG)
+
+
+@cache
+def secrets() -> SecretsManagerClient:
+    return boto3.client("secretsmanager", config=_CONFIG)
 
 
 @cache

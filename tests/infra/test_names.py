@@ -55,7 +55,11 @@ def names_of(name: str, kind: str, field: str) -> set[str]:
             "lake",
             "AWS::SecretsManager::Secret",
             "Name",
-            {resources.SNOWFLAKE_SECRET.name, resources.PREFECT_SECRET.name},
+            {
+                resources.SNOWFLAKE_SECRET.name,
+                resources.HASH_KEY_SECRET.name,
+                resources.PREFECT_SECRET.name,
+            },
         ),
         ("compute", "AWS::Glue::Job", "Name", {j.name for j in resources.GLUE_JOBS}),
         (

@@ -21,7 +21,10 @@ from tests.tasks import aws_calls
 aws_calls.watch()
 
 DAY = date(2025, 1, 6)
-CLIENTS = (aws.s3, aws.glue, aws.glue_once, aws.dynamodb, aws.sns, aws.sqs, aws.cloudwatch, aws.sagemaker)
+CLIENTS = (
+    *(aws.s3, aws.glue, aws.glue_once, aws.dynamodb, aws.sns, aws.sqs),
+    *(aws.cloudwatch, aws.sagemaker, aws.secrets),
+)
 
 
 @pytest.fixture

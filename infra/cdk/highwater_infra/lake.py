@@ -57,6 +57,7 @@ class Lake(Stack):
             _grows_cold("raw", "raw/"),
             _read_once("records", "runs/records/"),
             _read_once("inbox", "runs/inbox/"),
+            _read_once("marketing", "runs/marketing/"),
             # Rows wait here until somebody replays them: cheaper storage, never deleted under the Iceberg table.
             s3.LifecycleRule(
                 id="quarantine",
@@ -94,6 +95,11 @@ class Lake(Stack):
             "SnowflakeSecret",
             names.SNOWFLAKE_SECRET,
             "Snowflake: account, user, role, warehouse, private_key",
+        )
+        self.hash_key_secret = self._secret(
+            "HashKeySecret",
+            names.HASH_KEY_SECRET,
+            "Hashes of personal data: 32 random bytes or more, as text",
         )
         self.prefect_secret = self._secret(
             "PrefectSecret", names.PREFECT_SECRET, "Prefect: api_url and api_key, or auth_string"

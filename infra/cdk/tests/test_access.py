@@ -265,6 +265,7 @@ def test_snowflake_reads_what_was_published(prod: Templates) -> None:
     assert "/curated/*" in read
     assert "/runs/records/*" in read
     assert "/runs/inbox/*" in read
+    assert "/runs/marketing/*" in read
     assert "/runs/*" not in read
     assert "/quarantine/*" not in read
     assert "/raw/*" not in read

@@ -77,7 +77,7 @@ def test_only_what_the_warehouse_reads_once_is_deleted(prod: Templates) -> None:
     expiring = {
         rule["Prefix"]: rule["ExpirationInDays"] for rule in lake.values() if "ExpirationInDays" in rule
     }
-    assert expiring == {"runs/records/": 30, "runs/inbox/": 30}
+    assert expiring == {"runs/records/": 30, "runs/inbox/": 30, "runs/marketing/": 30}
     assert not [rule for rule in _rules(prod, "highwater-inbox").values() if "ExpirationInDays" in rule]
 
 

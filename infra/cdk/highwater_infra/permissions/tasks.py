@@ -52,7 +52,10 @@ def flow_run(key_arn: str) -> list[Statement]:
         *alerting(),
         Statement(
             ["secretsmanager:GetSecretValue"],
-            [arn("secretsmanager", f"secret:{names.SNOWFLAKE_SECRET}-??????")],
+            [
+                arn("secretsmanager", f"secret:{name}-??????")
+                for name in (names.SNOWFLAKE_SECRET, names.HASH_KEY_SECRET)
+            ],
             because=SIX_CHARACTERS,
         ),
         metrics("Highwater/*"),
