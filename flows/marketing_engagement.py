@@ -1,6 +1,6 @@
 """Marketing engagement: a day's snapshot of customers and its events become RAW, customer profiles and click events.
 
-look ─► read demographics, read clickstream (contracts) ─► check ─► load (RAW, DW) ─► checks after the merge ─► finish
+look ─► read demographics, read clickstream (contracts) ─► check ─► load (RAW, DW) ─► checks after the merge ─► marts (dbt)
                                                             └─ a critical check stops here: the tables stay as they are
 """
 
@@ -25,6 +25,7 @@ from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_job
 from tasks.runs.run import Run, guarded, record
 from tasks.runs.run_steps import recorded
 from tasks.step import step
+from tasks.warehouse.dbt_build import LAYERS
 
 
 def _day_or_yesterday(run_date: date | None) -> date:
@@ -45,17 +46,19 @@ def _run_name() -> str:
     on_failure=[notify_of_refusal],
 )
 def marketing_engagement(
-    run_date: date | None = None, accept_drop: bool = False
+    run_date: date | None = None, accept_drop: bool = False, build_marts: bool = True
 ) -> dict[str, Any] | State[Any]:
     """Load a day of customers and events. Running it again is harmless, and the order of the days does not matter.
 
     Args:
         run_date: The day whose partition is read. Leave empty for yesterday in Asia/Kolkata.
         accept_drop: Load a snapshot although it has less than half the rows of the one before.
+        build_marts: Make the engagement marts anew after the load. Of many days, only the last needs it.
     """
     try:
         day = _day_or_yesterday(run_date)
-        run = Run("marketing-engagement", day, day, {"run_date": f"{day}", "accept_drop": accept_drop})
+        given = {"run_date": f"{day}", "accept_drop": accept_drop, "build_marts": build_marts}
+        run = Run("marketing-engagement", day, day, given)
         with guarded(run), tempfile.TemporaryDirectory() as scratch:
             found = steps.look(day)
             read = read_all(run, found, Path(scratch))
@@ -64,6 +67,8 @@ def marketing_engagement(
             loaded = load(run, read)
             steps.conclude(run, before, loaded.findings)
             warnings = steps.warn(run, found, [*before, *loaded.findings])
+            if build_marts:
+                build_layers(run)
             return finish(run, read, loaded, warnings)
     except HighwaterError as error:
         return ended_badly(error)
@@ -89,6 +94,12 @@ def load(run: Run, read: Day) -> Loaded:
         loaded = steps.load(run, read)
         seen.rows = sum(loaded.published(each) for each in read.judged)
     return loaded
+
+
+def build_layers(run: Run) -> None:
+    for layer in LAYERS:
+        with recorded(run, f"dbt {layer}"):
+            steps.build_layer.with_options(name=f"dbt {layer}")(run, layer)
 
 
 @step("finish")

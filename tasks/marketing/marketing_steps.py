@@ -25,6 +25,7 @@ from tasks.services.objects import Found
 from tasks.services.snowflake import execute
 from tasks.settings import settings
 from tasks.step import step
+from tasks.warehouse import dbt_build
 from warehouse.load.marketing import figures
 
 if TYPE_CHECKING:
@@ -84,6 +85,14 @@ def conclude(run: Run, before: Sequence[Finding], after: Sequence[Finding]) -> N
     with run.session("record checks") as connection:
         _record(run, connection, after)
     marketing_page.checks_page([*before, *after])
+
+
+@step("dbt", persist_result=False)
+def build_layer(run: Run, layer: str) -> None:
+    nodes = dbt_build.build(run, layer)
+    with run.session(f"record dbt {layer}") as connection:
+        monitoring.record_quality(connection, dbt_build.checks(run, nodes))
+    dbt_build.require_passed(layer, nodes)
 
 
 @step("warn", persist_result=False)

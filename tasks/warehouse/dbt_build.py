@@ -25,6 +25,7 @@ from tasks.settings import settings
 from warehouse.names import identifier
 
 PROJECT = Path(warehouse.__file__).parent / "dbt"
+LAYERS = ("marketing/stage", "marketing/marts")
 SUCCEEDED, WARNED, SKIPPED = frozenset({"success", "pass"}), "warn", "skipped"
 _FAILED_TEST = "fail"
 _TOLD_OF_OUTPUT = 2000

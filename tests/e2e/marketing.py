@@ -48,8 +48,8 @@ def deliver(uploads: Sequence[Upload], *days: date) -> None:
             aws.s3().put_object(Bucket=BUCKET, Key=upload.key, Body=upload.body)
 
 
-def run(day: date | None = None, **how: Any) -> State[Any]:
-    return marketing_engagement(run_date=day, **how, return_state=True)  # type: ignore[call-overload,no-any-return]
+def run(day: date | None = None, build_marts: bool = False, **how: Any) -> State[Any]:
+    return marketing_engagement(run_date=day, build_marts=build_marts, **how, return_state=True)  # type: ignore[call-overload,no-any-return]
 
 
 def shown(world: World, table: str, columns: str) -> list[tuple[Any, ...]]:

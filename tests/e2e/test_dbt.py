@@ -15,13 +15,13 @@ import pytest
 from tasks.errors import DataError
 from tasks.hashes import surrogate_key
 from tasks.runs.run import Run
-from tasks.warehouse.dbt_build import Node, build, checks, require_passed
+from tasks.warehouse.dbt_build import LAYERS, Node, build, checks, require_passed
 from tests.e2e.world import World
 
 DAY = date(2025, 1, 10)
 STEPS = ("page_view", "add_to_cart", "checkout", "purchase")
 REGIONS = {"u1": "North", "u2": "South", "u3": None}
-STAGE, MARTS = "marketing/stage", "marketing/marts"
+STAGE, MARTS = LAYERS
 
 
 @dataclass(frozen=True)
