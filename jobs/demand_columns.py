@@ -23,6 +23,7 @@ PLAN = (
     "is_promoted", "discount", "promos", "promoted_before", "promoted_after", "discount_before",
     "weeks_into_promotion", "planned_spend", "competing_share", "competing_discount", "iso_week",
     "year_ago_units", "year_ago_level", "year_ago_promoted", "category_season", "own_season",
+    "calendar_trust",
 )  # fmt: skip
 """Known in advance of the week that is forecast."""
 

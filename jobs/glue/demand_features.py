@@ -28,7 +28,7 @@ from jobs.glue.demand.demand_state import (
     with_prices,
     with_state,
 )
-from jobs.glue.demand.demand_suspects import suspect_calendar_weeks
+from jobs.glue.demand.demand_suspects import suspect_calendar_weeks, with_trust
 from jobs.glue.demand.demand_weeks import (
     SERIES,
     Span,
@@ -115,7 +115,7 @@ def feature_rows(
     stock = stock_weeks(table(spark, work, "inventory"), work)
     grid = calendar(weekly, stock, promotions, table(spark, work, "sku"), history, work)
     cells = _settled(observed(grid, weekly, stock, promotions, history), work, "cells")
-    cells = _settled(with_prices(with_year_ago(with_plan(cells))), work, "prices")
+    cells = _settled(with_prices(with_year_ago(with_plan(with_trust(cells)))), work, "prices")
     cells = _settled(with_level(with_contradictions(cells)), work, "levels")
     cells = _settled(with_state(cells), work, "state")
     recent = _recent_weeks(cells, history)

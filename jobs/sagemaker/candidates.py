@@ -13,6 +13,7 @@ import numpy as np
 from jobs.sagemaker.design import SOFTENER, expected_lift, level
 from jobs.sagemaker.panel import Columns, Flags, Floats, Integers
 from jobs.sagemaker.trees import NARROW, WIDE, Trees
+from jobs.sagemaker.trust import trusted
 
 PLAIN = "plain"
 METHODS = (WIDE, NARROW, PLAIN)
@@ -29,8 +30,8 @@ UNPROVEN: Weights = (0.5, 0.5, 0.0)
 
 
 def forecasts_of(trees: Trees, columns: Columns) -> dict[str, Floats]:
-    """Units by each method, before calibration."""
-    return {**trees.of_views(columns), PLAIN: _plain(columns)}
+    """Units by each method, before calibration; where the calendar is doubted, between those with and without its flags."""
+    return trusted(lambda seen: {**trees.of_views(seen), PLAIN: _plain(seen)}, columns)
 
 
 def _plain(columns: Columns) -> Floats:

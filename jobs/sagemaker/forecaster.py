@@ -16,6 +16,7 @@ from jobs.demand_columns import PROFILE, ZERO
 from jobs.sagemaker.calibration import Calibration, calibrate
 from jobs.sagemaker.panel import Columns, Floats, Panel
 from jobs.sagemaker.trees import LOSSES, VIEWS, Settings, Trees, fit_trees
+from jobs.sagemaker.trust import trust
 
 METADATA_FILE = "metadata.json"
 LEAST_CALIBRATION_WEEKS = 4
@@ -96,7 +97,8 @@ class Fits:
 
 
 def _profile(columns: Columns) -> Floats:
-    """The category's usual units in the region, lifted where the week is promoted as the category's promotions do."""
+    """The category's usual units in the region, lifted in promoted weeks as the category's promotions do."""
     usual = np.nan_to_num(columns["profile_units"].astype(np.float64))
-    lift = np.exp(np.clip(np.nan_to_num(columns["category_lift"].astype(np.float64)), 0.0, 2.0))
+    lift = np.clip(np.nan_to_num(columns["category_lift"].astype(np.float64)), 0.0, 2.0)
+    lift = np.exp(trust(columns) * lift)
     return np.where(columns["is_promoted"].astype(np.float64) > 0, usual * lift, usual)

@@ -229,8 +229,9 @@ def _log_figures(features: Features) -> None:
         )
     if figures["suspect_calendar_weeks"]:
         log(
-            "the promotion calendar flags most of a category at once in these weeks, more of it than in any week before: "
-            "have it corrected if that is a mistake, because the forecast believes it",
+            "the promotion calendar flags most of a category at once in these weeks, more of it than in any week before and "
+            "hardly at a discount: the forecast believes as many of the flags as usual (trust). Correct the calendar, "
+            "or add the discounts if the promotions are real",
             level=logging.WARNING,
             weeks=figures["suspect_calendar_weeks"],
         )

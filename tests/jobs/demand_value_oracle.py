@@ -35,6 +35,10 @@ LATE = ("B-1", "S")
 NEVER_SOLD = {"Z-2": 2, "Z-4": 4, "Z-20": 20, "Z-60": 60}
 """Weeks in stock, to the origin, of articles that nobody ever bought."""
 OUT_OF_STOCK = "Z-OUT"
+FALSE_WEEK = WEEKS - 12
+"""Its calendar flags everything, and no flag has a discount."""
+LEAST_SUSPECT_SERIES = 4
+"""In place of the job's limit, for a world of eight series."""
 PROMOTION = pa.schema(
     {
         "promo_id": pa.string(), "sku_code": pa.string(), "region_code": pa.string(), "week": pa.date32(),
@@ -68,6 +72,7 @@ class BusyWorld(World):
                 units[gap : gap + 3] = [0] * len(units[gap : gap + 3])
             self.units[key] = units
             self._plan(key, start, draw)
+            self.lines[(*key, FALSE_WEEK)] = [Line("F", "display", None, None)]
             self._sell(key, draw)
         self.lines["Z-20", "N", WEEKS + 1] = [Line("P", "price_off", 0.25, None)]
 
@@ -165,6 +170,7 @@ class ValueOracle(Oracle):
         self.lines = world.lines
         self._own_season = cache(self._own_season_of)
         self._category_season = cache(self._category_season_of)
+        self._share = cache(self._share_of)
 
     def _past(self, key: Key, week: int, weeks: int, read: Callable[[Cell], Any]) -> list[Any]:
         cells = self.cells[key]
@@ -208,6 +214,29 @@ class ValueOracle(Oracle):
     def _share_that_ran(self, key: Key, week: int) -> float:
         others = self._others(key, week)
         return fmean(self.cells[k][week]["ran"] for k in others) if others else 0.0
+
+    def _of_category(self, key: Key, week: int) -> list[Key]:
+        return [k for k in self.cells if CATEGORY[k[0]] == CATEGORY[key[0]] and week >= min(self.cells[k])]
+
+    def _share_of(self, key: Key, week: int) -> float:
+        return fmean(self._is_planned(k, week) for k in self._of_category(key, week))
+
+    def _depth(self, key: Key, weeks: range) -> float:
+        """Mean discount of what is flagged."""
+        cells = [(k, w) for w in weeks for k in self._of_category(key, w) if self._is_planned(k, w)]
+        return fmean(self._discount(*cell) for cell in cells) if cells else 0.0
+
+    def _trust(self, key: Key, week: int) -> float:
+        first = min(min(self.cells[k]) for k in self._of_category(key, week))
+        share, before = self._share(key, week), [self._share(key, w) for w in range(first, week)]
+        suspect = (
+            len(self._of_category(key, week)) >= LEAST_SUSPECT_SERIES
+            and len(before) >= 52
+            and share >= 0.9
+            and share >= max(before) + 0.05
+            and self._depth(key, range(week, week + 1)) <= 0.5 * self._depth(key, range(week - 52, week))
+        )
+        return fmean([*before[-52:], share]) / share if suspect else 1.0
 
     def state(self, key: Key, week: int) -> dict[str, float | None]:
         cells = self.cells[key]
@@ -264,6 +293,7 @@ class ValueOracle(Oracle):
             "year_ago_promoted": float(year_ago["ran"]) if year_ago else None,
             "own_season": self._own_season(key, week),
             "category_season": self._category_season(key, week),
+            "calendar_trust": self._trust(key, week),
         }  # fmt: skip
 
 

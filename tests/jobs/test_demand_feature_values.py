@@ -11,7 +11,16 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs import demand_columns as columns
-from tests.jobs.demand_value_oracle import NEVER_SOLD, OUT_OF_STOCK, BusyWorld, ValueOracle, monday
+from jobs.glue.demand import demand_suspects
+from tests.jobs.demand_value_oracle import (
+    FALSE_WEEK,
+    LEAST_SUSPECT_SERIES,
+    NEVER_SOLD,
+    OUT_OF_STOCK,
+    BusyWorld,
+    ValueOracle,
+    monday,
+)
 from tests.jobs.demand_world import HORIZON, WEEKS, Oracle, World
 from tests.jobs.test_demand_features import Built, build
 
@@ -23,7 +32,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "forecast.md"
 
 @pytest.fixture(scope="module")
 def busy(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return build(spark, tmp_path_factory.mktemp("busy"), BusyWorld())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demand_suspects, "_LEAST_SERIES", LEAST_SUSPECT_SERIES)
+        return build(spark, tmp_path_factory.mktemp("busy"), BusyWorld())
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +88,16 @@ def test_every_value_occurs(oracle: ValueOracle) -> None:
     assert table["discount"].max() == 0.95
     assert {"(unnamed)", "price_off", "display"} <= set(table["promo_type"])
     assert sum(oracle.cells[key][week]["contradicts"] for key, week in cells) > 5
+    doubted = table.loc[table["calendar_trust"] < 1, "calendar_trust"]
+    assert len(doubted) == 6
+    assert doubted.between(0.1, 0.5).all()
+
+
+def test_the_false_week_is_named(busy: Built, oracle: ValueOracle) -> None:
+    (found,) = busy.figures["suspect_calendar_weeks"]
+    trust = oracle.plan(("A-1", "N"), FALSE_WEEK)["calendar_trust"]
+    assert (found["week"], found["category"], found["share"]) == (str(monday(FALSE_WEEK)), "Tea", 1.0)
+    assert found["trust"] == pytest.approx(trust, abs=1e-3)
 
 
 def test_no_column_goes_untested(oracle: ValueOracle) -> None:

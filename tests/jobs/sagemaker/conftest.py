@@ -53,6 +53,7 @@ def _series(draw: np.random.Generator, number: int) -> pd.DataFrame:
     plan = {name: np.nan for name in PLAN if name not in frame}
     state = {name: _state(frame, name) for name in STATE}
     frame = pd.concat([frame, pd.DataFrame(plan, index=frame.index), pd.DataFrame(state)], axis=1)
+    frame["calendar_trust"] = 1.0
     frame["discount"] = np.where(promoted & (kind == "price_off"), 0.25, np.nan)
     frame["year_ago_units"] = frame["units"].shift(52)
     frame["iso_week"] = pd.to_datetime(frame["week"]).dt.isocalendar().week.astype(float)

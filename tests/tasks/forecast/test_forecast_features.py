@@ -179,7 +179,7 @@ def test_a_run_says_that_its_calendar_is_short(
 def test_a_run_says_which_weeks_of_the_calendar_cannot_be_right(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    week = {"week": "2026-12-07", "category": "Juice", "share": 1.0, "highest_before": 0.5}
+    week = {"week": "2026-12-07", "category": "Juice", "share": 1.0, "highest_before": 0.5, "trust": 0.6}
     checked(monkeypatch, suspect_calendar_weeks=[week])
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "flags most of a category at once" in warning.message
