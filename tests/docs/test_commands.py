@@ -138,8 +138,10 @@ def _tables(command: str) -> Iterator[str]:
 
 def _known_tables() -> set[str]:
     sql = "\n".join(path.read_text() for path in (ROOT / "warehouse").rglob("*.sql"))
+    marts_of_dbt = {f"MARTS.{path.stem.upper()}" for path in (ROOT / "warehouse/dbt/models").rglob("marts/*.sql")}
     # schemachange makes its own table (warehouse/migrate.py).
-    return {*re.findall(rf"\b(?:{_SCHEMAS})\.[A-Z_0-9]+\b", sql.upper()), "MONITORING.CHANGE_HISTORY"}
+    named = re.findall(rf"\b(?:{_SCHEMAS})\.[A-Z_0-9]+\b", sql.upper())
+    return {*named, *marts_of_dbt, "MONITORING.CHANGE_HISTORY"}
 
 
 TABLES = _known_tables()
