@@ -5,19 +5,24 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from contracts import kinds_page
+from contracts import kinds_page, marketing, retail
 from contracts.catalog import DATASETS
 from contracts.dialects.snowflake import snowflake_type
 from contracts.dialects.spark_types import spark_type_of
+from contracts.domain_words import WORDS
 from contracts.language.dataset import Column, Dataset, Rule
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "contracts"
+PAGED: dict[str, Dataset] = DATASETS | {
+    dataset.table: dataset for dataset in (*retail.INBOX.values(), *marketing.DELIVERED)
+}
+"""Every dataset that somebody delivers, by the name of its page."""
 
 
 def page(dataset: Dataset) -> str:
     """The dataset's page as Markdown."""
-    limits = dataset.thresholds
-    version = f"`{dataset.version_column}`, then the raw date" if dataset.version_column else "the raw date"
+    words = WORDS[dataset.domain]
+    facts = "\n".join(f"| {name} | {fact} |" for name, fact in words.facts(dataset).items())
     rows = "\n".join(_row(column) for column in dataset.columns)
     provided = (
         f"\nFrom the prefix, not from the file: {_names(dataset.provided)}.\n" if dataset.provided else ""
@@ -31,16 +36,10 @@ def page(dataset: Dataset) -> str:
 | | |
 | --- | --- |
 | contract version | {dataset.version} |
-| prefix | `{dataset.delivery.prefix if dataset.delivery else ""}` |
-| key | {_names(dataset.key)} |
-| version of a row | {version}; the newest wins, of equal ones the row with more filled columns |
-| audit | at least {limits.row_count_min} rows; nulls in a required column <= {limits.null_rate_max:g}; \
-repeated rows <= {limits.duplicate_rate_max:g}; rejected rows <= {limits.rejected_rate_max:g}; \
-rows superseded by another of the same raw date <= {limits.superseded_rate_max:g} |
+{facts}
 {provided}
 A row whose required column is null, does not cast or breaks a rule goes to quarantine with the reasons below.
-An optional column may be missing from a file; a value in it that does not fit becomes null, the row stays, and the
-value is kept in `kept_aside`. So are the values of columns that the contract does not know.
+{words.values}
 
 | column | required | kind | Spark | Snowflake | rules | what it is |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -56,7 +55,7 @@ def write(folder: Path = PAGES) -> list[Path]:
     kinds = folder / "README.md"
     kinds.write_text(kinds_page.text(), encoding="utf-8")
     written = [kinds]
-    for dataset in DATASETS.values():
+    for dataset in PAGED.values():
         path = folder / f"{dataset.table}.md"
         path.write_text(page(dataset), encoding="utf-8")
         written.append(path)
@@ -71,7 +70,8 @@ def _row(column: Column) -> str:
     rules = "; ".join(_rule_text(rule) for rule in column.rules)
     required = "yes" if column.required else "no"
     spark, snowflake = spark_type_of(column.kind), snowflake_type(column.kind)
-    return f"| `{column.name}` | {required} | {column.kind} | {spark} | {snowflake} | {rules} | {column.description} |"
+    told = f"{column.description} Personal data." if column.personal else column.description
+    return f"| `{column.name}` | {required} | {column.kind} | {spark} | {snowflake} | {rules} | {told} |"
 
 
 def _rule_text(rule: Rule) -> str:

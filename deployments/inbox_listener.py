@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from deployments import names
 from deployments.inbox_events import KEYS_A_RUN, Batch, Message, ObjectVersion, batch_of
 from deployments.inbox_health import Pulse, serve
-from deployments.inbox_queue import Queue
+from deployments.inbox_queue import MOST_AT_ONCE, Queue
 from deployments.inbox_runs import NoRunsTaken, Runs
 from tasks.errors import HighwaterError, retried
 from tasks.events import log
@@ -105,14 +105,18 @@ class Listener:
             self._handle(batch_of(received, self._settings.inbox_bucket, self._started))
 
     def _collect(self) -> list[Message]:
+        """What arrives within the time, and what waits already: a run more costs more than the seconds to receive it."""
         hide = self._settings.listener_hide_seconds
         # At first without waiting: then it is known that the queue can be read.
         wait = _POLL_SECONDS if self._pulse.is_listening else 0
         received = self._queue.receive(wait_seconds=wait, hide_seconds=hide)
         until = time.monotonic() + self._settings.listener_collect_seconds
-        while received and len(received) < KEYS_A_RUN and time.monotonic() < until:
+        more_wait = len(received) == MOST_AT_ONCE
+        while received and len(received) < KEYS_A_RUN and (more_wait or time.monotonic() < until):
             most = KEYS_A_RUN - len(received)
-            received += self._queue.receive(wait_seconds=1, hide_seconds=hide, most=most)
+            some = self._queue.receive(wait_seconds=1, hide_seconds=hide, most=most)
+            more_wait = len(some) == MOST_AT_ONCE
+            received += some
         return received
 
     def _listening(self) -> None:

@@ -1,6 +1,6 @@
 """python -m warehouse migrate [--account], or rebuild-marts: changes to the warehouse in the configured secret.
 
-migrate applies the pending migrations. rebuild-marts computes the marts whole, whatever the loads have recorded.
+migrate applies the pending migrations. rebuild-marts computes all marts of loads whole, whatever was recorded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from tasks.errors import HighwaterError
 from tasks.services.snowflake import connect, seconds_of
 from tasks.settings import settings
-from tasks.warehouse.warehouse_marts import refresh_marts
+from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
 from warehouse.migrate import MigrationRefused, migrate, migrate_account
 from warehouse.statement import Kind
 
@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         ) as connection:
             if given.command == "rebuild-marts":
                 refresh_marts(connection, whole=True)
+                refresh_retail_marts(connection, "rebuild-marts", whole=True)
             else:
                 (migrate_account if given.account else migrate)(connection, settings().database)
     except (HighwaterError, MigrationRefused) as error:

@@ -20,10 +20,8 @@ from tasks.runs import alerts
 from tasks.runs.run import Run
 from tasks.services.snowflake import execute, rows
 from tasks.step import step
-from tasks.warehouse.warehouse_write import writing
-from warehouse import write_lock
+from tasks.warehouse.warehouse_marts import refresh_retail_marts
 from warehouse.load.retail.files import InboxFile, known_file, known_files, record_files
-from warehouse.marts.retail.refresh import count_changes, refresh
 
 _PART_FILES = 200
 _PART_BYTES = 2 << 30
@@ -164,12 +162,7 @@ def _version(file: InboxFile) -> Version:
 def refresh_marts(run: Run) -> int:
     """Bring the retail marts up to date with STAGE. Returns how many changes were waiting for it."""
     with run.session("retail marts") as connection:
-        changes = int(execute(connection, count_changes())[0])
-        if changes:
-            with writing(connection, f"refresh of the retail marts by run {run.run_id}", write_lock.RETAIL):
-                for statement in refresh():
-                    execute(connection, statement)
-    return changes
+        return refresh_retail_marts(connection, f"run {run.run_id}")
 
 
 def _event(what: str, load_ids: Collection[str] | Iterable[str]) -> str:

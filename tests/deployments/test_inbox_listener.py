@@ -141,6 +141,18 @@ def test_a_run_has_two_hundred_files_at_most(scene: Scene) -> None:
     ]
 
 
+def test_what_waits_already_is_received_however_short_the_time(scene: Scene) -> None:
+    scene.environment["HIGHWATER_LISTENER_COLLECT_SECONDS"] = "0"
+    for n in range(34):
+        scene.send(json.dumps(event(f"inbox/sales_{n:03}.csv")))
+
+    with scene.listener():
+        until(scene.runs)
+        until(lambda: scene.waiting() == (0, 0))
+
+    assert [len(keys) for keys in scene.keys_of_runs()] == [34]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_at_once_while_it_waits(scene: Scene, number: signal.Signals) -> None:
     with scene.listener() as process:

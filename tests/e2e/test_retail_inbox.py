@@ -142,7 +142,7 @@ DEATHS = [
     ("tasks.warehouse.warehouse_write:execute", "after", 5),  # committed, nobody was told
     ("tasks.inbox.moving:_copy", "after", 2),
     ("tasks.inbox.inbox_steps:_deleted", "after", 2),
-    ("tasks.inbox.inbox_steps:refresh", "before", 1),
+    ("warehouse.marts.retail.refresh:refresh", "before", 1),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,14 @@ class Mart:
             (*self.parameters, *parameters),
             kind=Kind.MART,
         )
+
+
+def rules_of(marts: Iterable[Mart], *more: str) -> str:
+    """A hash of all that the marts' rows follow from, besides the tables that they read: `more` than their statements."""
+    some = list(marts)
+    parameters = {mart.name: mart.parameters for mart in some if mart.parameters}
+    texts = [*(mart.select() for mart in some), str(parameters), *more]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

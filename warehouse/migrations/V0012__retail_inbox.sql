@@ -117,6 +117,12 @@ CREATE TABLE IF NOT EXISTS STAGE.RETAIL_STORE_TOTALS (
     amount NUMBER(38, 2) NOT NULL
 );
 
+-- One row at most: by which rules the retail marts were computed. Another release's rules make a refresh a rebuild.
+CREATE TABLE IF NOT EXISTS STAGE.RETAIL_MART_STATE (
+    rules VARCHAR NOT NULL COMMENT 'a hash of the statements of the marts',
+    rebuilt_at TIMESTAMP_NTZ NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS MARTS.RETAIL_DAILY_SALES (
     sale_date DATE NOT NULL COMMENT 'UTC',
     store_token VARCHAR NOT NULL,

@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
+from tasks.warehouse.warehouse_marts import refresh_retail_marts
 from tests.warehouse.retail.inbox import Inbox
 from tests.warehouse.retail.oracle import Arrival, Content, Sale, Store
+from warehouse.marts import Mart, rules_of
+from warehouse.marts.cpg import refresh as cpg
+from warehouse.marts.retail import DAILY_SALES, TOP_STORES
+from warehouse.marts.retail.refresh import rules
 
 pytestmark = pytest.mark.e2e  # needs the local Snowflake
 
@@ -122,3 +127,27 @@ def test_what_no_mart_shows_is_not_recorded(inbox: Inbox) -> None:
     assert inbox.staged("sales")["A", "1"][1].user_role == "clerk"
     load(inbox, 4, sale("A", "1", "1.00", transaction_time=NOON - timedelta(days=9)))
     assert inbox.warehouse.rows(changes) == [("A", DAY - timedelta(days=9)), ("A", DAY)]
+
+
+def test_marts_of_other_rules_are_rebuilt_without_a_change(inbox: Inbox) -> None:
+    connection = inbox.warehouse.connection
+    inbox.warehouse.rows("DELETE FROM STAGE.RETAIL_MART_STATE")
+    load(inbox, 0, sale("A", "1", "10.00"))
+    assert refresh_retail_marts(connection, "a test") == 1
+    assert inbox.warehouse.rows("SELECT rules FROM STAGE.RETAIL_MART_STATE") == [(rules(),)]
+
+    inbox.warehouse.rows("UPDATE STAGE.SALES SET amount = 3")  # which no load has recorded
+    assert refresh_retail_marts(connection, "a test") == 0
+    assert inbox.mart("RETAIL_TOP_STORES", 2) == {(date(2025, 1, 1), 1): ("A", Decimal("10.00"))}
+
+    inbox.warehouse.rows("UPDATE STAGE.RETAIL_MART_STATE SET rules = 'of an older release'")
+    assert refresh_retail_marts(connection, "a test") == 0
+    assert inbox.mart("RETAIL_TOP_STORES", 2) == {(date(2025, 1, 1), 1): ("A", Decimal("3.00"))}
+    assert inbox.mart("RETAIL_DAILY_SALES", 2)[DAY, "A"][4] == Decimal("3.00")
+    assert inbox.warehouse.rows("SELECT rules FROM STAGE.RETAIL_MART_STATE") == [(rules(),)]
+
+
+def test_the_rules_of_each_domain_are_those_of_its_own_marts() -> None:
+    assert len({rules(), cpg.rules(), rules_of((DAILY_SALES,))}) == 3
+    assert rules_of((DAILY_SALES,)) != rules_of((DAILY_SALES,), "more") != rules_of((TOP_STORES,), "more")
+    assert rules_of((Mart("retail_daily_sales", "retail", (3,)),)) != rules_of((DAILY_SALES,))

@@ -6,12 +6,12 @@ run in one transaction under the write lock, and the last one deletes the change
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from warehouse.load.cpg.sales import ANOMALY_DAYS
+from warehouse.marts import rules_of
 from warehouse.marts.cpg import PROMOTIONS, SALES
 from warehouse.statement import Kind, Statement
 
@@ -33,11 +33,7 @@ _SERIES_SOLD = """SELECT sku_key, geo_key, MIN(day) AS day
 
 
 def rules() -> str:
-    """A hash of all that a mart's rows follow from, besides the DW."""
-    marts = (SALES, PROMOTIONS)
-    parameters = {mart.name: mart.parameters for mart in marts if mart.parameters}
-    texts = [*(mart.select() for mart in marts), str(parameters)]
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    return rules_of((SALES, PROMOTIONS))
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """Bring the retail marts up to date: compute again what the loads changed, or rebuild all of them.
 
 The loads record what they change in STAGE.RETAIL_CHANGES (warehouse/load/retail/stage.py). The statements run in one
-transaction under the write lock, and the last one deletes the changes that they have covered.
+transaction under the write lock, and the last one deletes the changes that they have covered. STAGE.RETAIL_MART_STATE
+has a hash of the rules that the marts were computed by.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from warehouse.load.merge import merge_text, same_key
-from warehouse.marts import EVERYTHING, Mart
+from warehouse.marts import EVERYTHING, Mart, rules_of
 from warehouse.marts.retail import DAILY_SALES, STORE_PERFORMANCE, TOP_STORES
 from warehouse.statement import Kind, Statement
 
@@ -21,10 +24,32 @@ _MONTHS = "SELECT DATE_TRUNC('MONTH', day)::DATE AS month FROM STAGE.RETAIL_CHAN
 _FORGET = Statement("forget what the retail marts no longer miss", "DELETE FROM STAGE.RETAIL_CHANGES")
 
 
-def count_changes() -> Statement:
-    """Count the changes that no refresh has covered: without any, there is nothing to refresh."""
+def rules() -> str:
+    return rules_of((DAILY_SALES, STORE_PERFORMANCE, TOP_STORES), _totals_text(EVERYTHING))
+
+
+@dataclass(frozen=True)
+class Missed:
+    """What no refresh has covered yet, as `read` finds it."""
+
+    changes: int
+    rules: str | None
+
+    def why_whole(self) -> str | None:
+        """Why the marts have to be rebuilt whole, if they have to."""
+        if self.rules is None:
+            return "nothing is known of an earlier refresh"
+        if self.rules != rules():
+            return "the statements of the marts have changed"
+        return None
+
+
+def read() -> Statement:
+    """Read the fields of Missed, in their order."""
     return Statement(
-        "count what the retail marts miss", "SELECT COUNT(*) FROM STAGE.RETAIL_CHANGES", kind=Kind.QUICK
+        "read what the retail marts miss",
+        "SELECT (SELECT COUNT(*) FROM STAGE.RETAIL_CHANGES), (SELECT MIN(rules) FROM STAGE.RETAIL_MART_STATE)",
+        kind=Kind.QUICK,
     )
 
 
@@ -47,6 +72,12 @@ def rebuild() -> list[Statement]:
         Statement(f"rebuild {_TOTALS}", totals, kind=Kind.MART),
         STORE_PERFORMANCE.overwrite(),
         TOP_STORES.overwrite(),
+        Statement(
+            "remember the rules of the retail marts",
+            "INSERT OVERWRITE INTO STAGE.RETAIL_MART_STATE SELECT %s, CURRENT_TIMESTAMP()",
+            (rules(),),
+            kind=Kind.QUICK,
+        ),
         _FORGET,
     ]
 
