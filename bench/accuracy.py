@@ -62,7 +62,7 @@ SETS = {
     "heavy": Set(_invented("heavy"), 8, _OF_OTHERS, 0.234),
     "flagged": Set(_invented("flagged"), 8, _OF_OTHERS, 0.234),
     "intermittent": Set(_invented("intermittent"), 8, _OF_OTHERS, 0.904),
-    "frequent": Set(_invented("frequent"), 8, _OF_FREQUENT[1::2], 0.439),
+    "frequent": Set(_invented("frequent"), 8, _OF_FREQUENT[1::2], 0.420),
 }
 
 
