@@ -57,7 +57,7 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_SAGEMAKER_ROLE": resources.SAGEMAKER_ROLE,
         "HIGHWATER_XGBOOST_IMAGE": resources.XGBOOST_IMAGE,
         "HIGHWATER_SNOWFLAKE_SECRET": resources.SNOWFLAKE_SECRET.name,
-        "HIGHWATER_HASH_KEY_SECRET": resources.HASH_KEY_SECRET.name,
+        "HIGHWATER_HASH_SECRET": resources.HASH_KEY_SECRET.name,
         "HIGHWATER_DATABASE": resources.WAREHOUSE.name,
         "HIGHWATER_WORK_POOL": resources.WORK_POOL.name,
         "HIGHWATER_CODE": str(REPOSITORY),

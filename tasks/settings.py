@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     snowflake_secret: str = Field(
         default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair"
     )
-    hash_key_secret: str = Field(
+    hash_secret: str = Field(
         default=names.HASH_KEY_SECRET,
         description="Secrets Manager name of the key for hashes of personal data",
     )

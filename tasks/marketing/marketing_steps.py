@@ -39,7 +39,7 @@ def look(day: date) -> Deliveries:
 
 @step("read demographics", persist_result=False)
 def read_customers(run: Run, files: Sequence[Found], scratch: Path) -> Judged:
-    key = secrets.text(settings().hash_key_secret, "the key for hashes of personal data")
+    key = secrets.text(settings().hash_secret, "the key for hashes of personal data")
     return read_files(CUSTOMERS, files, run.first, run.run_id, key.encode(), scratch)
 
 

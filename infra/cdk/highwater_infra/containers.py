@@ -83,7 +83,7 @@ def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str
         "HIGHWATER_ARTIFACTS_BUCKET": bucket_name(names.ARTIFACTS),
         "HIGHWATER_DATABASE": names.DATABASE,
         "HIGHWATER_SNOWFLAKE_SECRET": names.SNOWFLAKE_SECRET,
-        "HIGHWATER_HASH_KEY_SECRET": names.HASH_KEY_SECRET,
+        "HIGHWATER_HASH_SECRET": names.HASH_KEY_SECRET,
         **alert_settings(),
         "HIGHWATER_CURATE_JOB": names.CURATE,
         "HIGHWATER_FEATURES_JOB": names.DEMAND_FEATURES,
