@@ -73,7 +73,7 @@ optional one; further columns are ignored.""",
     "marketing": Words(
         _marketing,
         """\
-An optional column may be missing; a value in it that does not fit becomes null, and the row stays.
-Values of columns that the contract does not know are not loaded.""",
+A value of an optional column that does not fit becomes null, and the row stays. The header of a delimited file must
+have all columns, an object of JSON the required ones. Values of columns that the contract does not know are not loaded.""",
     ),
 }

@@ -17,10 +17,11 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import TaskRunSort
 
-from local import demo_data, resources
+from local import demo_data, demo_marketing, resources
 from local.demo_data import DataSet
 from local.demo_forecast import forecast_summary
 from local.demo_inbox import show_inbox
+from local.demo_marketing import marketing_summary
 from local.environment import environment
 from local.progress import Report
 from local.sample import retail
@@ -50,6 +51,8 @@ def run_demo(settings: LocalSettings, report: Report, data: DataSet) -> None:
         for step in data.steps:
             runs[step.flow] = _follow(client, settings, f"{step.flow}/{step.flow}", step.parameters, report)
         inbox = show_inbox(client, settings, retail.uploads(), report)
+        name, parameters = demo_marketing.FLOW, demo_marketing.deliver()
+        _follow(client, settings, f"{name}/{name}", parameters, report)
     print(_summary(settings, data, runs[demo_data.DAILY], inbox))
 
 
@@ -118,6 +121,8 @@ def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str)
             forecast_summary(settings, data.weeks_close),
             "",
             inbox,
+            "",
+            marketing_summary(settings),
             "",
             f"Prefect UI     {address}/runs/flow-run/{run_id}",
             'Ask the marts  .venv/bin/python -m local sql "SELECT * FROM MARTS.SALES_PERFORMANCE_MART LIMIT 5"',

@@ -1,6 +1,7 @@
 """python -m warehouse migrate [--account], or rebuild-marts: changes to the warehouse in the configured secret.
 
-migrate applies the pending migrations. rebuild-marts computes all marts of loads whole, whatever was recorded.
+migrate applies the pending migrations. rebuild-marts computes the CPG and the retail marts whole, from
+all that is loaded. dbt makes the engagement marts on each run.
 """
 
 from __future__ import annotations

@@ -21,6 +21,16 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _RULE = re.compile(r"[-=_+:\s]*")
 
 
+class ColumnsMissing(DataError):
+    """A header lacks columns. `without_cells` is the message without the header's cells, which may be a row's by mistake."""
+
+    def __init__(self, name: str, record: int, missing: Sequence[str], found: Sequence[str]) -> None:
+        lacks = f"{name}: the header (record {record}) lacks the column(s) {', '.join(missing)}"
+        advice = "Ask the sender for the missing columns, or pin the feed's columns."
+        super().__init__(f"{lacks}; it has {', '.join(found)}. {advice}")
+        self.without_cells = f"{lacks}. {advice}"
+
+
 @dataclass(frozen=True)
 class Header:
     """`records`: how many belong to preamble and header together, blank ones not counted. `places`: where the contract's
@@ -52,12 +62,8 @@ def find_by_names(rows: Sequence[Sequence[str]], columns: Sequence[str], name: s
             nearest = (known, place, found)
     known, place, found = nearest
     if known >= max(2, len(wanted) * _LEAST_SHARE) or (known and len(wanted) == 2):
-        missing = ", ".join(column for column in columns if normalised(column) not in found)
-        raise DataError(
-            f"{name}: the header (record {place + 1}) lacks the column(s) {missing}; "
-            f"it has {', '.join(filter(None, found))}. "
-            "Ask the sender for the missing columns, or pin the feed's columns."
-        )
+        missing = [column for column in columns if normalised(column) not in found]
+        raise ColumnsMissing(name, place + 1, missing, list(filter(None, found)))
     return None
 
 

@@ -15,8 +15,16 @@ from tasks.publishing.quality import Finding
 LEAST_SHARE = 0.5
 """Of the rows that the delivery before had. A snapshot with fewer has probably been cut off."""
 _SHOWN = 20
-_ALWAYS_CRITICAL = frozenset({"files_refused", "reconciled", "staged", "unique", "merged"})
+_OF_OUR_MAKING = frozenset({"reconciled", "staged", "unique", "merged"})
+_ALWAYS_CRITICAL = _OF_OUR_MAKING | {"files_refused"}
 _CRITICAL_OF_SNAPSHOTS = frozenset({"row_count", "row_count_ratio"})
+_SEND_AGAIN = (
+    "Have the files delivered again, whole, then run the date again. A snapshot that is rightly that small: run it with "
+    "accept_drop."
+)
+_REPORT = (
+    "Another delivery does not mend this: it is a fault of the pipeline. Report it with the id of the run."
+)
 
 
 class CriticalCheck(BusinessError):
@@ -109,8 +117,8 @@ def require(findings: Iterable[Finding], run_id: str) -> None:
     failed: Sequence[Finding] = [each for each in findings if not each.passed and is_critical(each)]
     if failed:
         lines = "\n".join(f"- {finding}" for finding in failed[:_SHOWN])
+        is_ours = any(finding.metric in _OF_OUR_MAKING for finding in failed)
         raise CriticalCheck(
             f"{len(failed)} critical check(s) failed; nothing of run {run_id} was merged and the tables hold what they "
-            f"held:\n{lines}\nHave the files delivered again, whole, then run the date again. A snapshot that is rightly "
-            "that small: run it with accept_drop."
+            f"held:\n{lines}\n{_REPORT if is_ours else _SEND_AGAIN}"
         )

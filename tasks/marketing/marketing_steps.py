@@ -40,7 +40,7 @@ def look(day: date) -> Deliveries:
 @step("read demographics", persist_result=False)
 def read_customers(run: Run, files: Sequence[Found], scratch: Path) -> Judged:
     key = secrets.text(settings().hash_secret, "the key for hashes of personal data")
-    return read_files(CUSTOMERS, files, run.first, run.run_id, key.encode(), scratch)
+    return read_files(CUSTOMERS, files, run.first, run.run_id, key.strip().encode(), scratch)
 
 
 @step("read clickstream", persist_result=False)

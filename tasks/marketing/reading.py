@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from contracts.dialects import duckdb_sql
 from contracts.language.kinds import TEXT_KINDS
+from tasks.delimited.header import ColumnsMissing
 from tasks.delimited.reader import Reject
 from tasks.delimited.unpacking import unpacked
 from tasks.errors import DataError, SystemFault
@@ -113,6 +114,8 @@ class _Reader:
         try:
             with unpacked(downloaded, scratch=self._scratch) as (plain, _):
                 return self._read(file, plain, context)
+        except ColumnsMissing as error:  # a line break that was lost makes names of people part of the header
+            return FileRead(file.key, refusal=error.without_cells.replace(downloaded.name, file.key))
         except DataError as error:
             return FileRead(file.key, refusal=str(error).replace(downloaded.name, file.key))
         except (pa.ArrowException, duckdb.Error) as error:

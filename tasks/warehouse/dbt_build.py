@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ PROJECT = Path(warehouse.__file__).parent / "dbt"
 LAYERS = ("marketing/stage", "marketing/marts")
 SUCCEEDED, WARNED, SKIPPED = frozenset({"success", "pass"}), "warn", "skipped"
 _FAILED_TEST = "fail"
+_PASSED_ON = ("PATH", "HOME", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 _TOLD_OF_OUTPUT = 2000
 
 
@@ -61,16 +63,18 @@ def build(run: Run, layer: str) -> list[Node]:
 def require_passed(layer: str, nodes: Sequence[Node]) -> None:
     """Raise DataError if a test failed."""
     if broken := [node for node in nodes if node.status == _FAILED_TEST]:
-        told = "; ".join(f"{node.name} found {node.rows} rows" for node in broken)
+        told = "; ".join([f"{node.name} found {node.rows} rows" for node in broken] + _errors(nodes))
         raise DataError(
             f"dbt's tests of {layer} failed: {told}. The models are in {PROJECT / 'models' / layer}."
         )
 
 
 def checks(run: Run, nodes: Sequence[Node]) -> list[QualityRecord]:
-    """The tests as records of quality: the value is the number of rows that a test found amiss."""
+    """The tests as records of quality: the value is the number of rows that a test found amiss. Warnings only count."""
     return [
-        QualityRecord(run.run_id, run.first, "engagement", node.name, node.rows, 0, node.passed)
+        QualityRecord(
+            run.run_id, run.first, "engagement", node.name, node.rows, 0, node.passed or node.status == WARNED
+        )
         for node in nodes
         if node.kind == "test" and node.status != SKIPPED
     ]
@@ -120,11 +124,7 @@ def _environment(run: Run, layer: str, scratch: Path) -> dict[str, str]:
         **{name: str(secret[name]) for name in ("host", "port", "protocol") if name in secret},
     }
     return {
-        **{
-            name: os.environ[name]
-            for name in ("PATH", "HOME", "SSL_CERT_FILE", "NO_PROXY")
-            if name in os.environ
-        },
+        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         **{f"HIGHWATER_DBT_{name.upper()}": value for name, value in given.items()},
     }
 
@@ -151,11 +151,16 @@ def nodes_of(run_results: Mapping[str, Any]) -> list[Node]:
 
 
 def _raise_error(layer: str, done: subprocess.CompletedProcess[str], nodes: Sequence[Node]) -> None:
-    errors = [f"{node.name}: {node.message}" for node in nodes if node.status == "error"]
+    errors = _errors(nodes)
     told = "; ".join(errors) or f"exit code {done.returncode}: {done.stdout[-_TOLD_OF_OUTPUT:]}"
     message = f"dbt could not build {layer}: {told}"
-    # Without a result no statement was sent: the connection failed, and dbt has no codes to tell why.
-    raise SystemFault(message) if errors or "Compilation Error" in done.stdout else TransientError(message)
+    # dbt has no codes. An error of the database before any result is a connection that failed; all else stays as it is.
+    is_connection = not nodes and re.search(r"database error", done.stdout, re.IGNORECASE)
+    raise TransientError(message) if is_connection else SystemFault(message)
+
+
+def _errors(nodes: Sequence[Node]) -> list[str]:
+    return [f"{node.name}: {node.message}" for node in nodes if node.status == "error"]
 
 
 def _page(layer: str, nodes: Sequence[Node]) -> None:

@@ -19,7 +19,7 @@ from tasks.warehouse.dbt_build import LAYERS, Node, build, checks, require_passe
 from tests.e2e.world import World
 
 DAY = date(2025, 1, 10)
-STEPS = ("page_view", "add_to_cart", "checkout", "purchase")
+STEPS = ("page_view", "add_to_cart", "purchase")
 REGIONS = {"u1": "North", "u2": "South", "u3": None}
 STAGE, MARTS = LAYERS
 

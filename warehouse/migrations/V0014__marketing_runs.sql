@@ -33,8 +33,8 @@ SELECT
     'dataset ' || datasets.dataset AS step,
     datasets.status,
     datasets.rows_published AS row_count,
-    DATEDIFF(millisecond, datasets.started_at, datasets.ended_at) / 1000 AS seconds,
-    IFF(runs.status IN ('RUNNING', 'COMPLETED'), NULL, runs.message) AS error,
+    NULL::DOUBLE AS seconds, -- a dataset has no time of its own
+    IFF(datasets.status IN ('published', 'unchanged') OR runs.status IN ('RUNNING', 'COMPLETED'), NULL, runs.message) AS error,
     datasets.started_at,
     datasets.ended_at
 FROM MONITORING.RUN_DATASETS datasets

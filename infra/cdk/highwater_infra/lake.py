@@ -41,8 +41,13 @@ def _grows_cold(name: str, prefix: str) -> s3.LifecycleRule:
 
 
 def _read_once(name: str, prefix: str) -> s3.LifecycleRule:
-    """By the warehouse."""
-    return s3.LifecycleRule(id=name, prefix=prefix, expiration=Duration.days(30))
+    """By the warehouse. What is deleted has no use for a history, and may hold personal data."""
+    return s3.LifecycleRule(
+        id=name,
+        prefix=prefix,
+        expiration=Duration.days(30),
+        noncurrent_version_expiration=Duration.days(1),
+    )
 
 
 class Lake(Stack):

@@ -8,6 +8,7 @@ CREATE USER IF NOT EXISTS HIGHWATER_WORKER
     TYPE = SERVICE
     DEFAULT_ROLE = HIGHWATER_TRANSFORMER
     DEFAULT_WAREHOUSE = HIGHWATER_TRANSFORM_WH
+    ABORT_DETACHED_QUERY = TRUE -- what a killed dbt had begun ends with it
     RSA_PUBLIC_KEY = '${public_key}'
     COMMENT = 'Highwater flows; key pair in Secrets Manager highwater/snowflake';
 -- For `python -m warehouse migrate --account` alone; 3_finish.sql takes it away again.

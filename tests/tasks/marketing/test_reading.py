@@ -142,6 +142,13 @@ def test_a_file_that_cannot_be_read_is_refused_and_the_others_are_read(tmp_path:
     assert judged.rows == 1
 
 
+def test_a_refusal_does_not_quote_a_row_that_became_part_of_the_header(tmp_path: Path) -> None:
+    put(f"{CSV}a.csv", f"{HEADER}c1,Asha,Rao,asha@example.com,North,2024-01-01\nc2,A,B,,,\n")
+    (refusal,) = customers(tmp_path).refusals
+    assert "lacks the column(s) signup_date" in refusal
+    assert "asha" not in refusal.lower()
+
+
 def test_no_reason_repeats_what_a_row_says(tmp_path: Path) -> None:
     put(f"{CSV}a.csv", f'{HEADER}\n,Asha,Rao,asha@example.com,North,x\nc2,"Asha,asha@example.com,North,x\n')
     put(
