@@ -24,11 +24,7 @@ _RULE = re.compile(r"[-=_+:\s]*")
 class ColumnsMissing(DataError):
     """A header lacks columns. `without_cells` is the message without the header's cells, which may be a row's by mistake."""
 
-    def __init__(self, name: str, record: int, missing: Sequence[str], found: Sequence[str]) -> None:
-        lacks = f"{name}: the header (record {record}) lacks the column(s) {', '.join(missing)}"
-        advice = "Ask the sender for the missing columns, or pin the feed's columns."
-        super().__init__(f"{lacks}; it has {', '.join(found)}. {advice}")
-        self.without_cells = f"{lacks}. {advice}"
+    without_cells = ""
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,16 @@ def find_by_names(rows: Sequence[Sequence[str]], columns: Sequence[str], name: s
     known, place, found = nearest
     if known >= max(2, len(wanted) * _LEAST_SHARE) or (known and len(wanted) == 2):
         missing = [column for column in columns if normalised(column) not in found]
-        raise ColumnsMissing(name, place + 1, missing, list(filter(None, found)))
+        raise _columns_missing(name, place + 1, missing, list(filter(None, found)))
     return None
+
+
+def _columns_missing(name: str, record: int, missing: Sequence[str], found: Sequence[str]) -> ColumnsMissing:
+    lacks = f"{name}: the header (record {record}) lacks the column(s) {', '.join(missing)}"
+    advice = "Ask the sender for the missing columns, or pin the feed's columns."
+    error = ColumnsMissing(f"{lacks}; it has {', '.join(found)}. {advice}")
+    error.without_cells = f"{lacks}. {advice}"
+    return error
 
 
 def refuse_names_beside(sample: str, columns: Sequence[str], name: str) -> None:
