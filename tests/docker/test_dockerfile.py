@@ -160,7 +160,10 @@ def test_every_flow_is_importable_with_only_the_workers_packages(tmp_path: Path)
     for source in copied():
         target = tmp_path / "image" / source
         target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, target)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, target, dirs_exist_ok=True)  # a folder of another one too
+        else:
+            shutil.copy(ROOT / source, target)
     done = subprocess.run(
         [environment / "bin" / "python", "-c", IMPORT_ALL],
         cwd=tmp_path / "image",
