@@ -36,9 +36,9 @@ def marketing_summary(settings: LocalSettings) -> str:
 
 
 _DAILY = """
-SELECT COALESCE(region, 'unknown') AS region, SUM(events) AS events, MAX(IFF(event_type = 'page_view', users, 0)) AS viewers,
-    SUM(IFF(event_type = 'purchase', events, 0)) AS purchases
-FROM MARTS.ENGAGEMENT_DAILY GROUP BY region ORDER BY events DESC, region"""
+SELECT COALESCE(region, 'unknown') AS region, SUM(events) AS events,
+    SUM(IFF(event_type = 'page_view', events, 0)) AS page_views, SUM(IFF(event_type = 'purchase', events, 0)) AS purchases
+FROM MARTS.ENGAGEMENT_DAILY GROUP BY 1 ORDER BY events DESC, region"""
 
 _FUNNEL = """
 SELECT day, step, users, ROUND(100 * rate, 1) AS "OF_THE_FIRST_%"

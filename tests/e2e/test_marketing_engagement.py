@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from prefect.client.orchestration import get_client
 
+from local.demo_marketing import marketing_summary
 from local.sample.marketing import Upload, truth, uploads
 from local.sample.marketing.uploads import FIRST_DAY
 from tests.e2e import marketing
@@ -97,6 +98,7 @@ def require_marts(world: World) -> None:
     assert world.one("SELECT COUNT(DISTINCT day) FROM MARTS.ENGAGEMENT_FUNNEL") == world.one(
         "SELECT COUNT(DISTINCT event_timestamp::DATE) FROM DW.FACT_CLICK_EVENTS"
     )
+    assert "page_view" in marketing_summary(world.cloud.settings)  # what the demo prints
     steps = "MONITORING.INGESTION_LOGS WHERE step LIKE 'dbt %' AND status = 'COMPLETED'"
     assert [row[0] for row in shown(world, steps, "step")] == ["dbt marketing/marts", "dbt marketing/stage"]
     checks = "MONITORING.DQ_CHECK_LOGS WHERE dataset = 'engagement' AND check_name LIKE 'engagement_%'"
