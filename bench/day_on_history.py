@@ -26,7 +26,7 @@ from bench import measure
 from bench.sales_etl import DATA, ROOT, spark_submit
 from contracts.catalog import contract
 from contracts.dialects.drift import delivered_columns
-from contracts.language.dataset import document
+from contracts.language.document import document
 from tasks.publishing.curation import published
 
 FIRST = dt.date(2023, 1, 1)

@@ -23,7 +23,7 @@ from pyspark.sql import SparkSession
 
 from contracts.catalog import contract
 from contracts.dialects.drift import delivered_columns
-from contracts.language.dataset import document
+from contracts.language.document import document
 from jobs.glue import curate, demand_features, session
 from jobs.glue.curation import manifest
 from jobs.glue.demand import demand_manifest

@@ -22,7 +22,7 @@ from bench import measure
 from bench.order_lines import RAW_DATE, delivered
 from contracts.catalog import contract
 from contracts.dialects.drift import delivered_columns
-from contracts.language.dataset import document
+from contracts.language.document import document
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).parent / "data"

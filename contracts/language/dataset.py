@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from contracts.language.delivery import Delivery
 from contracts.language.kinds import KINDS, TEXT_KINDS, exact_size
@@ -269,37 +267,3 @@ def with_years(dataset: Dataset, years: int) -> Dataset:
         for column in dataset.columns
     )
     return replace(dataset, columns=columns)
-
-
-def document(dataset: Dataset) -> dict[str, Any]:
-    """The contract as a JSON-compatible dict, for a manifest. `from_document` reads it back."""
-    return asdict(dataset)
-
-
-def rules_document(dataset: Dataset) -> dict[str, Any]:
-    """The document without descriptions and marks of personal data: what decides the rows that come out."""
-    rules = document(dataset)
-    del rules["description"]
-    for column in rules["columns"]:
-        del column["description"], column["personal"]
-    return rules
-
-
-def from_document(found: Mapping[str, Any]) -> Dataset:
-    columns = tuple(
-        Column(**{**column, "rules": tuple(_rule(rule) for rule in column["rules"])})
-        for column in found["columns"]
-    )
-    listed = {name: tuple(found[name]) for name in ("key", "provided", "reads")}
-    nested = {
-        "columns": columns,
-        "thresholds": Thresholds(**found["thresholds"]),
-        "delivery": Delivery(**found["delivery"]) if found["delivery"] else None,
-        "references": tuple(Reference(**reference) for reference in found["references"]),
-        "derived": tuple(Derived(**derived) for derived in found["derived"]),
-    }
-    return Dataset(**{**found, **listed, **nested})
-
-
-def _rule(found: Mapping[str, Any]) -> Rule:
-    return Rule(**{**found, "allowed": tuple(found["allowed"])})

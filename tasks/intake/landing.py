@@ -16,8 +16,8 @@ from typing import Any
 
 from contracts.catalog import contract
 from contracts.dialects import drift
-from contracts.language.dataset import rules_document
 from contracts.language.delivery import Delivery
+from contracts.language.document import rules_document
 from tasks.errors import DataError, StaleResult
 from tasks.intake.rules import delivery, rules_of
 from tasks.lake.footers import read_footer

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from contracts.language.dataset import SOURCE_DATE, document
+from contracts.language.dataset import SOURCE_DATE
+from contracts.language.document import document
 from tasks.intake import landing
 from tasks.intake.landing import Slice
 from tasks.intake.rules import rules_of

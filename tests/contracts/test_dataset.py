@@ -31,11 +31,9 @@ from contracts.language.dataset import (
     Reference,
     Rule,
     Thresholds,
-    document,
-    from_document,
-    rules_document,
 )
 from contracts.language.delivery import Delivery
+from contracts.language.document import document, from_document, rules_document
 from contracts.marketing.demographics import DEMOGRAPHICS
 
 

@@ -26,7 +26,8 @@ from pyspark.sql import SparkSession
 
 from contracts.catalog import contract
 from contracts.dialects.drift import delivered_columns
-from contracts.language.dataset import SOURCE_DATE, Dataset, document, from_document
+from contracts.language.dataset import SOURCE_DATE, Dataset
+from contracts.language.document import document, from_document
 from jobs.glue import curate, session
 from jobs.glue.curation import manifest
 from tasks.lake import file_bounds

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.catalog import DATASETS, contract
-from contracts.language.dataset import document
+from contracts.language.document import document
 from jobs.glue.curation import manifest
 from jobs.glue.errors import DataError
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from contracts.language.dataset import Dataset, from_document
+from contracts.language.dataset import Dataset
+from contracts.language.document import from_document
 from jobs.glue.curation import touched
 from jobs.glue.curation.touched import Published
 from jobs.glue.errors import DataError
