@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pyarrow as pa
 from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow.fs import S3FileSystem
 
@@ -55,14 +56,59 @@ class LakeFileSystem(ArrowFSWrapper):  # type: ignore[misc]  # fsspec is untyped
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
         memory = self._memory
-        if memory is None or mode != "rb" or self.info(path)["size"] > SMALL_BODY:
+        if mode != "rb":
             return super()._open(path, mode, **options)
+        if memory is None or self.info(path)["size"] > SMALL_BODY:
+            return SharedFile(self.fs.open_input_file(path))
         body = memory.body(path)
         if body is None:
             with super()._open(path, mode, **options) as file:
                 body = file.read()
             memory.keep(path, body)
-        return io.BytesIO(body)
+        return SharedFile(pa.BufferReader(body))
+
+
+class SharedFile(io.RawIOBase):
+    """A file that several threads read at once. DuckDB gives them one file, and seeks and reads in two calls.
+
+    A read continues where its own thread has sought. Without a seek it continues where the last read ended.
+    """
+
+    def __init__(self, file: pa.NativeFile) -> None:
+        super().__init__()
+        self._file = file
+        self._size = file.size()
+        self._next = 0
+        self._lock = threading.Lock()
+        self._sought = threading.local()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size}[whence]
+        self._sought.position = self._next = start + offset
+        return self._next
+
+    def tell(self) -> int:
+        position: int | None = getattr(self._sought, "position", None)
+        return self._next if position is None else position
+
+    def read(self, size: int = -1) -> bytes:
+        with self._lock:
+            begin = self.tell()
+            self._sought.position = None
+            end = self._size if size < 0 else min(begin + size, self._size)
+            self._next = max(begin, end)
+        return bytes(self._file.read_at(end - begin, begin)) if begin < end else b""
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 class _Memory:
