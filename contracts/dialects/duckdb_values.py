@@ -101,11 +101,12 @@ def value(kind: str, text: str) -> str:
 
 
 def trimmed(column: str) -> str:
-    """The text without white space around it, null if nothing is left. DuckDB's trim of so many characters is slow."""
-    return (
-        f"CASE WHEN regexp_full_match({column}, '(?s)[!-~](.*[!-~])?') THEN {column} "
-        f"ELSE nullif(trim({column}, {literal(WHITE_SPACE)}), '') END"
-    )
+    """The text without white space around it, null if nothing is left.
+
+    DuckDB's trim of so many characters is slow: text that begins and ends with a visible ASCII character is left alone.
+    """
+    is_bare = f"{column} >= '!' AND {column} < chr(127) AND {column}[-1] BETWEEN '!' AND '~'"
+    return f"CASE WHEN {is_bare} THEN {column} ELSE nullif(trim({column}, {literal(WHITE_SPACE)}), '') END"
 
 
 def listed(values: Collection[str | int]) -> str:

@@ -11,7 +11,6 @@ Nothing is complete before the stream is exhausted: only then are all lines acco
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from tasks.delimited.accounting import Account, LineCount
+from tasks.delimited.ahead import one_ahead
 from tasks.delimited.blocks import Located, Scanned, Walker
 from tasks.delimited.encoding import utf8_chunks
 from tasks.delimited.header import normalised
@@ -86,7 +86,7 @@ class Reading:
 
     def pieces(self) -> Iterator[Piece]:
         """The table's rows as batches of text columns with record number, line number and byte offset, and the rejects."""
-        for run in _one_ahead(self._walk(careful=False)):
+        for run in one_ahead(self._walk(careful=False)):
             yield from self._of_scan(run) if isinstance(run, Scanned) else self._of_records(run)
         self.account.check(self.name, self.counted)
 
@@ -260,12 +260,3 @@ class Reading:
         least = min(self._widths)
         surplus = any(fields.has_text(place) for place in range(least, self.plan.width))
         return surplus or bool(self._header and fields.may_repeat(self.plan.header.places[0], self._header))
-
-
-def _one_ahead(runs: Iterator[Run]) -> Iterator[Run]:
-    """The same runs, each found in a thread while Arrow reads the fields of the one before: numpy and Arrow free the GIL."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, runs, None)
-        while (run := coming.result()) is not None:
-            coming = pool.submit(next, runs, None)
-            yield run

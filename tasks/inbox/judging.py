@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 from contracts.dialects import duckdb_sql
 from contracts.language.dataset import Dataset
 from contracts.retail import INBOX
+from tasks.delimited.ahead import one_ahead
 from tasks.delimited.raw_records import raw_records
-from tasks.delimited.reader import Reading, Reject, opened
+from tasks.delimited.reader import Piece, Reading, Reject, opened
 from tasks.delimited.unpacking import unpacked
 from tasks.errors import DataError
 from tasks.inbox.feeds import pin_of
@@ -29,6 +30,7 @@ from tasks.inbox.waiting import Version
 
 _PLACES = ("record_number", "line_number", "byte_offset")
 _CHUNK = 1 << 20
+_QUERY_BYTES = 12 << 20
 _RAW_CHARACTERS = 16_384
 _EXAMPLES = 20
 REJECTS = pa.schema(
@@ -95,8 +97,8 @@ def _judged(
 ) -> Judged:
     version: Version = known["version"]
     judging = _Judging(dataset, known["name"], version.load_id, scratch)
-    for batch, refused in reading.pieces():
-        judging.add(batch, refused)
+    for table, refused in one_ahead(_gathered(reading.pieces())):
+        judging.add(table, refused)
     rows, broken = judging.close()
     found = reading.description()
     judged = rows.rows + broken.rows
@@ -119,6 +121,20 @@ def _judged(
     )
 
 
+def _gathered(pieces: Iterable[Piece]) -> Iterator[tuple[pa.Table, list[Reject]]]:
+    """Pieces together until they are worth a query: DuckDB takes longer to plan one than to judge a small piece."""
+    batches: list[pa.RecordBatch] = []
+    refused: list[Reject] = []
+    for batch, rejects in pieces:
+        batches.append(batch)
+        refused += rejects
+        if sum(each.nbytes for each in batches) > _QUERY_BYTES:
+            yield pa.Table.from_batches(batches), refused
+            batches, refused = [], []
+    if batches:
+        yield pa.Table.from_batches(batches), refused
+
+
 class _Judging:
     """Rows by the contract, rejects by the reader and by the contract."""
 
@@ -132,12 +148,12 @@ class _Judging:
         self._rejects = Spool(REJECTS, self._scratch.with_suffix(".rejects.parquet"))
         self.reasons: Counter[str] = Counter()
 
-    def add(self, batch: pa.RecordBatch, refused: Sequence[Reject]) -> None:
-        self._connection.register("delivered", batch)
+    def add(self, delivered: pa.Table, refused: Sequence[Reject]) -> None:
+        self._connection.register("delivered", delivered)
         judged = self._connection.sql(self._query).to_arrow_table()
         is_good = pc.equal(pc.list_value_length(judged.column("reasons")), 0)
         good = judged.filter(is_good).select([*self._columns, "line_number"])
-        good = good.append_column("load_id", pa.array([self._load_id] * good.num_rows, pa.string()))
+        good = good.append_column("load_id", pa.repeat(self._load_id, good.num_rows))
         if self._rows is None:
             self._rows = Spool(good.schema, self._scratch.with_suffix(".rows.parquet"))
         self._rows.add(good)
@@ -172,7 +188,7 @@ class _Judging:
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
     """One database for all files: to open one takes longer than to judge a small file. Each file has its own cursor."""
-    return duckdb.connect(config={"threads": 1})
+    return duckdb.connect(config={"threads": 2})
 
 
 def _with_raw(table: pa.Table, plain: Path, reading: Reading) -> pa.Table:
