@@ -56,12 +56,10 @@ def _filled(row: Row) -> list[int]:
 
 def _is_key(row: Row) -> bool:
     """Whether a record is a key with its value, such as `#SHOP:,Bonn`."""
-    filled = _filled(row)
-    return (
-        filled in ([0], [0, 1])
-        and row[0].strip().endswith(_KEY_ENDS)
-        and not row[filled[-1]][1:].endswith(":")
-    )
+    if _filled(row) != [0, 1]:
+        return False
+    key, value = row[0].strip(), row[1].strip()
+    return key.endswith(_KEY_ENDS) and not value.endswith(_KEY_ENDS)
 
 
 def _is_note(row: Row, used: int) -> bool:
@@ -70,7 +68,7 @@ def _is_note(row: Row, used: int) -> bool:
 
 
 def _top(rows: Sequence[Row], used: int) -> int:
-    """How many records on top are notes."""
+    """How many records on top are notes: less than `SEARCHED`, and as many as the sample has."""
     top = next((at for at, row in enumerate(rows[:SEARCHED]) if not _is_note(row, used)), 0)
     return top if sum(len(_filled(row)) > 2 for row in rows[:top]) <= _WIDE_NOTES else 0
 

@@ -79,13 +79,11 @@ class Reading:
     def rows(self) -> Iterator[list[str]]:
         """Every record that is not blank as it stands, header and ragged rows included. Without a contract, the records
         that are beyond doubt above the table are in `preamble` instead."""
-        above = self.plan.header.preamble
         for run in self._walk(careful=True):
             for record in run if isinstance(run, list) else ():
+                above = len(self.preamble)
                 self._count(record)
-                if record.cells and len(self.preamble) < above:
-                    self.preamble.append(record.cells)
-                elif record.cells:
+                if record.cells and len(self.preamble) == above:
                     yield self._as_it_stands(record)
         self.account.check(self.name, self.counted)
 
@@ -169,6 +167,8 @@ class Reading:
         elif self._skipped < self.plan.skip:
             self._skipped += 1
             account.header_lines += 1
+            if len(self.preamble) < self.plan.header.preamble:
+                self.preamble.append(record.cells)
         elif self._header and self._is_header(record.cells):
             account.header_lines += 1
         else:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tasks.delimited.header import Header
 from tasks.delimited.preamble import describe
 from tasks.delimited.reader import opened
+from tests.tasks.delimited.polluted import Row, Writing, base, text
 
 NAMES = ["shop", "day", "units", "price"]
 SOLD = [["S1", "2024-01-01", "3", "1.5"], ["S2", "2024-01-02", "4", "2.5"], ["S3", "2024-01-03", "5", "3.5"]]
@@ -187,3 +188,66 @@ def test_a_contract_leaves_the_rows_as_they_stand(tmp_path: Path) -> None:
     with opened(path, columns=("shop", "units")) as reading:
         assert list(reading.rows()) == [["Sales of May"], NAMES, SOLD[0]]
     assert reading.preamble == []
+
+
+def test_batches_without_a_contract_have_the_preamble_beside_them_too(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("Our people\n" + "".join(",".join(row) + "\n" for row in [ASKED, *PEOPLE]))
+    with opened(path) as reading:
+        pieces = list(reading.pieces())
+    assert reading.preamble == [["Our people"]]
+    assert [piece.rejects for piece in pieces] == [[] for _ in pieces]
+    assert [row["column_1"] for piece in pieces for row in piece.batch.to_pylist()] == [
+        "name",
+        "Ann",
+        "Bob",
+        "Cy",
+        "Di",
+    ]
+    assert (reading.account.header_lines, reading.account.rows) == (1, 5)
+
+
+def test_a_column_without_a_name_is_called_by_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("shop,units,\nS1,3,\nS2,4,\n")
+    with opened(path) as reading:
+        rows = [row for piece in reading.pieces() for row in piece.batch.to_pylist()]
+    assert [(row["shop"], row["units"], row["column_3"]) for row in rows] == [
+        ("S1", "3", ""),
+        ("S2", "4", ""),
+    ]
+
+
+TOPS: list[list[Row]] = [
+    [["Report of the sales office"]],
+    [["Report", *[""] * 8], [""] * 9, [""] * 9],
+    [["# made by export.pl"], ["# version 3"]],
+    [["#SHOP: ", "Bonn"], ["#MONTH:", "May"]],
+    [["Report"], ["Created", "2024-06-01 10:00", *[""] * 7]],
+]
+
+
+@pytest.mark.parametrize("top", TOPS)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("size", [3, 84])
+def test_orders_with_something_above_them(tmp_path: Path, top: list[Row], delimiter: str, size: int) -> None:
+    table, path = base(size), tmp_path / "orders.csv"
+    path.write_text(text([*top, *table], Writing(delimiter)), encoding="utf-8")
+    with opened(path) as reading:
+        assert list(reading.rows()) == table
+    assert (reading.preamble, reading.account.header_lines) == (top, len(top) + 1)
+
+
+@pytest.mark.parametrize("first", [["03/05/2022", *[""] * 8], ["", "", "7", *[""] * 6], [""] * 9, ["x"]])
+def test_orders_without_a_header_keep_a_sparse_first_row(tmp_path: Path, first: Row) -> None:
+    rows, path = [first, *base()[1:]], tmp_path / "orders.csv"
+    path.write_text(text(rows), encoding="utf-8")
+    with opened(path) as reading:
+        assert list(reading.rows()) == rows
+    assert (reading.preamble, reading.account.header_lines) == ([], 0)
+
+
+def test_a_hundred_notes_are_no_preamble() -> None:
+    notes = [["note", "", "", ""]] * 100
+    assert above(*notes[1:], NAMES, *SOLD) == (99, 100)
+    assert above(*notes, NAMES, *SOLD) == (0, 0)
