@@ -2,8 +2,9 @@
 
     python -m bench.delimited DIR --out DIR2
 
-DIR2/<file name>.csv has every record that is not blank, as standard CSV; DIR2/report.jsonl has a line per file. A refused
-file has a line there and no CSV. docs/delimited.md says what is measured with this.
+DIR2/<file name>.csv has every record that is not blank, as standard CSV, but what stands above the table beyond doubt; that
+is in `preamble` of the file's line in DIR2/report.jsonl. A refused file has a line there and no CSV. docs/delimited.md says
+what is measured with this.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def convert(source: Path, target: Path) -> dict[str, Any]:
         "delimiter": None,
         "quote": None,
     }
-    line |= {"header_lines": 0, "records": 0, "rejected_records": 0, "message": ""}
+    line |= {"header_lines": 0, "records": 0, "rejected_records": 0, "preamble": [], "message": ""}
     partial = target.with_name(target.name + ".partial")
     try:
         with opened(source) as reading:
@@ -42,8 +43,11 @@ def convert(source: Path, target: Path) -> dict[str, Any]:
         return line | {"status": "refused", "message": str(error)}
     partial.replace(target)
     told = list(found["doubts"])
+    if above := reading.preamble:
+        told.append(f"{len(above)} records above the table are in preamble, not in the CSV")
     told += [f"{found[name]} records {what}" for name, what in _TOLD.items() if found[name]]
-    return line | {name: found[name] for name in line if name in found} | {"message": "; ".join(told)}
+    line |= {name: found[name] for name in line if name in found}
+    return line | {"preamble": reading.preamble, "message": "; ".join(told)}
 
 
 def standard(cells: Sequence[str]) -> str:

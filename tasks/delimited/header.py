@@ -1,6 +1,6 @@
-"""Where the table begins: the header among preamble lines, recognised by a contract's names and by nothing else.
+"""Where a contract's table begins: the header among preamble lines, recognised by the contract's names and by nothing else.
 
-Without a contract a header is only described, where the cells leave no doubt, and never taken away from the rows.
+`preamble.py` says where it begins without a contract.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.delimited.cells import VALUES, kind_of
 from tasks.errors import DataError
 
 # A header stands in the first records or nowhere.
@@ -30,12 +29,14 @@ class ColumnsMissing(DataError):
 @dataclass(frozen=True)
 class Header:
     """`records`: how many belong to preamble and header together, blank ones not counted. `places`: where the contract's
-    columns are in a record. `extra`: names of columns that the contract does not have."""
+    columns are in a record. `extra`: names of columns that the contract does not have. `preamble`: how many of the records,
+    the first ones, a reading without a contract keeps apart from its rows."""
 
     records: int
     places: tuple[int, ...] = ()
     extra: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    preamble: int = 0
 
 
 def normalised(name: str) -> str:
@@ -113,24 +114,3 @@ def _header(
         names = names[:-1]
     extra = tuple(each for each in names if each and each not in wanted)
     return Header(after, tuple(names.index(each) for each in wanted), extra, tuple(names))
-
-
-def describe(rows: Sequence[Sequence[str]], width: int) -> Header:
-    """Without a contract: how many records stand before the table's rows, where a row of names is beyond doubt."""
-    place = next((at for at, row in enumerate(rows[:SEARCHED]) if len(row) == width), None)
-    if place is None or width < 1:
-        return Header(0)
-    names, below = rows[place], [row for row in rows[place + 1 : place + 1 + SEARCHED] if len(row) == width]
-    named = [cell.strip() for cell in names]
-    if (
-        not below
-        or not all(named)
-        or len(set(named)) < len(named)
-        or any(kind_of(cell) in VALUES for cell in named)
-    ):
-        return Header(0)
-    typed = 0
-    for at in range(width):
-        kinds = Counter(kind for row in below if (kind := kind_of(row[at])))
-        typed += bool(kinds) and sum(kinds[kind] for kind in VALUES) > 0.8 * sum(kinds.values())
-    return Header(place + 1, names=tuple(named)) if typed else Header(0)

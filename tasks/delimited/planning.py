@@ -13,6 +13,7 @@ from tasks.delimited.dialect import Candidate
 from tasks.delimited.encoding import Encoding, find_encoding, pinned_encoding, utf8_chunks
 from tasks.delimited.header import Header
 from tasks.delimited.mending import column_kinds
+from tasks.delimited.preamble import describe
 from tasks.delimited.splitting import Dialect
 from tasks.errors import DataError
 
@@ -88,8 +89,10 @@ def _by_looks(name: str, encoding: Encoding, sample: str, complete: bool) -> Pla
             f"{name}: ambiguous: the delimiters {shown} explain it alike. Name the columns, or pin the feed's dialect."
         )
     rows = [row.cells for row in dialects.split_sample(sample, best.dialect, complete)]
-    header = headers.describe(rows, best.width)
-    named = header.names or tuple(f"column_{place}" for place in range(1, best.width + 1))
+    header = describe(rows, best.width)
+    named = tuple(
+        name or f"column_{place}" for place, name in enumerate(header.names or [""] * best.width, 1)
+    )
     header, kinds = replace(header, places=tuple(range(best.width))), column_kinds(rows, best.width)
     return Plan(encoding, best.dialect, best.width, header, named, False, kinds=kinds)
 

@@ -70,17 +70,20 @@ class Reading:
         self.plan, self.name, self.packing = made, name, packing
         self.account, self.counted = Account(), LineCount()
         self.flawed = self.mended = 0
+        self.preamble: list[list[str]] = []
         self._plain = plain
         self._skipped = 0
         self._header = made.header.names if made.rejecting else ()
         self._widths = {made.width, len(made.header.names) or made.width}
 
     def rows(self) -> Iterator[list[str]]:
-        """Every record that is not blank as it stands: preamble, header, ragged rows and all."""
+        """Every record that is not blank as it stands, header and ragged rows included. Without a contract, the records
+        that are beyond doubt above the table are in `preamble` instead."""
         for run in self._walk(careful=True):
             for record in run if isinstance(run, list) else ():
+                above = len(self.preamble)
                 self._count(record)
-                if record.cells:
+                if record.cells and len(self.preamble) == above:
                     yield self._as_it_stands(record)
         self.account.check(self.name, self.counted)
 
@@ -135,7 +138,7 @@ class Reading:
     def _as_it_stands(self, record: Located) -> list[str]:
         made = self.plan
         if made.kinds and record.lines == 1 and looks_odd(record.cells, made.width):
-            first = self.account.records == self.account.blank_lines + 1
+            first = self.account.records == self.account.blank_lines + len(self.preamble) + 1
             if cells := with_other_delimiter(record.raw, made.dialect, made.kinds, first):
                 self.mended += 1
                 return cells
@@ -164,6 +167,8 @@ class Reading:
         elif self._skipped < self.plan.skip:
             self._skipped += 1
             account.header_lines += 1
+            if len(self.preamble) < self.plan.header.preamble:
+                self.preamble.append(record.cells)
         elif self._header and self._is_header(record.cells):
             account.header_lines += 1
         else:

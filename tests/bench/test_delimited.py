@@ -42,14 +42,16 @@ def test_every_record_is_written_and_every_file_reported(
         },
     )
     assert written == {
-        "a.csv": [["Top"], ["day", "price"], ["2024-01-01", "1;5"], ["2024-01-02", "it's"], ["2024-01-03"]],
+        "a.csv": [["day", "price"], ["2024-01-01", "1;5"], ["2024-01-02", "it's"], ["2024-01-03"]],
         "b.txt": [],
         "d.csv": [["x", "y"], ["1", "é"], ["2", 'a "b"\nc']],
     }
     assert report["a.csv"] == {
         "file": "a.csv", "status": "ok", "encoding": "utf-16-le with BOM", "delimiter": ";", "quote": "'", "header_lines": 2,
-        "records": 6, "rejected_records": 0, "message": "",
+        "records": 6, "rejected_records": 0, "preamble": [["Top"]],
+        "message": "1 records above the table are in preamble, not in the CSV",
     }  # fmt: skip
+    assert report["d.csv"]["preamble"] == []
     assert (report["b.txt"]["status"], report["b.txt"]["message"]) == ("ok", "the file is empty")
     assert report["c.csv"]["status"] == "refused"
     assert report["c.csv"]["message"].startswith("c.csv: ")

@@ -23,7 +23,7 @@ def read(tmp_path: Path, file: Polluted) -> tuple[list[list[str]], dict[str, obj
     path.write_bytes(file.content)
     with opened(path) as reading:
         rows = list(reading.rows())
-        return rows, reading.description()
+        return [*reading.preamble, *rows], reading.description()
 
 
 def test_there_are_more_than_sixty_kinds_of_defects() -> None:

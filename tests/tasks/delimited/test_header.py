@@ -1,4 +1,4 @@
-"""Headers: recognised by a contract's names, described without one, never invented."""
+"""Headers: recognised by a contract's names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tasks.delimited.header import Header, describe, find_by_names, normalised
+from tasks.delimited.header import Header, find_by_names, normalised
 from tasks.errors import DataError
 
 COLUMNS = ("store_token", "amount", "user_role")
@@ -67,15 +67,3 @@ def test_a_header_that_lacks_a_column_is_refused() -> None:
 def test_a_column_twice_is_refused() -> None:
     with pytest.raises(DataError, match="the header has amount more than once"):
         find(["store_token", "amount", "Amount", "user_role"])
-
-
-def test_without_a_contract_a_header_is_described_only_beyond_doubt() -> None:
-    rows = [["Report"], ["day", "amount"], ["2024-01-01", "3"], ["2024-01-02", "4"]]
-    assert describe(rows, 2) == Header(2, names=("day", "amount"))
-    assert describe(rows[2:], 2) == Header(0)
-    # All text: the first row may be a name like the others.
-    assert describe([["name", "town"], ["Ann", "Bonn"], ["Bob", "Rome"]], 2) == Header(0)
-    assert describe([["day", "day"], ["2024-01-01", "3"]], 2) == Header(0)
-    assert describe([["day", ""], ["2024-01-01", "3"]], 2) == Header(0)
-    assert describe([["day", "amount"]], 2) == Header(0)
-    assert describe([], 1) == Header(0)
