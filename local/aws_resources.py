@@ -7,7 +7,7 @@ import json
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -84,19 +84,21 @@ def _create_tables(aws: boto3.Session, url: str) -> None:
 
 def create_table(dynamodb: DynamoDBClient, table: resources.Table) -> None:
     keys = (table.hash_key, *table.indexes)
+    indexes: list[dict[str, Any]] = [
+        {
+            "IndexName": index,
+            "KeySchema": [{"AttributeName": index, "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+        for index in table.indexes
+    ]
+    more: dict[str, Any] = {"GlobalSecondaryIndexes": indexes} if indexes else {}  # an empty list is refused
     dynamodb.create_table(
         TableName=table.name,
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         KeySchema=[{"AttributeName": table.hash_key, "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": [{"AttributeName": index, "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-            for index in table.indexes
-        ],
         BillingMode="PAY_PER_REQUEST",
+        **more,
     )
     if table.expires_by:
         dynamodb.update_time_to_live(

@@ -159,6 +159,7 @@ class ResultStorage:
 LAKE = Bucket(names.LAKE)
 ARTIFACTS = Bucket(names.ARTIFACTS)
 INBOX = Bucket(names.INBOX, versioned=True, events=True)
+WATERMARKS = Table(names.WATERMARKS, hash_key="id")
 LEDGER = Table(names.LEDGER, hash_key="id", indexes=(names.OPEN_ROWS,), expires_by="expires_at")
 ALERTS = Topic(names.ALERTS)
 WARNINGS = Topic(names.WARNINGS)
@@ -167,6 +168,7 @@ CRITICAL = Topic(names.CRITICAL)
 ALERTS_SEEN = Queue(f"{names.ALERTS}-local", topic=ALERTS)
 CURATED = GlueDatabase("curated", f"s3://{LAKE.name}/curated")
 QUARANTINE = GlueDatabase("quarantine", f"s3://{LAKE.name}/quarantine")
+BRONZE = GlueDatabase("bronze", f"s3://{LAKE.name}/bronze")
 CURATE = GlueJob(
     name=names.CURATE,
     script=f"s3://{ARTIFACTS.name}/glue/curate.py",
@@ -259,11 +261,11 @@ RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
 GLUE_PACKAGES = ("contracts", "jobs")
 
 BUCKETS = (LAKE, ARTIFACTS, INBOX)
-TABLES = (LEDGER,)
+TABLES = (LEDGER, WATERMARKS)
 TOPICS = (ALERTS, WARNINGS, CRITICAL)
 # A queue of dead letters before the queue that names it.
 QUEUES = (ALERTS_SEEN, TASK_EVENTS, INBOX_DEAD_LETTERS, INBOX_EVENTS)
 EVENT_RULES = (TASK_CHANGES, INBOX_FILES)
-GLUE_DATABASES = (CURATED, QUARANTINE, ML)
+GLUE_DATABASES = (CURATED, QUARANTINE, ML, BRONZE)
 GLUE_JOBS = (CURATE, DEMAND_FEATURES)
 MODEL_PACKAGE_GROUPS = (DEMAND_FORECAST,)

@@ -29,6 +29,10 @@ class Settings(BaseSettings):
         default=Path(deployments.__file__).with_name("feeds.yaml"),
         description="file that says how partners' files in the inbox are written, where that is agreed",
     )
+    extraction: Path = Field(
+        default=Path(deployments.__file__).with_name("extraction"),
+        description="folder of the files that say what is extracted from each source, and how",
+    )
     database: str = Field(default=names.DATABASE, description="Snowflake database")
     snowflake_secret: str = Field(
         default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair"
@@ -56,6 +60,9 @@ class Settings(BaseSettings):
         description="the program dbt, in its own environment",
     )
     ledger_table: str = Field(default=names.LEDGER, description="DynamoDB table of external jobs")
+    watermarks_table: str = Field(
+        default=names.WATERMARKS, description="DynamoDB table of how far each entity was extracted"
+    )
     lease_seconds: float = Field(
         default=60,
         ge=1,

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from tasks.errors import StaleResult, SystemFault, TransientError
 from tasks.events import log
 from tasks.lake.footers import FooterOf
-from tasks.lake.lake_log import EXPIRED, NOTE_PREFIX, last_notes, lineage, summary
+from tasks.lake.lake_log import EXPIRED, NOTE_PREFIX, last_notes, lineage, notes_of, summary
 from tasks.lake.lake_tables import LOST_RACE, catalog, live_files, load, snapshot_id, told
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _PROPERTIES = {"format-version": "2", "commit.retry.num-retries": "0"}
 _NAME_MAPPING = "schema.name-mapping.default"
 _FOOTERS_AT_ONCE = 16
+_APPENDS = 8
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,39 @@ def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_o
         return snapshot_id(table)
 
 
+def append(namespace: str, name: str, location: str, commit: Commit, by_day: str) -> Table:
+    """Add the commit's files to a table that is partitioned by the days of a column, unless its log has the work already.
+
+    Appends do not conflict with each other: one that another commit outran is tried again on top of it.
+    """
+    with told(f"appending to {namespace}.{name}"):
+        for _ in range(_APPENDS):
+            table = load(namespace, name) or _create(namespace, name, location, commit.added[0])
+            _complete(table, by_day=by_day)
+            if has_work(table, commit.work):
+                return table
+            try:
+                with table.transaction() as change:
+                    _widen(change, commit.added)
+                    with change.update_snapshot(
+                        snapshot_properties=commit.summary()
+                    ).fast_append() as snapshot:
+                        for file in _data_files(change.table_metadata, commit.added):
+                            snapshot.append_data_file(file)
+            except LOST_RACE as error:
+                log("another commit came first, appending again", table=f"{namespace}.{name}", error=error)
+            else:
+                return table
+    raise TransientError(
+        f"appending to {namespace}.{name}: {_APPENDS} commits of others came first. Nothing was added; run it again."
+    )
+
+
+def has_work(table: Table | None, work: str) -> bool:
+    """Whether a publication of the work is in the table's log, also if its snapshot has expired."""
+    return any(notes.get("work") == work for notes in notes_of(table))
+
+
 def expire(table: Table, snapshots: list[int], log_address: str | None) -> None:
     """Expire snapshots in one commit that also records the address of the log of their notes.
 
@@ -183,16 +217,21 @@ def _create(namespace: str, dataset: str, location: str, sample: str) -> Table:
     )
 
 
-def _complete(table: Table, partition: str | None = None) -> None:
+def _complete(table: Table, partition: str | None = None, by_day: str | None = None) -> None:
     """Add what a table needs before its first file. Checked every time, because its creator may have been killed."""
-    is_unpartitioned = partition is not None and table.spec().is_unpartitioned()
-    if _NAME_MAPPING in table.properties and not is_unpartitioned:
+    from pyiceberg.transforms import DayTransform
+
+    lacks_partitions = bool(partition or by_day) and table.spec().is_unpartitioned()
+    if _NAME_MAPPING in table.properties and not lacks_partitions:
         return
     with table.transaction() as change:
         change.set_properties(_mapping_of(table.schema()))
-        if partition and is_unpartitioned:
+        if lacks_partitions:
             with change.update_spec() as spec:
-                spec.add_identity(partition)
+                if partition:
+                    spec.add_identity(partition)
+                if by_day:
+                    spec.add_field(by_day, DayTransform(), f"{by_day}_day")
 
 
 def _mapping_of(schema: Schema) -> dict[str, str]:

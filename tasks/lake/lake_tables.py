@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tasks.lake.lake_catalog import LakeCatalog
 
-CURATED, QUARANTINE, ML = "curated", "quarantine", "ml"
+CURATED, QUARANTINE, ML, BRONZE = "curated", "quarantine", "ml", "bronze"
 PUBLISHED_FOLDER = "/published/"
 LOST_RACE = (CommitFailedException, ValidationException)
 

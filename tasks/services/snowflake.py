@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from ipaddress import ip_address
@@ -58,6 +58,7 @@ ROW_LOCK_SECONDS = 300
 _GRACE_SECONDS = 120
 
 _REQUIRED = ("account", "user", "role", "warehouse", "private_key")
+_REQUIRED_OF_SOURCE = (*_REQUIRED, "database")
 _ENDPOINT = ("host", "port", "protocol")
 
 
@@ -91,8 +92,31 @@ def query_tag(flow: str, run_id: str, step: str) -> str:
 def connected(
     tag: str, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
 ) -> SnowflakeConnection:
-    """Log in. The caller must close the connection."""
-    secret = read_secret(settings().snowflake_secret)
+    """Log in to the warehouse. The caller must close the connection."""
+    return _logged_in(
+        settings().snowflake_secret,
+        tag,
+        role,
+        unlimited_seconds,
+        database=settings().database,
+    )
+
+
+def connected_source(secret: str, tag: str) -> SnowflakeConnection:
+    """Log in to a source, whose account may be another one. The server binds values: ? in the statements' text."""
+    return _logged_in(secret, tag, None, NETWORK_SECONDS, _REQUIRED_OF_SOURCE, paramstyle="qmark")
+
+
+def _logged_in(
+    name: str,
+    tag: str,
+    role: str | None,
+    unlimited_seconds: int,
+    required: Sequence[str] = _REQUIRED,
+    **options: Any,
+) -> SnowflakeConnection:
+    secret = read_secret(name, required)
+    options = {"database": secret.get("database"), **options}
     credentials = SnowflakeCredentials(
         account=secret["account"],
         user=secret["user"],
@@ -103,7 +127,6 @@ def connected(
     try:
         return credentials.get_client(
             warehouse=secret["warehouse"],
-            database=identifier(settings().database),
             login_timeout=LOGIN_SECONDS,
             network_timeout=int(secret.get("network_timeout", unlimited_seconds)),
             socket_timeout=int(secret.get("socket_timeout", SOCKET_SECONDS)),
@@ -114,11 +137,12 @@ def connected(
                 # Statements of a worker that died stop after five minutes; its transaction is rolled back soon after.
                 "ABORT_DETACHED_QUERY": True,
             },
-            **{name: secret[name] for name in _ENDPOINT if name in secret},
+            **{field: secret[field] for field in _ENDPOINT if field in secret},
+            **{**options, "database": identifier(str(options["database"]))},
         )
     except (InvalidPemFormat, ValueError) as error:
         raise SystemFault(
-            f"connecting to Snowflake: private_key of {settings().snowflake_secret} is not a PEM key: {error}"
+            f"connecting to Snowflake: private_key of {name} is not a PEM key: {error}"
         ) from error
     except failures.Error as error:
         raise _classified(
@@ -126,7 +150,7 @@ def connected(
         ) from error
 
 
-def read_secret(name: str) -> Mapping[str, Any]:
+def read_secret(name: str, required: Sequence[str] = _REQUIRED) -> Mapping[str, Any]:
     doing = f"reading the Snowflake credentials from secret {name}"
     try:
         text = _secrets().get_secret_value(SecretId=name)["SecretString"]
@@ -138,16 +162,16 @@ def read_secret(name: str) -> Mapping[str, Any]:
         raise SystemFault(f"{doing}: it is not JSON (position {error.pos})") from None
     if not isinstance(secret, dict):
         raise SystemFault(f"{doing}: it is not a JSON object")
-    return checked(secret, name)
+    return checked(secret, name, required)
 
 
-def checked(secret: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def checked(secret: Mapping[str, Any], name: str, required: Sequence[str] = _REQUIRED) -> Mapping[str, Any]:
     """The secret, validated. Unless its host is loopback, a secret with a password is rejected, even if it has a key."""
     if "password" in secret and not is_loopback(str(secret.get("host", ""))):
         raise SystemFault(
             f"secret {name} holds a password: Highwater logs in with a key pair. Remove the password."
         )
-    missing = [field for field in _REQUIRED if not secret.get(field)]
+    missing = [field for field in required if not secret.get(field)]
     if missing:
         raise SystemFault(f"secret {name} lacks {', '.join(missing)}: add them and run again")
     return secret
@@ -173,6 +197,13 @@ def rows(connection: SnowflakeConnection, statement: Statement) -> list[tuple[An
     """Run the statement with its timeout and return all rows of the result, in memory: for bookkeeping, not for data."""
     with _ran(connection, statement) as cursor:
         return [tuple(row) for row in cursor.fetchall()]
+
+
+@contextmanager
+def streamed(connection: SnowflakeConnection, statement: Statement) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """Run the statement and yield its description and its rows as Arrow tables, one after the other from the server."""
+    with _ran(connection, statement) as cursor:
+        yield cursor.description, cursor.fetch_arrow_batches()
 
 
 @contextmanager

@@ -1,0 +1,162 @@
+"""Bronze: what was extracted, as it was, in an Iceberg table per entity. Rows are only ever added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from contracts.dialects.duckdb_values import name as quoted
+from tasks.extraction.judging import REASONS
+from tasks.lake.lake_commits import Commit, append, has_work
+from tasks.lake.lake_log import notes_of
+from tasks.lake.lake_tables import BRONZE, QUARANTINE, load, told
+from tasks.services import objects
+from tasks.settings import settings
+
+EXTRACTED_AT = "extraction_timestamp"
+_GROUP_BYTES = 128 << 20
+# pyiceberg describes its own types by Arrow's large ones.
+_SMALL = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where rows come from: the columns that bronze adds to the source's."""
+
+    extraction_timestamp: datetime
+    source_system: str
+    window_id: str
+    run_id: str
+    query_hash: str
+    is_tombstone: bool = False
+
+    def add_to(self, rows: pa.Table) -> pa.Table:
+        for field in _PROVENANCE:
+            value = pa.scalar(getattr(self, field.name), field.type)
+            rows = rows.append_column(field, pa.repeat(value, rows.num_rows))
+        return rows
+
+
+_PROVENANCE = pa.schema(
+    [
+        (EXTRACTED_AT, pa.timestamp("us", "UTC")),
+        ("source_system", pa.string()),
+        ("window_id", pa.string()),
+        ("run_id", pa.string()),
+        ("query_hash", pa.string()),
+        ("is_tombstone", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A table of the lake to which rows of an entity are added."""
+
+    namespace: str
+    name: str
+
+    @property
+    def location(self) -> str:
+        return f"s3://{settings().lake_bucket}/{self.namespace}/{self.name}"
+
+    def schema(self) -> pa.Schema | None:
+        """The table's columns, None if there is no table yet."""
+        from pyiceberg.io.pyarrow import schema_to_pyarrow
+
+        table = load(self.namespace, self.name)
+        if table is None:
+            return None
+        found = schema_to_pyarrow(table.schema(), include_field_ids=False)
+        return pa.schema([field.with_type(_SMALL.get(field.type, field.type)) for field in found])
+
+    def notes(self, work: str) -> dict[str, str] | None:
+        """What the commit of a work recorded, None if there was none."""
+        table = load(self.namespace, self.name)
+        return next((notes for notes in notes_of(table) if notes.get("work") == work), None)
+
+    def has(self, work: str) -> bool:
+        return has_work(load(self.namespace, self.name), work)
+
+    def add(self, files: list[Path], commit: Commit) -> None:
+        """Upload the files and commit them, unless the work is in the table already."""
+        if not files or self.has(commit.work):
+            return
+        folder = f"{self.location}/published/{uuid4().hex}"
+        added = tuple(objects.upload(file, f"{folder}/part-{at}.parquet") for at, file in enumerate(files))
+        append(
+            self.namespace,
+            self.name,
+            self.location,
+            Commit(commit.work, commit.run_id, (), commit.contract_version, added=added, notes=commit.notes),
+            by_day=EXTRACTED_AT,
+        )
+
+
+def bronze(entity: str) -> Place:
+    return Place(BRONZE, entity)
+
+
+def quarantine(pipeline: str, entity: str) -> Place:
+    return Place(QUARANTINE, f"{pipeline}_{entity}")
+
+
+def write_part(path: Path, rows: pa.Table, compression: str) -> list[Path]:
+    """Write the rows of one commit to disk, in row groups of 128 MB. No file if there are no rows."""
+    if not rows.num_rows:
+        return []
+    in_a_group = max(rows.num_rows * _GROUP_BYTES // max(rows.nbytes, 1), 1)
+    pq.write_table(rows, path, compression=compression, row_group_size=in_a_group)
+    return [path]
+
+
+def known_rows(
+    place: Place, columns: list[str], watermark: str, low: str | None, high: str | None
+) -> pa.Table:
+    """Rows that a window's overlap would bring again: (low, high] by watermark, or without one if both are None."""
+    table = load(place.namespace, place.name)
+    if table is None or table.current_snapshot() is None:
+        return pa.table({})
+    where = f"{watermark} IS NULL"
+    if low is not None and high is not None:
+        where = f"{watermark} > '{_zoned(low)}' AND {watermark} <= '{_zoned(high)}'"
+    wanted = tuple(name for name in columns if name in table.schema().column_names)
+    with told(f"reading the known rows of {place.namespace}.{place.name}"):
+        found = table.scan(row_filter=where, selected_fields=(*wanted, "is_tombstone")).to_arrow()
+    return found.filter(pc.invert(found.column("is_tombstone"))).select(list(wanted))
+
+
+def _zoned(moment: str) -> str:
+    return f"{moment.replace(' ', 'T')}+00:00"
+
+
+def unknown_of(rows: pa.Table, known: pa.Table) -> pa.Table:
+    """The rows whose content is not among the known ones."""
+    if not known.num_rows or not rows.num_rows:
+        return rows
+    columns = [name for name in rows.column_names if name != REASONS.name]
+    same = " AND ".join(
+        f"{'r.' + quoted(name)} IS NOT DISTINCT FROM {'k.' + quoted(name) if name in known.column_names else 'NULL'}"
+        for name in columns
+    )
+    with _engine().cursor() as connection:
+        connection.register("fresh", rows)
+        connection.register("known", known)
+        places = connection.sql(
+            f"SELECT place FROM (SELECT row_number() OVER () - 1 AS place, * FROM fresh) r "  # noqa: S608
+            f"WHERE NOT EXISTS (SELECT 1 FROM known k WHERE {same}) ORDER BY place"
+        ).to_arrow_table()
+    return rows if places.num_rows == rows.num_rows else rows.take(places.column("place"))
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": 1})

@@ -1,0 +1,72 @@
+"""The steps of an extraction. Each may be killed at any point and repeated by any run."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import HighwaterError
+from tasks.events import log
+from tasks.extraction import watermark
+from tasks.extraction.lease_keeper import held
+from tasks.extraction.scanning import Extracted, Scan, text_of
+from tasks.extraction.source import Entity, Source
+from tasks.runs.run import Run
+from tasks.services.snowflake import connected_source, query_tag
+from tasks.step import step
+
+
+@step("extract")
+def extract(run: Run, source: Source, entity: Entity) -> Extracted:
+    """Bring what changed in an entity since its watermark into bronze."""
+    with tempfile.TemporaryDirectory() as scratch, held(source.pipeline, entity.name, run.run_id) as keeper:
+        connection = connected_source(
+            source.secret, query_tag(run.flow, run.run_id, f"extract {entity.name}")
+        )
+        try:
+            found = Scan(source, entity, connection, keeper, run.run_id, Path(scratch)).run()
+        finally:
+            connection.close()
+    log("extracted", **vars(found))
+    return found
+
+
+@step("replay")
+def replay(run: Run, source: Source, entity: Entity, since: datetime, until: datetime) -> Extracted:
+    """Read a past window of an entity again. The watermark stays; rows that the lake has already do no harm."""
+    with tempfile.TemporaryDirectory() as scratch, held(source.pipeline, entity.name, run.run_id) as keeper:
+        connection = connected_source(source.secret, query_tag(run.flow, run.run_id, f"replay {entity.name}"))
+        try:
+            scan = Scan(source, entity, connection, keeper, run.run_id, Path(scratch))
+            found = scan.replay(text_of(since), text_of(until))
+        finally:
+            connection.close()
+    log("replayed", **vars(found))
+    return found
+
+
+@step("rewind")
+def rewind(run: Run, source: Source, entity: Entity, to: datetime, reason: str) -> str | None:
+    """Set the watermark back: the next run reads again what is later. Returns the watermark before."""
+    with held(source.pipeline, entity.name, run.run_id) as keeper:
+        before = keeper.held.value
+        keeper.advance(text_of(to), None, run.run_id, reason)
+    return before
+
+
+def attempted(run: Run, source: Source, entity: Entity) -> Extracted | HighwaterError:
+    """Extract an entity. Its failure does not keep the others from being extracted."""
+    try:
+        return extract.with_options(name=f"extract {entity.name}")(run, source, entity)
+    except HighwaterError as error:
+        return error
+
+
+def watermarks(source: Source) -> list[dict[str, Any]]:
+    """How far each entity was extracted, for people to see."""
+    found = [watermark.read(source.pipeline, entity.name) for entity in source.entities]
+    return [
+        {"entity": each.entity, "watermark": each.value or "", "run": each.run_id or ""} for each in found
+    ]
