@@ -38,7 +38,9 @@ class Runs:
         deployment = self.deployment()
         try:
             run = self._client.create_flow_run_from_deployment(
-                deployment, parameters={"keys": batch.keys}, idempotency_key=batch.idempotency_key
+                deployment,
+                parameters={"keys": batch.keys, "retry_refused": False},
+                idempotency_key=batch.idempotency_key,
             )
         except httpx.HTTPError as error:
             raise _not_taken(f"starting a run for {len(batch.keys)} files", error) from error

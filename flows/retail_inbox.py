@@ -47,21 +47,26 @@ def _run_name() -> str:
     on_crashed=[stop_external_jobs],
     on_failure=[notify_of_refusal],
 )
-def retail_inbox(keys: list[str] | None = None, broken_rate_max: Rate = 0.05) -> dict[str, Any] | State[Any]:
+def retail_inbox(
+    keys: list[str] | None = None, broken_rate_max: Rate = 0.05, retry_refused: bool = True
+) -> dict[str, Any] | State[Any]:
     """Load the files that wait in the inbox. Running it again is harmless: a file is loaded once.
 
     Args:
         keys: The files to process, such as inbox/sales_20250111.csv. A file that was refused before is tried again.
-            Leave empty for all that wait.
+            Leave empty for all that wait, without those that were refused before.
         broken_rate_max: A file is refused if more than this share of its rows is broken.
+        retry_refused: Whether named files that were refused before are tried again. The listener says no: an event may come
+            twice.
     """
     try:
         day = scheduled_today()
         run = Run("retail-inbox", day, day, {"keys": keys, "broken_rate_max": broken_rate_max})
+        again = keys is not None and retry_refused
         with guarded(run), tempfile.TemporaryDirectory() as scratch:
             done = Done()
             for part in parts(look(keys)):
-                settle(run, part, Path(scratch), broken_rate_max, keys is not None, done)
+                settle(run, part, Path(scratch), broken_rate_max, again, done)
             refresh_marts(run)
             require_all(done)
             return finish(run, done)
@@ -79,10 +84,10 @@ class Done:
 
 
 def settle(
-    run: Run, part: list[Version], scratch: Path, broken_rate_max: float, by_name: bool, done: Done
+    run: Run, part: list[Version], scratch: Path, broken_rate_max: float, again: bool, done: Done
 ) -> None:
     """Bring some files to their end."""
-    found = sort(run, part, by_name)
+    found = sort(run, part, again)
     judged, unread = read(found.to_read, scratch, broken_rate_max) if found.to_read else ([], [])
     if refused := [file for file in judged if file.refusal]:
         refuse(run, refused)

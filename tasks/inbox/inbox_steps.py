@@ -59,8 +59,8 @@ def parts(versions: Iterable[Version]) -> list[list[Version]]:
 
 
 @step("sort files")
-def sort(run: Run, versions: Sequence[Version], by_name: bool) -> Sorted:
-    """What to do with each version. One that was refused is tried again only if somebody names it."""
+def sort(run: Run, versions: Sequence[Version], again: bool) -> Sorted:
+    """What to do with each version. `again`: those that were refused before are tried again."""
     asked = known_files({version.key for version in versions}, ())
     with run.session("sort files") as connection:
         known = {
@@ -71,7 +71,7 @@ def sort(run: Run, versions: Sequence[Version], by_name: bool) -> Sorted:
             before = known.get((version.key, version.version_id))
             if before and before.status in (LOADED, UNCHANGED):
                 found.to_move.append(before)
-            elif before and before.status == REFUSED and not by_name:
+            elif before and before.status == REFUSED and not again:
                 found.refused_before += 1
             else:
                 found.to_read.append(version)

@@ -27,6 +27,7 @@ from warehouse.columns import Columns
 from warehouse.load.retail import files as inbox_files
 from warehouse.load.retail import loads as raw
 from warehouse.load.retail import stage as retail_stage
+from warehouse.load.retail.files import InboxFile
 from warehouse.load.retail.loads import Load, Redated
 from warehouse.load.staging import count_text, stage
 from warehouse.statement import Statement
@@ -53,10 +54,7 @@ def load(
     staged = {kind: _stage(connection, INBOX[kind], some, run_id, scratch) for kind, some in files.items()}
     ends = [ended(each, REFUSED, each.refusal) for each in judged if each.refusal]
     with writing(connection, f"inbox load of run {run_id}", lock=write_lock.RETAIL):
-        asked = inbox_files.known_files(
-            [each.version.key for each in judged], [each.content_hash for each in judged if each.content_hash]
-        )
-        known = [inbox_files.known_file(row) for row in rows(connection, asked)]
+        known = _known(connection, judged)
         for kind, some in files.items():
             settled = settle(some, known)
             for statement in _changes(INBOX[kind], settled, staged[kind]):
@@ -66,6 +64,28 @@ def load(
     bundles.discard(spool for each in judged for spool in (each.rows, each.rejects) if spool)
     _log(ends, run_id)
     return ends
+
+
+def _known(connection: SnowflakeConnection, judged: Sequence[Judged]) -> list[InboxFile]:
+    """What is known of the files' names and contents, of the other names of these contents, and so on to the last.
+
+    A file may change what an earlier one means under any of these names. Mostly the first question finds nothing.
+    """
+    found: dict[tuple[str, str], InboxFile] = {}
+    names = {each.version.key for each in judged}
+    contents = {each.content_hash for each in judged if each.content_hash}
+    asked_names: set[str] = set()
+    asked_contents: set[str] = set()
+    while names - asked_names or contents - asked_contents:
+        asked = inbox_files.known_files(names - asked_names, contents - asked_contents)
+        asked_names |= names
+        asked_contents |= contents
+        for file in map(inbox_files.known_file, rows(connection, asked)):
+            found[file.source_file, file.version_id] = file
+            if file.status in (LOADED, UNCHANGED) and file.content_hash:
+                names.add(file.source_file)
+                contents.add(file.content_hash)
+    return list(found.values())
 
 
 def _stage(
@@ -107,7 +127,7 @@ def _copy(
 
 
 def _changes(dataset: Dataset, settled: Settled, staged: _Staged) -> list[Statement]:
-    """The statements of one kind. Dates of loads that are not new are those of content that came again."""
+    """The statements of one kind. Loads that are not new get other dates: their content came again, or a file between."""
     loads = [_load(each, settled) for each in settled.loaded]
     new = {each.load_id for each in loads}
     again = [

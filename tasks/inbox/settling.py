@@ -1,12 +1,13 @@
 """What becomes of each file: loaded, unchanged or refused. Pure: from the files and what MONITORING.INBOX_FILES knows.
 
-The rules look at content and arrival alone, so that files may be processed in any order.
+Files may be processed in any order: the rows get the versions that they would have in the order of arrival.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from contracts.retail import INBOX
@@ -15,13 +16,16 @@ from tasks.inbox.waiting import Arrival
 from warehouse.load.retail.files import InboxFile
 
 LOADED, UNCHANGED, REFUSED = "loaded", "unchanged", "refused"
+_Content = tuple[str | None, str | None]
+"""The kind and the hash."""
 
 
 @dataclass
 class Settled:
     """What becomes of files of one kind. `already`: another run settled them meanwhile.
 
-    `versions` has, for each load whose rows get or change them, the batch date and the arrival of the rows.
+    `versions` has, for each load whose rows get or change them, the batch date and the arrival of the rows. Loads of earlier
+    files are among them.
     """
 
     loaded: list[Judged] = field(default_factory=list)
@@ -34,81 +38,95 @@ def settle(judged: Sequence[Judged], known: Iterable[InboxFile]) -> Settled:
     """Decide about files that are not refused. A file that another run settled meanwhile stays as it is."""
     seen = [each for each in known if each.status in (LOADED, UNCHANGED)]
     done = {(each.source_file, each.version_id): each for each in seen}
+    before = _versions(seen)
     settled = Settled()
     for file in sorted(judged, key=lambda each: each.version.arrival):
-        version = file.version
-        if earlier := done.get((version.key, version.version_id)):
+        if earlier := done.get((file.version.key, file.version.version_id)):
             settled.already.append((file, earlier))
             continue
-        alike = [each for each in seen if (each.kind, each.content_hash) == _content(file)]
-        same = _same(file, alike, seen)
-        entry = _known(file, UNCHANGED if same else LOADED)
-        seen.append(entry)
+        entry = _entry(file)
+        loads = [each for each in seen if each.status == LOADED]
+        own = [
+            each for each in loads if each.source_file == entry.source_file and arrival(each) < arrival(entry)
+        ]
+        alike = [each for each in loads if _content(each) == _content(entry)]
+        same = _same(entry, max(own, key=arrival, default=None), alike)
         if same is None:
             settled.loaded.append(file)
-            settled.versions[version.load_id] = (_latest_batch([*alike, entry]), version.arrival)
         else:
             settled.unchanged.append((file, same))
-            settled.versions |= _redated(alike, entry)
+        seen.append(replace(entry, status=UNCHANGED if same else LOADED))
+    settled.versions = {id_: each for id_, each in _versions(seen).items() if each != before.get(id_)}
     return settled
 
 
-def _content(file: Judged) -> tuple[str, str]:
-    assert file.name is not None
-    return file.name.kind, file.content_hash
+def _content(file: InboxFile) -> _Content:
+    return file.kind, file.content_hash
 
 
-def _same(file: Judged, alike: Iterable[InboxFile], seen: Iterable[InboxFile]) -> InboxFile | None:
-    """The load that has the file's content already: the newest of its own name, or any of another name."""
-    own = [
-        each
-        for each in seen
-        if each.status == LOADED
-        and each.source_file == file.version.key
-        and arrival(each) < file.version.arrival
-    ]
-    newest = max(own, key=arrival, default=None)
-    candidates = (
-        each
-        for each in alike
-        if each.status == LOADED and (each == newest or each.source_file != file.version.key)
-    )
-    return next(filter(_stands, candidates), None)
+def _same(file: InboxFile, newest: InboxFile | None, alike: Iterable[InboxFile]) -> InboxFile | None:
+    """Of the loads of the file's content, one that serves for it: the newest of its own name, or any of another name.
+
+    Not one of which an older contract refused rows: today's may judge them otherwise.
+    """
+    for load in alike:
+        stands = not load.rows_quarantined or load.contract_version == file.contract_version
+        if stands and (load is newest or load.source_file != file.source_file):
+            return load
+    return None
 
 
-def _stands(load: InboxFile) -> bool:
-    """Whether the contract of today would judge the content as it was judged then."""
-    assert load.kind is not None
-    return not load.rows_quarantined or load.contract_version == INBOX[load.kind].version
+def _versions(files: Iterable[InboxFile]) -> dict[str, tuple[date, Arrival]]:
+    """The batch date and the arrival of the rows of each load, whichever file was processed first.
 
-
-def _latest_batch(alike: Iterable[InboxFile]) -> date:
-    return max(each.batch_date for each in alike if each.batch_date)
-
-
-def _redated(alike: Sequence[InboxFile], again: InboxFile) -> dict[str, tuple[date, Arrival]]:
-    """What changes about the loads of a content that came again: all take a later batch date. The first load takes an
-    earlier arrival, because in the order of arrival it would have been this one."""
-    batch_date, first = _latest_batch([*alike, again]), min(map(arrival, [*alike, again]))
-    if (batch_date, first) == (_latest_batch(alike), min(map(arrival, alike))):
-        return {}
-    loads = sorted((each for each in alike if each.status == LOADED), key=arrival)
+    All rows of a content have its latest batch date. Their arrivals are those that they would have, had each file been
+    processed when it arrived: of A, B, A the second A comes after B even if only the first was loaded. A content may have
+    more loads than that, and some then share an arrival: their rows are the same.
+    """
+    files = sorted(files, key=arrival)
+    arrivals, batch_dates = _arrivals(files), _latest_batch_dates(files)
+    loads: defaultdict[_Content, list[InboxFile]] = defaultdict(list)
+    for file in files:
+        if file.status == LOADED:
+            loads[_content(file)].append(file)
     return {
-        load.load_id: (batch_date, first if place == 0 else arrival(load)) for place, load in enumerate(loads)
+        load.load_id: (batch_dates[content], arrivals[content][max(-place, -len(arrivals[content]))])
+        for content, alike in loads.items()
+        for place, load in enumerate(reversed(alike), start=1)
     }
+
+
+def _arrivals(files: Iterable[InboxFile]) -> Mapping[_Content, list[Arrival]]:
+    """The arrivals that would load each content, if the files were processed in this order, that of their arrival."""
+    newest: dict[str, InboxFile] = {}
+    loads: defaultdict[_Content, list[InboxFile]] = defaultdict(list)
+    for file in files:
+        alike = loads[_content(file)]
+        if _same(file, newest.get(file.source_file), alike) is None:
+            newest[file.source_file] = file
+            alike.append(file)
+    return {content: [arrival(each) for each in alike] for content, alike in loads.items()}
+
+
+def _latest_batch_dates(files: Iterable[InboxFile]) -> Mapping[_Content, date]:
+    latest: dict[_Content, date] = {}
+    for file in files:
+        assert file.batch_date is not None
+        latest[_content(file)] = max(file.batch_date, latest.get(_content(file), file.batch_date))
+    return latest
 
 
 def arrival(file: InboxFile) -> Arrival:
     return file.received_at, file.source_file, file.version_id
 
 
-def _known(file: Judged, status: str) -> InboxFile:
+def _entry(file: Judged) -> InboxFile:
     assert file.name is not None
     version = file.version
     return InboxFile(
         source_file=version.key,
         version_id=version.version_id,
-        status=status,
+        status=LOADED,
         kind=file.name.kind,
         content_hash=file.content_hash,
         batch_date=file.name.batch_date,

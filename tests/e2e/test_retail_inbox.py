@@ -114,6 +114,8 @@ def test_a_refused_file_waits_for_its_correction_and_a_named_one_is_tried_again(
     world.alerts()
     again = sweep()
     assert again.result()["summary"].endswith("0 refused; 2 refused before wait for a correction")
+    by_event = sweep(["sales_20250114.csv"], broken_rate_max=0.5, retry_refused=False)
+    assert by_event.result()["files"] == {}
     named = sweep(["sales_20250114.csv"], broken_rate_max=0.5)
     assert named.result()["files"] == {"inbox/sales_20250114.csv": "loaded"}
     assert "inbox/sales_20250114.csv.error.json" not in inbox.keys("inbox/")

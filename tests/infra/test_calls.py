@@ -13,7 +13,10 @@ ROLES = (names.FLOW_RUN, names.INBOX_LISTENER, names.OPERATOR)
 # Where IAM's action has another name than the call.
 ACTIONS = {
     "s3:CompleteMultipartUpload": {"s3:PutObject"},
-    "s3:CopyObject": {"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"},
+    "s3:CopyObject": {  # which copies tags too
+        *("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"),
+        *("s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectTagging"),
+    },
     "s3:CreateMultipartUpload": {"s3:PutObject"},
     "s3:DeleteObjects": {"s3:DeleteObject"},
     "s3:HeadObject": {"s3:GetObject"},

@@ -74,6 +74,7 @@ def listen(
         {"HIGHWATER_INBOX_BUCKET": bucket_name(names.INBOX), **alert_settings()},
         prefect_client(stack, lake.prefect_secret, environment),
         command=["python", "-m", "deployments.inbox_listener"],
+        health=["CMD", "python", "-m", "deployments.health"],
     )
     service(stack, "InboxListener", cluster, definition, network, release)
     watching = alarm(stack, machinery.no_listener(), arn("sns", names.WARNINGS))

@@ -162,6 +162,9 @@ def test_a_flow_run_moves_the_version_that_it_read_and_writes_no_delivery(prod: 
     assert reading == {"inbox/inbox/*", "inbox/history/*"}
     assert _places(statements, "s3:DeleteObjectVersion") == {"inbox/inbox/*"}
     assert _places(statements, "s3:ListBucketVersions") == {"inbox"}
+    for action in ("s3:GetObjectTagging", "s3:GetObjectVersionTagging"):
+        assert _places(statements, action) == {"inbox/inbox/*"}
+    assert _places(statements, "s3:PutObjectTagging") == {"inbox/history/*"}
     for action in ("s3:PutObject", "s3:AbortMultipartUpload"):
         written = {place for place in _places(statements, action) if place.startswith("inbox")}
         assert written == {"inbox/history/*", "inbox/inbox/*.error.json"}

@@ -62,8 +62,9 @@ def test_a_bad_release_is_rolled_back(prod: Templates) -> None:
         assert deployment["MinimumHealthyPercent"] == 100
 
 
-def test_the_worker_is_asked_for_its_health(prod: Templates) -> None:
-    (container,) = _task(prod, "highwater-worker")["ContainerDefinitions"]
+@pytest.mark.parametrize("task", ["highwater-worker", "highwater-inbox-listener"])
+def test_a_service_is_asked_for_its_health(prod: Templates, task: str) -> None:
+    (container,) = _task(prod, task)["ContainerDefinitions"]
     assert container["HealthCheck"]["Command"] == ["CMD", "python", "-m", "deployments.health"]
 
 

@@ -57,6 +57,18 @@ def test_a_move_that_was_interrupted_anywhere_is_completed(inbox: str) -> None:
     assert waiting() == []
 
 
+def test_the_copy_keeps_type_metadata_and_tags(inbox: str) -> None:
+    about = {"ContentType": "text/csv", "Metadata": {"sender": "acme"}, "Tagging": "feed=daily"}
+    version_id = aws.s3().put_object(Bucket=inbox, Key=KEY, Body=b"one", **about)["VersionId"]
+    assert (
+        moved(Version(KEY, version_id, datetime(2025, 1, 11, tzinfo=UTC), 3), NAME, sha256(b"one")) == HISTORY
+    )
+    found = aws.s3().head_object(Bucket=inbox, Key=HISTORY)
+    assert (found["ContentType"], found["Metadata"]) == ("text/csv", {"sender": "acme"})
+    tags = aws.s3().get_object_tagging(Bucket=inbox, Key=HISTORY)["TagSet"]
+    assert tags == [{"Key": "feed", "Value": "daily"}]
+
+
 def test_other_content_under_the_same_name_gets_a_name_of_its_own(inbox: str) -> None:
     moved(put(b"one"), NAME, sha256(b"one"))
     assert moved(put(b"two"), NAME, sha256(b"two")) == f"{HISTORY}.{sha256(b'two')[:8]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,23 +114,60 @@ def test_the_same_bytes_of_another_kind_are_another_content() -> None:
     assert outcome(settle([file("a", "A", 1), file("b", "A", 2, kind="stores")], [])) == (["a@1", "b@2"], [])
 
 
-FILES = st.lists(
-    st.tuples(st.sampled_from("abc"), st.sampled_from("ABC"), st.integers(11, 14)), min_size=1, max_size=8
+def test_a_content_in_a_run_of_its_own_gives_way_to_the_order_of_arrival() -> None:
+    """Whichever is processed first, the second A takes the correction B back."""
+    first, correction, back = file("a", "A", 1), file("a", "B", 2), file("a", "A", 3)
+    entries = known(settle([first, back], []))
+    assert [entry.status for entry in entries] == [LOADED, UNCHANGED]
+    late = settle([correction], entries)
+    assert late.versions == {
+        first.version.load_id: (date(2025, 1, 11), back.version.arrival),
+        correction.version.load_id: (date(2025, 1, 11), correction.version.arrival),
+    }
+
+
+DAYS = {"a": 11, "b": 12, "c": 13}
+FILES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("ABC")), min_size=1, max_size=8).map(
+    lambda given_: [file(key, content, minute, DAYS[key]) for minute, (key, content) in enumerate(given_)]
 )
 
 
-@given(FILES)
-def test_batch_dates_do_not_depend_on_how_files_are_split_into_runs(
-    given_: list[tuple[str, str, int]],
+def newest_versions(files: Sequence[Judged]) -> dict[str, tuple[date, Arrival]]:
+    """The greatest version of each content's rows, if each file is processed when it arrives."""
+    loads: list[Judged] = []
+    for each in files:
+        own = [load for load in loads if load.version.key == each.version.key]
+        is_newest = own[-1:] != [] and own[-1].content_hash == each.content_hash
+        if not is_newest and not any(
+            load.content_hash == each.content_hash for load in loads if load not in own
+        ):
+            loads.append(each)
+    latest = {
+        load.content_hash: max(
+            DAYS[each.version.key] for each in files if each.content_hash == load.content_hash
+        )
+        for load in loads
+    }
+    return {
+        load.content_hash: (date(2025, 1, latest[load.content_hash]), load.version.arrival) for load in loads
+    }
+
+
+@given(FILES, st.randoms(use_true_random=False), st.booleans())
+def test_versions_do_not_depend_on_the_order_or_the_runs(
+    files: list[Judged], pick: Random, is_in_order: bool
 ) -> None:
-    files = [file(key, content, minute, day) for minute, (key, content, day) in enumerate(given_)]
-    whole = settle(files, [])
+    left = files if is_in_order else pick.sample(files, len(files))
     entries: list[InboxFile] = []
     versions: dict[str, tuple[date, Arrival]] = {}
-    for each in files:
-        settled = settle([each], entries)
-        entries = known(settled, entries)
+    while left:
+        size = pick.randint(1, len(left))
+        settled = settle(left[:size], entries)
+        entries, left = known(settled, entries), left[size:]
         versions |= settled.versions
-    assert versions == whole.versions
-    latest = {content: max(day for _, found, day in given_ if found == content) for _, content, _ in given_}
-    assert {each.content_hash: whole.versions[each.version.load_id][0].day for each in whole.loaded} == latest
+    contents = {each.version.load_id: each.content_hash for each in files}
+    found: dict[str, tuple[date, Arrival]] = {}
+    for load_id, version in versions.items():
+        content = contents[load_id]
+        found[content] = max(version, found.get(content, version))
+    assert found == newest_versions(files)

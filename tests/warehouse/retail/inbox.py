@@ -60,6 +60,7 @@ class Inbox:
     sends: int = 1
     """How often each statement is sent."""
     _loads: dict[int, Load] = field(default_factory=dict)
+    _arrivals: dict[int, list[Arrival]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
 
     def clear(self) -> None:
@@ -69,25 +70,19 @@ class Inbox:
     def load(self, arrivals: Iterable[tuple[Content, Arrival]]) -> None:
         """One transaction. The first arrival of a content is its load; a later one dates it anew."""
         loads: dict[str, list[tuple[Content, Load]]] = {kind: [] for kind in INBOX}
-        redated: dict[str, list[Redated]] = {kind: [] for kind in INBOX}
+        redated: dict[str, dict[int, Redated]] = {kind: {} for kind in INBOX}
         for content, arrival in arrivals:
+            seen = self._arrivals.setdefault(content.number, [])
+            seen.append(arrival)
             if content.number in self._loads:
-                redated[content.kind].append(
-                    Redated(
-                        self._loads[content.number].load_id,
-                        arrival.batch_date,
-                        arrival.received_at,
-                        arrival.source_file,
-                        arrival.version_id,
-                    )
-                )
+                redated[content.kind][content.number] = _redated(self._loads[content.number], seen)
             else:
                 self._loads[content.number] = _load(arrival)
                 loads[content.kind].append((content, _load(arrival)))
         statements: list[Statement] = []
         for kind, new in loads.items():
             statements += self._staged(kind, new)
-            statements += _merges(kind, [load for _, load in new], redated[kind])
+            statements += _merges(kind, [load for _, load in new], list(redated[kind].values()))
         with writing(self.warehouse.connection, "the inbox"):
             self._execute(statements)
 
@@ -174,6 +169,13 @@ def _load(arrival: Arrival) -> Load:
         batch_date=arrival.batch_date,
         received_at=arrival.received_at,
     )
+
+
+def _redated(load: Load, seen: Sequence[Arrival]) -> Redated:
+    """The latest batch date, and the earliest arrival."""
+    first = min(seen)
+    batch_date = max(arrival.batch_date for arrival in seen)
+    return Redated(load.load_id, batch_date, first.received_at, first.source_file, first.version_id)
 
 
 def _merges(kind: str, loads: Sequence[Load], redated: Sequence[Redated]) -> Iterator[Statement]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from contracts.dialects.snowflake import snowflake_type
 from contracts.language.dataset import Dataset
 from warehouse.columns import Columns
-from warehouse.load.retail.versions import outranks
 from warehouse.records import bound_rows, utc
 from warehouse.statement import Statement
 
@@ -31,7 +29,6 @@ _VERSION: Columns = {
     "source_file": "VARCHAR",
     "version_id": "VARCHAR",
 }
-_ARRIVAL = ("received_at", "source_file", "version_id")
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Redated:
-    """A load whose content arrived again: the latest batch date of the two, and the earliest arrival.
+    """What another file changes about the rows of a load: their batch date and their arrival.
 
     The arrival is taken whole. Files that arrive in the same second are ordered by their names, and the name of a content
     must not depend on which of its files was loaded.
@@ -84,8 +81,8 @@ def insert_quarantined(kind: str, staging: str, loads: Sequence[Load]) -> Statem
 
 
 def redate(dataset: Dataset, redated: Sequence[Redated]) -> list[Statement]:
-    """Give the rows of these loads their later batch date and their earlier arrival. `restage` has to follow."""
-    bound = (_documents(_once(redated)),)
+    """Give the rows of these loads, each named once, another batch date and arrival. `restage` has to follow."""
+    bound = (_documents(redated),)
     return [
         Statement(f"redate rows of {dataset.name}", _redate_text(raw_table(dataset)), bound),
         Statement(f"redate quarantined rows of {dataset.name}", _redate_text(QUARANTINED), bound),
@@ -107,27 +104,15 @@ WHERE NOT EXISTS (SELECT 1 FROM {table} known WHERE known.load_id = loads.load_i
 
 def _redate_text(table: str) -> str:
     row = table.split(".")[1]
-    is_earlier = outranks(row, "redated", _ARRIVAL)
-    arrival = ",\n    ".join(
-        f"{column} = IFF({is_earlier}, redated.{column}, {row}.{column})" for column in _ARRIVAL
-    )
+    dated = [column for column in _VERSION if column != "load_id"]
+    sets = ",\n    ".join(f"{column} = redated.{column}" for column in dated)
+    differs = " OR ".join(f"{row}.{column} <> redated.{column}" for column in dated)
     return f"""UPDATE {table}
-SET batch_date = GREATEST({row}.batch_date, redated.batch_date),
-    {arrival}
+SET {sets}
 FROM (
     {bound_rows(_VERSION)}
 ) redated
-WHERE {row}.load_id = redated.load_id AND (redated.batch_date > {row}.batch_date OR {is_earlier})"""
-
-
-def _once(redated: Iterable[Redated]) -> Iterator[Redated]:
-    """Each load once: of an UPDATE with several rows for one, Snowflake takes any of them."""
-    of_load: defaultdict[str, list[Redated]] = defaultdict(list)
-    for each in redated:
-        of_load[each.load_id].append(each)
-    for several in of_load.values():
-        earliest = min(several, key=lambda each: (each.received_at, each.source_file, each.version_id))
-        yield replace(earliest, batch_date=max(each.batch_date for each in several))
+WHERE {row}.load_id = redated.load_id AND ({differs})"""
 
 
 def _documents(rows: Iterable[Load | Redated], **added: str) -> str:

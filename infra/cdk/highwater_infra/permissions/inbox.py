@@ -21,7 +21,7 @@ _KEYS: Final = "partners name folders and files; the prefix is the boundary"
 
 
 def flow_run() -> list[Statement]:
-    """Copies the version that it read to history/ and deletes that version. What was wrong with it is said beside it."""
+    """Copies the version that it read, with its tags, to history/ and deletes it. What was wrong is said beside it."""
     said_beside = [f"{bucket_arn(names.INBOX)}/{_ARRIVED}/*.error.json"]
     return [
         listing(names.INBOX),
@@ -32,6 +32,13 @@ def flow_run() -> list[Statement]:
             [*objects(names.INBOX, _DONE), *said_beside],
             because=_KEYS,
         ),
+        # S3 refuses the copy of an object that has tags to whoever may not read and write them.
+        Statement(
+            ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
+            objects(names.INBOX, _ARRIVED),
+            because=_KEYS,
+        ),
+        Statement(["s3:PutObjectTagging"], objects(names.INBOX, _DONE), because=_KEYS),
         Statement(["s3:DeleteObjectVersion"], objects(names.INBOX, _ARRIVED), because=_KEYS),
         Statement(["s3:DeleteObject"], said_beside, because=_KEYS),
     ]
