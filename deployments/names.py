@@ -24,6 +24,7 @@ ALERTS: Final = "highwater-alerts"
 CRITICAL: Final = "highwater-critical"
 WARNINGS: Final = "highwater-warnings"
 SNOWFLAKE_SECRET: Final = "highwater/snowflake"  # noqa: S105 - where the secret is, not what it is
+SOURCE_SHOP_SECRET: Final = "highwater/source/shop"  # noqa: S105
 HASH_KEY_SECRET: Final = "highwater/hash-key"  # noqa: S105
 PREFECT_SECRET: Final = "highwater/prefect"  # noqa: S105
 SERVER_DATABASE_SECRET: Final = "highwater/prefect-database"  # noqa: S105
@@ -54,6 +55,7 @@ INBOX_LISTENER_START: Final = "highwater-inbox-listener-start"
 INBOX_LISTENER_LOGS: Final = "/highwater/inbox-listener"
 
 DATABASE: Final = "HIGHWATER"
+SHOP: Final = "SHOP"
 RESULTS: Final = "highwater-results"
 RESULTS_BLOCK: Final = f"s3-bucket/{RESULTS}"
 RESULTS_FOLDER: Final = "results"

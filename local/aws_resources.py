@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ def session(settings: LocalSettings) -> boto3.Session:
     )
 
 
-def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None:
+def create_aws_resources(settings: LocalSettings, snowflake_secrets: Mapping[str, str]) -> None:
     aws, url = session(settings), settings.aws_url
     s3 = aws.client("s3", endpoint_url=url)
     for bucket in resources.BUCKETS:
@@ -50,7 +51,8 @@ def create_aws_resources(settings: LocalSettings, snowflake_secret: str) -> None
     for job in resources.GLUE_JOBS:
         create_glue_job(glue, job)
     secrets = aws.client("secretsmanager", endpoint_url=url)
-    _put_secret(secrets, resources.SNOWFLAKE_SECRET.name, snowflake_secret)
+    for name, value in snowflake_secrets.items():
+        _put_secret(secrets, name, value)
     _put_secret(secrets, resources.HASH_KEY_SECRET.name, resources.HASH_KEY_SECRET.text)
     login = {"auth_string": resources.PREFECT_SECRET.auth_string}
     _put_secret(secrets, resources.PREFECT_SECRET.name, json.dumps(login))

@@ -13,7 +13,7 @@ from local.fingerprint import fingerprint
 from local.part import post
 from local.progress import Report
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
-from local.snowflake_resources import create_database, create_stages, key_pair
+from local.snowflake_resources import create_database, create_shop, create_stages, key_pair
 from local.supervisor import Supervisor
 
 BOOTSTRAP_SOURCES = (
@@ -37,8 +37,9 @@ class Bootstrap:
         self._sources = fingerprint(REPOSITORY, BOOTSTRAP_SOURCES)
 
     def create_aws_resources(self, _: threading.Event) -> None:
-        create_aws_resources(self._settings, self._snowflake_secret())
-        self._report("buckets, ledger, alerts, Glue job and catalog, secret are there")
+        secrets = {declared.name: self._login(declared) for declared in resources.SNOWFLAKE_SECRETS}
+        create_aws_resources(self._settings, secrets)
+        self._report("buckets, ledger, alerts, Glue job and catalog, secrets are there")
 
     def create_warehouse(self, cancelled: threading.Event) -> None:
         if self._is_needed("migrate"):
@@ -47,6 +48,11 @@ class Bootstrap:
             self._done("migrate")
         create_stages(self._settings)
         self._report(f"warehouse {resources.WAREHOUSE.name} is migrated")
+
+    def create_shop(self, _: threading.Event) -> None:
+        if self._is_needed("shop"):
+            create_shop(self._settings)
+            self._done("shop")
 
     def create_work_pool(self, _: threading.Event) -> None:
         pool = {"name": resources.WORK_POOL.name, "type": resources.WORK_POOL.type}
@@ -70,16 +76,15 @@ class Bootstrap:
     def _done(self, step: str) -> None:
         (self._settings.run / f"{step}.done").write_text(self._sources)
 
-    def _snowflake_secret(self) -> str:
+    def _login(self, declared: resources.SnowflakeSecret) -> str:
         """The login for clients, in the format of production's secret."""
-        declared = resources.SNOWFLAKE_SECRET
         return json.dumps(
             {
                 "account": declared.account,
                 "user": declared.user,
                 "role": declared.role,
                 "warehouse": declared.warehouse,
-                "database": resources.WAREHOUSE.name,
+                "database": declared.database,
                 "private_key": key_pair(self._settings.snowflake_state),
                 "host": LOOPBACK,
                 "port": self._settings.snowflake_port,

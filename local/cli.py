@@ -6,7 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 
+from local import resources
 from local.cloud import AlreadyUnderWay, Cloud, down, up
 from local.environment import MISLEADING, environment, shell_exports
 from local.ports import PortTaken
@@ -44,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     sql = commands.add_parser("sql", help="run one statement on the local Snowflake")
     sql.add_argument("statement")
     sql.add_argument("--format", choices=("table", "csv"), default="table")
+    shop = commands.add_parser("shop", help="fill the sample source SHOP, or let time go by in it")
+    shop.add_argument("--advance", default="1d", help="how long: 1d, 12h, 30m")
+    shop.add_argument("--seed", type=int, default=1)
+    shop.add_argument("--customers", type=int, default=300, help="of the first filling")
+    shop.add_argument("--now", type=datetime.fromisoformat, help="end of the first filling, in UTC")
     alerts = commands.add_parser("alerts", help="what was published to the alerts topic")
     alerts.add_argument("--drain", action="store_true", help="take the alerts out of the queue")
     logs = commands.add_parser("logs", help="the end of each part's log")
@@ -134,6 +141,30 @@ def _sql(settings: LocalSettings, chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _shop(settings: LocalSettings, chosen: argparse.Namespace) -> int:
+    from botocore.exceptions import BotoCoreError, ClientError
+    from snowflake.connector.errors import Error
+
+    from local.shop import change_shop, duration, summary
+    from local.sql import connect
+
+    try:
+        by = duration(chosen.advance)
+        with connect(settings, resources.SHOP_SECRET) as connection:
+            now, changes = change_shop(connection, by, chosen.seed, chosen.customers, chosen.now)
+    except ValueError as failure:
+        print(failure, file=sys.stderr)
+        return 2
+    except (Error, BotoCoreError, ClientError) as failure:
+        print(
+            f"the local cloud does not answer ({failure}): is it up? python -m local status", file=sys.stderr
+        )
+        return 1
+    print(f"in the shop it is {now} (UTC)")
+    print(summary(changes).as_table())
+    return 0
+
+
 def _alerts(settings: LocalSettings, chosen: argparse.Namespace) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -169,6 +200,7 @@ _COMMANDS = {
     "status": _status,
     "env": _env,
     "sql": _sql,
+    "shop": _shop,
     "alerts": _alerts,
     "logs": _logs,
 }

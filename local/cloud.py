@@ -184,6 +184,7 @@ def _start_up(
         starts("worker"),
         Step("aws resources", bootstrap.create_aws_resources, after=("aws",)),
         Step("warehouse", bootstrap.create_warehouse, after=("aws resources", "snowflake")),
+        Step("shop", bootstrap.create_shop, after=("warehouse",)),
         Step("deployments", bootstrap.register_deployments, after=("work pool", "aws resources")),
         starts("inbox-listener"),
     ]

@@ -97,6 +97,7 @@ class SnowflakeSecret:
     user: str
     role: str
     warehouse: str
+    database: str
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,16 @@ SNOWFLAKE_SECRET = SnowflakeSecret(
     user="HIGHWATER_WORKER",
     role="HIGHWATER_TRANSFORMER",
     warehouse="HIGHWATER_TRANSFORM_WH",
+    database=names.DATABASE,
+)
+# Of another account than the warehouse, as a source may be. Both are served by the local Snowflake.
+SHOP_SECRET = SnowflakeSecret(
+    name=names.SOURCE_SHOP_SECRET,
+    account="shop-local",
+    user="HIGHWATER_EXTRACTOR",
+    role="SHOP_READER",
+    warehouse="SHOP_READ_WH",
+    database=names.SHOP,
 )
 PREFECT_SECRET = PrefectSecret(name=names.PREFECT_SECRET, auth_string="highwater:local")
 HASH_KEY_SECRET = TextSecret(name=names.HASH_KEY_SECRET, text="the local key for hashes of personal data")
@@ -203,8 +214,10 @@ WAREHOUSE = SnowflakeDatabase(
     schemas=("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING"),
     stages=(Stage(f"{names.DATABASE}.CURATED.LAKE", f"s3://{LAKE.name}/"),),
 )
+SHOP = SnowflakeDatabase(name=names.SHOP, schemas=("PUBLIC",), stages=())
 WORK_POOL = WorkPool("highwater-local", type="process")
-ECS_WORK_POOL = WorkPool(names.WORK_POOL, type="ecs")
+ECS_SHOP = SnowflakeDatabase(name=names.SHOP, schemas=("PUBLIC",), stages=())
+WORK_POOL = WorkPool(names.WORK_POOL, type="ecs")
 CLUSTER = names.CLUSTER
 FLOW_RUN = FlowRunTask(
     family=names.FLOW_RUN,
@@ -260,6 +273,7 @@ RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
 # The packages that every Glue job imports, in addition to its script.
 GLUE_PACKAGES = ("contracts", "jobs")
 
+SNOWFLAKE_SECRETS = (SNOWFLAKE_SECRET, SHOP_SECRET)
 BUCKETS = (LAKE, ARTIFACTS, INBOX)
 TABLES = (LEDGER, WATERMARKS)
 TOPICS = (ALERTS, WARNINGS, CRITICAL)

@@ -1,4 +1,4 @@
-"""Create the declared database, schemas and stages, and the key pair with which clients log in."""
+"""Create the declared databases, schemas, tables and stages, and the key pair with which clients log in."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local import resources
+from local.sample.shop.rows import TABLES
 from local.settings import LOOPBACK, LocalSettings
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
 
 
 def key_pair(directory: Path) -> str:
@@ -32,12 +34,24 @@ def key_pair(directory: Path) -> str:
 
 
 def create_database(settings: LocalSettings) -> None:
-    database = resources.WAREHOUSE
+    with _connect(settings) as connection:
+        _create(connection.cursor(), resources.WAREHOUSE)
+
+
+def create_shop(settings: LocalSettings) -> None:
+    """Create the sample source, empty. `python -m local shop` fills it."""
+    (schema,) = resources.SHOP.schemas
     with _connect(settings) as connection:
         cursor = connection.cursor()
-        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {database.name}")
-        for schema in database.schemas:
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {database.name}.{schema}")
+        _create(cursor, resources.SHOP)
+        for table in TABLES:
+            cursor.execute(table.creation(f"{resources.SHOP.name}.{schema}"))
+
+
+def _create(cursor: SnowflakeCursor, database: resources.SnowflakeDatabase) -> None:
+    cursor.execute(f"CREATE DATABASE IF NOT EXISTS {database.name}")
+    for schema in database.schemas:
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {database.name}.{schema}")
 
 
 def create_stages(settings: LocalSettings) -> None:

@@ -52,9 +52,11 @@ def query(statement: str, settings: LocalSettings | None = None) -> Result:
         )
 
 
-def connect(settings: LocalSettings) -> snowflake.connector.SnowflakeConnection:
+def connect(
+    settings: LocalSettings, login: resources.SnowflakeSecret = resources.SNOWFLAKE_SECRET
+) -> snowflake.connector.SnowflakeConnection:
     secrets = session(settings).client("secretsmanager", endpoint_url=settings.aws_url)
-    secret = json.loads(secrets.get_secret_value(SecretId=resources.SNOWFLAKE_SECRET.name)["SecretString"])
+    secret = json.loads(secrets.get_secret_value(SecretId=login.name)["SecretString"])
     key = serialization.load_pem_private_key(secret.pop("private_key").encode(), password=None)
     return snowflake.connector.connect(
         **secret,

@@ -21,7 +21,7 @@ from local.aws_resources import session
 from local.cloud import Cloud, down, up
 from local.environment import process_environment
 from local.settings import REPOSITORY, LocalSettings
-from local.sql import query
+from local.sql import connect, query
 from local.supervisor import State
 from tests.local.conftest import free_port
 
@@ -71,6 +71,27 @@ def test_everything_declared_is_there(cloud: Cloud) -> None:
 def _glue_code(aws: boto3.Session, url: str) -> set[str]:
     listed = aws.client("s3", endpoint_url=url).list_objects_v2(Bucket="highwater-artifacts", Prefix="glue/")
     return {item["Key"] for item in listed["Contents"]}
+
+
+def test_the_sample_source_is_there_and_fills_when_told(cloud: Cloud) -> None:
+    tables = query("SELECT table_name FROM SHOP.information_schema.tables ORDER BY 1", cloud.settings).rows
+    assert [name for (name,) in tables] == ["CUSTOMERS", "ORDERS", "ORDER_ITEMS", "PRODUCTS"]
+    with connect(cloud.settings, resources.SHOP_SECRET) as connection:
+        assert connection.database == "SHOP"
+        assert connection.cursor().execute("SELECT count(*) FROM PUBLIC.ORDERS").fetchall() == [(0,)]
+
+    filled = ["shop", "--advance", "1d", "--customers", "10", "--now", "2026-11-01"]
+    done = subprocess.run(
+        [sys.executable, "-m", "local", *filled],
+        cwd=REPOSITORY,
+        env=process_environment(cloud.settings),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines()[0] == "in the shop it is 2026-11-01 00:00:00 (UTC)"
+    assert query("SELECT count(*) FROM SHOP.PUBLIC.ORDERS", cloud.settings).rows == [(67,)]
 
 
 def test_the_secret_opens_the_migrated_warehouse(cloud: Cloud) -> None:

@@ -28,6 +28,15 @@ def test_names_are_the_agreed_ones() -> None:
     ]
 
 
+def test_the_sample_source_has_a_login_of_its_own() -> None:
+    assert [(secret.name, secret.database) for secret in resources.SNOWFLAKE_SECRETS] == [
+        ("highwater/snowflake", "HIGHWATER"),
+        ("highwater/source/shop", "SHOP"),
+    ]
+    assert resources.SHOP_SECRET.account != resources.SNOWFLAKE_SECRET.account
+    assert resources.SHOP.schemas == ("PUBLIC",)
+
+
 def test_the_forecasts_resources_are_the_agreed_ones() -> None:
     assert resources.DEMAND_FEATURES.name == "highwater-demand-features"
     assert resources.DEMAND_FEATURES.script == "s3://highwater-artifacts/glue/demand_features.py"
