@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     shop.add_argument("--advance", default="1d", help="how long: 1d, 12h, 30m")
     shop.add_argument("--seed", type=int, default=1)
     shop.add_argument("--customers", type=int, default=300, help="of the first filling")
-    shop.add_argument("--now", type=datetime.fromisoformat, help="end of the first filling, in UTC")
+    shop.add_argument("--now", type=datetime.fromisoformat, help="the present, in UTC, if not now")
     alerts = commands.add_parser("alerts", help="what was published to the alerts topic")
     alerts.add_argument("--drain", action="store_true", help="take the alerts out of the queue")
     logs = commands.add_parser("logs", help="the end of each part's log")

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from local import resources
-from local.sample.shop import TABLES, Change, Shop, Table, advance, fill
+from local.sample.shop import LAG, TABLES, Change, Shop, Table, advance, fill, stamped
 from local.sql import Result
 from warehouse.records import bound_rows
 
@@ -33,14 +33,12 @@ def duration(text: str) -> timedelta:
 
 
 def change_shop(
-    connection: SnowflakeConnection, by: timedelta, seed: int, customers: int, now: datetime | None = None
+    connection: SnowflakeConnection, by: timedelta, seed: int, customers: int, present: datetime | None = None
 ) -> tuple[datetime, list[Change]]:
-    """Fill the shop if it is empty, else let the time go by. Returns its new now and what has changed."""
+    """Fill the shop if it is empty, else let the time go by, up to the present. Returns its new now and what has changed."""
     shop = read(connection)
-    if shop and now:
-        raise ValueError(f"the shop is filled already, its time is {shop.clock}: --now is for an empty one")
-    first_now = now or datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    changes = advance(shop, by, seed) if shop else fill(seed, first_now, customers)
+    now = present or datetime.now(UTC).replace(tzinfo=None)
+    changes = stamped(shop, advance(shop, by, seed), by, now) if shop else fill(seed, now - LAG, customers)
     write(connection, changes)
     return shop.after(changes).clock, changes
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from snowflake.connector import SnowflakeConnection
 
-from local.sample.shop import TABLES, Shop, advance, fill
+from local.sample.shop import LAG, TABLES, Shop, advance, fill, stamped
 from local.shop import change_shop, duration, read, rounds, summary
 
 NOW = datetime(2026, 11, 29, 12)
@@ -29,13 +29,14 @@ def shop(connect: Callable[..., SnowflakeConnection]) -> Iterator[SnowflakeConne
 
 def test_what_is_written_is_what_was_meant(shop: SnowflakeConnection) -> None:
     """Filled and advanced twice: every value comes back, and the figures are those of the changes."""
-    meant = Shop().after(fill(1, NOW, 40))
+    meant = Shop().after(fill(1, NOW - LAG, 40))
     assert not read(shop)
-    assert change_shop(shop, DAY, 1, 40, NOW) == (NOW, fill(1, NOW, 40))
+    assert change_shop(shop, DAY, 1, 40, NOW) == (NOW - LAG, fill(1, NOW - LAG, 40))
     assert read(shop) == meant
-    for by in (DAY, timedelta(minutes=30)):
-        changes = advance(meant, by, 1)
-        assert change_shop(shop, by, 1, 40) == (meant.clock + by, changes)
+    for by, later in ((DAY, timedelta(days=3)), (timedelta(minutes=30), timedelta(seconds=5))):
+        present = meant.clock + LAG + later
+        changes = stamped(meant, advance(meant, by, 1), by, present)
+        assert change_shop(shop, by, 1, 40, present) == (present - LAG, changes)
         meant = meant.after(changes)
         assert read(shop) == meant
 
@@ -54,9 +55,9 @@ def test_types_are_those_of_the_source(shop: SnowflakeConnection) -> None:
     assert types["PRODUCTS", "UNIT_PRICE"] == ("NUMBER(14,2)", "Y")
 
 
-def test_the_end_of_the_first_filling_is_for_an_empty_shop(shop: SnowflakeConnection) -> None:
+def test_a_shop_that_is_at_the_present_does_not_go_on(shop: SnowflakeConnection) -> None:
     change_shop(shop, DAY, 1, 10, NOW)
-    with pytest.raises(ValueError, match="filled already, its time is 2026-11-29 12:00:00"):
+    with pytest.raises(ValueError, match="the shop's time is 2026-11-29 11:59:25, less than 35 s ago"):
         change_shop(shop, DAY, 1, 10, NOW)
 
 
