@@ -53,6 +53,15 @@ def _marketing(dataset: Dataset) -> dict[str, str]:
     }
 
 
+def _shop(dataset: Dataset) -> dict[str, str]:
+    return {
+        "source": f"`SHOP.PUBLIC.{dataset.name.upper()}` ([the Snowflake medallion](../medallion.md))",
+        "key": _names(dataset.key),
+        "version of a row": f"`{dataset.version_column}`; every version that a run could read is kept",
+        "tables": f"`bronze.{dataset.name}`, `quarantine.{dataset.table}`",
+    }
+
+
 def _names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -69,6 +78,12 @@ value is kept in `kept_aside`. So are the values of columns that the contract do
         """\
 Blanks around a value do not count, and a blank value is null. A file whose header lacks a column is refused, even an
 optional one; further columns are ignored.""",
+    ),
+    "shop": Words(
+        _shop,
+        """\
+The source is a database with types of its own: an optional column's null passes, and a value of it that breaks a rule
+sends the row to quarantine too. Columns that the contract does not know are kept and reported.""",
     ),
     "marketing": Words(
         _marketing,

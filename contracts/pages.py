@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from contracts import kinds_page, marketing, retail
+from contracts import kinds_page, marketing, retail, shop
 from contracts.catalog import DATASETS
 from contracts.dialects.snowflake import snowflake_type
 from contracts.dialects.spark_types import spark_type_of
@@ -14,9 +14,10 @@ from contracts.language.dataset import Column, Dataset, Rule
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "contracts"
 PAGED: dict[str, Dataset] = DATASETS | {
-    dataset.table: dataset for dataset in (*retail.INBOX.values(), *marketing.DELIVERED)
+    dataset.table: dataset
+    for dataset in (*retail.INBOX.values(), *marketing.DELIVERED, *shop.EXTRACTED.values())
 }
-"""Every dataset that somebody delivers, by the name of its page."""
+"""Every dataset that comes from outside, by the name of its page."""
 
 
 def page(dataset: Dataset) -> str:

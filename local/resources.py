@@ -216,8 +216,7 @@ WAREHOUSE = SnowflakeDatabase(
 )
 SHOP = SnowflakeDatabase(name=names.SHOP, schemas=("PUBLIC",), stages=())
 WORK_POOL = WorkPool("highwater-local", type="process")
-ECS_SHOP = SnowflakeDatabase(name=names.SHOP, schemas=("PUBLIC",), stages=())
-WORK_POOL = WorkPool(names.WORK_POOL, type="ecs")
+ECS_WORK_POOL = WorkPool(names.WORK_POOL, type="ecs")
 CLUSTER = names.CLUSTER
 FLOW_RUN = FlowRunTask(
     family=names.FLOW_RUN,

@@ -14,6 +14,7 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 
+from deployments import names
 from flows.cpg_backfill import cpg_backfill
 from flows.cpg_daily import cpg_daily
 from local.aws_resources import session
@@ -68,11 +69,12 @@ class World:
             .Bucket("highwater-lake")
         )
         bucket.objects.all().delete()
-        for namespace in (lake_tables.CURATED, lake_tables.QUARANTINE, "ml"):
+        for namespace in names.GLUE_DATABASES:
             for _, name in lake_tables.catalog().list_tables(namespace):
                 lake_tables.catalog().drop_table((namespace, name))
-        for item in aws.dynamodb().scan(TableName="highwater-ledger")["Items"]:
-            aws.dynamodb().delete_item(TableName="highwater-ledger", Key={"id": item["id"]})
+        for table in (names.LEDGER, names.WATERMARKS):
+            for item in aws.dynamodb().scan(TableName=table)["Items"]:
+                aws.dynamodb().delete_item(TableName=table, Key={"id": item["id"]})
         self._empty_warehouse()
         self.alerts()
 

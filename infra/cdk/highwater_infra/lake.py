@@ -106,6 +106,11 @@ class Lake(Stack):
             names.HASH_KEY_SECRET,
             "Hashes of personal data: 32 random bytes or more, as text",
         )
+        self.shop_secret = self._secret(
+            "ShopSecret",
+            names.SOURCE_SHOP_SECRET,
+            "Source of snowflake-medallion: account, user, role, warehouse, database, private_key",
+        )
         self.prefect_secret = self._secret(
             "PrefectSecret", names.PREFECT_SECRET, "Prefect: api_url and api_key, or auth_string"
         )

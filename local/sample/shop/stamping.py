@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from local.sample.shop.rows import TABLE_OF, Row
 from local.sample.shop.state import Change, Shop
@@ -41,5 +42,7 @@ def _dated(row: Row, shop: Shop, moment: Callable[[datetime], datetime]) -> Row:
     """The row with the moments dated anew that the stored row does not have."""
     before = shop.tables[TABLE_OF[type(row)].name].get(row.key)
     told = {name: getattr(row, name) for name in _MOMENTS if getattr(row, name, None) is not None}
-    kept = {name: getattr(before, name, None) for name in told}
-    return replace(row, **{name: moment(at) for name, at in told.items() if at != kept[name]})
+    anew: dict[str, Any] = {
+        name: moment(at) for name, at in told.items() if at != getattr(before, name, None)
+    }
+    return replace(row, **anew)

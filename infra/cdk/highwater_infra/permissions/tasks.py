@@ -29,6 +29,8 @@ _KEYS = "keys hold dates and run ids; the prefix is the boundary"
 MENDED: Final = "mended"
 # What lake-maintenance found and did: the next run's second look goes by it.
 MAINTENANCE: Final = "maintenance"
+# What is extracted, as it was: nobody but flow runs reads it, as it holds personal data.
+BRONZE: Final = "bronze"
 # Where it deletes what no table names. Nothing of deliveries, of mended rows and of its own reports.
 TIDIED: Final = ("curated", "quarantine", "ml")
 
@@ -54,7 +56,7 @@ def flow_run(key_arn: str) -> list[Statement]:
             ["secretsmanager:GetSecretValue"],
             [
                 arn("secretsmanager", f"secret:{name}-??????")
-                for name in (names.SNOWFLAKE_SECRET, names.HASH_KEY_SECRET)
+                for name in (names.SNOWFLAKE_SECRET, names.SOURCE_SHOP_SECRET, names.HASH_KEY_SECRET)
             ],
             because=SIX_CHARACTERS,
         ),
@@ -69,7 +71,7 @@ def _files() -> list[Statement]:
         Statement(
             ["s3:GetObject"],
             [
-                *objects(names.LAKE, "raw", MENDED, MAINTENANCE, *WRITTEN),
+                *objects(names.LAKE, "raw", MENDED, MAINTENANCE, BRONZE, *WRITTEN),
                 *objects(names.ARTIFACTS, *artifacts),
             ],
             because=_KEYS,
@@ -77,7 +79,7 @@ def _files() -> list[Statement]:
         Statement(
             ["s3:PutObject", "s3:AbortMultipartUpload"],
             [
-                *objects(names.LAKE, MENDED, MAINTENANCE, *WRITTEN),
+                *objects(names.LAKE, MENDED, MAINTENANCE, BRONZE, *WRITTEN),
                 *objects(names.ARTIFACTS, names.RESULTS_FOLDER, "sagemaker/code"),
             ],
             because=_KEYS,
