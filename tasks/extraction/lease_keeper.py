@@ -57,7 +57,15 @@ def held(pipeline: str, entity: str, run_id: str) -> Iterator[Keeper]:
         yield keeper
     finally:
         keeper.stop()
-        watermark.release(keeper.held)
+        _released(keeper.held)
+
+
+def _released(held: Watermark) -> None:
+    """Give the lease back. If that fails it expires by itself, and how the extraction ended is not to be hidden."""
+    try:
+        watermark.release(held)
+    except HighwaterError as error:
+        log("the entity's lease could not be released: it will expire", level=logging.WARNING, error=error)
 
 
 def _claimed(pipeline: str, entity: str, run_id: str) -> Watermark:
