@@ -16,8 +16,10 @@ WINDOW = {"low": "a", "high": "b"}
 
 
 def test_parameters_are_bound_in_their_order() -> None:
-    text = "SELECT 'it''s :low' AS \":high\", t::DATE FROM T -- :low\nWHERE t <= :high AND t > :low AND s <= :high /* :low */"
-    wanted = "SELECT 'it''s :low' AS \":high\", t::DATE FROM T -- :low\nWHERE t <= ? AND t > ? AND s <= ? /* :low */"
+    text = "SELECT '''s :low' AS \":high\", t::DATE FROM T -- :low\nWHERE t <= :high AND t > :low AND s <= :high /* :low */"
+    wanted = (
+        "SELECT '''s :low' AS \":high\", t::DATE FROM T -- :low\nWHERE t <= ? AND t > ? AND s <= ? /* :low */"
+    )
     assert query.bound(text, WINDOW) == Bound(wanted, ("b", "a", "b"))
 
 
