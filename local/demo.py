@@ -1,4 +1,4 @@
-"""`python -m local demo`: load a data set, backfill its history, run its last day daily, forecast, take in files.
+"""`python -m local demo`: backfill a data set, run its last day daily, forecast, take in files, extract.
 
 It does nothing that a person could not do by hand: all runs are deployment runs on the local Prefect server, and all
 figures that it prints are queries on the local Snowflake.
@@ -17,11 +17,12 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import TaskRunSort
 
-from local import demo_data, demo_marketing, resources
+from local import demo_data, demo_marketing, demo_medallion, resources
 from local.demo_data import DataSet
 from local.demo_forecast import forecast_summary
 from local.demo_inbox import show_inbox
 from local.demo_marketing import marketing_summary
+from local.demo_medallion import show_medallion
 from local.environment import environment
 from local.progress import Report
 from local.sample import retail
@@ -53,7 +54,16 @@ def run_demo(settings: LocalSettings, report: Report, data: DataSet) -> None:
         inbox = show_inbox(client, settings, retail.uploads(), report)
         name, parameters = demo_marketing.FLOW, demo_marketing.deliver()
         _follow(client, settings, f"{name}/{name}", parameters, report)
-    print(_summary(settings, data, runs[demo_data.DAILY], inbox))
+        medallion = show_medallion(settings, lambda: _result(client, settings, demo_medallion.FLOW, report))
+    print(_summary(settings, data, runs[demo_data.DAILY], inbox, medallion))
+
+
+def _result(client: SyncPrefectClient, settings: LocalSettings, flow: str, report: Report) -> dict[str, Any]:
+    """Start a deployment run, and return what it says at its end."""
+    state = _follow(client, settings, f"{flow}/{flow}", {}, report).flow_run.state
+    assert state is not None
+    found: dict[str, Any] = state.result()
+    return found
 
 
 def _follow(
@@ -93,7 +103,7 @@ def _tell_finished_steps(client: SyncPrefectClient, run: UUID, told: set[UUID], 
             report(f"  {step.name} {'' if step.state.is_completed() else step.state.name} ({seconds:.1f} s)")
 
 
-def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str) -> str:
+def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str, medallion: str) -> str:
     run_id = str(daily.flow_run.id)
     address = settings.prefect_url
     return "\n".join(
@@ -123,6 +133,8 @@ def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str)
             inbox,
             "",
             marketing_summary(settings),
+            "",
+            medallion,
             "",
             f"Prefect UI     {address}/runs/flow-run/{run_id}",
             'Ask the marts  .venv/bin/python -m local sql "SELECT * FROM MARTS.SALES_PERFORMANCE_MART LIMIT 5"',
