@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 
 from local.snowflake.lake import LakeFileSystem
+from local.snowflake.results import LargeResults
 from local.snowflake.session import Session
 from local.snowflake.turn import WriteTurn
 
@@ -27,6 +29,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
         self.lake = lake
         self.duck_conn.register_filesystem(lake)
         self.results_cache = RecentResults()
+        self.large_results = LargeResults(Path(db_path) / "results")
         self.turn = WriteTurn()
 
     def attach(self, database: str) -> None:
@@ -45,6 +48,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
         return Session(
             self.lake,
             self.turn,
+            self.large_results,
             self.duck_conn.cursor(),
             self.results_cache,
             database,

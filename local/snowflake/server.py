@@ -16,14 +16,16 @@ import fakesnow.server
 import psutil
 import uvicorn
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from local.snowflake import values
 from local.snowflake.account import Account
 from local.snowflake.lake import LakeFileSystem
+from local.snowflake.results import LargeResults
 from local.snowflake.session import Session
 
 log = logging.getLogger("local.snowflake")
@@ -64,7 +66,8 @@ def application() -> Starlette:
     }
     routes = [Route(path, handler, methods=["POST"]) for path, handler in replaced.items()]
     kept = [route for route in fakesnow.server.routes if route.path not in replaced]
-    return Starlette(routes=[*routes, *kept, Route("/health", health)], lifespan=_watching_clients)
+    own = [Route("/health", health), Route("/results/{result}/{number:int}", chunk)]
+    return Starlette(routes=[*routes, *kept, *own], lifespan=_watching_clients)
 
 
 async def health(_: Request) -> Response:
@@ -106,9 +109,28 @@ async def query(request: Request) -> Response:
     if session and tag is not None:
         session.query_tag = str(tag)
     response: Response = await _answered(request)
-    if session and session.in_transaction and session.client is None and (port := _client_port(request)):
+    if session and session.large_results:
+        response = _with_chunks(request, response, session)
+    if session and session.leaves_something and session.client is None and (port := _client_port(request)):
         session.client = await run_in_threadpool(process_that_connected_from, port)
     return response
+
+
+def _with_chunks(request: Request, response: Response, session: Session) -> Response:
+    answer = json.loads(bytes(response.body))
+    if result := session.large_results.of((answer["data"] or {}).get("queryId")):
+        answer["data"] |= result.answer(f"{request.url.scheme}://{request.url.netloc}")
+        return JSONResponse(answer)
+    return response
+
+
+async def chunk(request: Request) -> Response:
+    """The rows of a large result, a file at a time."""
+    large: LargeResults = fakesnow.server.shared_fs.large_results
+    found = large.chunk(request.path_params["result"], request.path_params["number"])
+    if found is None:
+        return Response(status_code=404)
+    return FileResponse(found.path, background=BackgroundTask(found.note_fetched))
 
 
 def _client_port(request: Request) -> int | None:
@@ -157,23 +179,23 @@ def process_that_connected_from(client_port: int) -> psutil.Process | None:
 
 @asynccontextmanager
 async def _watching_clients(_: Starlette) -> AsyncIterator[None]:
-    watch = asyncio.create_task(_roll_back_for_dead_clients())
+    watch = asyncio.create_task(_clean_up_after_dead_clients())
     yield
     watch.cancel()
 
 
-async def _roll_back_for_dead_clients() -> None:
+async def _clean_up_after_dead_clients() -> None:
     while True:
         await asyncio.sleep(SECONDS_BETWEEN_LOOKS_AT_CLIENTS)
         for token, session in list(fakesnow.server.sessions.items()):
             if isinstance(session, Session) and _is_orphaned(session):
                 fakesnow.server.sessions.pop(token, None)
-                log.warning("event=transaction_abandoned tag=%r", session.query_tag)
+                log.warning("event=session_abandoned tag=%r", session.query_tag)
                 await run_in_threadpool(session.abandon)
 
 
 def _is_orphaned(session: Session) -> bool:
-    return session.in_transaction and session.client is not None and not _is_alive(session.client)
+    return session.leaves_something and session.client is not None and not _is_alive(session.client)
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -18,9 +18,10 @@ from snowflake.connector.cursor import DictCursor, SnowflakeCursor
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
-from local.snowflake import copying, statements
+from local.snowflake import copying, errors, statements
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
+from local.snowflake.results import INLINE_ROWS, LargeResults, LargeResultsOfSession, Spooling
 from local.snowflake.statements import Kind, kind_of
 from local.snowflake.temporary import TemporaryTables
 from local.snowflake.turn import WriteTurn
@@ -37,10 +38,14 @@ fakesnow.copy_into._params = copying.parameters
 
 
 class Session(FakeSnowflakeConnection):  # type: ignore[misc]
-    def __init__(self, lake: LakeFileSystem, turn: WriteTurn, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, lake: LakeFileSystem, turn: WriteTurn, large: LargeResults, *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.lake = lake
         self.turn = turn
+        self.all_large_results = large
+        self.large_results = LargeResultsOfSession(large)
         self.temporary = TemporaryTables()
         self.query_tag = ""
         self.last_query_id: str | None = None
@@ -56,6 +61,11 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
     @property
     def in_transaction(self) -> bool:
         return self.has_begun or self._in_transaction
+
+    @property
+    def leaves_something(self) -> bool:
+        """Whether there is something to clean up if the client dies."""
+        return self.in_transaction or bool(self.large_results)
 
     def read_committed(self) -> None:
         """Restart a transaction that has not written yet, so that it sees what others have committed since.
@@ -96,6 +106,7 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
     def abandon(self) -> None:
         """Roll back the transaction of a client that is gone, and close the session. Others then need not wait for it."""
         self.is_abandoned = True
+        self.large_results.forget_all()
         self._duck_conn.interrupt()
         self._undo()
         self.close()
@@ -112,6 +123,7 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
 
 class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
     _conn: Session
+    _duck_conn: Any
 
     def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> FakeSnowflakeCursor:
         started = time.monotonic()
@@ -144,7 +156,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             raise
         except Exception as failure:
             session.note_failure(kind)
-            raise _as_snowflake_error(failure) from failure
+            raise errors.as_snowflake(failure) from failure
         else:
             session.last_query_id = self._sfqid
             session.has_written |= kind is Kind.WRITE and session.in_transaction
@@ -156,7 +168,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
     def _run_in_turn(self, kind: Kind, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
         session = self._conn
         if kind in (Kind.WRITE, Kind.DDL) and not session.turn.take(session, LOCK_TIMEOUT_SECONDS):
-            raise _locked()
+            raise errors.locked(LOCK_TIMEOUT_SECONDS)
         if kind is Kind.COMMIT and session.is_spoiled:
             super().execute("ROLLBACK")
             session.has_begun = False
@@ -213,6 +225,8 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             result = session.results_cache.get(query_id)
             if result is None:
                 raise ProgrammingError(msg=f"Statement {query_id} not found", errno=709, sqlstate="02000")
+            if result[0] is None:
+                raise unsupported(f"RESULT_SCAN of more than {INLINE_ROWS} rows")
             self._duck_conn.register(EARLIER_RESULT.format(query_id), result[0])
             alias = source.args.get("alias")
             name = exp.to_identifier(EARLIER_RESULT.format(query_id), quoted=True)
@@ -234,7 +248,27 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             url = self._url_of_stage(stage)
             if url:
                 transformed = copying.listing(self._conn.lake, url)
+        elif isinstance(transformed, exp.Query) and "put_stage_name" not in transformed.args:
+            self._query(transformed, params)
+            return
         super()._execute(transformed, params)
+
+    def _query(self, query: Expr, params: Any) -> None:
+        """Run a query. Of a large result only the first rows become fakesnow's result."""
+        session, connection = self._conn, self._duck_conn
+        session.large_results.forget_read()
+        self._duck_conn = spooling = Spooling(connection, session.all_large_results)
+        try:
+            super()._execute(query, params)
+        finally:
+            self._duck_conn = connection
+        if spooling.large:
+            self._rowcount = spooling.large.rows
+            session.large_results.keep(self._sfqid, spooling.large)
+            _, *known = session.results_cache[self._sfqid]
+            session.results_cache[self._sfqid] = (None, *known)
+            if session.is_abandoned:
+                session.large_results.forget_all()
 
     def _url_of_stage(self, stage: str) -> str | None:
         found = self._duck_conn.execute(
@@ -261,34 +295,3 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
                 errno=100090,
                 sqlstate="42P18",
             )
-
-
-def _locked() -> ProgrammingError:
-    return ProgrammingError(
-        msg=f"Statement waited {LOCK_TIMEOUT_SECONDS:.0f} s for a lock that another transaction holds, and gave up",
-        errno=625,
-        sqlstate="57014",
-    )
-
-
-def _as_snowflake_error(failure: Exception) -> ProgrammingError:
-    """Convert an unexpected exception to a Snowflake error.
-
-    fakesnow would answer HTTP 500, which the connector retries for minutes.
-    """
-    message = str(failure).split("\n")[0]
-    if statements.DIVISION_BY_ZERO in message:
-        return ProgrammingError(msg=statements.DIVISION_BY_ZERO, errno=100051, sqlstate="22012")
-    if isinstance(failure, duckdb.BinderException):
-        return ProgrammingError(msg=f"SQL compilation error: {message}", errno=904, sqlstate="42000")
-    if isinstance(failure, duckdb.CatalogException):
-        return ProgrammingError(msg=f"SQL compilation error: {message}", errno=2003, sqlstate="42S02")
-    if isinstance(failure, duckdb.ConstraintException):
-        if "CHECK" in message:
-            return ProgrammingError(
-                msg=f"String is too long and would be truncated: {message}", errno=100078, sqlstate="22000"
-            )
-        return ProgrammingError(
-            msg=f"NULL result in a non-nullable column: {message}", errno=100072, sqlstate="22000"
-        )
-    return unsupported(f"this statement ({type(failure).__name__}: {message})")
