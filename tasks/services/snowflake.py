@@ -104,7 +104,15 @@ def connected(
 
 def connected_source(secret: str, tag: str) -> SnowflakeConnection:
     """Log in to a source, whose account may be another one. The server binds values: ? in the statements' text."""
-    return _logged_in(secret, tag, None, NETWORK_SECONDS, _REQUIRED_OF_SOURCE, paramstyle="qmark")
+    return _logged_in(
+        secret,
+        tag,
+        None,
+        NETWORK_SECONDS,
+        _REQUIRED_OF_SOURCE,
+        paramstyle="qmark",
+        arrow_number_to_decimal=True,  # else a NUMBER with a scale comes as a float
+    )
 
 
 def _logged_in(
