@@ -130,6 +130,7 @@ def started(folder: Path, first_port: int) -> Iterator[Cloud]:
         snowflake_port=first_port + 2,
         listener_port=first_port + 3,
         inbox_listener=True,
+        snowflake_memory="10GB",  # a transaction of a gigabyte, which no laptop's demo has
         state=folder / "cloud",
     )
     os.environ["HIGHWATER_SCHEDULES_ACTIVE"] = "false"  # a sweep would take what a measurement put there

@@ -69,6 +69,7 @@ def declared_parts(settings: LocalSettings) -> tuple[Part, ...]:
         argv=(
             *(python, "-m", "local.snowflake", "--port", str(settings.snowflake_port)),
             *("--state", str(settings.snowflake_state), "--aws-endpoint", settings.aws_url),
+            *("--memory", settings.snowflake_memory),
         ),
         is_ready=answers(f"{settings.snowflake_url}/health"),
         port=settings.snowflake_port,

@@ -25,6 +25,11 @@ class LocalSettings(BaseSettings):
     state: Path = Field(
         default=REPOSITORY / ".local", description="directory of everything that the local cloud keeps"
     )
+    snowflake_memory: str = Field(
+        default="2GB",
+        pattern=r"^[1-9]\d*(MB|GB)$",
+        description="what the local Snowflake may hold in memory; beyond it it writes to disk, or refuses a statement",
+    )
     start_timeout: float = Field(default=120, description="seconds that a part may take until it answers")
     stop_grace: float = Field(default=3, description="seconds that a process may take to end by itself")
 

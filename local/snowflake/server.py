@@ -31,7 +31,6 @@ from local.snowflake.session import Session
 log = logging.getLogger("local.snowflake")
 
 LOOPBACK = "127.0.0.1"
-DUCKDB_MEMORY = "2GB"
 SECONDS_BETWEEN_LOOKS_AT_CLIENTS = 1.0
 _FORWARDED_PORT = re.compile(r'for="127\.0\.0\.1:(\d+)"')
 
@@ -39,19 +38,19 @@ fakesnow.server.to_sf = values.as_snowflake
 fakesnow.server.from_binding = values.bound
 
 
-def serve(port: int, state: Path, aws_endpoint: str) -> None:
+def serve(port: int, state: Path, aws_endpoint: str, memory: str) -> None:
     databases = state / "databases"
     databases.mkdir(parents=True, exist_ok=True)
-    account = open_account(databases, aws_endpoint)
+    account = open_account(databases, aws_endpoint, memory)
     fakesnow.server.shared_fs = account
     uvicorn.run(application(), host=LOOPBACK, port=port, log_level="warning", access_log=False)
     account.duck_conn.close()
 
 
-def open_account(databases: Path, aws_endpoint: str) -> Account:
+def open_account(databases: Path, aws_endpoint: str, memory: str = "2GB") -> Account:
     account = Account(str(databases), LakeFileSystem(aws_endpoint))
     spill = databases / "spill"
-    account.duck_conn.execute(f"SET GLOBAL memory_limit = '{DUCKDB_MEMORY}'")
+    account.duck_conn.execute(f"SET GLOBAL memory_limit = '{memory}'")
     account.duck_conn.execute(f"SET GLOBAL temp_directory = '{spill}'")
     for file in sorted(databases.glob("*.db")):
         account.attach(file.stem)
