@@ -70,7 +70,7 @@ def _worst(failures: list[HighwaterError], told: str) -> HighwaterError:
     """One error for all: of the kind of the gravest."""
     order = {"CRITICAL": 0, "HIGH": 1}
     worst = min(failures, key=lambda error: order.get(error.severity, 2))
-    return type(worst)(f"{' | '.join(map(str, failures))} The other entities are done: {told}.")
+    return type(worst)(f"{' | '.join(map(str, failures))} Of the other entities: {told}.")
 
 
 @step("finish")

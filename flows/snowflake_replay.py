@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from prefect import flow
@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from tasks.errors import DataError, HighwaterError
 from tasks.extraction.extraction_page import page, summary
 from tasks.extraction.extraction_steps import replay
+from tasks.extraction.moments import text_of
 from tasks.extraction.source import load
 from tasks.runs.business_day import scheduled_today
 from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
@@ -38,22 +39,17 @@ def snowflake_replay(entity: str, since: datetime, until: datetime) -> dict[str,
     try:
         source = load(settings().extraction / "shop.yaml")
         (chosen,) = source.chosen([entity])
-        if in_utc(since) >= in_utc(until):
+        if text_of(since) >= text_of(until):
             raise DataError(
                 f"the window ends at {until}, which is not after its begin {since}. Nothing was read."
             )
         day = scheduled_today()
         run = Run("snowflake-replay", day, day, {"entity": entity, "since": f"{since}", "until": f"{until}"})
         with guarded(run):
-            found = replay(run, source, chosen, in_utc(since), in_utc(until))
+            found = replay(run, source, chosen, since, until)
             page(source, [found], {})
             figures = {"rows_published": found.rows_added, "rows_quarantined": found.rows_quarantined}
             record(run, "COMPLETED", summary([found]), figures)
             return {"summary": summary([found]), **vars(found)}
     except HighwaterError as error:
         return ended_badly(error)
-
-
-def in_utc(moment: datetime) -> datetime:
-    """The moment in UTC. One without a zone is in UTC already."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

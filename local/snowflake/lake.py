@@ -29,6 +29,7 @@ class LakeFileSystem(ArrowFSWrapper):  # type: ignore[misc]  # fsspec is untyped
             access_key="local",
             secret_key="local",  # noqa: S106  # the local S3 accepts any key
             region="ap-south-1",
+            request_timeout=120,  # by default 3 s, which a busy machine takes for a part of a large file
         )
         super().__init__(lake)
         self._memory: _Memory | None = None

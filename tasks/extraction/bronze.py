@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -39,13 +40,13 @@ class Provenance:
     is_tombstone: bool = False
 
     def add_to(self, rows: pa.Table) -> pa.Table:
-        for field in _PROVENANCE:
+        for field in PROVENANCE:
             value = pa.scalar(getattr(self, field.name), field.type)
             rows = rows.append_column(field, pa.repeat(value, rows.num_rows))
         return rows
 
 
-_PROVENANCE = pa.schema(
+PROVENANCE = pa.schema(
     [
         (EXTRACTED_AT, pa.timestamp("us", "UTC")),
         ("source_system", pa.string()),
@@ -78,17 +79,13 @@ class Place:
         found = schema_to_pyarrow(table.schema(), include_field_ids=False)
         return pa.schema([field.with_type(_SMALL.get(field.type, field.type)) for field in found])
 
-    def notes(self, work: str) -> dict[str, str] | None:
-        """What the commit of a work recorded, None if there was none."""
-        table = load(self.namespace, self.name)
-        return next((notes for notes in notes_of(table) if notes.get("work") == work), None)
-
-    def has(self, work: str) -> bool:
-        return has_work(load(self.namespace, self.name), work)
+    def notes(self) -> list[dict[str, str]]:
+        """What every commit recorded, oldest first."""
+        return notes_of(load(self.namespace, self.name))
 
     def add(self, files: list[Path], commit: Commit) -> None:
-        """Upload the files and commit them, unless the work is in the table already."""
-        if not files or self.has(commit.work):
+        """Upload the files and commit them. A repeat of the same work adds nothing: its rows are the same."""
+        if not files or has_work(load(self.namespace, self.name), commit.work):
             return
         folder = f"{self.location}/published/{uuid4().hex}"
         added = tuple(objects.upload(file, f"{folder}/part-{at}.parquet") for at, file in enumerate(files))
@@ -119,15 +116,15 @@ def write_part(path: Path, rows: pa.Table, compression: str) -> list[Path]:
 
 
 def known_rows(
-    place: Place, columns: list[str], watermark: str, low: str | None, high: str | None
+    place: Place, columns: Sequence[str], watermark: str, between: tuple[str, str] | None
 ) -> pa.Table:
-    """Rows that a window's overlap would bring again: (low, high] by watermark, or without one if both are None."""
+    """What a table has between two watermarks, both included; the rows without a watermark if None."""
     table = load(place.namespace, place.name)
     if table is None or table.current_snapshot() is None:
         return pa.table({})
     where = f"{watermark} IS NULL"
-    if low is not None and high is not None:
-        where = f"{watermark} > '{_zoned(low)}' AND {watermark} <= '{_zoned(high)}'"
+    if between:
+        where = f"{watermark} >= '{_zoned(between[0])}' AND {watermark} <= '{_zoned(between[1])}'"
     wanted = tuple(name for name in columns if name in table.schema().column_names)
     with told(f"reading the known rows of {place.namespace}.{place.name}"):
         found = table.scan(row_filter=where, selected_fields=(*wanted, "is_tombstone")).to_arrow()
@@ -151,10 +148,10 @@ def unknown_of(rows: pa.Table, known: pa.Table) -> pa.Table:
         connection.register("fresh", rows)
         connection.register("known", known)
         places = connection.sql(
-            f"SELECT place FROM (SELECT row_number() OVER () - 1 AS place, * FROM fresh) r "  # noqa: S608
-            f"WHERE NOT EXISTS (SELECT 1 FROM known k WHERE {same}) ORDER BY place"
+            f"SELECT _place FROM (SELECT row_number() OVER () - 1 AS _place, * FROM fresh) r "  # noqa: S608
+            f"WHERE NOT EXISTS (SELECT 1 FROM known k WHERE {same}) ORDER BY _place"
         ).to_arrow_table()
-    return rows if places.num_rows == rows.num_rows else rows.take(places.column("place"))
+    return rows if places.num_rows == rows.num_rows else rows.take(places.column("_place"))
 
 
 @cache

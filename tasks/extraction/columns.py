@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from contracts.dialects.arrow_types import arrow_type
 from contracts.language.dataset import Dataset
@@ -28,6 +29,10 @@ _TYPES: dict[int, pa.DataType] = {
     9: pa.string(), 10: pa.string(), 11: pa.binary(), 12: pa.time64("us"), 13: pa.bool_(),
 }  # fmt: skip
 _INTEGER_DIGITS = 18
+RESERVED = frozenset(
+    {"extraction_timestamp", "source_system", "window_id", "run_id", "query_hash", "is_tombstone", "reasons"}
+)
+"""What bronze and quarantine add to the source's columns."""
 
 
 class Described(Protocol):
@@ -89,6 +94,10 @@ def plan(entity: str, dataset: Dataset, columns: Sequence[SourceColumn], lake: p
     found = {column.name: column for column in columns}
     if len(found) < len(columns):
         raise DataError(f"{entity}: the query returns a column twice. Name each once.")
+    if taken := sorted(found.keys() & RESERVED):
+        raise DataError(
+            f"{entity}: the source has the column(s) {', '.join(taken)}, which bronze adds itself. Rename them in the query."
+        )
     fields = []
     for column in dataset.columns:
         wanted = arrow_type(column.kind)
@@ -106,8 +115,8 @@ def plan(entity: str, dataset: Dataset, columns: Sequence[SourceColumn], lake: p
 def _require(entity: str, column: SourceColumn, wanted: pa.DataType, has: str) -> None:
     if not _fits(column.type, wanted):
         raise ChangedType(
-            f"{entity}.{column.name}: the source has {column.kind}, {has}. Nothing of this entity was read; its watermark "
-            "stays. Change the contract, or cast the column in the query."
+            f"{entity}.{column.name}: the source has {column.kind}, {has}. Nothing was read from here on; the "
+            "watermark stays. Change the contract, or cast the column in the query."
         )
 
 
@@ -136,10 +145,11 @@ def conform(entity: str, batch: pa.Table, schema: pa.Schema) -> pa.Table:
 def _cast(entity: str, field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if column.type.equals(field.type):
         return column
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = pc.floor_temporal(column, unit="microsecond")  # the lake has microseconds
     try:
-        # Nanoseconds are cut off, as the lake has microseconds. Everything else must fit.
-        return column.cast(field.type, safe=not pa.types.is_timestamp(field.type))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise ChangedType(
-            f"{entity}.{field.name}: a value does not fit {field.type} ({error}). Nothing more of this entity was read."
-        ) from error
+            f"{entity}.{field.name}: a value does not fit {field.type}. Nothing more of this entity was read."
+        ) from None  # Arrow's message quotes the value

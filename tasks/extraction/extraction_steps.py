@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import tempfile
+import traceback
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import HighwaterError
+from tasks.errors import DataError, HighwaterError, SystemFault
 from tasks.events import log
 from tasks.extraction import watermark
 from tasks.extraction.lease_keeper import held
-from tasks.extraction.scanning import Extracted, Scan, text_of
+from tasks.extraction.moments import text_of
+from tasks.extraction.scanning import Extracted, Scan
 from tasks.extraction.source import Entity, Source
 from tasks.runs.run import Run
 from tasks.services.snowflake import connected_source, query_tag
 from tasks.step import step
+
+_REASON = 500
+"""Characters of a reason that are kept: the item has 200 of them, and room for 400 KB."""
 
 
 @step("extract")
@@ -50,9 +55,15 @@ def replay(run: Run, source: Source, entity: Entity, since: datetime, until: dat
 @step("rewind")
 def rewind(run: Run, source: Source, entity: Entity, to: datetime, reason: str) -> str | None:
     """Set the watermark back: the next run reads again what is later. Returns the watermark before."""
+    wanted = text_of(to)
     with held(source.pipeline, entity.name, run.run_id) as keeper:
         before = keeper.held.value
-        keeper.advance(text_of(to), None, run.run_id, reason)
+        if before is None or wanted >= before:
+            raise DataError(
+                f"the watermark of {entity.name} is {before}; it can be set to an earlier moment than that. Asked for: "
+                f"{wanted}. Nothing was changed."
+            )
+        keeper.advance(wanted, None, run.run_id, reason[:_REASON])
     return before
 
 
@@ -62,6 +73,13 @@ def attempted(run: Run, source: Source, entity: Entity) -> Extracted | Highwater
         return extract.with_options(name=f"extract {entity.name}")(run, source, entity)
     except HighwaterError as error:
         return error
+    except Exception as error:  # noqa: BLE001 - a bug in one entity's way is to be told, and the others to be extracted
+        # Its text may quote a row. Where it came from says enough.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        return SystemFault(
+            f"{entity.name}: {type(error).__name__} at {place}, which is a bug of ours: report it."
+        )
 
 
 def watermarks(source: Source) -> list[dict[str, Any]]:

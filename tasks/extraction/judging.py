@@ -25,7 +25,7 @@ def judge(dataset: Dataset, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         broken = connection.sql(_broken(dataset)).to_arrow_table()
     if not broken.num_rows:
         return rows, rows.slice(0, 0).append_column(REASONS, pa.array([], REASONS.type))
-    places = broken.column("place").to_numpy()
+    places = broken.column("_place").to_numpy()
     is_broken = pa.array([False] * rows.num_rows).to_numpy(zero_copy_only=False)
     is_broken[places] = True
     reasons = pa.chunked_array(broken.column("reasons").chunks, REASONS.type)
@@ -39,10 +39,10 @@ def _broken(dataset: Dataset) -> str:
             cases[f"{column.name}:{rule.name}"] = duckdb_sql.broken(rule, name(column.name))
     found = ", ".join(f"CASE WHEN {cases[reason]} THEN {literal(reason)} END" for reason in sorted(cases))
     columns = ", ".join(name(column.name) for column in dataset.columns if column.required or column.rules)
-    return f"""SELECT place, list_filter([{found}], lambda reason: reason IS NOT NULL) AS reasons
-FROM (SELECT row_number() OVER () - 1 AS place, {columns} FROM judged)
+    return f"""SELECT _place, list_filter([{found}], lambda reason: reason IS NOT NULL) AS reasons
+FROM (SELECT row_number() OVER () - 1 AS _place, {columns} FROM judged)
 WHERE {" OR ".join(f"({case})" for case in cases.values())}
-ORDER BY place"""  # noqa: S608 - of a contract's names alone
+ORDER BY _place"""  # noqa: S608 - of a contract's names alone
 
 
 @cache

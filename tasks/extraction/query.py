@@ -10,10 +10,11 @@ from typing import Any
 
 from warehouse.names import identifier
 
-PARAMETERS = ("low", "high", "after_key")
-# Texts, quoted names and comments are left alone. A cast (::DATE) is no parameter.
+PARAMETERS = ("low", "high")
+BEGINNING = "0001-01-01 00:00:00.000000"
+# Texts, quoted names and comments are left alone. A cast (::DATE) is no parameter, nor is a path (data:email).
 _TOKENS = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::|(?P<mark>\?)|:(?P<name>[A-Za-z_]\w*)",
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::|(?P<mark>\?)|(?<![\w\"\]]):(?P<name>[A-Za-z_]\w*)",
     re.DOTALL,
 )
 
@@ -62,39 +63,51 @@ def bound(text: str, values: Mapping[str, Any]) -> Bound:
 def scan(
     text: str, values: Mapping[str, Any], watermark: str, key: Sequence[str], after: Sequence[Any] = ()
 ) -> Bound:
-    """The query's rows by (watermark, key). `after` is the row where a scan stood: its watermark and key."""
-    inner = bound(text, {"after_key": str(after[1]) if after else "", **values})
-    columns = [identifier(watermark), *map(identifier, key)]
-    order = ", ".join(columns)
-    where, place = _after(columns, tuple(after)) if after else ("", ())
-    return Bound(_ordered(inner.sql, where, order), (*inner.values, *place))
+    """The query's rows by (watermark, key), nulls first. `after` is the row where a scan stood: its watermark and key.
+
+    The watermark counts to the microsecond, as positions do. Of two rows within one, neither is passed over.
+    """
+    inner = bound(text, values)
+    columns = [f"DATE_TRUNC('MICROSECOND', {identifier(watermark)})", *map(identifier, key)]
+    where = ""
+    place: tuple[Any, ...] = ()
+    if after:
+        told, place = _after(columns, tuple(after))
+        # The first condition follows from the second. It is what Snowflake can skip partitions by.
+        where, place = f"\nWHERE {identifier(watermark)} >= ? AND ({told})", (after[0], *place)
+    return Bound(_ordered(inner.sql, where, columns), (*inner.values, *place))
 
 
 def description(text: str) -> Bound:
     """A query without rows that has the same columns."""
-    inner = bound(text, dict.fromkeys(PARAMETERS, ""))
+    inner = bound(text, dict.fromkeys(PARAMETERS, BEGINNING))
     return Bound(f"SELECT * FROM (\n{inner.sql}\n) extracted\nWHERE 1 = 0", inner.values)  # noqa: S608
 
 
 def by_key(text: str, key: Sequence[str]) -> Bound:
     """The rows without a watermark, by their key."""
-    inner = bound(text, {"after_key": "", "low": None, "high": None})
-    order = ", ".join(map(identifier, key))
-    return Bound(_ordered(inner.sql, "", order), inner.values)
+    inner = bound(text, dict.fromkeys(PARAMETERS))
+    return Bound(_ordered(inner.sql, "", list(map(identifier, key))), inner.values)
 
 
-def _ordered(text: str, where: str, order: str) -> str:
+def _ordered(text: str, where: str, columns: Sequence[str]) -> str:
+    order = ", ".join(f"{column} NULLS FIRST" for column in columns)
     # The query is the configuration's; names are validated, and values are bound.
     return f"SELECT * FROM (\n{text}\n) extracted{where}\nORDER BY {order}"  # noqa: S608
 
 
-def _after(columns: Sequence[str], after: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """(a, b) > (x, y) as a > x OR (a = x AND (b > y)): Snowflake compares no rows."""
-    text = f"{columns[-1]} > ?"
-    values: tuple[Any, ...] = (after[-1],)
+def _after(columns: Sequence[str], after: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """(a, b) > (x, y) as a > x OR (a = x AND (b > y)): Snowflake compares no rows. A null comes before every value.
+
+    Rows whose last part of the key is null can't be told apart. They are read again, rather than passed over.
+    """
+    text, values = (f"{columns[-1]} > ?", (after[-1],)) if after[-1] is not None else ("1 = 1", ())
     for column, value in zip(columns[-2::-1], after[-2::-1], strict=True):
-        text, values = f"{column} > ? OR ({column} = ? AND ({text}))", (value, value, *values)
-    return f"\nWHERE {text}", values
+        if value is None:
+            text = f"{column} IS NOT NULL OR ({column} IS NULL AND ({text}))"
+        else:
+            text, values = f"{column} > ? OR ({column} = ? AND ({text}))", (value, value, *values)
+    return text, values
 
 
 def digest(text: str) -> str:

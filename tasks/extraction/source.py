@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from contracts.language.dataset import Dataset
+from contracts.language.dataset import ContractError, Dataset
 from contracts.shop import EXTRACTED
 from tasks.errors import DataError
 from tasks.extraction import query
@@ -66,6 +66,9 @@ class Source(BaseModel):
             raise ValueError(
                 f"no contracts for the pipeline {self.pipeline}; there are some for {', '.join(CONTRACTS)}"
             )
+        names = [entity.name for entity in self.entities]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the entity {twice[0]} is there twice")
         for entity in self.entities:
             if entity.name not in known:
                 raise ValueError(f"no contract for the entity {entity.name}; there are {', '.join(known)}")
@@ -73,6 +76,10 @@ class Source(BaseModel):
                 raise ValueError(
                     f"the key of {entity.name} is {', '.join(entity.key)}, in its contract "
                     f"{', '.join(known[entity.name].key)}"
+                )
+            if known[entity.name].column(entity.watermark).kind != "timestamp":
+                raise ValueError(
+                    f"the watermark of {entity.name}, {entity.watermark}, is no timestamp in its contract"
                 )
         return self
 
@@ -86,7 +93,7 @@ class Source(BaseModel):
             raise DataError(
                 f"unknown entities {', '.join(unknown)}: {self.pipeline} has {', '.join(known)}. Nothing was read."
             )
-        return tuple(entity for entity in self.entities if names is None or entity.name in names)
+        return tuple(entity for entity in self.entities if not names or entity.name in names)
 
 
 def load(file: Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Source:
@@ -94,7 +101,7 @@ def load(file: Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
         return Source.model_validate(_overridden(found, overrides or {}))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ContractError) as error:
         raise DataError(f"{file}: {error}. Correct it, then run again. Nothing was read.") from error
     except ValidationError as error:
         told = "; ".join(
@@ -106,7 +113,12 @@ def load(file: Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -
 def _overridden(found: Any, overrides: Mapping[str, Mapping[str, Any]]) -> Any:
     if not overrides:
         return found
-    entities = [{**entity, **overrides.get(entity["name"], {})} for entity in found["entities"]]
-    if unknown := sorted(overrides.keys() - {entity["name"] for entity in entities}):
+    listed = found.get("entities") if isinstance(found, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        return found  # the validation says what is wrong with it
+    if any("name" in settings for settings in overrides.values()):
+        raise DataError("the name of an entity can't be overridden. Nothing was read.")
+    entities = [{**entity, **overrides.get(entity.get("name"), {})} for entity in listed]
+    if unknown := sorted(overrides.keys() - {entity.get("name") for entity in entities}):
         raise DataError(f"settings for unknown entities: {', '.join(unknown)}. Nothing was read.")
     return {**found, "entities": entities}

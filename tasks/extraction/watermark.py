@@ -39,9 +39,13 @@ class Position:
     low: str
     high: str
     watermark: str
-    key: tuple[str, ...]
+    key: tuple[Any, ...]
     part: int
     """How many parts of the window are in the lake."""
+    question: str = ""
+    """Digest of what was asked: the place means nothing for another query, watermark or key."""
+    version: int = 0
+    """The item's when the window was fixed: two windows of the same bounds are told apart by it."""
 
     def text(self) -> str:
         return json.dumps(vars(self) | {"key": list(self.key)}, sort_keys=True)

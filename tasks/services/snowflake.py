@@ -112,6 +112,7 @@ def connected_source(secret: str, tag: str) -> SnowflakeConnection:
         _REQUIRED_OF_SOURCE,
         paramstyle="qmark",
         arrow_number_to_decimal=True,  # else a NUMBER with a scale comes as a float
+        session={"TIMESTAMP_INPUT_FORMAT": "AUTO"},  # moments are bound as ISO text
     )
 
 
@@ -121,10 +122,15 @@ def _logged_in(
     role: str | None,
     unlimited_seconds: int,
     required: Sequence[str] = _REQUIRED,
+    session: Mapping[str, str] | None = None,
     **options: Any,
 ) -> SnowflakeConnection:
     secret = read_secret(name, required)
     options = {"database": secret.get("database"), **options}
+    try:
+        database = identifier(str(options["database"]))
+    except ValueError as error:
+        raise SystemFault(f"connecting to Snowflake: the database of {name}: {error}") from None
     credentials = SnowflakeCredentials(
         account=secret["account"],
         user=secret["user"],
@@ -144,9 +150,10 @@ def _logged_in(
                 "LOCK_TIMEOUT": ROW_LOCK_SECONDS,
                 # Statements of a worker that died stop after five minutes; its transaction is rolled back soon after.
                 "ABORT_DETACHED_QUERY": True,
+                **(session or {}),
             },
             **{field: secret[field] for field in _ENDPOINT if field in secret},
-            **{**options, "database": identifier(str(options["database"]))},
+            **{**options, "database": database},
         )
     except (InvalidPemFormat, ValueError) as error:
         raise SystemFault(
@@ -211,7 +218,21 @@ def rows(connection: SnowflakeConnection, statement: Statement) -> list[tuple[An
 def streamed(connection: SnowflakeConnection, statement: Statement) -> Iterator[tuple[Any, Iterator[Any]]]:
     """Run the statement and yield its description and its rows as Arrow tables, one after the other from the server."""
     with _ran(connection, statement) as cursor:
-        yield cursor.description, cursor.fetch_arrow_batches()
+        yield cursor.description, _fetched(statement.step, cursor.fetch_arrow_batches())
+
+
+def _fetched(doing: str, batches: Iterator[Any]) -> Iterator[Any]:
+    """The batches. The connector does not translate the failed download of one of them."""
+    while True:
+        try:
+            batch = next(batches, None)
+        except OSError as error:  # those of requests too
+            raise TransientError(
+                f"{doing} in Snowflake: a part of the result did not come ({error})."
+            ) from error
+        if batch is None:
+            return
+        yield batch
 
 
 @contextmanager

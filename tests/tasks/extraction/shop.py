@@ -25,6 +25,8 @@ _COLUMNS = (
     "is_deleted BOOLEAN, created_at TIMESTAMP_NTZ, updated_at TIMESTAMP_NTZ"
 )
 
+_NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
+
 
 def opened(port: int) -> SnowflakeConnection:
     return snowflake.connector.connect(
@@ -50,6 +52,7 @@ class Shop:
     now: datetime = START
     settings: dict[str, Any] = field(default_factory=dict)
     runs: int = 0
+    clock: str = "SELECT now FROM PUBLIC.CLOCK"
 
     def __post_init__(self) -> None:
         self.sql("CREATE DATABASE IF NOT EXISTS SHOP")
@@ -70,7 +73,7 @@ class Shop:
         """Insert or replace a row, as one transaction."""
         self.sql("DELETE FROM PUBLIC.PRODUCTS WHERE product_id = ?", product)
         self.sql(
-            "INSERT INTO PUBLIC.PRODUCTS SELECT ?, ?, 'c', 'b', CAST(? AS NUMBER(14,2)), TRUE, FALSE, "
+            f"INSERT INTO PUBLIC.PRODUCTS ({_NAMES}) SELECT ?, ?, 'c', 'b', CAST(? AS NUMBER(14,2)), TRUE, FALSE, "
             "CAST(? AS TIMESTAMP_NTZ), CAST(? AS TIMESTAMP_NTZ)",
             *(product, name, str(price), f"{START}", None if at is None else f"{at}"),
         )
@@ -87,7 +90,7 @@ class Shop:
                 **changes,
             }
         )
-        return Source(pipeline="shop", secret="any", clock="SELECT now FROM PUBLIC.CLOCK", entities=(entity,))
+        return Source(pipeline="shop", secret="any", clock=self.clock, entities=(entity,))
 
     def extract(self, **changes: Any) -> Extracted:
         source = self.source(**changes)

@@ -23,7 +23,7 @@ from local import resources
 from local.aws_resources import create_table
 from tasks.extraction import bronze as bronze_module
 from tasks.extraction import lease_keeper, watermark
-from tasks.extraction.scanning import text_of
+from tasks.extraction.moments import text_of
 from tasks.lake import lake_tables
 from tasks.leases.lease import LeaseLost
 from tasks.services import aws
@@ -43,7 +43,7 @@ STEPS = st.one_of(
     st.tuples(st.just("wait"), st.integers(1, 1200)),
     st.tuples(st.just("extract"), st.sampled_from([None, 1])),
     st.tuples(st.just("die"), st.integers(1, 6), st.booleans()),
-    st.tuples(st.just("outrun"), st.integers(1, 4)),
+    st.tuples(st.just("outrun"), st.integers(1, 4), st.sampled_from(["advance", "append"])),
 )
 
 
@@ -102,23 +102,25 @@ class Model:
             self.shop.extract(batch_rows=2)
         self._settle()
 
-    def outrun(self, call: int) -> None:
-        """A run that pauses at a write of the watermark until its lease is over, and another run comes in between."""
-        real, calls = watermark.advance, 0
+    def outrun(self, call: int, where: str) -> None:
+        """A run that pauses before a write until its lease is over, and another run comes in between."""
+        module: Any = watermark if where == "advance" else bronze_module
+        real, calls = getattr(module, where), 0
 
-        def paused(held: Any, *arguments: Any) -> Any:
+        def paused(*arguments: Any, **more: Any) -> Any:
             nonlocal calls
             calls += 1
             if calls == call:
                 with pytest.MonkeyPatch.context() as later:
                     later.setattr(watermark, "now", lambda: time() + 1000)
-                    later.setattr(watermark, "advance", real)
+                    later.setattr(module, where, real)
+                    self.write("a", 100)  # so that the other run's parts are other rows
                     self.extract(None)
-            return real(held, *arguments)
+            return real(*arguments, **more)
 
         self._look()
         with pytest.MonkeyPatch.context() as patch, suppress(LeaseLost):
-            patch.setattr(watermark, "advance", paused)
+            patch.setattr(module, where, paused)
             self.shop.extract(batch_rows=2)
         self._settle()
 

@@ -87,8 +87,8 @@ def test_batches_of_other_types_become_the_same() -> None:
 
 
 def test_nanoseconds_are_cut_off() -> None:
-    batch = pa.table({"AT": pa.array([1_999], pa.timestamp("ns"))})
-    assert columns.conform("e", batch, SCHEMA).column("at").cast(pa.int64()).to_pylist() == [1]
+    batch = pa.table({"AT": pa.array([1_999, -500], pa.timestamp("ns"))})
+    assert columns.conform("e", batch, SCHEMA).column("at").cast(pa.int64()).to_pylist() == [1, -1]
 
 
 def test_a_value_that_does_not_fit_is_told() -> None:

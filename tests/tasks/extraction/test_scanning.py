@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from contracts.shop.products import PRODUCTS
 from tasks.errors import DataError
 from tasks.extraction import bronze as bronze_module
+from tasks.extraction import source as source_module
 from tasks.extraction import watermark
 from tasks.extraction.bronze import bronze, quarantine
 from tasks.extraction.columns import ChangedType
 from tasks.extraction.lease_keeper import held
+from tasks.extraction.scanning import Extracted
 from tests.tasks.extraction.shop import LAG, OVERLAP, START, Shop, rows_of
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -176,7 +180,9 @@ def test_a_query_without_its_watermark_is_refused_before_anything_is_written(sho
 def test_a_key_that_is_not_unique_is_refused(shop: Shop) -> None:
     shop.write("a", "A", START - HOUR)
     shop.sql("INSERT INTO PUBLIC.PRODUCTS SELECT * FROM PUBLIC.PRODUCTS")
-    with pytest.raises(DataError, match=r"the key product_id is not unique: \('a',\) occur more than once"):
+    with pytest.raises(
+        DataError, match=r"the key product_id is not unique: 1 keys occur more than once, such as \('a',\)"
+    ):
         shop.extract()
     assert (rows_of(bronze("products")), value()) == ([], None)
 
@@ -192,3 +198,120 @@ def test_a_replay_reads_a_past_window_and_leaves_the_watermark(shop: Shop) -> No
         assert keeper.held.value == before.value
     assert found.rows_read == 2
     assert ("b", "far too late", START - 2 * HOUR) in shop.versions()
+
+
+def test_a_row_without_a_key_is_quarantined_and_does_not_stop_the_scan(shop: Shop) -> None:
+    for name in ("one", "two", "three"):
+        shop.sql(
+            "INSERT INTO PUBLIC.PRODUCTS SELECT NULL, ?, 'c', 'b', 1, TRUE, FALSE, CAST(? AS TIMESTAMP_NTZ), "
+            "CAST(? AS TIMESTAMP_NTZ)",
+            *(name, f"{START}", f"{START - HOUR}"),
+        )
+    shop.write("a", "A", START - HOUR)
+    assert not shop.extract(batch_rows=2, batches_max=1).is_complete
+    assert shop.extract(batch_rows=2).is_complete
+    assert {row["product_name"] for row in rows_of(quarantine("shop", "products"))} == {"one", "two", "three"}
+    assert [row["product_id"] for row in rows_of(bronze("products"))] == ["a"]
+
+
+def test_a_cut_off_scan_of_another_query_begins_its_window_anew(shop: Shop) -> None:
+    for number in range(4):
+        shop.write(f"p{number}", "x", START - HOUR + number * SECOND)
+    narrow = (
+        "SELECT * FROM PUBLIC.PRODUCTS WHERE product_id > 'p0' AND updated_at > :low AND updated_at <= :high"
+    )
+    shop.extract(query=narrow, batch_rows=2, batches_max=1)
+    found = shop.extract(batch_rows=2)
+    assert found.notes == [
+        "the query, the watermark or the key was changed: the window is read from its beginning"
+    ]
+    assert {name for name, _, _ in shop.versions()} == {"p0", "p1", "p2", "p3"}
+
+
+def replayed(shop: Shop, low: str, high: str, **changes: Any) -> Extracted:
+    shop.runs += 1
+    with held("shop", "products", f"run-{shop.runs}") as keeper:
+        return shop.scan(shop.source(**changes), keeper).replay(low, high)
+
+
+def test_a_replay_of_a_scans_own_window_finds_what_came_late_whole_and_twice(shop: Shop) -> None:
+    shop.write("a", "A", START - HOUR)
+    first = shop.extract()
+    assert first.low is not None
+    assert first.high is not None
+    for number in range(5):
+        shop.write(f"late {number}", "x", START - 2 * HOUR)
+    found = replayed(shop, first.low, first.high, batch_rows=2, batches_max=1)
+    assert (found.rows_read, found.rows_added) == (6, 5)
+    shop.write("later", "x", START - 2 * HOUR)
+    assert replayed(shop, first.low, first.high).rows_added == 1
+    assert len(shop.versions()) == 7
+
+
+def test_a_replay_is_no_part_of_a_scan_that_was_cut_off(shop: Shop) -> None:
+    for number in range(6):
+        shop.write(f"p{number}", "x", START - HOUR + number * SECOND)
+    cut = shop.extract(batch_rows=1, batches_max=1)
+    assert cut.low is not None
+    assert cut.high is not None
+    replayed(shop, cut.low, cut.high, batch_rows=4)
+    shop.extract(batch_rows=1)
+    assert {name for name, _, _ in shop.versions()} == {f"p{number}" for number in range(6)}
+
+
+def test_a_row_that_a_rule_no_longer_forbids_leaves_quarantine_by_a_replay(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.write("a", "negative", START - HOUR, price=-1)
+    found = shop.extract()
+    assert (found.rows_added, found.rows_quarantined) == (0, 1)
+    columns = tuple(replace(column, rules=()) for column in PRODUCTS.columns)
+    monkeypatch.setitem(source_module.CONTRACTS["shop"], "products", replace(PRODUCTS, columns=columns))
+    assert found.low is not None
+    assert found.high is not None
+    assert replayed(shop, found.low, found.high).rows_added == 1
+
+
+def test_an_unknown_column_does_not_make_known_rows_new(shop: Shop) -> None:
+    shop.sql("ALTER TABLE PUBLIC.PRODUCTS ADD COLUMN colour VARCHAR")
+    shop.write("a", "none", None)
+    shop.write("b", "B", START - LAG)
+    shop.sql("UPDATE PUBLIC.PRODUCTS SET colour = 'red'")
+    shop.extract()
+    shop.pass_time(timedelta(minutes=1))
+    assert shop.extract().rows_added == 0
+
+
+def test_a_rewind_to_the_beginning_of_time_is_no_dead_end(shop: Shop) -> None:
+    shop.write("a", "A", START - HOUR)
+    shop.extract()
+    with held("shop", "products", "rewind") as keeper:
+        keeper.advance("0001-01-01 00:00:00.000000", None, "rewind", "a test")
+    shop.pass_time(HOUR)
+    assert shop.extract().low == "0001-01-01 00:00:00.000000"
+
+
+def test_a_clock_with_a_zone_is_taken_in_utc(shop: Shop) -> None:
+    shop.clock = "SELECT CAST('2026-01-01 17:30:00 +05:30' AS TIMESTAMP_TZ)"
+    assert shop.extract().high == "2026-01-01 11:59:30.000000"
+
+
+def test_a_clock_that_tells_no_time_is_refused(shop: Shop) -> None:
+    shop.clock = "SELECT 1"
+    with pytest.raises(DataError, match="the source's clock, 'SELECT 1', returned no timestamp"):
+        shop.extract()
+
+
+def test_a_column_that_bronze_adds_itself_is_refused(shop: Shop) -> None:
+    shop.sql("ALTER TABLE PUBLIC.PRODUCTS ADD COLUMN run_id VARCHAR")
+    with pytest.raises(DataError, match=r"the source has the column\(s\) run_id, which bronze adds itself"):
+        shop.extract()
+
+
+def test_a_window_with_a_null_watermark_is_refused(shop: Shop) -> None:
+    shop.write("a", "A", None)
+    query = (
+        "SELECT * FROM PUBLIC.PRODUCTS WHERE updated_at > :low AND updated_at <= :high OR updated_at IS NULL"
+    )
+    with pytest.raises(DataError, match="rows whose updated_at is null, which no window can have"):
+        shop.extract(query=query)

@@ -48,6 +48,11 @@ def test_the_products_own_configuration_has_every_entity() -> None:
         ({"overlap": 5}, "overlap: Extra inputs are not permitted"),
         ({"batch_rows": 0}, "batch_rows: Input should be greater than or equal to 1"),
         ({"compression": "ndjson"}, "compression: Input should be 'zstd' or 'snappy'"),
+        (
+            {"watermark": "product_name"},
+            "the watermark of products, product_name, is no timestamp in its contract",
+        ),
+        ({"watermark": "changed"}, "products has no column 'changed'"),
         ({"pipeline": "shops"}, "no contracts for the pipeline shops; there are some for shop"),
     ],
 )
@@ -79,3 +84,28 @@ def test_unknown_entities_are_refused_with_those_that_there_are(tmp_path: Path) 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere.yaml"):
         load(tmp_path / "nowhere.yaml")
+
+
+def test_an_entity_twice_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    text = yaml.safe_load(file.read_text(encoding="utf-8"))
+    file.write_text(yaml.safe_dump({**text, "entities": text["entities"] * 2}), encoding="utf-8")
+    with pytest.raises(DataError, match="the entity products is there twice"):
+        load(file)
+    with pytest.raises(DataError, match="the name of an entity can't be overridden"):
+        load(file, {"products": {"name": "orders"}})
+
+
+@pytest.mark.parametrize("text", ["", "entities: 5", "entities: [5]", "- a"])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(text, encoding="utf-8")
+    for overrides in ({}, {"products": {"batches_max": 1}}):
+        with pytest.raises(
+            DataError, match=r"Correct it, then run again\. Nothing was read|unknown entities"
+        ):
+            load(file, overrides)
+
+
+def test_no_names_are_all_entities(tmp_path: Path) -> None:
+    assert len(load(written(tmp_path)).chosen([])) == 1
