@@ -30,7 +30,7 @@ from tasks.inbox.waiting import Version
 
 _PLACES = ("record_number", "line_number", "byte_offset")
 _CHUNK = 1 << 20
-_QUERY_BYTES = 12 << 20
+_QUERY_BYTES = 6 << 20
 _RAW_CHARACTERS = 16_384
 _EXAMPLES = 20
 REJECTS = pa.schema(
