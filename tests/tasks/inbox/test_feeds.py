@@ -84,7 +84,7 @@ def test_a_pinned_feed_is_read_as_agreed(feeds: Write, tmp_path: Path) -> None:
         ("Café", "S1", "G1"),
         ('"Bar" €', "S2", None),
     ]
-    assert file.found["encoding"] == "cp1252"
+    assert file.found["encoding"] == "windows-1252"
 
 
 @pytest.mark.parametrize(
