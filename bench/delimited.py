@@ -3,8 +3,8 @@
     python -m bench.delimited DIR --out DIR2
 
 DIR2/<file name>.csv has every record that is not blank, as standard CSV, but what stands above the table beyond doubt; that
-is in `preamble` of the file's line in DIR2/report.jsonl. A refused file has a line there and no CSV. docs/delimited.md says
-what is measured with this.
+is in `preamble` of the file's line in DIR2/report.jsonl. A refused file has a line there and no CSV; if its
+message begins with "fault: ", the reader failed. docs/delimited.md says what is measured with this.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ def convert(source: Path, target: Path) -> dict[str, Any]:
             with partial.open("w", encoding="utf-8", newline="") as file:
                 file.writelines(map(standard, reading.rows()))
             found = reading.description()
-    except DataError as error:
+    except Exception as error:  # noqa: BLE001 - the other files are read, and this one's fault is told
         partial.unlink(missing_ok=True)
-        return line | {"status": "refused", "message": str(error)}
+        fault = f"fault: {source.name}: {type(error).__name__}: {error}"
+        return line | {"status": "refused", "message": str(error) if isinstance(error, DataError) else fault}
     partial.replace(target)
     told = list(found["doubts"])
     if above := reading.preamble:

@@ -21,7 +21,7 @@ _CLOCK = "`2025-01-05 10:00:00`, or with `T`, with up to nine places"
 _WRITTEN = {
     "integer": "`5`, `+5`, `5.0`",
     "decimal": f"{_AMOUNT}, `1e3`",
-    "decimal(p,s)": f"{_AMOUNT}, `12.5000` (no exponent)",
+    "decimal(p,s)": f"{_AMOUNT}, `12.50` (no exponent)",
     "number": "`0.25`, `1e-3`",
     "boolean": "`true` `t` `yes` `y` `1` `1.0`, `false` `f` `no` `n` `0` `0.0`, in any case",
     "date": "`2025-01-05`",
@@ -79,8 +79,8 @@ reads text only.
 {families}
 
 - **Places**: `decimal` rounds half up to four places. `decimal(p,s)` never rounds: a value with more than s places is
-  refused, unless the rest are zeros. A DOUBLE counts as its shortest text (0.1 is a tenth), up to 2^53; a FLOAT seldom
-  holds cents.
+  refused. In text zeros count as places (`1.000` has three), in Parquet's DECIMAL they do not. A DOUBLE counts as its
+  shortest text (0.1 is a tenth), up to 2^53; a FLOAT seldom holds cents.
 - **NaN and infinities** are not valid in any kind.
 - **Time zones**: `timestamp` converts an offset to UTC (at most 18:00) and takes a value without one as UTC.
   `local_timestamp` takes what the clock shows, also in the hour that daylight saving time skips or repeats, and refuses an

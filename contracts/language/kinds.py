@@ -13,7 +13,7 @@ KINDS = {
     "integer": 'a whole number, which may have been written "5" or "5.0"',
     "decimal": "an amount, rounded half up to four places: sums do not depend on the order of rows",
     "decimal(p,s)": "an exact amount of at most p digits, s of them after the point, such as decimal(14,2): "
-    "more places are refused, not rounded, and so is an exponent",
+    "more places are refused, not rounded, also zeros in text, and so is an exponent",
     "number": "a finite ratio or share",
     "boolean": "true or false, however the source spells it",
     "date": "a calendar day",

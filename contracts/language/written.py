@@ -33,9 +33,9 @@ FALSE_WORDS = ("false", "f", "no", "n", "0", "0.0")
 
 
 def exact_pattern(scale: int) -> str:
-    """A number without an exponent and with at most `scale` places; zeros after them do not count.
+    """A number without an exponent and with at most `scale` places, zeros counted too.
 
     An exponent is what spreadsheets write for a number whose digits they have dropped.
     """
-    places = f"[0-9]{{1,{scale}}}0*" if scale else "0+"
-    return f"^[+-]?([0-9]+([.]({places})?)?|[.]{places})$"
+    bare = f"|[.][0-9]{{1,{scale}}}" if scale else ""
+    return f"^[+-]?([0-9]+([.][0-9]{{0,{scale}}})?{bare})$"

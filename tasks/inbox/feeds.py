@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import yaml  # type: ignore[import-untyped]
@@ -41,7 +41,13 @@ class _Feeds(BaseModel):
 
 def pin_of(key: str) -> Pin | None:
     """The agreed form of a file, None where there is none."""
-    return next((feed.pin for feed in _feeds(settings().feeds) if fnmatchcase(key, feed.pattern)), None)
+    names = (key, PurePosixPath(key).name)
+    matching = (
+        feed.pin
+        for feed in _feeds(settings().feeds)
+        if any(fnmatchcase(name, feed.pattern) for name in names)
+    )
+    return next(matching, None)
 
 
 @cache

@@ -13,7 +13,9 @@ from tasks.errors import DataError
 
 _LETTER = r"[^\W\d_]"
 _YEAR = r"(?:19|20|21)\d{2}"
-_CLOCK = r"(?:[T_ .-]?[0-2]\d[:._-]?[0-5]\d(?:[:._-]?[0-5]\d)?)"
+# A second date is no time: 2025 could be 20:25.
+_NO_DATE = rf"(?![T_ .-]?{_YEAR}(?P<sign>[-._]?)\d{{2}}(?P=sign)\d{{2}})"
+_CLOCK = rf"(?:{_NO_DATE}[T_ .-]?[0-2]\d[:._-]?[0-5]\d(?:[:._-]?[0-5]\d)?)"
 _DATE = re.compile(rf"(?<!\d)({_YEAR})([-._]?)(\d{{2}})\2(\d{{2}}){_CLOCK}?(?!\d)")
 
 
@@ -35,7 +37,7 @@ def recognised(key: str) -> FileName:
         raise DataError(
             f"{key}: its name has several dates ({shown}). Leave the date of the batch alone in it."
         )
-    year, _, month, day = found[0].groups()
+    year, month, day = found[0].group(1, 3, 4)
     try:
         batch_date = date(int(year), int(month), int(day))
     except ValueError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,9 @@ def sort(run: Run, versions: Sequence[Version], again: bool) -> Sorted:
                 found.to_read.append(version)
         if found.to_read:
             execute(connection, record_files(waiting_record(each, run.run_id) for each in found.to_read))
-    _warn_of_long_waits(run, found.to_read)
+    # One that was refused has not waited for a run but for a correction.
+    refused = {key for key, before in known.items() if before.status == REFUSED}
+    _warn_of_long_waits(run, [each for each in found.to_read if (each.key, each.version_id) not in refused])
     return found
 
 
@@ -101,15 +103,24 @@ def read(
 
 @step("refuse files", persist_result=False)
 def refuse(run: Run, refused: Sequence[Judged]) -> None:
-    """Say beside each file why it was refused, and notify people once. Before the refusal is recorded: then nobody looks."""
+    """Say beside each file why it was refused, and notify people once of its content under its name. Before the refusal is
+    recorded: then nobody looks."""
     for file in refused:
         moving.write_sidecar(file, run.run_id)
-    told = "\n".join(f"- {file.refusal}" for file in refused[:_SHOWN])
-    more = f"\nand {len(refused) - _SHOWN} others" if len(refused) > _SHOWN else ""
-    message = f"{len(refused)} files of the inbox were refused; nothing of them was loaded:\n{told}{more}"
-    alerts.send_once(
-        _event("refused", (file.version.load_id for file in refused)), "HIGH", message, run.facts()
-    )
+    told = {_event("refused", (file.version.key, _content(file))): f"- {file.refusal}" for file in refused}
+    with alerts.untold(told, run.facts()) as news:
+        if news:
+            shown = "\n".join(told[event] for event in news[:_SHOWN])
+            more = f"\nand {len(news) - _SHOWN} others" if len(news) > _SHOWN else ""
+            message = (
+                f"{len(news)} files of the inbox were refused; nothing of them was loaded:\n{shown}{more}"
+            )
+            alerts.send("HIGH", message, run.facts())
+
+
+def _content(file: Judged) -> str:
+    """What tells a content from others. One that was not read, because of its name or size, is told by its version."""
+    return file.file_hash or file.version.version_id
 
 
 @step("load files", persist_result=False)
@@ -165,5 +176,5 @@ def refresh_marts(run: Run) -> int:
         return refresh_retail_marts(connection, f"run {run.run_id}")
 
 
-def _event(what: str, load_ids: Collection[str] | Iterable[str]) -> str:
-    return f"inbox-{what}/{hashlib.sha256(' '.join(sorted(load_ids)).encode()).hexdigest()[:32]}"
+def _event(what: str, about: Iterable[str]) -> str:
+    return f"inbox-{what}/{hashlib.sha256(' '.join(sorted(about)).encode()).hexdigest()[:32]}"

@@ -7,6 +7,8 @@ Slack.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -90,10 +92,21 @@ def _count(severity: Severity) -> None:
 
 def send_once(event: str, severity: Severity, message: str, run: dict[str, Any]) -> None:
     """Notify people once, whoever notices the event first. If that fails, the next one tries."""
-    if not marks.once(event, str(run.get("run_id", event))):
-        return
+    with untold([event], run) as news:
+        if news:
+            send(severity, message, run)
+
+
+@contextmanager
+def untold(events: Iterable[str], run: dict[str, Any]) -> Iterator[list[str]]:
+    """Those of which nobody was told, to tell them within. If that fails, the next one who notices them tries."""
+    news: list[str] = []
     try:
-        send(severity, message, run)
+        for event in events:
+            if marks.once(event, str(run.get("run_id", event))):
+                news.append(event)
+        yield news
     except BaseException:
-        marks.not_after_all(event)
+        for event in news:
+            marks.not_after_all(event)
         raise

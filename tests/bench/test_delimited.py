@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from bench import delimited
+from tasks.delimited import reader
 
 
 def run(
@@ -83,6 +86,46 @@ def test_stray_quotes_and_odd_rows_are_told(tmp_path: Path) -> None:
         report["a.csv"]["message"]
         == "1 records have stray quotes; 1 records have another delimiter than the file"
     )
+
+
+def failing_at(name: str, error: BaseException) -> Callable[[Path], Any]:
+    """A reader that fails in the middle of one file."""
+
+    class Failing:
+        preamble: ClassVar[list[list[str]]] = []
+
+        def rows(self) -> Iterator[list[str]]:
+            yield ["1"]
+            raise error
+
+    @contextmanager
+    def opened(source: Path) -> Iterator[Any]:
+        if source.name == name:
+            yield Failing()
+        else:
+            with reader.opened(source) as reading:
+                yield reading
+
+    return opened
+
+
+def test_a_fault_in_one_file_is_its_line_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(delimited, "opened", failing_at("b.csv", ZeroDivisionError("by nought")))
+    written, report = run(tmp_path, dict.fromkeys(("a.csv", "b.csv", "c.csv"), b"x,y\n1,2\n"))
+    assert written == {name: [["x", "y"], ["1", "2"]] for name in ("a.csv", "c.csv")}
+    assert report["b.csv"] == {
+        "file": "b.csv", "status": "refused", "encoding": None, "delimiter": None, "quote": None, "header_lines": 0,
+        "records": 0, "rejected_records": 0, "preamble": [], "message": "fault: b.csv: ZeroDivisionError: by nought",
+    }  # fmt: skip
+    assert "3 files, 1 refused" in capsys.readouterr().out
+
+
+def test_who_ends_the_run_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "opened", failing_at("a.csv", KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, {"a.csv": b"x,y\n1,2\n"})
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def good_text(kind: str) -> st.SearchStrategy[str]:
 
 
 def odd_number(kind: str) -> st.SearchStrategy[str]:
-    """At the edges of a decimal's size: the greatest, one digit more, one place more, zeros that do not count."""
+    """At the edges of a decimal's size: the greatest, one digit more, one place more, zeros for it."""
     precision, scale = exact_size(kind) or (18, 4)
     whole, places = "9" * (precision - scale), "9" * scale
     edges = [f"{whole}.{places}", f"-{whole}.{places}", f"1{whole}.{places}", f"{whole}.{places}1"]

@@ -104,7 +104,7 @@ def _money(raw: object) -> Decimal | None:
 
 
 def _unrounded(raw: object, size: Size) -> Decimal | None:
-    if isinstance(raw, str) and "e" in raw.lower():
+    if isinstance(raw, str) and ("e" in raw.lower() or len(raw.partition(".")[2]) > size.scale):
         return None
     if isinstance(raw, float) and not abs(raw) <= EXACT_DOUBLES:
         return None

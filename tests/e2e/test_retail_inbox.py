@@ -139,7 +139,7 @@ def test_a_correction_and_its_withdrawal_load_row_by_row(world: World) -> None:
 DEATHS = [
     ("tasks.inbox.reading:judge", "after", 3),
     ("tasks.inbox.moving:write_sidecar", "after", 1),
-    ("tasks.runs.alerts:send_once", "after", 1),
+    ("tasks.runs.alerts:send", "after", 1),
     ("tasks.inbox.loading:execute", "after", 3),
     ("tasks.warehouse.warehouse_write:execute", "after", 5),  # committed, nobody was told
     ("tasks.inbox.moving:_copy", "after", 2),

@@ -20,6 +20,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     "amount with underscores": ("amount", "1_000"),
     "amount with an exponent": ("amount", "1.5E2"),
     "amount of three places": ("amount", "1.505"),
+    "amount of three places, one of them a zero": ("amount", "1.000"),
     "amount with a decimal comma": ("amount", "1,50"),
     "amount with a currency sign": ("amount", "$1.50"),
     "amount with a currency's name": ("amount", "1.50 EUR"),
