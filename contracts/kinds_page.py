@@ -26,7 +26,7 @@ _WRITTEN = {
     "boolean": "`true` `t` `yes` `y` `1` `1.0`, `false` `f` `no` `n` `0` `0.0`, in any case",
     "date": "`2025-01-05`",
     "time": "`09:30`, `09:30:00`, or with up to nine places",
-    "timestamp": f"{_CLOCK}; then `Z`, `+05:30`, `+0530` or nothing",
+    "timestamp": f"{_CLOCK}; then `Z`, `+05:30` or nothing",
     "local_timestamp": _CLOCK,
     "json": '`{"a": [1, null]}`, `[]`',
     "array(kind)": '`[5, "5.0", null]`, `[]`',

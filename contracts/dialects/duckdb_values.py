@@ -134,7 +134,7 @@ def _instant(text: str) -> str:
     fraction = f"regexp_extract({text}, '[.]([0-9]+)', 1)"
     micros = f"to_microseconds(CAST('0' || left(rpad({fraction}, 6, '0'), 6) AS BIGINT))"
     hours, minutes = (
-        f"CAST('0' || regexp_extract({text}, '[+-]([0-9]{{2}}):?([0-9]{{2}})$', {group}) AS INTEGER)"
+        f"CAST('0' || regexp_extract({text}, '[+-]([0-9]{{2}}):([0-9]{{2}})$', {group}) AS INTEGER)"
         for group in (1, 2)
     )
     zone = f"regexp_matches(substr({text}, 20), '[+-]')"

@@ -21,10 +21,10 @@ NUMBER_PATTERN = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$"
 DATE_PATTERN = "^(19[0-9]{2}|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}$"
 INSTANT_PATTERN = (
     "^(19[0-9]{2}|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
-    "(Z|[+-][0-9]{2}:?[0-9]{2})?$"
+    "(Z|[+-][0-9]{2}:[0-9]{2})?$"
 )
 # As in INSTANT_PATTERN, but without an offset.
-LOCAL_PATTERN = INSTANT_PATTERN.replace("(Z|[+-][0-9]{2}:?[0-9]{2})?", "")
+LOCAL_PATTERN = INSTANT_PATTERN.replace("(Z|[+-][0-9]{2}:[0-9]{2})?", "")
 TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?$"
 MIDNIGHT = "00:00:00.000000"
 """A time of day in full. What a source leaves out of one is as here."""

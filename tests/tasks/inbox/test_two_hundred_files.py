@@ -17,11 +17,6 @@ from tasks.services import aws
 from tests.tasks.inbox.sheets import COLUMNS, REFUSED_ABOVE, Fate, Sheet
 from tests.tasks.inbox.two_hundred_files import COUNT, DEFECTS, File, files
 
-# Where the product differs from the definitions of the inbox, and why that stays for now.
-KNOWN = {
-    "a time with an offset without colon": "contracts/language/written.py takes +0530 for +05:30 in every dataset",
-}
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -109,5 +104,4 @@ def test_each_file_ends_as_the_table_says(judged: dict[str, Judged]) -> None:
     assert len(judged) == COUNT
     assert len(DEFECTS) >= 60
     differing = {file.defect: shown for file in files() if (shown := difference(file, judged[file.key]))}
-    assert {defect: shown for defect, shown in differing.items() if defect not in KNOWN} == {}
-    assert set(differing) == set(KNOWN)
+    assert differing == {}
