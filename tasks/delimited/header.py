@@ -64,6 +64,19 @@ def find_by_names(rows: Sequence[Sequence[str]], columns: Sequence[str], name: s
     return None
 
 
+def refuse_part_of_header(rows: Sequence[Sequence[str]], columns: Sequence[str], name: str) -> None:
+    """Refuse a file without a header if its first record has a contract's name as a cell, which no value is: that is a
+    header without the other names. What is above the first record counts too, but for a title of one cell."""
+    wanted = {normalised(column) for column in columns}
+    for record, row in enumerate(rows[:SEARCHED], 1):
+        found = list(filter(None, map(normalised, row)))
+        if len(found) > 1 and not wanted.isdisjoint(found):
+            missing = [column for column in columns if normalised(column) not in found]
+            raise _columns_missing(name, record, missing, found)
+        if len(row) >= len(wanted) and len(found) > len(wanted) / 2:
+            return
+
+
 def _columns_missing(name: str, record: int, missing: Sequence[str], found: Sequence[str]) -> ColumnsMissing:
     lacks = f"{name}: the header (record {record}) lacks the column(s) {', '.join(missing)}"
     advice = "Ask the sender for the missing columns, or pin the feed's columns."
