@@ -17,6 +17,8 @@ SEARCHED = 100
 _LEAST_SHARE = 0.5
 _SIGNS = re.compile(r"[^\w\s.\-]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_SMALL = bytes(range(256)).lower()
+_BETWEEN = bytes([*range(0x21), *b"_-.", *range(0x7F, 0x100)])
 _RULE = re.compile(r"[-=_+:\s]*")
 
 
@@ -37,6 +39,44 @@ class Header:
     extra: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     preamble: int = 0
+
+
+class HeaderAgain:
+    """Finds further headers, as joined files have them."""
+
+    def __init__(self, columns: Sequence[str], places: Sequence[int]) -> None:
+        self.names, self._places = list(map(normalised, columns)), tuple(places)
+        self._words = {max(name.split("_"), key=len) for name in self.names}
+        self._together = [_run_together(name.encode()) if name.isascii() else b"" for name in self.names]
+
+    def any_in(self, data: bytes) -> bool:
+        """Whether a name may be among values. They hold words of names at times, but hardly a name."""
+        together = _run_together(data)
+        return any(name in together for name in self._together)
+
+    def all_in(self, data: bytes) -> bool:
+        together = _run_together(data)
+        return all(name in together for name in self._together)
+
+    def is_at(self, cells: Sequence[str], raw: str, where: str) -> bool:
+        """Whether a record is a header. Raises DataError for one under which values would come into other columns."""
+        lowered = raw.casefold()
+        if not all(word in lowered for word in self._words):
+            return False
+        found = [normalised(cell) for cell in cells]
+        if not set(self.names) <= set(found):
+            return False
+        if [found[place] for place in self._places if place < len(found)] != self.names:
+            raise DataError(
+                f"{where} is a second header, with the columns in another order than the first. Files were joined: ask the "
+                "sender for each by itself."
+            )
+        return True
+
+
+def _run_together(data: bytes) -> bytes:
+    """Small letters without what may stand between or around the words of a name."""
+    return data.translate(_SMALL, _BETWEEN)
 
 
 def normalised(name: str) -> str:
