@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 _STAGINGS = 2
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -163,13 +164,21 @@ def _load(file: Judged, settled: Settled) -> Load:
 
 def _ends(settled: Settled) -> list[Ended]:
     return [
-        *(ended(each, LOADED) for each in settled.loaded),
+        *(ended(each, LOADED, _told(each)) for each in settled.loaded),
         *(
             ended(each, UNCHANGED, f"the same content was loaded as {same.source_file}: nothing to load")
             for each, same in settled.unchanged
         ),
         *(ended(each, same.status, same.message) for each, same in settled.already),
     ]
+
+
+def _told(file: Judged) -> str | None:
+    """What a reader of a loaded file should know. Of ignored columns the names and no values, which may be personal."""
+    extra, doubts = file.found.get("extra_columns", []), file.found.get("doubts", [])
+    more = f" and {len(extra) - _SHOWN} others" if len(extra) > _SHOWN else ""
+    ignored = [f"extra columns ignored: {', '.join(extra[:_SHOWN])}{more}"] if extra else []
+    return "; ".join([*ignored, *doubts]) or None
 
 
 def _log(ends: Sequence[Ended], run_id: str) -> None:
