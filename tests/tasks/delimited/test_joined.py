@@ -10,6 +10,12 @@ from tasks.errors import DataError
 from tests.tasks.delimited.test_reader import HEADER, STORES, read, write
 
 
+def test_a_repeated_header_counts_as_header(tmp_path: Path) -> None:
+    body = "".join(f"s{at},t{at},{at}\n" for at in range(3_000))
+    rows, rejects, found = read(write(tmp_path, HEADER + body + HEADER.upper() + body))
+    assert (len(rows), rejects, found["header_lines"]) == (6_000, [], 2)
+
+
 def second(header: str, rows: int, first: str = HEADER) -> str:
     """Two files joined into one, the second with a header of its own."""
     body = "".join(f"s{at},t{at},{at}\n" for at in range(rows))

@@ -100,12 +100,6 @@ def test_without_a_header_columns_come_in_the_contracts_order(tmp_path: Path) ->
     assert found["doubts"] == ["no header: columns are taken in the contract's order"]
 
 
-def test_a_repeated_header_counts_as_header(tmp_path: Path) -> None:
-    body = "".join(f"s{at},t{at},{at}\n" for at in range(3_000))
-    rows, rejects, found = read(write(tmp_path, HEADER + body + HEADER.upper() + body))
-    assert (len(rows), rejects, found["header_lines"]) == (6_000, [], 2)
-
-
 def test_trailing_delimiters(tmp_path: Path) -> None:
     body = "".join(f"s{at},t{at},{at},\n" for at in range(100))
     for header in (HEADER, HEADER.replace("\n", ",\n")):
