@@ -117,7 +117,10 @@ def _by_contract(
         raise refusal
     headers.refuse_names_beside(sample, columns, name)
     _refuse_foreign(sample, name)
-    return _without_header(name, encoding, candidates, columns)
+    made = _without_header(name, encoding, candidates, columns)
+    rows = [row.cells for row in dialects.split_sample(sample, made.dialect, complete)]
+    headers.refuse_part_of_header(rows, columns, name)
+    return made
 
 
 def _refuse_foreign(sample: str, name: str) -> None:

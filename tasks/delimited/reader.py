@@ -21,7 +21,7 @@ from tasks.delimited.accounting import Account, LineCount
 from tasks.delimited.ahead import one_ahead
 from tasks.delimited.blocks import Located, Scanned, Walker
 from tasks.delimited.encoding import utf8_chunks
-from tasks.delimited.header import normalised
+from tasks.delimited.header import HeaderAgain
 from tasks.delimited.mending import looks_odd, with_other_delimiter
 from tasks.delimited.planning import Pin, Plan, plan
 from tasks.delimited.tables import POSITIONS, Fields, fields_of
@@ -73,7 +73,7 @@ class Reading:
         self.preamble: list[list[str]] = []
         self._plain = plain
         self._skipped = 0
-        self._header = made.header.names if made.rejecting else ()
+        self._again = HeaderAgain(made.columns, made.header.places) if made.rejecting else None
         self._widths = {made.width, len(made.header.names) or made.width}
 
     def rows(self) -> Iterator[list[str]]:
@@ -169,19 +169,13 @@ class Reading:
             account.header_lines += 1
             if len(self.preamble) < self.plan.header.preamble:
                 self.preamble.append(record.cells)
-        elif self._header and self._is_header(record.cells):
+        elif self._again and self._again.is_at(record.cells, record.raw, f"{self.name}: line {record.line}"):
             account.header_lines += 1
         else:
             account.rejected_records += rejected
             account.rows += not rejected
             return True
         return False
-
-    def _is_header(self, cells: Sequence[str]) -> bool:
-        """Whether a record repeats the header, as joined files do."""
-        if len(cells) < len(self._header):
-            return False
-        return all(normalised(cell) == name for cell, name in zip(cells, self._header, strict=False))
 
     def _of_records(self, records: Sequence[Located]) -> Iterator[Piece]:
         """Records that were split with care: rows and rejects."""
@@ -261,7 +255,7 @@ class Reading:
         return found
 
     def _needs_care(self, fields: Fields) -> bool:
-        """Whether a block has a repeated header, or surplus fields that are not empty."""
+        """Whether a block may have a further header, or has surplus fields that are not empty."""
         least = min(self._widths)
         surplus = any(fields.has_text(place) for place in range(least, self.plan.width))
-        return surplus or bool(self._header and fields.may_repeat(self.plan.header.places[0], self._header))
+        return surplus or bool(self._again and fields.may_have_header(self._again))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from tasks.delimited.blocks import Scanned
+from tasks.delimited.header import HeaderAgain
 from tasks.delimited.planning import Plan
 
 POSITIONS = ("record_number", "line_number", "byte_offset")
@@ -58,17 +58,18 @@ class Fields:
         """Whether a column has anything but blanks."""
         return bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(self.table.column(place)), "")).as_py())
 
-    def may_repeat(self, place: int, header: Sequence[str]) -> bool:
-        """Whether the first contract column's own name occurs among its values, whatever its case."""
-        if not header[place].isascii():
-            return bool(pc.any(pc.not_equal(self.table.column(place), "")).as_py())
-        word = max(header[place].split("_"), key=len)
-        lowered = pc.ascii_lower(self.table.column(place))
-        if not pc.any(pc.match_substring(lowered, word)).as_py():
-            return False
-        # Values may well hold a word of the name; the whole name, and nothing else, is rare.
-        whole = r"^\W*" + re.escape(header[place]).replace("_", r"[\s_.-]+") + r"\W*$"
-        return bool(pc.any(pc.match_substring_regex(lowered, whole)).as_py())
+    def may_have_header(self, header: HeaderAgain) -> bool:
+        """Whether all names may be in one record. Then a name is in one of any so many columns as there are others, and one
+        more; the smallest are looked at."""
+        columns = sorted(self.table.columns, key=lambda column: int(column.nbytes))
+        few = columns[: len(columns) - len(header.names) + 1]
+        return any(map(header.any_in, map(_text, few))) and header.all_in(self.block.data)
+
+
+def _text(column: Any) -> bytes:
+    """All values of a column, one after the other."""
+    buffers = [chunk.buffers()[2] for chunk in column.chunks]
+    return b"".join(memoryview(each) for each in buffers if each)
 
 
 def fields_of(block: Scanned, plan: Plan) -> Fields | None:

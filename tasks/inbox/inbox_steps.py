@@ -158,7 +158,7 @@ def _copied(file: InboxFile) -> InboxFile | SystemFault:
 
 def _deleted(file: InboxFile) -> SystemFault | None:
     try:
-        moving.delete_sidecar(file.source_file)
+        moving.delete_sidecar(_version(file))
         moving.delete_read(_version(file))
     except SystemFault as fault:
         return fault

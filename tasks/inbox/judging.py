@@ -45,7 +45,8 @@ REJECTS = pa.schema(
 
 @dataclass(frozen=True)
 class Judged:
-    """A file after it was read. `refusal` says why nothing of it is loaded; the figures are known as far as it was read."""
+    """A file after it was read. `refusal` says why nothing of it is loaded; the figures are known as far as it was read.
+    `is_gone`: the version was no longer there, so nothing is known of it."""
 
     version: Version
     name: FileName | None
@@ -57,6 +58,7 @@ class Judged:
     reasons: Mapping[str, int] = field(default_factory=dict)
     examples: Sequence[Mapping[str, Any]] = ()
     refusal: str | None = None
+    is_gone: bool = False
 
     @property
     def kind(self) -> str | None:

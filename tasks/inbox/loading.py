@@ -27,7 +27,7 @@ from warehouse.columns import Columns
 from warehouse.load.retail import files as inbox_files
 from warehouse.load.retail import loads as raw
 from warehouse.load.retail import stage as retail_stage
-from warehouse.load.retail.files import InboxFile
+from warehouse.load.retail.files import WAITING, InboxFile
 from warehouse.load.retail.loads import Load, Redated
 from warehouse.load.staging import count_text, stage
 from warehouse.statement import Statement
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 _STAGINGS = 2
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def load(
     ends = [ended(each, REFUSED, each.refusal) for each in judged if each.refusal]
     with writing(connection, f"inbox load of run {run_id}", lock=write_lock.RETAIL):
         known = _known(connection, judged)
+        ends += _withdrawn(judged, known)
         for kind, some in files.items():
             settled = settle(some, known)
             for statement in _changes(INBOX[kind], settled, staged[kind]):
@@ -163,13 +165,31 @@ def _load(file: Judged, settled: Settled) -> Load:
 
 def _ends(settled: Settled) -> list[Ended]:
     return [
-        *(ended(each, LOADED) for each in settled.loaded),
+        *(ended(each, LOADED, _told(each)) for each in settled.loaded),
         *(
             ended(each, UNCHANGED, f"the same content was loaded as {same.source_file}: nothing to load")
             for each, same in settled.unchanged
         ),
         *(ended(each, same.status, same.message) for each, same in settled.already),
     ]
+
+
+def _withdrawn(judged: Sequence[Judged], known: Sequence[InboxFile]) -> list[Ended]:
+    """The end of versions that were gone before they were read, and that no other run has ended and moved."""
+    waiting = {(file.source_file, file.version_id) for file in known if file.status == WAITING}
+    return [
+        ended(each, REFUSED, f"{each.version.key}: this version was deleted before it was read")
+        for each in judged
+        if each.is_gone and (each.version.key, each.version.version_id) in waiting
+    ]
+
+
+def _told(file: Judged) -> str | None:
+    """What a reader of a loaded file should know. Of ignored columns the names and no values, which may be personal."""
+    extra, doubts = file.found.get("extra_columns", []), file.found.get("doubts", [])
+    more = f" and {len(extra) - _SHOWN} others" if len(extra) > _SHOWN else ""
+    ignored = [f"extra columns ignored: {', '.join(extra[:_SHOWN])}{more}"] if extra else []
+    return "; ".join([*ignored, *doubts]) or None
 
 
 def _log(ends: Sequence[Ended], run_id: str) -> None:

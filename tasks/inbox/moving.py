@@ -98,6 +98,7 @@ def write_sidecar(judged: Judged, run_id: str) -> None:
     said = {
         "file": judged.version.key,
         "version_id": judged.version.version_id,
+        "received_at": judged.version.received_at,
         "status": "refused",
         "reason": judged.refusal,
         "how_to_mend": "Correct the file and upload it under the same name. It is not tried again until its content "
@@ -131,9 +132,32 @@ def write_sidecar(judged: Judged, run_id: str) -> None:
         )
 
 
-def delete_sidecar(key: str) -> None:
-    """Delete the sidecar of a file, if there is one: where there is none, S3 would add a deletion to the bucket."""
-    bucket, sidecar = settings().inbox_bucket, f"{key}{SIDECAR}"
-    if _checksum(sidecar) is not None:
+def delete_sidecar(moved: Version) -> None:
+    """Delete the sidecar of a file, unless it is about a version that arrived after the one that is moved. Where there is
+    none, S3 would add a deletion to the bucket."""
+    bucket, sidecar = settings().inbox_bucket, f"{moved.key}{SIDECAR}"
+    body = _body(sidecar)
+    if body is not None and not _is_about_later(body, moved):
         with aws_failures(f"deleting s3://{bucket}/{sidecar}"):
             aws.s3().delete_object(Bucket=bucket, Key=sidecar)
+
+
+def _body(key: str) -> bytes | None:
+    bucket = settings().inbox_bucket
+    with aws_failures(f"reading s3://{bucket}/{key}"):
+        try:
+            return aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in GONE:
+                return None
+            raise
+
+
+def _is_about_later(sidecar: bytes, moved: Version) -> bool:
+    """False for a sidecar that cannot be read."""
+    try:
+        said = json.loads(sidecar)
+        refused = Version(moved.key, said["version_id"], datetime.fromisoformat(said["received_at"]), 0)
+        return refused.arrival > moved.arrival
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -27,7 +27,7 @@ _one_large_file = threading.Lock()
 def read(
     versions: Sequence[Version], scratch: Path, broken_rate_max: float
 ) -> tuple[list[Judged], list[SystemFault]]:
-    """Judge the versions, and say why some could not be read. One that somebody deleted meanwhile is left out."""
+    """Judge the versions, and say why some could not be read. One that was deleted meanwhile is said to be gone."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = list(pool.map(lambda version: _tried(version, scratch, broken_rate_max), versions))
     return [each for each in found if isinstance(each, Judged)], [
@@ -35,14 +35,14 @@ def read(
     ]
 
 
-def _tried(version: Version, scratch: Path, broken_rate_max: float) -> Judged | SystemFault | None:
+def _tried(version: Version, scratch: Path, broken_rate_max: float) -> Judged | SystemFault:
     try:
         return _read(version, scratch, broken_rate_max)
     except SystemFault as fault:
         return fault
 
 
-def _read(version: Version, scratch: Path, broken_rate_max: float) -> Judged | None:
+def _read(version: Version, scratch: Path, broken_rate_max: float) -> Judged:
     try:
         name = recognised(version.key)
         if version.size > LARGEST_BYTES:
@@ -57,11 +57,11 @@ def _read(version: Version, scratch: Path, broken_rate_max: float) -> Judged | N
         return _judged(version, name, scratch, broken_rate_max)
 
 
-def _judged(version: Version, name: FileName, scratch: Path, broken_rate_max: float) -> Judged | None:
+def _judged(version: Version, name: FileName, scratch: Path, broken_rate_max: float) -> Judged:
     file = scratch / version.load_id
     try:
         if not _download(version, file):
-            return None
+            return Judged(version, None, is_gone=True)
         return judge(version, name, file, scratch, broken_rate_max)
     finally:
         file.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tasks.delimited.header import Header, find_by_names, normalised
+from tasks.delimited.header import Header, find_by_names, normalised, refuse_part_of_header
 from tasks.errors import DataError
 
 COLUMNS = ("store_token", "amount", "user_role")
@@ -67,3 +67,32 @@ def test_a_header_that_lacks_a_column_is_refused() -> None:
 def test_a_column_twice_is_refused() -> None:
     with pytest.raises(DataError, match="the header has amount more than once"):
         find(["store_token", "amount", "Amount", "user_role"])
+
+
+def partly(*rows: Sequence[str]) -> None:
+    refuse_part_of_header(rows, COLUMNS, "sales.csv")
+
+
+ROW = ["s1", "12", "cashier"]
+
+
+def test_one_name_in_the_first_record_of_the_table_is_a_header_that_lacks_the_others() -> None:
+    with pytest.raises(
+        DataError,
+        match=r"the header \(record 1\) lacks the column\(s\) amount, user_role; it has store_token, eur",
+    ):
+        partly(["Store Token", "eur", "role"], ROW, ROW)
+
+
+@pytest.mark.parametrize("above", [["Report of May"], ["Report", "", ""], ["made", "2025-05-31"]])
+def test_a_preamble_does_not_hide_such_a_header(above: Sequence[str]) -> None:
+    with pytest.raises(DataError, match=r"header \(record 2\) lacks the column\(s\) store_token, user_role"):
+        partly(above, ["shop", "amount", "role"], ROW, ROW)
+
+
+def test_a_name_is_no_header_alone_in_its_record_or_below_the_first_row_or_within_a_cell() -> None:
+    partly(["Amount"], ROW, ROW)
+    partly(["Amount", "", ""], ROW, ROW)
+    partly(ROW, ["s2", "13", "amount"], ROW)
+    partly(["s1", "12", "amount due"], ROW)
+    partly()

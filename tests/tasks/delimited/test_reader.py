@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from tasks.errors import DataError
 
 COLUMNS = ("store_token", "transaction_id", "amount")
 HEADER = "store_token,transaction_id,amount\n"
+STORES = ("store_group", "store_token", "store_name")
+SALES = ("store_token", "transaction_id", "receipt_token", "transaction_time", "amount", "user_role")
+SALE = "S1,T1,R1,2025-01-11T10:00:00Z,1.50,cashier\n"
 
 
 def write(tmp_path: Path, content: str | bytes) -> Path:
@@ -96,12 +100,6 @@ def test_without_a_header_columns_come_in_the_contracts_order(tmp_path: Path) ->
     assert found["doubts"] == ["no header: columns are taken in the contract's order"]
 
 
-def test_a_repeated_header_counts_as_header(tmp_path: Path) -> None:
-    body = "".join(f"s{at},t{at},{at}\n" for at in range(3_000))
-    rows, rejects, found = read(write(tmp_path, HEADER + body + HEADER.upper() + body))
-    assert (len(rows), rejects, found["header_lines"]) == (6_000, [], 2)
-
-
 def test_trailing_delimiters(tmp_path: Path) -> None:
     body = "".join(f"s{at},t{at},{at},\n" for at in range(100))
     for header in (HEADER, HEADER.replace("\n", ",\n")):
@@ -124,6 +122,27 @@ def test_the_wrong_kind_of_file_is_refused(tmp_path: Path) -> None:
         read(write(tmp_path, "a,b\n1,2\n3,4\n"))
     with pytest.raises(DataError, match="ambiguous: ',' and ';' both give 3 columns"):
         read(write(tmp_path, "x,y;z,w;v\n" * 5))
+
+
+@pytest.mark.parametrize(
+    ("columns", "content", "lacks"),
+    [
+        (STORES, "store_token,name,group\nS1,One,G1\n", "lacks the column(s) store_group, store_name"),
+        (STORES, "Our shops\n\ntoken;name;store group\nS1;One;G1\nS2;Two;G1\n", "lacks the column(s) store_token"),
+        (SALES, f"store,transaction_id,receipt,transaction_time,value,role\n{SALE}", "lacks the column(s) store_token"),
+    ],
+)  # fmt: skip
+def test_a_header_that_lacks_most_columns_is_no_row(
+    tmp_path: Path, columns: tuple[str, ...], content: str, lacks: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(lacks)):
+        read(write(tmp_path, content), columns=columns)
+
+
+def test_a_name_deep_in_a_file_without_header_is_a_value(tmp_path: Path) -> None:
+    path = write(tmp_path, "G1,S1,One\nG1,S2,amount\nG1,S3,Store Name\n")
+    rows, _, _ = read(path, columns=STORES)
+    assert [row["store_name"] for row in rows] == ["One", "amount", "Store Name"]
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "latin-1", "cp1252"])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tasks.errors import SystemFault
-from tasks.inbox import moving
+from tasks.inbox import inbox_steps, moving
 from tasks.inbox.file_name import FileName
 from tasks.inbox.judging import Judged
 from tasks.inbox.waiting import Version, waiting
 from tasks.services import aws
+from warehouse.load.retail.files import InboxFile
 
 NAME = FileName("sales", date(2025, 1, 11))
 KEY = "inbox/acme/sales_20250111.csv"
@@ -108,11 +110,62 @@ def test_a_sidecar_says_why_and_goes_with_the_mended_file(inbox: str) -> None:
     )
     assert said["first_broken_rows"] == [{"line_number": 2, "raw_line": "a,b"}]
     assert "keys=['inbox/acme/sales_20250111.csv']" in said["how_to_mend"]
-    moving.delete_sidecar(KEY)
-    with pytest.raises(ClientError, match="NoSuchKey"):
-        body_of(f"{KEY}.error.json")
+    moving.delete_sidecar(refused.version)
+    assert not has_sidecar()
+
+
+def has_sidecar() -> bool:
+    try:
+        return bool(body_of(f"{KEY}.error.json"))
+    except ClientError:
+        return False
+
+
+def refuse(version: Version) -> None:
+    moving.write_sidecar(Judged(version, NAME, refusal="it is bad"), "run 1")
+
+
+MOVED = Version(KEY, "v2", datetime(2025, 1, 11, 8, tzinfo=UTC), 3)
+
+
+@pytest.mark.parametrize(
+    ("refused", "stays"),
+    [
+        (replace(MOVED, version_id="v1", received_at=MOVED.received_at - timedelta(seconds=1)), False),
+        (MOVED, False),
+        (replace(MOVED, version_id="v3"), True),
+        (replace(MOVED, version_id="v1", received_at=MOVED.received_at + timedelta(seconds=1)), True),
+    ],
+)
+def test_a_sidecar_stays_while_it_is_about_a_later_version(inbox: str, refused: Version, stays: bool) -> None:
+    refuse(refused)
+    assert moving.delete_sidecar(MOVED) is None
+    assert has_sidecar() is stays
+
+
+@pytest.mark.parametrize(
+    "body", [b"no JSON", b"[]", b'{"version_id": "v9"}', b'{"version_id": 1, "received_at": 2}', b"\xff"]
+)
+def test_a_sidecar_that_cannot_be_read_goes(inbox: str, body: bytes) -> None:
+    put(body, f"{KEY}.error.json")
+    moving.delete_sidecar(MOVED)
+    assert not has_sidecar()
+
+
+def test_a_good_version_that_is_moved_leaves_the_sidecar_of_the_broken_one_that_came_after(
+    inbox: str,
+) -> None:
+    good = put(b"good")
+    refuse(replace(good, version_id="later", received_at=good.received_at + timedelta(minutes=1)))
+    moved_file = InboxFile(KEY, good.version_id, good.received_at, "loaded", "run 1", good.load_id)
+    assert inbox_steps._deleted(moved_file) is None
+    assert has_sidecar()
+    assert waiting() == []
+    refuse(replace(good, received_at=good.received_at - timedelta(minutes=1)))
+    assert inbox_steps._deleted(moved_file) is None
+    assert not has_sidecar()
 
 
 def test_no_deletion_is_added_where_there_is_no_sidecar(inbox: str) -> None:
-    moving.delete_sidecar(KEY)
+    moving.delete_sidecar(MOVED)
     assert "DeleteMarkers" not in aws.s3().list_object_versions(Bucket=inbox)
