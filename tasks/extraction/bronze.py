@@ -64,10 +64,7 @@ class Place:
 
     namespace: str
     name: str
-
-    @property
-    def location(self) -> str:
-        return f"s3://{settings().lake_bucket}/{self.namespace}/{self.name}"
+    location: str
 
     def schema(self) -> pa.Schema | None:
         """The table's columns, None if there is no table yet."""
@@ -99,11 +96,12 @@ class Place:
 
 
 def bronze(entity: str) -> Place:
-    return Place(BRONZE, entity)
+    return Place(BRONZE, entity, f"s3://{settings().lake_bucket}/bronze/{entity}")
 
 
 def quarantine(pipeline: str, entity: str) -> Place:
-    return Place(QUARANTINE, f"{pipeline}_{entity}")
+    name = f"{pipeline}_{entity}"
+    return Place(QUARANTINE, name, f"s3://{settings().lake_bucket}/quarantine/{name}")
 
 
 def write_part(path: Path, rows: pa.Table, compression: str) -> list[Path]:

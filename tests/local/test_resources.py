@@ -11,15 +11,25 @@ def test_names_are_the_agreed_ones() -> None:
         ("highwater-artifacts", False, False),
         ("highwater-inbox", True, True),
     ]
-    (table,) = resources.TABLES
+    table, watermarks = resources.TABLES
     assert (table.name, table.hash_key, table.indexes) == ("highwater-ledger", "id", ("open",))
     assert table.expires_by == "expires_at"
+    assert (watermarks.name, watermarks.hash_key, watermarks.expires_by) == (
+        "highwater-watermarks",
+        "id",
+        None,
+    )
     assert [topic.name for topic in resources.TOPICS] == [
         "highwater-alerts",
         "highwater-warnings",
         "highwater-critical",
     ]
-    assert [database.name for database in resources.GLUE_DATABASES] == ["curated", "quarantine", "ml"]
+    assert [database.name for database in resources.GLUE_DATABASES] == [
+        "curated",
+        "quarantine",
+        "ml",
+        "bronze",
+    ]
     assert resources.CURATED.location == "s3://highwater-lake/curated"
     assert resources.SNOWFLAKE_SECRET.name == "highwater/snowflake"
     assert resources.WAREHOUSE.schemas == ("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING")
