@@ -10,16 +10,12 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from ipaddress import ip_address
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from tasks.errors import DataError, HighwaterError, SystemFault, TransientError, from_aws
+from tasks.errors import DataError, HighwaterError, SystemFault, TransientError
+from tasks.services.snowflake_secret import REQUIRED, read_secret
 from tasks.settings import settings
 from warehouse.names import identifier
 from warehouse.statement import Kind, Statement
@@ -42,7 +38,6 @@ sys.modules.setdefault(_UNUSED, ModuleType(_UNUSED))
 from prefect_snowflake.credentials import InvalidPemFormat, SnowflakeCredentials  # noqa: E402
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
 
@@ -57,14 +52,8 @@ ROW_LOCK_SECONDS = 300
 # The server-side timeout should fire first, with a clear error; the client-side one is a fallback.
 _GRACE_SECONDS = 120
 
-_REQUIRED = ("account", "user", "role", "warehouse", "private_key")
-_REQUIRED_OF_SOURCE = (*_REQUIRED, "database")
+_REQUIRED_OF_SOURCE = (*REQUIRED, "database")
 _ENDPOINT = ("host", "port", "protocol")
-
-
-@cache
-def _secrets() -> SecretsManagerClient:
-    return boto3.client("secretsmanager")
 
 
 @contextmanager
@@ -121,7 +110,7 @@ def _logged_in(
     tag: str,
     role: str | None,
     unlimited_seconds: int,
-    required: Sequence[str] = _REQUIRED,
+    required: Sequence[str] = REQUIRED,
     session: Mapping[str, str] | None = None,
     **options: Any,
 ) -> SnowflakeConnection:
@@ -163,42 +152,6 @@ def _logged_in(
         raise _classified(
             error, f"connecting to Snowflake account {secret['account']} as {secret['user']}"
         ) from error
-
-
-def read_secret(name: str, required: Sequence[str] = _REQUIRED) -> Mapping[str, Any]:
-    doing = f"reading the Snowflake credentials from secret {name}"
-    try:
-        text = _secrets().get_secret_value(SecretId=name)["SecretString"]
-    except (ClientError, BotoCoreError) as error:
-        raise from_aws(error, doing) from error
-    try:
-        secret = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SystemFault(f"{doing}: it is not JSON (position {error.pos})") from None
-    if not isinstance(secret, dict):
-        raise SystemFault(f"{doing}: it is not a JSON object")
-    return checked(secret, name, required)
-
-
-def checked(secret: Mapping[str, Any], name: str, required: Sequence[str] = _REQUIRED) -> Mapping[str, Any]:
-    """The secret, validated. Unless its host is loopback, a secret with a password is rejected, even if it has a key."""
-    if "password" in secret and not is_loopback(str(secret.get("host", ""))):
-        raise SystemFault(
-            f"secret {name} holds a password: Highwater logs in with a key pair. Remove the password."
-        )
-    missing = [field for field in required if not secret.get(field)]
-    if missing:
-        raise SystemFault(f"secret {name} lacks {', '.join(missing)}: add them and run again")
-    return secret
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any, ...]:

@@ -21,7 +21,8 @@ import warehouse
 from tasks.errors import DataError, SystemFault, TransientError
 from tasks.runs.monitoring import QualityRecord
 from tasks.runs.run import Run
-from tasks.services.snowflake import query_tag, read_secret
+from tasks.services.snowflake import query_tag
+from tasks.services.snowflake_secret import read_secret
 from tasks.settings import settings
 from warehouse.names import identifier
 

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from snowflake.connector import SnowflakeConnection
 
 from tasks.errors import DataError, HighwaterError, SystemFault, TransientError
-from tasks.services import snowflake
-from tasks.services.snowflake import checked, connect, execute, is_loopback, read_secret
+from tasks.services import snowflake, snowflake_secret
+from tasks.services.snowflake import connect, execute
+from tasks.services.snowflake_secret import checked, is_loopback, read_secret
 from tests.warehouse.standin import snowflake_server
 from warehouse.statement import Kind, Statement
 
@@ -32,7 +33,7 @@ class Secrets:
 
 def keep(monkeypatch: pytest.MonkeyPatch, secret: object) -> None:
     text = secret if isinstance(secret, str) else json.dumps(secret)
-    monkeypatch.setattr(snowflake, "_secrets", lambda: Secrets(text))
+    monkeypatch.setattr(snowflake_secret, "_secrets", lambda: Secrets(text))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.9", "::1"])
