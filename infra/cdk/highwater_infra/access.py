@@ -10,7 +10,7 @@ from constructs import Construct
 from deployments import names
 from highwater_infra.environments import Environment
 from highwater_infra.optional import is_given
-from highwater_infra.permissions import inbox, jobs, outside, people, tasks
+from highwater_infra.permissions import extraction, inbox, jobs, outside, people, tasks
 from highwater_infra.permissions.statement import Statement, role_arn
 
 _GITHUB = "token.actions.githubusercontent.com"
@@ -28,6 +28,9 @@ class Access(Stack):
             names.FLOW_RUN, "ecs-tasks", "flow runs: start jobs, publish, tell people", tasks.flow_run(arn)
         )
         self._more(self.flow_run, names.FLOW_RUN_INBOX, "what partners deliver", inbox.flow_run())
+        self._more(
+            self.flow_run, names.FLOW_RUN_EXTRACTION, "what is extracted from sources", extraction.flow_run()
+        )
         self.flow_run_start = self._role(
             names.FLOW_RUN_START,
             "ecs-tasks",

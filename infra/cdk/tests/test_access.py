@@ -80,7 +80,7 @@ def test_a_role_holds_no_more_than_iam_takes(prod: Templates) -> None:
         for policy in _policies(prod[NAME])
     }
     named = {p.get("ManagedPolicyName") for p in prod[NAME].properties("AWS::IAM::ManagedPolicy")}
-    assert named == {"highwater-flow-run-inbox"}
+    assert named == {"highwater-flow-run-inbox", "highwater-flow-run-extraction"}
     assert max(size for name, size in sizes.items() if name not in named) < 10_240
     assert max(sizes[name] for name in named) < 6_144
 

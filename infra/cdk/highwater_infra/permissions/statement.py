@@ -121,3 +121,13 @@ def registry_login() -> Statement:
         because="GetAuthorizationToken knows no resource: it logs in to the registry, which images may be used is said "
         "per repository.",
     )
+
+
+def tables_of(*databases: str) -> Statement:
+    """The tables of the lake in these databases of the catalog: to look at, to make and to change."""
+    catalog = ["catalog", *(f"database/{d}" for d in databases), *(f"table/{d}/*" for d in databases)]
+    return Statement(
+        ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
+        [arn("glue", resource) for resource in catalog],
+        because="one Iceberg table a dataset, made at its first publication; the database is the boundary",
+    )

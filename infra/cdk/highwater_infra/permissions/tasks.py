@@ -21,6 +21,7 @@ from highwater_infra.permissions.statement import (
     objects,
     pass_role,
     registry_login,
+    tables_of,
     use_of_key,
 )
 
@@ -29,8 +30,6 @@ _KEYS = "keys hold dates and run ids; the prefix is the boundary"
 MENDED: Final = "mended"
 # What lake-maintenance found and did: the next run's second look goes by it.
 MAINTENANCE: Final = "maintenance"
-# What is extracted, as it was: nobody but flow runs reads it, as it holds personal data.
-BRONZE: Final = "bronze"
 # Where it deletes what no table names. Nothing of deliveries, of mended rows and of its own reports.
 TIDIED: Final = ("curated", "quarantine", "ml")
 
@@ -45,7 +44,7 @@ def flow_run(key_arn: str) -> list[Statement]:
         key_of_disks(key_arn, through="sagemaker"),
         Statement(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
-            [arn("dynamodb", f"table/{table}") for table in (names.LEDGER, names.WATERMARKS)],
+            [arn("dynamodb", f"table/{names.LEDGER}")],
         ),
         Statement(
             ["dynamodb:Scan"], [arn("dynamodb", f"table/{names.LEDGER}")]
@@ -56,7 +55,7 @@ def flow_run(key_arn: str) -> list[Statement]:
             ["secretsmanager:GetSecretValue"],
             [
                 arn("secretsmanager", f"secret:{name}-??????")
-                for name in (names.SNOWFLAKE_SECRET, names.SOURCE_SHOP_SECRET, names.HASH_KEY_SECRET)
+                for name in (names.SNOWFLAKE_SECRET, names.HASH_KEY_SECRET)
             ],
             because=SIX_CHARACTERS,
         ),
@@ -71,7 +70,7 @@ def _files() -> list[Statement]:
         Statement(
             ["s3:GetObject"],
             [
-                *objects(names.LAKE, "raw", MENDED, MAINTENANCE, BRONZE, *WRITTEN),
+                *objects(names.LAKE, "raw", MENDED, MAINTENANCE, *WRITTEN),
                 *objects(names.ARTIFACTS, *artifacts),
             ],
             because=_KEYS,
@@ -79,7 +78,7 @@ def _files() -> list[Statement]:
         Statement(
             ["s3:PutObject", "s3:AbortMultipartUpload"],
             [
-                *objects(names.LAKE, MENDED, MAINTENANCE, BRONZE, *WRITTEN),
+                *objects(names.LAKE, MENDED, MAINTENANCE, *WRITTEN),
                 *objects(names.ARTIFACTS, names.RESULTS_FOLDER, "sagemaker/code"),
             ],
             because=_KEYS,
@@ -89,18 +88,13 @@ def _files() -> list[Statement]:
 
 
 def _glue() -> list[Statement]:
-    databases = names.GLUE_DATABASES
-    catalog = ["catalog", *(f"database/{d}" for d in databases), *(f"table/{d}/*" for d in databases)]
+    databases = [database for database in names.GLUE_DATABASES if database != names.BRONZE]
     return [
         Statement(
             ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
             [arn("glue", f"job/{job}") for job in (names.CURATE, names.DEMAND_FEATURES)],
         ),
-        Statement(
-            ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
-            [arn("glue", resource) for resource in catalog],
-            because="one Iceberg table a dataset, made at its first publication; the database is the boundary",
-        ),
+        tables_of(*databases),
     ]
 
 
