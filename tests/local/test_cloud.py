@@ -64,6 +64,7 @@ def test_everything_declared_is_there(cloud: Cloud) -> None:
         "curated": "s3://highwater-lake/curated",
         "quarantine": "s3://highwater-lake/quarantine",
         "ml": "s3://highwater-lake/ml",
+        "bronze": "s3://highwater-lake/bronze",
     }
     assert _glue_code(aws, url) == {"glue/curate.py", "glue/demand_features.py", "glue/highwater.zip"}
 
@@ -90,7 +91,7 @@ def test_the_sample_source_is_there_and_fills_when_told(cloud: Cloud) -> None:
         check=True,
     )
 
-    assert done.stdout.splitlines()[0] == "in the shop it is 2026-11-01 00:00:00 (UTC)"
+    assert done.stdout.splitlines()[0] == "in the shop it is 2026-10-31 23:59:25 (UTC)"
     assert query("SELECT count(*) FROM SHOP.PUBLIC.ORDERS", cloud.settings).rows == [(67,)]
 
 
