@@ -15,6 +15,7 @@ _SETTINGS = {
     # Without it, one default date of a source (0001-01-01) in a file that Spark did not write fails the whole job.
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.compression.codec": "zstd",
     # Spark only reads nanoseconds as integers. The contracts convert them to timestamps.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
