@@ -84,7 +84,7 @@ class Place:
         """Upload the files and commit them. A repeat of the same work adds nothing: its rows are the same."""
         if not files or has_work(load(self.namespace, self.name), commit.work):
             return
-        folder = f"{self.location}/published/{uuid4().hex}"
+        folder = f"{self.location}/data/{uuid4().hex}/published"  # where lake-maintenance looks for orphans
         added = tuple(objects.upload(file, f"{folder}/part-{at}.parquet") for at, file in enumerate(files))
         append(
             self.namespace,
