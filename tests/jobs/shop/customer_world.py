@@ -158,6 +158,8 @@ def _any_history(customer: str, chance: random.Random) -> list[Row]:
         else:
             values: Row = {"first_name": chance.choice(["Asha", "Asha", "Bina"]), "city": chance.choice(["Pune", None])}
             values["is_deleted"] = chance.random() < 0.15 or chance.choice([False, False, None])
+            if chance.random() < 0.1:
+                values |= dict.fromkeys(TRACKED)  # nothing but nulls, which is not the same as gone
             dated = None if chance.random() < 0.05 else hours
             if dated is None and chance.random() < 0.5:
                 values["created_at"] = None
