@@ -16,7 +16,9 @@ DIM_CUSTOMERS = Dataset(
         required("customer_version_key", "integer", "The version of the customer."),
         required("customer_id", "text", "The customer's id in the shop."),
         optional("full_name", "text", "First and last name.", personal=True),
-        optional("email_normalized", "text", "Email, trimmed, in lower case. Null if it is none.", personal=True),
+        optional(
+            "email_normalized", "text", "Email, trimmed, in lower case. Null if it is none.", personal=True
+        ),
         optional("phone_normalized", "text", "Phone number, E.164. Null if it is not valid.", personal=True),
         optional(
             "address_standardized",
@@ -27,8 +29,8 @@ DIM_CUSTOMERS = Dataset(
         required(
             "data_quality_score",
             "number",
-            "Share of these that hold: both names there; email valid; phone valid; all parts of the address there; created_at "
-            "there and not after updated_at.",
+            "Share of these that hold: both names there; email valid; phone valid; all parts of the address there; "
+            "created_at there and not after updated_at.",
             between(0, 1),
         ),
         optional("is_active", "boolean", "Whether the customer may order."),

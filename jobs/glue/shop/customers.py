@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from contracts.dialects.spark_literals import literal
 from contracts.shop.customers import CUSTOMERS
 from contracts.shop.dim_customers import DIM_CUSTOMERS
 from jobs.glue.keys import surrogate
@@ -12,7 +13,13 @@ from jobs.glue.shop.history import EFFECTIVE_AT, EXPIRED_AT, OPEN_END, history
 from jobs.glue.shop.phones import normalized
 from jobs.glue.shop.versions import versions
 
-TRACKED = tuple(column for column in CUSTOMERS.names if column not in ("customer_id", "updated_at", "is_deleted"))
+TRACKED = tuple(
+    column for column in CUSTOMERS.names if column not in ("customer_id", "updated_at", "is_deleted")
+)
+_NAMES = {"first_name": "__first", "last_name": "__last"}
+_WHITE_SPACE = (
+    r"(?U)[\s\x1c-\x1f]+"  # as Python's split() sees it: with the no-break space, which forms produce
+)
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _PARTS = {"street": "address", "city": "city", "state": "state", "zip_code": "zip_code", "country": "country"}
 _UPPER = frozenset({"state", "country"})
@@ -48,25 +55,24 @@ def dim_customers(bronze: DataFrame) -> DataFrame:
 
 
 def _cleaned(rows: DataFrame) -> DataFrame:
-    parts = [_part(source, part in _UPPER).alias(part) for part, source in _PARTS.items()]
-    email = F.lower(_trimmed("email"))
-    cleaned = rows.select(
+    texts = {source: f"__{source}" for source in (*_NAMES, "email", *_PARTS.values())}
+    spaced = rows.select("*", *(_single_spaced(source).alias(text) for source, text in texts.items()))
+    parts = ", ".join(f"{_part(texts[source], part in _UPPER)} AS {part}" for part, source in _PARTS.items())
+    cleaned = spaced.select(
         "*",
-        _part("first_name").alias("__first"),
-        _part("last_name").alias("__last"),
-        F.when(email.rlike(_EMAIL), email).alias("email_normalized"),
-        F.struct(*parts).alias("address_standardized"),
+        *(F.expr(f"{_part(texts[source])} AS {whole}") for source, whole in _NAMES.items()),
+        F.expr(f"CASE WHEN __email RLIKE {literal(_EMAIL)} THEN lower(__email) END AS email_normalized"),
+        F.expr(f"struct({parts}) AS address_standardized"),
     )
-    name = F.nullif(F.concat_ws(" ", "__first", "__last"), F.lit(""))
-    phone = normalized(F.col("phone"), F.col("address_standardized.country"))
-    return cleaned.withColumn("full_name", name).withColumn("phone_normalized", phone)
+    name = F.expr(f"nullif(concat_ws(' ', {', '.join(_NAMES.values())}), '') AS full_name")
+    phone = normalized(F.col("phone"), F.col("address_standardized.country")).alias("phone_normalized")
+    return cleaned.select("*", name, phone)
 
 
-def _part(column: str, is_upper: bool = False) -> Column:
-    """Trimmed, with single spaces. A blank is not there."""
-    text = F.regexp_replace(_trimmed(column), r"\s+", " ")
-    return F.nullif(F.upper(text) if is_upper else text, F.lit(""))
+def _single_spaced(column: str) -> Column:
+    return F.trim(F.regexp_replace(column, _WHITE_SPACE, " "))
 
 
-def _trimmed(column: str) -> Column:
-    return F.regexp_replace(column, r"^\s+|\s+$", "")
+def _part(text: str, is_upper: bool = False) -> str:
+    """A blank is not there."""
+    return f"nullif({f'upper({text})' if is_upper else text}, '')"

@@ -40,10 +40,12 @@ def order_lines(orders: DataFrame, items: DataFrame, customers: DataFrame, produ
 
 
 def fact_orders(lines: DataFrame) -> DataFrame:
+    """The lines that wait for nothing, as the contract has them."""
     return lines.where(f"{WAITS_FOR} IS NULL").select(*FACT_ORDERS.names)
 
 
 def pending_orders(lines: DataFrame) -> DataFrame:
+    """The lines that wait, each with its reason, as the contract has them."""
     waiting = lines.where(f"{WAITS_FOR} IS NOT NULL").withColumnRenamed(WAITS_FOR, "reason")
     return waiting.select(*PENDING_ORDERS.names)
 

@@ -123,7 +123,9 @@ def _rank(row: Row) -> tuple[bool, datetime, str]:
 
 def digest(row: Row) -> str:
     """The SHA-256 of the source's columns in their order: a null as nothing, a text with its length."""
-    return hashlib.sha256("|".join(_text(row[column.name], column.kind) for column in CUSTOMERS.columns).encode()).hexdigest()
+    return hashlib.sha256(
+        "|".join(_text(row[column.name], column.kind) for column in CUSTOMERS.columns).encode()
+    ).hexdigest()
 
 
 def _text(value: Any, kind: str) -> str:
@@ -137,7 +139,7 @@ def _text(value: Any, kind: str) -> str:
 
 
 def any_rows(customers: int, seed: int) -> list[Row]:
-    """Histories with a fifth of deletions, a seventh of repeats, ties, late rows, rows without a time, and keys found again."""
+    """Histories: a fifth deletions, a seventh repeats; ties, late rows, rows without a time, and keys found again."""
     chance = random.Random(seed)
     return [row for number in range(customers) for row in _any_history(f"C{seed}-{number}", chance)]
 
@@ -156,7 +158,10 @@ def _any_history(customer: str, chance: random.Random) -> list[Row]:
                 again["extraction_timestamp"] += timedelta(hours=chance.choice([0, 0, 3]))
             rows.append(again)
         else:
-            values: Row = {"first_name": chance.choice(["Asha", "Asha", "Bina"]), "city": chance.choice(["Pune", None])}
+            values: Row = {
+                "first_name": chance.choice(["Asha", "Asha", "Bina"]),
+                "city": chance.choice(["Pune", None]),
+            }
             values["is_deleted"] = chance.random() < 0.15 or chance.choice([False, False, None])
             if chance.random() < 0.1:
                 values |= dict.fromkeys(TRACKED)  # nothing but nulls, which is not the same as gone
