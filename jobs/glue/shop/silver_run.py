@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from contracts.shop import EXTRACTED, SILVER
 from jobs.glue.keys import surrogate
 from jobs.glue.layers.frames import bronze, keys_of, of_keys
 from jobs.glue.layers.manifest import LayerWork
+from jobs.glue.layers.profile import profile
 from jobs.glue.layers.table_change import Change, TableChange
 from jobs.glue.shop import silver_checks
 from jobs.glue.shop.affected import affected_orders
@@ -28,7 +30,7 @@ class SilverRun:
         self.spark = spark
         self.storage = storage
         self.work = work
-        self.figures: dict[str, Any] = {"tables": {}, "checks": [], "rows": {}}
+        self.figures: dict[str, Any] = {"tables": {}, "checks": [], "profile": [], "rows": {}}
 
     def run(self) -> dict[str, Any]:
         customers = self._dimension(CUSTOMERS, "customers", "customer_id", dim_customers, ("is_current", "customer_id"))
@@ -102,6 +104,9 @@ class SilverRun:
         self.figures["tables"][name] = change.figures
         self.figures["rows"][f"{name}_added"] = change.figures["rows_added"]
         self.figures["checks"] += silver_checks.findings(name, computed)
+        lines = profile(computed, SILVER[name])
+        self.figures["profile"] += lines
+        self.storage.write_text(f"{self.work.tables[name].output}/profile.json", json.dumps(lines))
 
 
 _ORDER = {FACTS: ("order_date", "order_id", "line_number"), PENDING: ("order_id", "line_number")}
