@@ -11,6 +11,7 @@ from typing import Any
 
 import xxhash
 
+from contracts.language.dataset import Dataset
 from contracts.shop.customers import CUSTOMERS
 
 Row = dict[str, Any]
@@ -121,11 +122,10 @@ def _rank(row: Row) -> tuple[bool, datetime, str]:
     return row["is_tombstone"], row["extraction_timestamp"], digest(row)
 
 
-def digest(row: Row) -> str:
+def digest(row: Row, dataset: Dataset = CUSTOMERS) -> str:
     """The SHA-256 of the source's columns in their order: a null as nothing, a text with its length."""
-    return hashlib.sha256(
-        "|".join(_text(row[column.name], column.kind) for column in CUSTOMERS.columns).encode()
-    ).hexdigest()
+    told = "|".join(_text(row[column.name], column.kind) for column in dataset.columns)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _text(value: Any, kind: str) -> str:

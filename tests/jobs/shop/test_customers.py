@@ -8,41 +8,37 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from contracts.shop.customers import CUSTOMERS
 from contracts.shop.dim_customers import DIM_CUSTOMERS
-from jobs.glue import session
-from jobs.glue.layers import frames
 from jobs.glue.shop.customers import TRACKED, dim_customers
 from jobs.glue.shop.history import history
 from jobs.glue.shop.versions import versions
+from tests.jobs.shop.bronze_frames import bronze
 from tests.jobs.shop.customer_world import (
     OPEN_END,
     Period,
     Row,
     any_rows,
     at,
+    digest,
     micros,
     periods,
     surrogate,
     tombstone,
     version,
 )
+from tests.jobs.shop.dimension_oracle import HISTORY, asked
+
+pytestmark = pytest.mark.spark
 
 HOURS = "unix_micros({0}) DIV 1000000 - 1767225600"
 
 
-def bronze(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
-    session.configure(spark)
-    columns = f"{frames.schema(CUSTOMERS)}, {frames.PROVENANCE}"
-    names = [part.split()[0].strip("`") for part in columns.split(", ")]
-    return spark.createDataFrame([tuple(row[name] for name in names) for row in rows], columns)
-
-
 def found(spark: SparkSession, rows: Iterable[Row]) -> set[Period]:
     """The history as Spark computes it. Times as microseconds, because Python's cannot be collected at either end."""
-    told = history(versions(bronze(spark, rows), CUSTOMERS), CUSTOMERS.key, TRACKED).selectExpr(
+    told = history(versions(bronze(spark, CUSTOMERS, rows), CUSTOMERS), CUSTOMERS.key, TRACKED).selectExpr(
         "customer_id",
         "unix_micros(effective_at) AS begins",
         "unix_micros(expired_at) AS ends",
@@ -122,7 +118,7 @@ CASES: dict[str, tuple[Sequence[Row], list[tuple[float, float | None, str]]]] = 
 
 def test_the_history_of_each_case(spark: SparkSession) -> None:
     rows = [{**row, "customer_id": case} for case, (given, _) in CASES.items() for row in given]
-    told = dim_customers(bronze(spark, rows)).selectExpr(
+    told = dim_customers(bronze(spark, CUSTOMERS, rows)).selectExpr(
         "customer_id",
         f"({HOURS.format('effective_at')}) / 3600D AS f",
         f"({HOURS.format('expired_at')}) / 3600D AS t",
@@ -141,11 +137,13 @@ def test_any_history_in_any_order_with_repeats_is_as_walking_through_it(spark: S
     assert len(wanted) > 500
     assert found(spark, rows) == wanted
     assert found(spark, [*reversed(rows), *rows[::3]]) == wanted
+    in_duckdb = asked(CUSTOMERS, rows, digest, TRACKED, HISTORY)
+    assert {period[:3] for period in wanted} == {period[:3] for period in in_duckdb}
 
 
 def test_the_rows_of_a_customer_do_not_overlap_and_one_is_current(spark: SparkSession) -> None:
     rows = any_rows(300, seed=8)
-    told = dim_customers(bronze(spark, rows)).selectExpr(
+    told = dim_customers(bronze(spark, CUSTOMERS, rows)).selectExpr(
         "customer_id",
         "unix_micros(effective_at) AS f",
         "unix_micros(expired_at) AS t",
@@ -184,7 +182,7 @@ def test_what_is_cleaned(spark: SparkSession) -> None:
             "none", 1, first_name=None, last_name=None, email="asha@example", phone=None, created_at=at(2)
         ),
     ]
-    told = dim_customers(bronze(spark, rows))
+    told = dim_customers(bronze(spark, CUSTOMERS, rows))
     assert told.columns == list(DIM_CUSTOMERS.names)
     by_id = {row["customer_id"]: row for row in told.drop("expired_at", "expiration_date").collect()}
     good, foreign, bad, none = (by_id[name] for name in ("good", "foreign", "bad", "none"))
