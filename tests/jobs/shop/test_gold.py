@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from contracts.dialects.spark_types import spark_type_of
 from contracts.language.dataset import Dataset
 from contracts.shop.customer_analytics import CUSTOMER_ANALYTICS
+from contracts.shop.ml_features import ML_FEATURES
 from contracts.shop.sales_summary import SALES_SUMMARY
 from jobs.glue.shop.customer_analytics import customer_analytics
 from jobs.glue.shop.sales_summary import sales_summary
@@ -209,3 +210,22 @@ def test_a_part_of_the_customers_is_computed_as_the_whole(
     days = {row["order_date"] for row in world.facts[::40]}
     facts, _ = World([row for row in world.facts if row["order_date"] in days], []).frames(spark)
     assert by_text(sales_summary(facts).collect()) == by_text(row for row in summary if row[0] in days)
+
+
+@pytest.mark.parametrize(
+    "dataset", [CUSTOMER_ANALYTICS, SALES_SUMMARY, ML_FEATURES], ids=lambda found: found.name
+)
+def test_what_says_who_a_person_is_stays_in_silver(
+    spark: SparkSession, world: World, dataset: Dataset, analytics: list[dict[str, Any]]
+) -> None:
+    personal = {"Asha Rao", "asha@example.com", "+442079460000", "Mill Lane 1"}
+    assert personal <= {
+        str(value)
+        for row in world.customers
+        for value in (*row.values(), row["address_standardized"]["street"])
+    }
+    assert not dataset.personal
+    assert not {
+        name for name in dataset.names if any(word in name for word in ("mail", "phone", "name", "street"))
+    }
+    assert not personal & {str(value) for row in analytics for value in row.values()}

@@ -37,7 +37,9 @@ class GoldLake:
         self.warehouse.s3.put_object(Bucket=BUCKET, Key=key, Body=body.getvalue())
         return f"s3://{BUCKET}/{key}"
 
-    def commit(self, table: str, added: Iterable[Sequence[Row]] = (), removed: Iterable[str] = ()) -> list[str]:
+    def commit(
+        self, table: str, added: Iterable[Sequence[Row]] = (), removed: Iterable[str] = ()
+    ) -> list[str]:
         """Publish files with these rows instead of the removed files. Returns the files."""
         files = [self.file(table, rows) for rows in added]
         base = lake_tables.snapshot_id(lake_tables.load("gold", table))
@@ -90,7 +92,12 @@ def customer(key: int, value: str = "10.00", **values: Any) -> Row:
 
 
 def sales(
-    day: int | None, category: str | None, region: str | None, currency: str | None, amount: str, units: int = 1
+    day: int | None,
+    category: str | None,
+    region: str | None,
+    currency: str | None,
+    amount: str,
+    units: int = 1,
 ) -> Row:
     return {
         "order_date": None if day is None else date(2026, 2, day),

