@@ -42,7 +42,7 @@ def s3(aws_endpoint: str) -> Any:
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
-    client.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+    client.create_bucket(Bucket="unloads", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
     return client
 
 
@@ -50,7 +50,7 @@ def s3(aws_endpoint: str) -> Any:
 def session(connect: Callable[..., SnowflakeConnection], s3: Any) -> Iterator[SnowflakeConnection]:
     connection = connect(paramstyle="qmark")
     cursor = connection.cursor()
-    cursor.execute("CREATE STAGE IF NOT EXISTS out URL = 's3://lake/out/'")
+    cursor.execute("CREATE STAGE IF NOT EXISTS out URL = 's3://unloads/out/'")
     cursor.execute("ALTER SESSION SET UNLOAD_PARQUET_TIME_TIMESTAMP_MILLIS = FALSE")
     cursor.execute("ALTER SESSION SET ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION = FALSE")
     yield connection
@@ -58,8 +58,8 @@ def session(connect: Callable[..., SnowflakeConnection], s3: Any) -> Iterator[Sn
 
 
 def files(s3: Any, prefix: str) -> list[pa.Table]:
-    listed = s3.list_objects_v2(Bucket="lake", Prefix=prefix).get("Contents", [])
-    bodies = (s3.get_object(Bucket="lake", Key=each["Key"])["Body"].read() for each in listed)
+    listed = s3.list_objects_v2(Bucket="unloads", Prefix=prefix).get("Contents", [])
+    bodies = (s3.get_object(Bucket="unloads", Key=each["Key"])["Body"].read() for each in listed)
     return [pq.read_table(io.BytesIO(body)) for body in bodies]
 
 

@@ -86,7 +86,8 @@ def test_changes_become_versions_and_tombstones(shop: Shop, monkeypatch: pytest.
     shop.settings = {"mode": "changes", "table": "PUBLIC.PRODUCTS", "without_watermark": None}
     shop.sql(
         "CREATE OR REPLACE TABLE PUBLIC.CHANGED AS SELECT *, NULL::TIMESTAMP_NTZ AS moment, "
-        "NULL::VARCHAR AS METADATA$ACTION, NULL::BOOLEAN AS METADATA$ISUPDATE, NULL::VARCHAR AS METADATA$ROW_ID FROM PUBLIC.PRODUCTS"
+        "NULL::VARCHAR AS METADATA$ACTION, NULL::BOOLEAN AS METADATA$ISUPDATE, "
+        "NULL::VARCHAR AS METADATA$ROW_ID FROM PUBLIC.PRODUCTS"
     )
     for name in ("stays", "changes", "goes", "renamed"):
         shop.write(name, "1", START - HOUR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,8 +16,10 @@ from contracts.dialects import snowflake
 from contracts.language.columns import one_of, optional, required
 from contracts.language.dataset import ContractError, Dataset, Rule
 from contracts.shop import EXTRACTED
-from tasks.extraction.columns import schema_of
+from tasks.errors import DataError
+from tasks.extraction.columns import SourceColumn, schema_of
 from tasks.extraction.judging import REASONS, judge
+from tasks.extraction.unload_sql import window
 
 VALUES: dict[str, list[Any]] = {
     "text": ["", "x", "paid", "placed", "PAID", "it's", "a\\b", None],
@@ -70,3 +73,39 @@ def test_a_backslash_is_written_twice() -> None:
 def test_a_rule_that_has_no_sql_is_named() -> None:
     with pytest.raises(ContractError, match="pattern"):
         snowflake._broken(Rule("pattern", pattern="a"), '"a"')
+
+
+def test_the_whole_statement() -> None:
+    """A zone is a matter of text here: the local Snowflake keeps instants, and no offsets."""
+    schema = pa.schema(
+        [("product_id", pa.string()), ("brand", pa.string()), ("updated_at", pa.timestamp("us", "UTC"))]
+    )
+    found = [
+        SourceColumn("product_id", "PRODUCT_ID", "VARCHAR", pa.string()),
+        SourceColumn("updated_at", "UPDATED_AT", "TIMESTAMP_TZ", pa.timestamp("us", "UTC")),
+    ]
+    text = "SELECT * FROM P WHERE updated_at > :low AND updated_at <= :high"
+    rules = replace(
+        QUOTES,
+        columns=(required("product_id", "text", "Key."), optional("at", "timestamp", "When.")),
+        key=("product_id",),
+    )
+    bound = window("products", rules, schema, found, text, "low", "high").copy(
+        "PUBLIC.LAKE/bronze/x/part", {pa.field("run_id", pa.string()): "run"}
+    )
+    assert " ".join(bound.sql.split()) == (
+        'COPY INTO @PUBLIC.LAKE/bronze/x/part FROM ( SELECT "product_id", "brand", "updated_at", '
+        'CAST(? AS VARCHAR) AS "run_id" FROM ( SELECT CAST("PRODUCT_ID" AS VARCHAR) AS "product_id", '
+        'CAST(NULL AS VARCHAR) AS "brand", '
+        "CAST(DATE_TRUNC('MICROSECOND', CONVERT_TIMEZONE('UTC', \"UPDATED_AT\")) AS TIMESTAMP_NTZ) AS \"updated_at\" "
+        "FROM ( SELECT * FROM P WHERE updated_at > ? AND updated_at <= ? ) extracted ) typed "
+        'WHERE NOT ("product_id" IS NULL) ) FILE_FORMAT = (TYPE = PARQUET COMPRESSION = SNAPPY) HEADER = TRUE '
+        "MAX_FILE_SIZE = 268435456 INCLUDE_QUERY_ID = TRUE"
+    )
+    assert bound.values == ("run", "low", "high")
+
+
+def test_a_type_that_no_file_has_as_bronze_does_is_refused() -> None:
+    schema = pa.schema([("payload", pa.binary())])
+    with pytest.raises(DataError, match=r"products\.payload: binary can't be unloaded"):
+        window("products", QUOTES, schema, [], "SELECT 1", "low", "high").broken()
