@@ -239,6 +239,12 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             source.replace(exp.Table(this=name, alias=alias and alias.copy()))
         return expression
 
+    def check_db_and_schema(self, expression: Expr) -> None:
+        """fakesnow takes the stage of a COPY INTO a location for a table without a schema."""
+        if isinstance(expression, exp.Copy) and unloading.is_one(expression):
+            expression = expression.args["files"][0].this
+        super().check_db_and_schema(expression)
+
     def _transform(self, expression: Expr, params: Any) -> Expr:
         transformed: Expr = super()._transform(statements.faithful(expression), params)
         return transformed

@@ -80,6 +80,14 @@ def test_a_row_has_its_names_types_and_bound_values(session: SnowflakeConnection
     assert row["moment"].isoformat() == "2026-01-01T12:00:00.123456+00:00"
 
 
+def test_a_stage_with_its_schema_needs_no_other(
+    connect: Callable[..., SnowflakeConnection], session: SnowflakeConnection, s3: Any
+) -> None:
+    with connect(schema=None) as connection:
+        connection.cursor().execute(COPY.format("q/part", "SELECT 'a' AS \"a\"").replace("@out", "@RAW.out"))
+    assert [table.to_pylist() for table in files(s3, "out/q/")] == [[{"a": "a"}]]
+
+
 def test_many_rows_are_in_several_files_and_all_there(session: SnowflakeConnection, s3: Any) -> None:
     many = 'SELECT SEQ4() AS "number", MD5(CAST(SEQ4() AS VARCHAR)) AS "text" FROM TABLE(GENERATOR(ROWCOUNT => 300000))'
     session.cursor().execute(f"CREATE OR REPLACE TABLE many AS {many}")
