@@ -40,7 +40,7 @@ def pandas_all(secret: dict[str, Any], table: str, to: str, _: Path) -> int:
 
 def dlt_sql_table(secret: dict[str, Any], table: str, to: str, home: Path) -> int:
     from dlt.sources.sql_database import sql_table  # type: ignore[import-not-found]
-    from sqlalchemy import create_engine  # type: ignore[import-not-found]
+    from sqlalchemy import create_engine
 
     engine = create_engine(
         f"snowflake://{secret['user']}:any@{secret['account']}/{secret['database']}/PUBLIC",

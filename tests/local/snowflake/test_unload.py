@@ -134,3 +134,17 @@ def test_snowflakes_defaults_of_types_are_refused(
     session.cursor().execute(f"ALTER SESSION SET {parameter} = TRUE")
     with pytest.raises(ProgrammingError, match=f"set {parameter} = FALSE"):
         session.cursor().execute(COPY.format("d/part", ROW), ("a",))
+
+
+@pytest.mark.parametrize(
+    ("clause", "message"),
+    [
+        ("CHANGES(INFORMATION => DEFAULT) AT(OFFSET => -1)", r"CHANGES \(no changes are tracked\)"),
+        ("AT(TIMESTAMP => '2026-01-01'::TIMESTAMP_LTZ)", r"AT and BEFORE \(tables have no history\)"),
+        ("BEFORE(STATEMENT => 'x')", "AT and BEFORE"),
+    ],
+)
+def test_changes_and_time_travel_are_refused(session: SnowflakeConnection, clause: str, message: str) -> None:
+    session.cursor().execute("CREATE OR REPLACE TABLE tracked (a INT)")
+    with pytest.raises(ProgrammingError, match=message):
+        session.cursor().execute(f"SELECT * FROM tracked {clause}")
