@@ -91,7 +91,7 @@ class Place:
 
     def new_folder(self) -> str:
         """A folder that nobody else writes to."""
-        return f"{self.location}/published/{uuid4().hex}"
+        return f"{self.location}/data/{uuid4().hex}/published"  # where lake-maintenance looks for orphans
 
     def adopt(self, added: Sequence[str], commit: Commit) -> None:
         """Commit files that are in S3 already."""

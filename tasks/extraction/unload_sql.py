@@ -65,14 +65,20 @@ class Window:
         return Bound(f"{inner.sql}\nWHERE {snowflake.broken(self.dataset)}", inner.values)
 
     def copy(self, location: str, constants: Mapping[pa.Field, Any]) -> Bound:
-        """Write the rows that break no rule to files below a location of a stage, each with the constants."""
-        names = [name(field.name) for field in self.schema]
-        names += [f"CAST(? AS {_type(self.entity, field)}) AS {name(field.name)}" for field in constants]
+        """Write the rows that break no rule to files below a location of a stage, each with the constants.
+
+        Snowflake writes a number as an integer where the outermost SELECT casts it to BIGINT.
+        """
+        names = [self._cast(name(field.name), field) for field in self.schema]
+        names += [self._cast("?", field) for field in constants]
         inner = self._of_typed(f"SELECT {', '.join(names)}", tuple(constants.values()))
         return Bound(
             f"COPY INTO @{location}\nFROM (\n{inner.sql}\nWHERE NOT ({snowflake.broken(self.dataset)})\n)\n{_COPY}",
             inner.values,
         )
+
+    def _cast(self, value: str, field: pa.Field) -> str:
+        return f"CAST({value} AS {_type(self.entity, field)}) AS {name(field.name)}"
 
     def _of_typed(self, selected: str, values: tuple[Any, ...] = ()) -> Bound:
         found = {column.name: column for column in self.columns}

@@ -94,7 +94,8 @@ def test_the_whole_statement() -> None:
         "PUBLIC.LAKE/bronze/x/part", {pa.field("run_id", pa.string()): "run"}
     )
     assert " ".join(bound.sql.split()) == (
-        'COPY INTO @PUBLIC.LAKE/bronze/x/part FROM ( SELECT "product_id", "brand", "updated_at", '
+        'COPY INTO @PUBLIC.LAKE/bronze/x/part FROM ( SELECT CAST("product_id" AS VARCHAR) AS "product_id", '
+        'CAST("brand" AS VARCHAR) AS "brand", CAST("updated_at" AS TIMESTAMP_NTZ) AS "updated_at", '
         'CAST(? AS VARCHAR) AS "run_id" FROM ( SELECT CAST("PRODUCT_ID" AS VARCHAR) AS "product_id", '
         'CAST(NULL AS VARCHAR) AS "brand", '
         "CAST(DATE_TRUNC('MICROSECOND', CONVERT_TIMEZONE('UTC', \"UPDATED_AT\")) AS TIMESTAMP_NTZ) AS \"updated_at\" "
