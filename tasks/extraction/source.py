@@ -37,7 +37,6 @@ class Entity(BaseModel):
     without_watermark: str | None = Field(
         default=None, description="returns the rows whose watermark is null"
     )
-    table: SqlName | None = Field(default=None, description="whose changes are tracked, for the mode changes")
     key: tuple[Name, ...] = Field(min_length=1)
     watermark: Name
     overlap_seconds: float = Field(
@@ -54,12 +53,17 @@ class Entity(BaseModel):
     output: Literal["parquet", "ndjson"] = Field(
         default="parquet", description="ndjson: what is added to bronze is also written as lines of JSON"
     )
+    table: SqlName | None = Field(default=None, description="whose changes are tracked, for the mode changes")
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         query.require(self.query, {"low", "high"}, f"the query of {self.name}")
         if self.without_watermark is not None:
             query.require(self.without_watermark, set(), f"the query without watermark of {self.name}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_its_mode_needs(self) -> Self:
         if self.mode == "changes" and self.table is None:
             raise ValueError(f"{self.name} lacks `table`, whose changes the mode changes reads")
         if self.mode == "unload" and self.output == "ndjson":
