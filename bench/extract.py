@@ -5,6 +5,9 @@ resource over fetch_arrow_batches, sling, fetch_pandas_all with one file, and th
 are dropped. Each way is a process of its own, one after the other, from the same table of 12 columns; the rows that
 it wrote are counted. Prints a table and adds a line to bench/results/extract.jsonl; progress goes to stderr.
 
+With several sizes it also says at what rate the largest's further rows came: what a way costs whatever the size (logins,
+imports, the commit) is left out of that.
+
 CPU and memory are those of the process, rows/s those of its work, without its start. The servers' CPU is given apart.
 """
 
@@ -66,6 +69,21 @@ def ratios(found: dict[str, dict[str, Any]]) -> dict[str, float]:
     }
 
 
+def further(
+    small: dict[str, dict[str, Any]], large: dict[str, dict[str, Any]], rows: int
+) -> dict[str, dict[str, Any]]:
+    """What each way took for the rows that the large size has more."""
+    told: dict[str, dict[str, Any]] = {}
+    for way, each in large.items():
+        if "failed" in each or "failed" in small[way]:
+            continue
+        costs = ("seconds", "cpu_seconds", _SERVERS)
+        told[way] = {name: round(each[name] - small[way][name], 2) for name in costs}
+        told[way]["rows_per_second"] = round(rows / max(told[way]["seconds"], 0.001))
+        told[way]["peak_memory_mb"] = each["peak_memory_mb"]
+    return told
+
+
 def report(found: dict[str, dict[str, Any]]) -> str:
     lines = [
         "| way | rows/s | seconds | CPU s | of the servers | peak memory, MB | watermark / it | unload / it |",
@@ -114,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--rows", type=int, nargs="+", default=[5_000_000])
     parser.add_argument(
         "--ways", nargs="+", default=["limit", *OURS, *PEERS], choices=["limit", *OURS, *PEERS]
     )
@@ -123,22 +141,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     given.data.mkdir(parents=True, exist_ok=True)
     python = peers_python(given.data) if set(given.ways) & set(PEERS) else Path(sys.executable)
-    found: dict[str, dict[str, Any]] = {}
-    with started(given.data, given.ports) as cloud:
-        cloud.fill(given.rows)
-        for way in given.ways:
-            load = os.getloadavg()[0]
-            found[way] = {**measured(cloud, way, python, given.rows), "load": round(load, 1)}
-            _say(f"{way}: {found[way]}")
-    print(report(found))
+    sizes = sorted(given.rows)
+    found: dict[int, dict[str, dict[str, Any]]] = {size: {} for size in sizes}
+    for size in sizes:
+        with started(given.data, given.ports) as cloud:
+            cloud.fill(size)
+            for way in given.ways:
+                load = os.getloadavg()[0]
+                found[size][way] = {**measured(cloud, way, python, size), "load": round(load, 1)}
+                _say(f"{way}: {found[size][way]}")
+        print(f"{size:,} rows\n\n{report(found[size])}\n")
+    if len(sizes) > 1:
+        more = further(found[sizes[0]], found[sizes[-1]], sizes[-1] - sizes[0])
+        print(f"of {sizes[-1]:,} rows those after the first {sizes[0]:,}\n\n{report(more)}")
     RESULTS.parent.mkdir(exist_ok=True)
-    told = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "rows": given.rows,
-    }
+    told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "cores": os.cpu_count()}
     with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({**told, "ways": found, "ratios": ratios(found)}) + "\n")
+        for size, ways in found.items():
+            file.write(json.dumps({**told, "rows": size, "ways": ways, "ratios": ratios(ways)}) + "\n")
 
 
 if __name__ == "__main__":

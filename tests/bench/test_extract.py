@@ -52,6 +52,13 @@ def test_the_goal_is_held_against_the_faster_dlt() -> None:
     assert "- unload, to_dlt: 4, goal 2: met" in told
 
 
+def test_further_rows_are_those_that_the_large_size_has_more() -> None:
+    small = {"limit": way(100), "sling": {"failed": "no"}}
+    told = extract.further(small, {"limit": way(200) | {"seconds": 3.0}, "sling": way(1)}, 1000)
+    assert list(told) == ["limit"]
+    assert (told["limit"]["rows_per_second"], told["limit"]["seconds"]) == (500, 2.0)
+
+
 def test_the_table_has_twelve_columns_of_which_the_contract_knows_ten() -> None:
     assert len(_COLUMNS) == 12
     assert [name for name in _COLUMNS if name in ORDER_ITEMS.names] == list(ORDER_ITEMS.names)
