@@ -36,9 +36,18 @@ def bronze(spark: SparkSession, dataset: Dataset, files: Iterable[str]) -> DataF
     return table(spark, dataset, files, PROVENANCE)
 
 
+def settled(rows: DataFrame) -> DataFrame:
+    """The rows, computed now and kept on the executors.
+
+    What is used more than once is settled. A cache would keep the plan too: a cache of caches has a plan that doubles with
+    each step, until the driver has no memory left for its text.
+    """
+    return rows.localCheckpoint()
+
+
 def keys_of(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
-    """The distinct keys, kept: they are used for several tables."""
-    return rows.select(*columns).distinct().persist()
+    """The distinct keys, settled."""
+    return settled(rows.select(*columns).distinct())
 
 
 def of_keys(rows: DataFrame, keys: DataFrame, columns: Sequence[str]) -> DataFrame:

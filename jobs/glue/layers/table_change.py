@@ -18,7 +18,7 @@ from contracts.dialects.spark_types import spark_type_of
 from contracts.language.dataset import Dataset
 from jobs.glue import parquet
 from jobs.glue.errors import DataError
-from jobs.glue.layers.frames import of_keys, schema, table
+from jobs.glue.layers.frames import of_keys, schema, settled, table
 from jobs.glue.layers.manifest import TableWork
 from jobs.glue.storage import Storage
 
@@ -59,7 +59,7 @@ class TableChange:
         columns = self.dataset.names
         now = computed.select(self._row(), F.struct(*map(name, columns)).alias(_NOW))
         differing = self._were(keys, by).join(now, _ROW, "full_outer")
-        differing = differing.where(~F.col(_WAS).eqNullSafe(F.col(_NOW))).persist()
+        differing = settled(differing.where(~F.col(_WAS).eqNullSafe(F.col(_NOW))))
         told = differing.agg(
             F.count(_NOW).alias("rows_added"),
             F.count(_WAS).alias("rows_removed"),
@@ -113,11 +113,10 @@ class TableChange:
             return 0
         gone = differing.where(f"{_WAS} IS NOT NULL").select(_ROW)
         rows = table(self.spark, self.dataset, touched).withColumn(_ROW, self._row())
-        kept = rows.join(gone, _ROW, "left_anti").drop(_ROW).persist()
+        kept = settled(rows.join(gone, _ROW, "left_anti").drop(_ROW))
         count = kept.count()
         if count:
             self._write(kept, count, SURVIVORS, order)
-        kept.unpersist()
         return count
 
     def _write(self, rows: DataFrame, count: int, folder: str, order: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from contracts.dialects.spark_literals import name as quoted
 from contracts.shop import GOLD, SILVER
-from jobs.glue.layers.frames import of_keys, table
+from jobs.glue.layers.frames import keys_of, of_keys, settled, table
 from jobs.glue.layers.manifest import LayerWork
 from jobs.glue.layers.table_change import TableChange
 from jobs.glue.shop import gold_checks
@@ -45,7 +45,7 @@ class GoldRun:
     def _sales_summary(self) -> None:
         days = None
         if not self.work.tables[SUMMARY].is_whole:
-            days = self._differing(FACTS, SUMMARY).select("order_date").distinct().persist()
+            days = keys_of(self._differing(FACTS, SUMMARY), ["order_date"])
         rows = self._facts if days is None else of_keys(self._facts, days, ["order_date"])
         self._apply(SUMMARY, sales_summary(rows), days, ["order_date"])
 
@@ -64,7 +64,7 @@ class GoldRun:
         self._apply(FEATURES, computed, of_day, by)
 
     def _apply(self, name: str, computed: DataFrame, keys: DataFrame | None, by: Sequence[str]) -> None:
-        computed = computed.persist()
+        computed = settled(computed)
         change = TableChange(self.spark, self.storage, GOLD[name], self.work.tables[name]).apply(
             computed, keys, by, GOLD[name].key
         )
@@ -82,7 +82,7 @@ class GoldRun:
         if self.work.tables[name].is_whole:
             return None
         found = [self._differing(source, name).select(_CUSTOMER) for source in (FACTS, CUSTOMERS)]
-        return found[0].union(found[1]).distinct().persist()
+        return keys_of(found[0].union(found[1]), [_CUSTOMER])
 
     def _differing(self, source: str, name: str) -> DataFrame:
         """The rows of a source that came or went since the table was computed. Rows that a file was rewritten with did not."""

@@ -10,12 +10,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from contracts.shop import EXTRACTED, SILVER
 from jobs.glue.keys import surrogate
-from jobs.glue.layers.frames import bronze, keys_of, of_keys
+from jobs.glue.layers.frames import bronze, keys_of, of_keys, settled
 from jobs.glue.layers.manifest import LayerWork
 from jobs.glue.layers.profile import profile
 from jobs.glue.layers.table_change import Change, TableChange
 from jobs.glue.shop import silver_checks
-from jobs.glue.shop.affected import affected_orders
+from jobs.glue.shop.affected import affected_orders, orders_that_name
 from jobs.glue.shop.customers import dim_customers
 from jobs.glue.shop.order_lines import fact_orders, order_lines, pending_orders
 from jobs.glue.shop.products import dim_products
@@ -44,7 +44,7 @@ class SilverRun:
     def _dimension(self, name: str, entity: str, key: str, compute: Any, order: Sequence[str]) -> Change:
         keys = self._keys((name,), entity, key)
         rows = self._bronze(entity)
-        computed = compute(rows if keys is None else of_keys(rows, keys, [key])).persist()
+        computed = settled(compute(rows if keys is None else of_keys(rows, keys, [key])))
         change = self._table(name).apply(computed, keys, [key], order)
         self._report(name, change, computed)
         return change
@@ -53,31 +53,41 @@ class SilverRun:
         """The members whose rows differ; all that are new in bronze, if lines were computed from another state of it."""
         deltas = [self.work.tables[name].deltas[entity] for name in (table, *_LINES)]
         if all(delta == deltas[0] for delta in deltas):
-            return change.keys(identifier, surrogate_key).persist()
+            return settled(change.keys(identifier, surrogate_key))
         keys = self._keys(_LINES, entity, identifier)
         found = self._bronze(entity).select(identifier).distinct() if keys is None else keys
-        return found.selectExpr(identifier, f"{surrogate(identifier)} AS {surrogate_key}").persist()
+        return settled(found.selectExpr(identifier, f"{surrogate(identifier)} AS {surrogate_key}"))
 
     def _lines(self, customers: DataFrame, products: DataFrame) -> None:
         tables = {name: self._table(name) for name in _LINES}
         orders, items = self._bronze("orders"), self._bronze("order_items")
         affected = None
         if not any(self.work.tables[name].is_whole for name in _LINES):
-            affected = affected_orders(
-                self._new("orders"),
-                self._new("order_items"),
-                *(table.rows() for table in tables.values()),
-                customers,
-                products,
-            ).persist()
-            orders, items = (of_keys(rows, affected, ["order_id"]).persist() for rows in (orders, items))
-        lines = order_lines(
-            orders, items, self._involved(CUSTOMERS, orders), self._involved(PRODUCTS, items)
-        ).persist()
+            affected = self._affected(customers, products)
+            orders, items = (settled(of_keys(rows, affected, ["order_id"])) for rows in (orders, items))
+        lines = settled(
+            order_lines(orders, items, self._involved(CUSTOMERS, orders), self._involved(PRODUCTS, items))
+        )
         for name, select in ((FACTS, fact_orders), (PENDING, pending_orders)):
             computed = select(lines)
             change = tables[name].apply(computed, affected, ["order_id"], _ORDER[name])
             self._report(name, change, computed)
+
+    def _affected(self, customers: DataFrame, products: DataFrame) -> DataFrame:
+        """The orders whose lines may differ. After half a commit, a line may be in neither table: then bronze is asked too."""
+        found = affected_orders(
+            self._new("orders"),
+            self._new("order_items"),
+            facts=self._table(FACTS).rows(),
+            pending=self._table(PENDING).rows(),
+            changed_customers=customers,
+            changed_products=products,
+        )
+        facts, pending = (self.work.tables[name].deltas for name in _LINES)
+        if facts != pending:
+            named = orders_that_name(self._bronze("orders"), self._bronze("order_items"), customers, products)
+            found = found.union(named).distinct()
+        return settled(found)
 
     def _involved(self, name: str, rows: DataFrame) -> DataFrame:
         """The dimension's rows of those that these rows name, from bronze: whatever state the dimension's table is in."""
