@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -84,13 +84,22 @@ class Place:
         """Upload the files and commit them. A repeat of the same work adds nothing: its rows are the same."""
         if not files or has_work(load(self.namespace, self.name), commit.work):
             return
-        folder = f"{self.location}/data/{uuid4().hex}/published"  # where lake-maintenance looks for orphans
-        added = tuple(objects.upload(file, f"{folder}/part-{at}.parquet") for at, file in enumerate(files))
+        folder = self.new_folder()
+        self.adopt(
+            [objects.upload(file, f"{folder}/part-{at}.parquet") for at, file in enumerate(files)], commit
+        )
+
+    def new_folder(self) -> str:
+        """A folder that nobody else writes to."""
+        return f"{self.location}/data/{uuid4().hex}/published"  # where lake-maintenance looks for orphans
+
+    def adopt(self, added: Sequence[str], commit: Commit) -> None:
+        """Commit files that are in S3 already."""
         append(
             self.namespace,
             self.name,
             self.location,
-            Commit(commit.work, commit.run_id, (), commit.contract_version, added=added, notes=commit.notes),
+            replace(commit, added=tuple(added)),
             by_day=EXTRACTED_AT,
         )
 
