@@ -42,20 +42,21 @@ def versions(bronze: DataFrame, dataset: Dataset) -> DataFrame:
 def newest(bronze: DataFrame, dataset: Dataset) -> DataFrame:
     """One row for each key: its newest content, when its newest version is dated, whether it is gone, and is_known.
 
-    A tombstone has no content: the version before it stands. A key is known if there is such a version.
+    A tombstone has no content: what was there before it, or at its time, stands. A key is known if there is such a row.
     """
-    content = [column for column in dataset.names if column not in dataset.key]
-    members = ", ".join(map(name, content))
+    content = ", ".join(name(column) for column in dataset.names if column not in dataset.key)
+    latest = f"struct({DATED_AT}, extraction_timestamp, {_DIGEST})"
+    last = f"struct({DATED_AT}, {_TOMBSTONE}, extraction_timestamp, {_DIGEST})"
     found = (
-        versions(bronze, dataset)
+        _dated(bronze, dataset)
         .groupBy(*map(name, dataset.key))
         .agg(
-            F.expr(f"max_by(struct({members}), CASE WHEN NOT is_tombstone THEN {DATED_AT} END)").alias(
+            F.expr(f"max_by(struct({content}), CASE WHEN NOT {_TOMBSTONE} THEN {latest} END)").alias(
                 "__content"
             ),
+            F.expr(f"max_by({_TOMBSTONE} OR coalesce(is_deleted, false), {last})").alias(IS_GONE),
+            F.expr(f"bool_or(NOT {_TOMBSTONE})").alias("is_known"),
             F.max(DATED_AT).alias(DATED_AT),
-            F.max_by(IS_GONE, DATED_AT).alias(IS_GONE),
-            F.expr("bool_or(NOT is_tombstone)").alias("is_known"),
         )
     )
     columns = [
