@@ -1,9 +1,9 @@
-"""The Snowflake medallion: what changed in a Snowflake source, as it was (bronze), cleaned with its history (silver), summed up (gold).
+"""The Snowflake medallion: what changed in a source as it was (bronze), cleaned with its history (silver), summed up (gold).
 
 entities ─► extract (window by watermark ─► bronze, quarantine ─► watermark) ─► silver ─► gold ─► marts ─► finish
 
-An entity that fails does not keep the others. Its watermark stays where it was, and the next run tries again. Silver and gold
-are functions of what lies below them, so a run computes whatever is behind, also what an earlier run left.
+An entity that fails does not keep the others. Its watermark stays where it was, and the next run tries again. Silver and
+gold are functions of what lies below them, so a run computes whatever is behind, also what an earlier run left.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def snowflake_medallion(
     """Extract what changed in the source since the last run, and bring silver and gold up to date. Harmless to repeat.
 
     Args:
-        entities: The entities to extract, such as orders. Leave empty for all. Silver and gold take whatever is new in bronze.
+        entities: The entities to extract, such as orders. Leave empty for all. Silver takes whatever is new in bronze.
         stages: Any of extract, silver, gold. Leave empty for all.
         overrides: Settings of single entities in place of those in deployments/extraction/shop.yaml, such as
             {"orders": {"batches_max": 1}}.
@@ -81,7 +81,9 @@ def snowflake_medallion(
         return ended_badly(error)
 
 
-def build_layers(run: Run, asked: list[Stage], rebuild: bool, failed: dict[str, HighwaterError]) -> list[Built]:
+def build_layers(
+    run: Run, asked: list[Stage], rebuild: bool, failed: dict[str, HighwaterError]
+) -> list[Built]:
     """Silver, then gold and its marts. What fails is noted in `failed`, and keeps what builds on it."""
     built: list[Built] = []
     try:
@@ -125,7 +127,9 @@ def finish(
         "notes": notes,
         **figures,
         "entities": {each.entity: vars(each) for each in found},
-        "layers": {each.layer: {name: rows_of(table) for name, table in each.tables.items()} for each in built},
+        "layers": {
+            each.layer: {name: rows_of(table) for name, table in each.tables.items()} for each in built
+        },
     }
 
 

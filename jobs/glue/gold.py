@@ -1,6 +1,6 @@
 """The Glue job highwater-gold: gold.py --manifest s3://... --figures s3://... --JOB_RUN_ID jr_...
 
-Gold is a function of silver, of the day of analysis and of the segments. A run computes anew what changed in silver concerns.
+Gold is a function of silver, the day of analysis and the segments. A run computes anew what changes of silver concern.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The Glue job highwater-silver: silver.py --manifest s3://... --figures s3://... --JOB_RUN_ID jr_...
 
-Silver is a function of the versions in bronze. A run computes anew what new rows of bronze concern, and writes what differs.
+Silver is a function of the versions in bronze. A run computes anew what new rows concern, and writes what differs.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from prefect.artifacts import create_table_artifact
 from tasks.extraction.scanning import Extracted
 from tasks.extraction.source import Source
 
-
 NOTHING = "nothing changed"
 
 

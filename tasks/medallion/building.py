@@ -35,7 +35,9 @@ class Built:
         return sum(table["rows_added"] + table["rows_removed"] for table in self.tables.values())
 
 
-def build(run: Run, layer: Layer, parameters: Mapping[str, Any] | None = None, *, is_rebuild: bool = False) -> Built:
+def build(
+    run: Run, layer: Layer, parameters: Mapping[str, Any] | None = None, *, is_rebuild: bool = False
+) -> Built:
     """Bring a layer up to date. If another run published meanwhile, plan again on top of it."""
     for _ in range(_PLANS - 1):
         plan = Plan.of(layer, parameters, is_rebuild=is_rebuild)

@@ -12,7 +12,6 @@ from tasks.lake.lake_tables import BRONZE, GOLD, SILVER
 from tasks.settings import settings
 
 
-
 @dataclass(frozen=True)
 class Made:
     """What a table is computed from: tables of the layer below, and parameters of the run."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
+from contracts.shop.segments import parse
 from tasks.errors import DataError
 from tasks.events import log
 from tasks.medallion import building
@@ -18,7 +19,7 @@ from tasks.settings import settings
 from tasks.step import step
 from tasks.warehouse import gold_load
 
-MARTS = ("customer_analytics", "sales_summary")
+MARTS: tuple[gold_load.Mart, ...] = get_args(gold_load.Mart)
 
 
 @step("silver")
@@ -35,7 +36,7 @@ def build_gold(run: Run, is_rebuild: bool = False) -> Built:
 
 
 @step("load mart")
-def load_mart(run: Run, table: str) -> dict[str, Any]:
+def load_mart(run: Run, table: gold_load.Mart) -> dict[str, Any]:
     """Bring a mart of the warehouse up to date with its table of gold."""
     with run.session(f"load {table}") as connection:
         loaded = gold_load.load(connection, table, run.run_id)
@@ -48,9 +49,11 @@ def segments() -> list[dict[str, Any]]:
     path = settings().medallion / "shop.yaml"
     try:
         document = yaml.safe_load(path.read_text())
-        return list(document["segments"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        found = list(document["segments"])
+        parse(found)  # refused here, before a job starts
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: {error}. It must have `segments`; see docs/medallion.md.") from error
+    return found
 
 
 def _told(built: Built) -> Built:

@@ -35,7 +35,9 @@ class Plan:
     is_rebuild: bool = False
 
     @classmethod
-    def of(cls, layer: Layer, parameters: Mapping[str, Any] | None = None, *, is_rebuild: bool = False) -> Plan:
+    def of(
+        cls, layer: Layer, parameters: Mapping[str, Any] | None = None, *, is_rebuild: bool = False
+    ) -> Plan:
         """Opened sources first: what is committed meanwhile is left to the next run."""
         sources = {name: lake_tables.load(layer.below, name) for name in layer.sources}
         tables = {name: lake_tables.load(layer.name, name) for name in layer.tables}
@@ -48,7 +50,9 @@ class Plan:
 
     @property
     def behind(self) -> tuple[str, ...]:
-        return tuple(name for name in self.layer.tables if self.is_rebuild or self._noted(name) != self.notes(name))
+        return tuple(
+            name for name in self.layer.tables if self.is_rebuild or self._noted(name) != self.notes(name)
+        )
 
     def notes(self, table: str) -> dict[str, str]:
         """What the table's next snapshot says that it was computed from."""
@@ -80,7 +84,9 @@ class Plan:
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(" ".join(self.work(table) for table in sorted(self.layer.tables)).encode()).hexdigest()[:24]
+        return hashlib.sha256(
+            " ".join(self.work(table) for table in sorted(self.layer.tables)).encode()
+        ).hexdigest()[:24]
 
     def folder(self, attempt: int) -> str:
         return f"runs/{self.layer.name}-{self.key}-{attempt}"
@@ -101,7 +107,9 @@ class Plan:
             "sources": {name: _paths(table) for name, table in self.sources.items()},
             "tables": {name: self._table(name, attempt) for name in self.layer.tables},
         }
-        address = landing.write_manifest(settings().lake_bucket, f"{self.folder(attempt)}/manifest.json", manifest)
+        address = landing.write_manifest(
+            settings().lake_bucket, f"{self.folder(attempt)}/manifest.json", manifest
+        )
         return {"--manifest": address, "--figures": self.figures(attempt)}
 
     def _table(self, name: str, attempt: int) -> dict[str, Any]:

@@ -45,7 +45,9 @@ class Published:
     def _schema(self, table: Table) -> Iterator[Check]:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-        found = {field.name: field.type for field in schema_to_pyarrow(table.schema(), include_field_ids=False)}
+        found = {
+            field.name: field.type for field in schema_to_pyarrow(table.schema(), include_field_ids=False)
+        }
         missing = [column.name for column in self.contract.columns if column.name not in found]
         others = [
             f"{column.name} is {found[column.name]}"
@@ -82,7 +84,11 @@ class Published:
 
     def _freshness(self, table: Table, stale_hours: float) -> Check:
         newest = lake_log.newest_publication(table)
-        since = datetime.fromtimestamp(newest.timestamp_ms / 1000, UTC) if newest else datetime.min.replace(tzinfo=UTC)
+        since = (
+            datetime.fromtimestamp(newest.timestamp_ms / 1000, UTC)
+            if newest
+            else datetime.min.replace(tzinfo=UTC)
+        )
         hours = (datetime.now(UTC) - since).total_seconds() / _HOUR
         return self._check("hours_since_publication", hours, stale_hours, "WARNING", hours <= stale_hours)
 
@@ -104,11 +110,9 @@ def _id(table: Table, column: Column) -> int | None:
 def _nulls_of(file: DataFile, field: int | None) -> int:
     """A file without the column has nothing but nulls in it."""
     counts = file.null_value_counts or {}
-    return counts[field] if field in counts else file.record_count
+    return file.record_count if field is None else counts.get(field, file.record_count)
 
 
 def _is_alike(found: Any, expected: Any) -> bool:
     """Iceberg's large texts are texts; its moments are in UTC."""
     return str(found).replace("large_", "") == str(expected).replace("large_", "")
-
-

@@ -48,7 +48,9 @@ def unknown(reference: Reference) -> int | None:
     with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY}) as connection:
         connection.register("ours", ours)
         connection.register("theirs", theirs)
-        with told(f"reading {reference.column} of {reference.namespace}.{reference.table} and {reference.to}"):
+        with told(
+            f"reading {reference.column} of {reference.namespace}.{reference.table} and {reference.to}"
+        ):
             (found,) = connection.sql(
                 f"SELECT count(*) FROM ours WHERE {column} NOT IN (SELECT {column} FROM theirs)"  # noqa: S608
             ).fetchall()[0]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE = "gold"
 _MAX_TRIES = 10  # each failed one means that another run has loaded something
+Mart = Literal["customer_analytics", "sales_summary"]
 How = Literal["nothing", "changes", "whole"]
 Files = Mapping[str, int]
 """The rows of each file, by the table's manifests."""
@@ -85,9 +86,7 @@ class Change:
         return self.known is None or changes >= self.rows
 
 
-def load(
-    connection: SnowflakeConnection, table: Literal["customer_analytics", "sales_summary"], run_id: str
-) -> LoadResult:
+def load(connection: SnowflakeConnection, table: Mart, run_id: str) -> LoadResult:
     """Bring the mart to the newest snapshot of gold.<table>. Does nothing if it is there already."""
     mart = gold.MARTS[table]
     for _ in range(_MAX_TRIES):

@@ -132,7 +132,10 @@ def require_gold(world: World) -> None:
         "SELECT COUNT(*) AS CUSTOMERS, SUM(total_orders) AS ORDERS FROM MARTS.CUSTOMER_ANALYTICS"
     )
     customers = {row["customer_key"] for row in table("silver", "dim_customers").to_pylist()}
-    assert (analytics["CUSTOMERS"], analytics["ORDERS"]) == (len(customers), len({row["order_id"] for row in facts}))
+    assert (analytics["CUSTOMERS"], analytics["ORDERS"]) == (
+        len(customers),
+        len({row["order_id"] for row in facts}),
+    )
     assert "EMAIL" not in str(world.sql("SELECT * FROM MARTS.CUSTOMER_ANALYTICS LIMIT 1")).upper()
 
 
@@ -160,5 +163,7 @@ def test_a_run_that_is_killed_between_two_commits_is_ended_by_the_next(world: Wo
     found = result(stages=["silver", "gold"])
     assert set(found["layers"]["silver"]) == set(SILVER)
     before = layers()
-    assert all(rows == UNCHANGED for rows in changed(result(stages=["silver", "gold"], rebuild=True)).values())
+    assert all(
+        rows == UNCHANGED for rows in changed(result(stages=["silver", "gold"], rebuild=True)).values()
+    )
     assert layers() == before

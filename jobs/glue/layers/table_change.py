@@ -51,7 +51,9 @@ class TableChange:
         """The table as it is, before this run."""
         return table(self.spark, self.dataset, self.work.files)
 
-    def apply(self, computed: DataFrame, keys: DataFrame | None, by: Sequence[str], order: Sequence[str]) -> Change:
+    def apply(
+        self, computed: DataFrame, keys: DataFrame | None, by: Sequence[str], order: Sequence[str]
+    ) -> Change:
         """Replace all rows of some keys by those that were computed for them; of all keys if `keys` is None.
 
         `by` are the columns of the keys, `order` those by which rows are laid together in files.
@@ -69,7 +71,9 @@ class TableChange:
         ).first()
         assert told is not None
         if told["differing"] != told["keys"]:
-            raise DataError(f"{self.dataset.name}: rows with the same key {', '.join(self.dataset.key)} were computed")
+            raise DataError(
+                f"{self.dataset.name}: rows with the same key {', '.join(self.dataset.key)} were computed"
+            )
         touched = self._touched(told["files"])
         fresh = differing.where(f"{_NOW} IS NOT NULL").select(f"{_NOW}.*")
         self.storage.remove(self.work.output)
@@ -122,7 +126,9 @@ class TableChange:
     def _write(self, rows: DataFrame, count: int, folder: str, order: Sequence[str]) -> None:
         files = -(-count // ROWS_PER_FILE)
         laid = rows.repartitionByRange(files, *map(name, order)) if files > 1 else rows.coalesce(1)
-        laid.sortWithinPartitions(*map(name, order)).write.mode("overwrite").parquet(f"{self.work.output}/{folder}")
+        laid.sortWithinPartitions(*map(name, order)).write.mode("overwrite").parquet(
+            f"{self.work.output}/{folder}"
+        )
 
     def _written(self, folder: str) -> list[str]:
         return self.storage.parquet_files(f"{self.work.output}/{folder}")

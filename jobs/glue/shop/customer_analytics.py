@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.glue.shop.segments import Segments
+from contracts.shop.segments import Segments
 from jobs.glue.shop.spending import MONEY, amount, best_category, counted, in_currency, most_used_currency
 
 

@@ -27,7 +27,8 @@ def findings(table: str, rows: DataFrame) -> list[dict[str, Any]]:
     ).first()
     assert told is not None
     return [
-        {"table": table, "metric": metric, "value": told[metric], "rows": told["rows"]} for metric in _AMISS[table]
+        {"table": table, "metric": metric, "value": told[metric], "rows": told["rows"]}
+        for metric in _AMISS[table]
     ]
 
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from contracts.dialects.spark_literals import name as quoted
 from contracts.shop import GOLD, SILVER
+from contracts.shop.segments import parse
 from jobs.glue.layers.frames import keys_of, of_keys, settled, table
 from jobs.glue.layers.manifest import LayerWork
 from jobs.glue.layers.table_change import TableChange
@@ -18,7 +19,6 @@ from jobs.glue.shop import gold_checks
 from jobs.glue.shop.customer_analytics import customer_analytics
 from jobs.glue.shop.ml_features import ml_features
 from jobs.glue.shop.sales_summary import sales_summary
-from jobs.glue.shop.segments import parse
 from jobs.glue.storage import Storage
 
 ANALYTICS, SUMMARY, FEATURES = "customer_analytics", "sales_summary", "ml_features"
@@ -85,7 +85,7 @@ class GoldRun:
         return keys_of(found[0].union(found[1]), [_CUSTOMER])
 
     def _differing(self, source: str, name: str) -> DataFrame:
-        """The rows of a source that came or went since the table was computed. Rows that a file was rewritten with did not."""
+        """The rows of a source that came or went since the table was computed. Rows that were only written again did not."""
         delta = self.work.tables[name].deltas[source]
         signed = [
             table(self.spark, SILVER[source], files).withColumn("__sign", F.lit(sign))

@@ -43,4 +43,6 @@ def findings(table: str, rows: DataFrame) -> list[dict[str, Any]]:
         *(F.expr(f"count_if({condition})").alias(metric) for metric, condition in amiss.items()),
     ).first()
     assert told is not None
-    return [{"table": table, "metric": metric, "value": told[metric], "rows": told["rows"]} for metric in amiss]
+    return [
+        {"table": table, "metric": metric, "value": told[metric], "rows": told["rows"]} for metric in amiss
+    ]

@@ -33,7 +33,9 @@ class SilverRun:
         self.figures: dict[str, Any] = {"tables": {}, "checks": [], "profile": [], "rows": {}}
 
     def run(self) -> dict[str, Any]:
-        customers = self._dimension(CUSTOMERS, "customers", "customer_id", dim_customers, ("is_current", "customer_id"))
+        customers = self._dimension(
+            CUSTOMERS, "customers", "customer_id", dim_customers, ("is_current", "customer_id")
+        )
         products = self._dimension(PRODUCTS, "products", "product_id", dim_products, ("product_id",))
         self._lines(
             self._changed(customers, CUSTOMERS, "customers", "customer_id", "customer_key"),
@@ -49,7 +51,9 @@ class SilverRun:
         self._report(name, change, computed)
         return change
 
-    def _changed(self, change: Change, table: str, entity: str, identifier: str, surrogate_key: str) -> DataFrame:
+    def _changed(
+        self, change: Change, table: str, entity: str, identifier: str, surrogate_key: str
+    ) -> DataFrame:
         """The members whose rows differ; all that are new in bronze, if lines were computed from another state of it."""
         deltas = [self.work.tables[name].deltas[entity] for name in (table, *_LINES)]
         if all(delta == deltas[0] for delta in deltas):
@@ -74,7 +78,7 @@ class SilverRun:
             self._report(name, change, computed)
 
     def _affected(self, customers: DataFrame, products: DataFrame) -> DataFrame:
-        """The orders whose lines may differ. After half a commit, a line may be in neither table: then bronze is asked too."""
+        """The orders whose lines may differ. After half a commit a line may be in neither table: bronze is asked too."""
         found = affected_orders(
             self._new("orders"),
             self._new("order_items"),

@@ -37,12 +37,15 @@ def test_each_column_as_duckdb_sees_it(spark: SparkSession) -> None:
     ]
     found = {line["column"]: line for line in profile(spark.createDataFrame(rows, schema(GOODS)), GOODS)}
     with duckdb.connect() as oracle:
-        oracle.execute("CREATE TABLE goods (number BIGINT, price DECIMAL(14,2), kind VARCHAR, buyer VARCHAR, is_sold BOOLEAN)")
+        oracle.execute(
+            "CREATE TABLE goods (number BIGINT, price DECIMAL(14,2), kind VARCHAR, buyer VARCHAR, is_sold BOOLEAN)"
+        )
         oracle.executemany("INSERT INTO goods VALUES (?, ?, ?, ?, ?)", rows)
         for column in GOODS.names:
             shown = column != "buyer"
             nulls, distinct, least, most = oracle.sql(
-                f"SELECT count(*) - count({column}), count(DISTINCT {column}), min({column})::VARCHAR, max({column})::VARCHAR FROM goods"
+                f"SELECT count(*) - count({column}), count(DISTINCT {column}), min({column})::VARCHAR, "
+                f"max({column})::VARCHAR FROM goods"
             ).fetchall()[0]
             line = found[column]
             assert (line["rows"], line["nulls"]) == (100, nulls)

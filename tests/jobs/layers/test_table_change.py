@@ -64,7 +64,11 @@ class Shelf:
         return change
 
     def rows(self) -> dict[tuple[str, int], Row]:
-        found = [row for file in self.files for row in pq.ParquetFile(file.removeprefix("file://")).read().to_pylist()]
+        found = [
+            row
+            for file in self.files
+            for row in pq.ParquetFile(file.removeprefix("file://")).read().to_pylist()
+        ]
         assert len(found) == len({(row["shelf"], row["place"]) for row in found})
         return {(row["shelf"], row["place"]): tuple(row.values()) for row in found}  # type: ignore[misc]
 
@@ -132,7 +136,9 @@ def test_rows_with_the_same_key_are_refused(shelf: Shelf) -> None:
         shelf.set([row("a", 1), row("a", 1, "milk")], None)
 
 
-def test_any_changes_leave_the_rows_that_were_asked_for(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_changes_leave_the_rows_that_were_asked_for(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(table_change, "ROWS_PER_FILE", 7)
     chance = random.Random(5)
     for _ in range(6):

@@ -14,9 +14,9 @@ from contracts.language.dataset import Dataset
 from contracts.shop.customer_analytics import CUSTOMER_ANALYTICS
 from contracts.shop.ml_features import ML_FEATURES
 from contracts.shop.sales_summary import SALES_SUMMARY
+from contracts.shop.segments import parse
 from jobs.glue.shop.customer_analytics import customer_analytics
 from jobs.glue.shop.sales_summary import sales_summary
-from jobs.glue.shop.segments import parse
 from tests.jobs.shop.gold_world import DAY, MIDNIGHT, World, line, random_world, version
 
 pytestmark = pytest.mark.spark

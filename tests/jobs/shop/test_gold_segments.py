@@ -11,7 +11,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 import deployments
-from jobs.glue.shop.segments import parse
+from contracts.shop.segments import parse
 
 RULES: list[dict[str, Any]] = [
     {"name": "none", "orders_max": 0},

@@ -49,7 +49,10 @@ class Silver:
 
     def run(self, *, is_whole: bool = False) -> dict[str, Any]:
         self.runs += 1
-        new = {name: tuple(file for file in files if file not in self.known[name]) for name, files in self.bronze.items()}
+        new = {
+            name: tuple(file for file in files if file not in self.known[name])
+            for name, files in self.bronze.items()
+        }
         tables = {
             name: TableWork(
                 tuple(self.files[name]),
@@ -59,7 +62,9 @@ class Silver:
             )
             for name, sources in SOURCES.items()
         }
-        work = LayerWork(f"run-{self.runs}", {name: tuple(files) for name, files in self.bronze.items()}, tables)
+        work = LayerWork(
+            f"run-{self.runs}", {name: tuple(files) for name, files in self.bronze.items()}, tables
+        )
         figures = silver.build(self.spark, Storage(self.spark), work)
         for name, change in figures["tables"].items():
             self.files[name] = sorted((set(self.files[name]) - set(change["removed"])) | set(change["added"]))
@@ -71,7 +76,10 @@ class Silver:
             name: sorted(
                 str(row)
                 for file in files
-                for row in pq.ParquetFile(file.removeprefix("file://")).read().select(list(SILVER[name].names)).to_pylist()
+                for row in pq.ParquetFile(file.removeprefix("file://"))
+                .read()
+                .select(list(SILVER[name].names))
+                .to_pylist()
             )
             for name, files in self.files.items()
         }
@@ -85,11 +93,21 @@ def world(seed: int, orders: int) -> dict[str, list[Row]]:
         customers.append({**row, "customer_id": f"C{row['customer_id'].rpartition('-')[2]}"})
     products = [
         {
-            **{"product_id": f"P{number % 14}", "product_name": "Tea", "category": draw.choice(["tea", "cups"]), "brand": "B"},
-            **{"unit_price": None, "is_active": True, "is_deleted": draw.random() < 0.1},
-            **{"created_at": customer_world.at(0), "updated_at": customer_world.at(draw.randrange(9))},
-            **{"extraction_timestamp": customer_world.at(10) + timedelta(seconds=number), "source_system": "shop"},
-            **{"window_id": "w", "run_id": "r", "query_hash": "q", "is_tombstone": False},
+            "product_id": f"P{number % 14}",
+            "product_name": "Tea",
+            "category": draw.choice(["tea", "cups"]),
+            "brand": "B",
+            "unit_price": None,
+            "is_active": True,
+            "is_deleted": draw.random() < 0.1,
+            "created_at": customer_world.at(0),
+            "updated_at": customer_world.at(draw.randrange(9)),
+            "extraction_timestamp": customer_world.at(10) + timedelta(seconds=number),
+            "source_system": "shop",
+            "window_id": "w",
+            "run_id": "r",
+            "query_hash": "q",
+            "is_tombstone": False,
         }
         for number in range(30)
     ]
@@ -128,10 +146,18 @@ def test_run_after_run_is_as_everything_at_once(spark: SparkSession, tmp_path: P
     once.run()
     assert step.rows() == once.rows()
     assert {name: len(found) > 5 for name, found in once.rows().items()} == dict.fromkeys(SILVER, True)
-    critical = {f["metric"]: f["value"] for f in figures["checks"] if f["metric"] not in ("waiting", "quantity_out_of_range")}
+    critical = {
+        f["metric"]: f["value"]
+        for f in figures["checks"]
+        if f["metric"] not in ("waiting", "quantity_out_of_range")
+    }
     assert set(critical.values()) == {0}
 
     again = step.run(is_whole=True)
-    assert {name: (c["rows_added"], c["rows_removed"]) for name, c in again["tables"].items()} == dict.fromkeys(SILVER, (0, 0))
+    assert {
+        name: (c["rows_added"], c["rows_removed"]) for name, c in again["tables"].items()
+    } == dict.fromkeys(SILVER, (0, 0))
     nothing = step.run()
-    assert {name: (c["added"], c["removed"]) for name, c in nothing["tables"].items()} == dict.fromkeys(SILVER, ([], []))
+    assert {name: (c["added"], c["removed"]) for name, c in nothing["tables"].items()} == dict.fromkeys(
+        SILVER, ([], [])
+    )
