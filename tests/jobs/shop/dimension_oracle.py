@@ -44,12 +44,12 @@ HISTORY = f"""
 NEWEST = """
     WITH known AS (
         SELECT DISTINCT ON (key) key, struct_pack(product_name, unit_price, is_active, updated_at) AS shown
-        FROM standing WHERE NOT is_tombstone ORDER BY key, moment DESC
+        FROM dated WHERE NOT is_tombstone ORDER BY key, moment DESC, extracted DESC, digest DESC
     ), last AS (SELECT key, arg_max(is_gone, moment) AS is_gone FROM standing GROUP BY key)
     SELECT key, shown.product_name, shown.unit_price, shown.is_active, shown.updated_at, is_gone
     FROM known JOIN last USING (key)
 """
-"""Each product with its newest content, and whether it is gone."""
+"""Each product with its newest content, that before or beside a tombstone, and whether it is gone."""
 
 
 def asked(

@@ -94,9 +94,7 @@ def test_texts_and_score_as_python_has_them(spark: SparkSession) -> None:
     columns = ("full_name", "email_normalized", "address_standardized", "data_quality_score")
     found = {row[0]: tuple(row)[1:] for row in told.select("customer_id", *columns).collect()}
     assert found == {row["customer_id"]: cleaned(row) for row in rows}
-    assert {score for *_, score in found.values()} == {0, 0.2, 0.4, 0.6, 0.8} | {
-        max(s for *_, s in found.values())
-    }
+    assert {score for *_, score in found.values()} >= {0.0, 0.2, 0.4, 0.6, 0.8}
     assert len({email for _, email, *_ in found.values()}) > 3
 
 

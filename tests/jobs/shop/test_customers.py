@@ -112,6 +112,18 @@ CASES: dict[str, tuple[Sequence[Row], list[tuple[float, float | None, str]]]] = 
         [version("", 1), tombstone("", 4), version("", 1, 7)],
         [(1, 4, "Asha"), (7, None, "Asha")],
     ),
+    "found again, and again gone and found": (
+        [version("", 1), tombstone("", 4), version("", 1, 7), tombstone("", 8), version("", 1, 9)],
+        [(1, 4, "Asha"), (7, 8, "Asha"), (9, None, "Asha")],
+    ),
+    "a late deletion goes between": (
+        [version("", 1), version("", 4, first_name="Bina"), version("", 2, 9, is_deleted=True)],
+        [(1, 2, "Asha"), (4, None, "Bina")],
+    ),
+    "a repeat of an older version after a newer one": (
+        [version("", 1), version("", 3, first_name="Bina"), version("", 1, 9)],
+        [(1, 3, "Asha"), (3, None, "Bina")],
+    ),
     "without a time: dated by its creation": ([version("", None, 5)], [(0, None, "Asha")]),
 }
 

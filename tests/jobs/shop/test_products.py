@@ -87,6 +87,8 @@ def test_products_that_are_gone_or_back(spark: SparkSession) -> None:
         version("softly", 1, 2),
         version("softly", 4, 5, product_name="Put away", is_deleted=True),
         tombstone("never seen", 3, 4),
+        version("at its end", 3, 2, product_name="Beside its tombstone"),
+        tombstone("at its end", 3, 4),
         version("undated", None, 2, created_at=None, product_name="Undated"),
     ]
     told = newest(bronze(spark, PRODUCTS, rows), PRODUCTS).selectExpr(
@@ -97,6 +99,7 @@ def test_products_that_are_gone_or_back(spark: SparkSession) -> None:
         "gone": ("Last seen", micros(at(5)), True, True),
         "back": ("Found again", micros(at(8)), False, True),
         "softly": ("Put away", micros(at(4)), True, True),
+        "at its end": ("Beside its tombstone", micros(at(3)), True, True),
         "never seen": (None, micros(at(3)), True, False),
         "undated": ("Undated", -62_135_596_800_000_000, False, True),
     }
@@ -105,5 +108,6 @@ def test_products_that_are_gone_or_back(spark: SparkSession) -> None:
         ("gone", True),
         ("back", False),
         ("softly", True),
+        ("at its end", True),
         ("undated", False),
     }
