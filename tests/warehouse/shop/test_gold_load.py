@@ -28,6 +28,7 @@ from tests.warehouse.interleaved import (
 )
 from tests.warehouse.shop.gold_lake import GoldLake, Row, customer, sales
 from tests.warehouse.standin import Warehouse
+from warehouse import write_lock
 from warehouse.load.shop.gold import MARTS
 
 pytestmark = pytest.mark.e2e  # half a second a load on the stand-in
@@ -116,6 +117,10 @@ def test_whole_then_by_what_changed(warehouse: Warehouse, lake: GoldLake) -> Non
         )
     assert lake.mart(CUSTOMERS) == lake.rows(CUSTOMERS)
     assert sum("part-0.parquet" in sql for sql in statements) == 2
+    # Not the lock of CPG: a load would wait for a rebuild of its marts.
+    assert {lock for lock in (write_lock.CPG, write_lock.SHOP) if any(lock in sql for sql in statements)} == {
+        write_lock.SHOP
+    }
     assert (
         sum(sql.count("part-0.parquet") for sql in statements) == 3
     )  # two new files and the one that is gone
