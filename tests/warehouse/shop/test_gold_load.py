@@ -28,6 +28,7 @@ from tests.warehouse.interleaved import (
 )
 from tests.warehouse.shop.gold_lake import GoldLake, Row, customer, sales
 from tests.warehouse.standin import Warehouse
+from warehouse import write_lock
 from warehouse.load.shop.gold import MARTS
 
 pytestmark = pytest.mark.e2e  # half a second a load on the stand-in
@@ -116,6 +117,10 @@ def test_whole_then_by_what_changed(warehouse: Warehouse, lake: GoldLake) -> Non
         )
     assert lake.mart(CUSTOMERS) == lake.rows(CUSTOMERS)
     assert sum("part-0.parquet" in sql for sql in statements) == 2
+    # Not the lock of CPG: a load would wait for a rebuild of its marts.
+    assert {lock for lock in (write_lock.CPG, write_lock.SHOP) if any(lock in sql for sql in statements)} == {
+        write_lock.SHOP
+    }
     assert (
         sum(sql.count("part-0.parquet") for sql in statements) == 3
     )  # two new files and the one that is gone
@@ -128,14 +133,13 @@ def test_whole_then_by_what_changed(warehouse: Warehouse, lake: GoldLake) -> Non
 
 def test_groups_that_vanish_are_gone_and_a_null_is_not_a_blank(warehouse: Warehouse, lake: GoldLake) -> None:
     many = [sales(day, "Toys", "ENG", "GBP", "1.00") for day in range(4, 24)]
-    old, *_ = lake.commit(SALES, [[*CHANGES, *NULLS[:3]], [*many, *NULLS[3:]]])
+    *alike, old, _ = lake.commit(SALES, [*([row] for row in NULLS[:3]), CHANGES, [*many, *NULLS[3:]]])
     bring(warehouse, SALES)
     assert len(lake.mart(SALES)) == 27
 
-    for gone in range(3):  # of three groups that differ only in what is null, one after the other goes
-        kept = [row for number, row in enumerate(NULLS[:3]) if number > gone]
-        (old,) = lake.commit(SALES, [[CHANGES[1] | {"units": 5 + gone}, *kept]], [old])
-        assert bring(warehouse, SALES, f"run-{gone}").how == "changes"
+    for number, gone in enumerate(alike):  # groups that differ only in what is null
+        (old,) = lake.commit(SALES, [[CHANGES[1] | {"units": 5 + number}]], [old, gone])
+        assert bring(warehouse, SALES, f"run-{number}").how == "changes"
         assert lake.mart(SALES) == lake.rows(SALES)
     lake.commit(SALES, (), [old])
     assert bring(warehouse, SALES).rows_deleted == 1
@@ -196,6 +200,15 @@ def test_from_a_snapshot_that_is_not_known_all_is_loaded(
     result = bring(warehouse, SALES)
     assert (result.how, result.mart) == ("whole", totals([*many, CHANGES[0]], "net_amount"))
     assert lake.mart(SALES) == lake.rows(SALES)
+
+
+def test_a_day_that_replaces_every_row_is_loaded_whole(warehouse: Warehouse, lake: GoldLake) -> None:
+    """Its files would be read twice otherwise, those that are gone and those that are new."""
+    old = lake.commit(CUSTOMERS, [[customer(1), customer(2)], [customer(3)]])
+    bring(warehouse, CUSTOMERS)
+    lake.commit(CUSTOMERS, [[customer(key, "3.00") for key in (1, 2, 3)]], old)
+    assert bring(warehouse, CUSTOMERS).how == "whole"
+    assert lake.mart(CUSTOMERS) == lake.rows(CUSTOMERS)
 
 
 def world(lake: GoldLake, warehouse: Warehouse) -> None:
