@@ -13,7 +13,7 @@ _AMISS = {
         "no_segment": "customer_segment IS NULL",
         "orders_out_of_range": "total_orders < 0",
     },
-    "sales_summary": {"orders_out_of_range": "orders <= 0 OR units <= 0"},
+    "sales_summary": {"orders_out_of_range": "orders <= 0 OR units < 0"},
     "ml_features": {"null_keys": "customer_key IS NULL OR analysis_date IS NULL"},
 }
 _SOLD = "status IS DISTINCT FROM 'cancelled'"
