@@ -16,9 +16,9 @@ BRONZE: Final = "bronze"
 GLUE_DATABASES: Final = ("curated", "quarantine", "ml", BRONZE)
 CURATE: Final = "highwater-curate"
 DEMAND_FEATURES: Final = "highwater-demand-features"
-BRONZE_DIGEST: Final = "highwater-bronze-digest"
 MODEL_GROUP: Final = "highwater-demand-forecast"
 FORECAST_JOBS: Final = "demand-forecast"
+BRONZE_DIGEST: Final = "highwater-bronze-digest"
 SAGEMAKER: Final = "highwater-sagemaker"
 GLUE: Final = "highwater-glue"
 

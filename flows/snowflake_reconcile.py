@@ -11,9 +11,9 @@ from typing import Any
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from pydantic import Field
 
-from tasks.errors import HighwaterError, worst
+from tasks.errors import HighwaterError, Severity
+from tasks.extraction.extraction_steps import worst
 from tasks.extraction.reconcile_page import page, summary
 from tasks.extraction.reconcile_steps import attempted
 from tasks.extraction.reconciling import Reconciled
@@ -62,7 +62,7 @@ def snowflake_reconcile(
             found = [each for each in ended.values() if isinstance(each, Reconciled)]
             done = finish(run, source, found, {name: str(each) for name, each in failed.items()})
             if failed:
-                raise worst(list(failed.values()), f"Of the other entities: {done['summary']}.")
+                raise worst(list(failed.values()), done["summary"])
             return done
     except HighwaterError as error:
         return ended_badly(error)
@@ -81,7 +81,7 @@ def finish(run: Run, source: Source, found: list[Reconciled], failed: dict[str, 
     notes = [f"{each.entity}: {note}" for each in found for note in each.notes]
     if not failed:
         record(run, "COMPLETED", "; ".join([told, *notes]), figures)
-        severity = "WARNING" if any(each.differences for each in found) else "INFO"
+        severity: Severity = "WARNING" if any(each.differences for each in found) else "INFO"
         alerts.send(severity, f"snowflake-reconcile: {told}", run.facts())
     return {
         "summary": told,

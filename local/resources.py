@@ -184,12 +184,12 @@ ML = GlueDatabase("ml", f"s3://{LAKE.name}/ml")
 DEMAND_FEATURES = replace(
     CURATE, name=names.DEMAND_FEATURES, script=f"s3://{ARTIFACTS.name}/glue/demand_features.py"
 )
-BRONZE_DIGEST = replace(
-    CURATE, name=names.BRONZE_DIGEST, script=f"s3://{ARTIFACTS.name}/glue/bronze_digest.py"
-)
 DEMAND_FORECAST = ModelPackageGroup(
     names.MODEL_GROUP,
     "Weekly demand per SKU and region; a version for each training that passed the gate",
+)
+BRONZE_DIGEST = replace(
+    CURATE, name=names.BRONZE_DIGEST, script=f"s3://{ARTIFACTS.name}/glue/bronze_digest.py"
 )
 SAGEMAKER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{names.SAGEMAKER}"
 XGBOOST_IMAGE = f"720646828776.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
@@ -240,8 +240,8 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_CRITICAL_TOPIC",
     "HIGHWATER_CURATE_JOB",
     "HIGHWATER_FEATURES_JOB",
-    "HIGHWATER_BRONZE_DIGEST_JOB",
     "HIGHWATER_MODEL_GROUP",
+    "HIGHWATER_BRONZE_DIGEST_JOB",
     "HIGHWATER_SAGEMAKER_ROLE",
     "HIGHWATER_XGBOOST_IMAGE",
     "HIGHWATER_SNOWFLAKE_SECRET",

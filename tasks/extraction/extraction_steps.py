@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,6 +88,13 @@ def apart(entity: Entity, work: Callable[[], T]) -> T | HighwaterError:
         return SystemFault(
             f"{entity.name}: {type(error).__name__} at {place}, which is a bug of ours: report it."
         )
+
+
+def worst(failures: Sequence[HighwaterError], told: str) -> HighwaterError:
+    """One error for all: of the kind of the gravest."""
+    order = {"CRITICAL": 0, "HIGH": 1}
+    gravest = min(failures, key=lambda error: order.get(error.severity, 2))
+    return type(gravest)(f"{' | '.join(map(str, failures))} Of the other entities: {told}.")
 
 
 def watermarks(source: Source) -> list[dict[str, Any]]:

@@ -47,9 +47,9 @@ class Snapshots:
 
 
 def pinned(bronze: Place, quarantine: Place) -> Snapshots:
-    tables = [lake_tables.load(place.namespace, place.name) for place in (bronze, quarantine)]
-    rows = sum(file.record_count for table in tables for file in lake_tables.live_files(table))
-    return Snapshots(*map(lake_tables.snapshot_id, tables), rows)
+    good, broken = (lake_tables.load(place.namespace, place.name) for place in (bronze, quarantine))
+    rows = sum(file.record_count for table in (good, broken) for file in lake_tables.live_files(table))
+    return Snapshots(lake_tables.snapshot_id(good), lake_tables.snapshot_id(broken), rows)
 
 
 class LakeDigest:

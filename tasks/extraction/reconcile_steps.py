@@ -24,7 +24,8 @@ def reconcile(run: Run, source: Source, entity: Entity, tombstones_max_share: fl
         connection = connected_source(source.secret, tag)
         try:
             found = Reconciliation(
-                *(source, entity, connection, keeper, run.run_id, run.owner, Path(scratch)), tombstones_max_share
+                *(source, entity, connection, keeper, run.run_id, run.owner, Path(scratch)),
+                tombstones_max_share,
             ).run()
         finally:
             connection.close()

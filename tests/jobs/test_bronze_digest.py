@@ -106,19 +106,19 @@ def test_of_each_key_the_newest_version_counts(lake: Lake) -> None:
 
     old, new = (lambda case: row(case, NOW, "old")), (lambda case: row(case, NOW + DAY, "new"))
     again = {**new("a later tombstone does not count"), "product_id": "other"}
+    tied, back = {**old("tie"), "product_id": "x"}, old("back, older")
     soft = {**new("a soft deletion is a row as any"), "is_deleted": True}
     undated = row("an undated row counts by its creation", None, "undated")
     cases: dict[str, tuple[list[Row], Row | None]] = {
         "late": ([seen(new("late"), NOW), seen(old("late"), NOW + 9 * DAY)], new("late")),
-        "tie": ([seen(old("tie"), NOW), seen({**old("tie"), "product_id": "x"}, NOW + DAY)], {**old("tie"), "product_id": "x"}),
+        "tie": ([seen(old("tie"), NOW), seen(tied, NOW + DAY)], tied),
         "gone": ([seen(old("gone"), NOW), gone(old("gone"), NOW + DAY, NOW + DAY)], None),
         "gone at its date": ([seen(old("gone at its date"), NOW), gone(old("gone at its date"), NOW, NOW + DAY)], None),
         "back, newer": (
             [gone(old("back, newer"), NOW, NOW), seen(new("back, newer"), NOW + DAY)], new("back, newer"),
         ),
         "back, older": (
-            [seen(old("back, older"), NOW), gone(old("back, older"), NOW + DAY, NOW + DAY), seen(old("back, older"), NOW + 2 * DAY)],
-            old("back, older"),
+            [seen(back, NOW), gone(back, NOW + DAY, NOW + DAY), seen(back, NOW + 2 * DAY)], back,
         ),
         "a later tombstone does not count": (
             [seen(again, NOW + 2 * DAY), gone(again, NOW, NOW + 3 * DAY)], again,

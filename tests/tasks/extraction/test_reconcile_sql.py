@@ -38,7 +38,10 @@ def ask(port: int) -> Any:
         cursor.execute(f"CREATE TABLE ITEMS ({', '.join(f'{n} {t}' for n, t in columns.items())})")
         for start in range(0, len(ROWS), 100):
             told = [{n: v for n, v in row.items() if v is not None} for row in ROWS[start : start + 100]]
-            cursor.execute(f"INSERT INTO ITEMS {bound_rows(columns)}".replace("%s", "?"), (json.dumps(told, default=str),))
+            cursor.execute(
+                f"INSERT INTO ITEMS {bound_rows(columns)}".replace("%s", "?"),
+                (json.dumps(told, default=str),),
+            )
         yield lambda bound: [tuple(row) for row in cursor.execute(bound.sql, bound.values).fetchall()]
 
 
