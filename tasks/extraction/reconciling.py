@@ -28,6 +28,7 @@ from tasks.extraction.moments import of_clock
 from tasks.extraction.parts import require_unique
 from tasks.extraction.query import Bound
 from tasks.extraction.reconcile_limits import require_few
+from tasks.extraction.reconcile_probe import require_same_digest
 from tasks.extraction.reconcile_sql import DIGEST, Asked
 from tasks.extraction.reconcile_verdicts import DIFFERENCES, SET_BACK, verdicts, without
 from tasks.extraction.reconcile_writing import Moment, Spool, Writing
@@ -101,6 +102,7 @@ class Reconciliation:
         if value is None:
             found.notes.append("not extracted yet: the first run of snowflake-medallion takes everything")
             return found
+        require_same_digest(self._connection)
         kinds = {each.name: each.kind for each in self._dataset.columns if each.name not in plan.missing}
         snapshots = pinned(*self._places)
         asked = Asked(entity.full, entity.key, entity.watermark, kinds, snapshots.buckets)

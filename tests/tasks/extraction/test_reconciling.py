@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from contracts.shop.products import PRODUCTS
-from tasks.errors import BusinessError, DataError
+from tasks.errors import BusinessError, DataError, SystemFault
 from tasks.extraction import bronze as bronze_module
-from tasks.extraction import reconcile_limits, reconciling, watermark
+from tasks.extraction import reconcile_limits, reconcile_probe, reconciling, watermark
 from tasks.extraction.bronze import bronze, quarantine
 from tasks.extraction.lake_digest import LakeDigest
 from tasks.extraction.lease_keeper import held
@@ -323,6 +323,15 @@ def test_what_cannot_be_compared_is_told(filled: Shop) -> None:
         reconcile(filled, full="SELECT product_id FROM PUBLIC.PRODUCTS")
     with pytest.raises(DataError, match="the key product_id is not unique"):
         reconcile(filled, full=f"{FULL} UNION ALL {FULL}")
+
+
+def test_a_source_that_computes_other_digests_is_not_compared(
+    filled: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = (("decimal(14,2)", "CAST(-0.5 AS NUMBER(14,2))", "-.50"),)
+    monkeypatch.setattr(reconcile_probe, "_VALUES", odd)
+    with pytest.raises(SystemFault, match=r"writes the known row as \('-0.50', .*, and not as '-.50' with"):
+        reconcile(filled)
 
 
 def test_an_entity_that_was_never_extracted_is_left_alone(shop: Shop) -> None:
