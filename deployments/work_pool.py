@@ -28,12 +28,14 @@ QUEUES = (
     "snowflake-medallion",
     "snowflake-replay",
     "snowflake-rewind",
+    "snowflake-reconcile",
     "demand-forecast",
     "cpg-replay",
     "default",
     "model-drift",
     "cpg-backfill",
     "lake-maintenance",
+    "lake-monitor",
 )
 UNLIMITED = "default"
 # Counted by the server from the states of the runs, so it holds after a restart of the server or of a worker too.

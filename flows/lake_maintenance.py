@@ -18,7 +18,7 @@ from pydantic import Field
 from contracts.catalog import DATASETS
 from tasks.errors import DataError, HighwaterError, SystemFault, TransientError
 from tasks.lake import lake_tables
-from tasks.lake.lake_tables import CURATED, ML, QUARANTINE
+from tasks.lake.lake_tables import BRONZE, CURATED, GOLD, ML, QUARANTINE, SILVER
 from tasks.maintenance import compaction, expiry, orphans, report
 from tasks.maintenance.compaction import Compaction
 from tasks.maintenance.expiry import Expiry, Head, Rule
@@ -31,7 +31,7 @@ from tasks.runs.run import Run, guarded, record
 from tasks.step import step
 from tasks.warehouse import warehouse_load
 
-NAMESPACES = (CURATED, QUARANTINE, ML)
+NAMESPACES = (CURATED, QUARANTINE, ML, BRONZE, SILVER, GOLD)
 _BETWEEN_LOOKS = timedelta(days=1)
 KeepDays = Annotated[int, Field(ge=1, description="days for which every snapshot stays")]
 KeepSnapshots = Annotated[int, Field(ge=1, description="snapshots of each table that stay, however old")]

@@ -169,7 +169,7 @@ CRITICAL = Topic(names.CRITICAL)
 ALERTS_SEEN = Queue(f"{names.ALERTS}-local", topic=ALERTS)
 CURATED = GlueDatabase("curated", f"s3://{LAKE.name}/curated")
 QUARANTINE = GlueDatabase("quarantine", f"s3://{LAKE.name}/quarantine")
-BRONZE = GlueDatabase("bronze", f"s3://{LAKE.name}/bronze")
+MEDALLION = tuple(GlueDatabase(name, f"s3://{LAKE.name}/{name}") for name in names.MEDALLION)
 CURATE = GlueJob(
     name=names.CURATE,
     script=f"s3://{ARTIFACTS.name}/glue/curate.py",
@@ -184,6 +184,8 @@ ML = GlueDatabase("ml", f"s3://{LAKE.name}/ml")
 DEMAND_FEATURES = replace(
     CURATE, name=names.DEMAND_FEATURES, script=f"s3://{ARTIFACTS.name}/glue/demand_features.py"
 )
+SILVER_JOB = replace(CURATE, name=names.SILVER_JOB, script=f"s3://{ARTIFACTS.name}/glue/silver.py")
+GOLD_JOB = replace(CURATE, name=names.GOLD_JOB, script=f"s3://{ARTIFACTS.name}/glue/gold.py")
 DEMAND_FORECAST = ModelPackageGroup(
     names.MODEL_GROUP,
     "Weekly demand per SKU and region; a version for each training that passed the gate",
@@ -240,6 +242,8 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_CRITICAL_TOPIC",
     "HIGHWATER_CURATE_JOB",
     "HIGHWATER_FEATURES_JOB",
+    "HIGHWATER_SILVER_JOB",
+    "HIGHWATER_GOLD_JOB",
     "HIGHWATER_MODEL_GROUP",
     "HIGHWATER_BRONZE_DIGEST_JOB",
     "HIGHWATER_SAGEMAKER_ROLE",
@@ -283,6 +287,6 @@ TOPICS = (ALERTS, WARNINGS, CRITICAL)
 # A queue of dead letters before the queue that names it.
 QUEUES = (ALERTS_SEEN, TASK_EVENTS, INBOX_DEAD_LETTERS, INBOX_EVENTS)
 EVENT_RULES = (TASK_CHANGES, INBOX_FILES)
-GLUE_DATABASES = (CURATED, QUARANTINE, ML, BRONZE)
-GLUE_JOBS = (CURATE, DEMAND_FEATURES, BRONZE_DIGEST)
+GLUE_DATABASES = (CURATED, QUARANTINE, ML, *MEDALLION)
+GLUE_JOBS = (CURATE, DEMAND_FEATURES, SILVER_JOB, GOLD_JOB, BRONZE_DIGEST)
 MODEL_PACKAGE_GROUPS = (DEMAND_FORECAST,)

@@ -57,7 +57,7 @@ def _create(cursor: SnowflakeCursor, database: resources.SnowflakeDatabase) -> N
 def create_stages(settings: LocalSettings) -> None:
     """Create the stages, after the migrations and at every start, because the server keeps them in memory."""
     with _connect(settings) as connection:
-        for stage in resources.WAREHOUSE.stages:
+        for stage in (*resources.WAREHOUSE.stages, *resources.SHOP.stages):
             connection.cursor().execute(f"CREATE STAGE IF NOT EXISTS {stage.name} URL = '{stage.url}'")
 
 

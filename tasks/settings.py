@@ -33,6 +33,10 @@ class Settings(BaseSettings):
         default=Path(deployments.__file__).with_name("extraction"),
         description="folder of the files that say what is extracted from each source, and how",
     )
+    medallion: Path = Field(
+        default=Path(deployments.__file__).with_name("medallion"),
+        description="folder of the files that say how gold is computed: the segments of customers",
+    )
     database: str = Field(default=names.DATABASE, description="Snowflake database")
     snowflake_secret: str = Field(
         default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair"
@@ -90,6 +94,8 @@ class Settings(BaseSettings):
     features_job: str = Field(
         default=names.DEMAND_FEATURES, description="Glue job that builds the forecast's features"
     )
+    silver_job: str = Field(default=names.SILVER_JOB, description="Glue job that computes silver from bronze")
+    gold_job: str = Field(default=names.GOLD_JOB, description="Glue job that computes gold from silver")
     artifacts_bucket: str = Field(
         default=names.ARTIFACTS, description="bucket that holds code for SageMaker, and models"
     )

@@ -3,8 +3,8 @@
 A statement sees what was committed when it began, and Snowflake does not guarantee that two concurrent MERGEs see each
 other's inserts. So writers take turns: the UPDATE waits until the previous transaction has ended, and later statements see
 what that one wrote. Tables that depend on each other share a lock: a load of CPG sales reads the stock that a load of
-inventory writes, and vice versa. The retail inbox and marketing have locks of their own, so that neither ever waits for a
-rebuild of CPG's marts.
+inventory writes, and vice versa. The retail inbox, marketing and the shop have locks of their own, so that none ever waits
+for a rebuild of CPG's marts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from warehouse.statement import Kind, Statement
 CPG = "MONITORING.WRITE_LOCK"
 RETAIL = "MONITORING.RETAIL_WRITE_LOCK"
 MARKETING = "MONITORING.MARKETING_WRITE_LOCK"
+SHOP = "MONITORING.SHOP_WRITE_LOCK"
 
 AUTOCOMMIT_OFF = Statement("turn autocommit off", "ALTER SESSION SET AUTOCOMMIT = FALSE", kind=Kind.QUICK)
 AUTOCOMMIT_ON = Statement("turn autocommit on", "ALTER SESSION SET AUTOCOMMIT = TRUE", kind=Kind.QUICK)

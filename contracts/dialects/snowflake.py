@@ -1,7 +1,9 @@
-"""Snowflake column types for contract kinds, in staging tables, in the DW and on the contracts' pages."""
+"""Snowflake's SQL for a contract: types of columns (in tables, on the contracts' pages), and which rows break a rule."""
 
 from __future__ import annotations
 
+from contracts.dialects.spark_sql import outside
+from contracts.language.dataset import ContractError, Dataset, Rule
 from contracts.language.kinds import MONEY, exact_size
 from contracts.language.nested import element_of, is_nested
 
@@ -26,3 +28,33 @@ def snowflake_type(kind: str) -> str:
         return "ARRAY" if element_of(kind) is not None else "OBJECT"
     size = MONEY if kind == "decimal" else exact_size(kind)
     return f"NUMBER({size.precision}, {size.scale})" if size else _TYPES.get(kind, "VARCHAR")
+
+
+def name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def literal(value: str | int) -> str:
+    """A backslash in a string begins an escape."""
+    if isinstance(value, int):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def broken(dataset: Dataset) -> str:
+    """A condition on typed rows, never null: a required column is null, or a value breaks a rule."""
+    cases = [f"{name(column.name)} IS NULL" for column in dataset.required]
+    for column in dataset.columns:
+        cases += [f"COALESCE({_broken(rule, name(column.name))}, FALSE)" for rule in column.rules]
+    return " OR ".join(cases) or "FALSE"
+
+
+def _broken(rule: Rule, column: str) -> str:
+    match rule.name:
+        case "allowed":
+            return f"{column} NOT IN ({', '.join(map(literal, rule.allowed))})"
+        case "range":
+            return outside(column, rule)
+        case "length":
+            return outside(f"LENGTH({column})", rule)
+    raise ContractError(f"rule {rule} cannot be written as Snowflake's SQL")

@@ -1,6 +1,6 @@
-"""File system that lets DuckDB read the lake's local S3.
+"""File system that lets DuckDB read and write the lake's local S3.
 
-DuckDB's own S3 reader is an extension that is downloaded from the internet. This one reads from the local endpoint.
+DuckDB's own S3 reader is an extension that is downloaded from the internet. This one talks to the local endpoint.
 """
 
 from __future__ import annotations
@@ -51,6 +51,12 @@ class LakeFileSystem(ArrowFSWrapper):  # type: ignore[misc]  # fsspec is untyped
         if name not in memory.infos:
             memory.infos[name] = dict(super().info(name, **options))
         return memory.infos[name]
+
+    def mkdir(self, path: str, create_parents: bool = True, **options: Any) -> None:
+        """S3 has no folders. Arrow would write empty objects that look like some."""
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """As mkdir."""
 
     def modified(self, path: str) -> Any:
         return self.info(path)["mtime"]

@@ -42,6 +42,10 @@ def unsupported(what: str) -> ProgrammingError:
 def refuse_what_would_be_pretended(statement: Expr, command: str) -> None:
     if isinstance(statement, exp.Block):
         _refuse_several(statement)
+    if statement.find(exp.Changes):
+        raise unsupported("CHANGES (no changes are tracked)")
+    if statement.find(exp.HistoricalData):
+        raise unsupported("AT and BEFORE (tables have no history)")
     if _CREATE_OR_ALTER.match(command):
         raise unsupported("CREATE OR ALTER (it would replace the table and lose its rows)")
     if isinstance(statement, exp.Create):

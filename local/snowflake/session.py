@@ -6,6 +6,7 @@ import logging
 import time
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import fakesnow.copy_into
@@ -14,11 +15,12 @@ import psutil
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.dialect import parse_one
+from fakesnow.transforms.stage import parts_from_var
 from snowflake.connector.cursor import DictCursor, SnowflakeCursor
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
-from local.snowflake import copying, errors, statements
+from local.snowflake import copying, errors, statements, unloading
 from local.snowflake.checksums import with_checksums
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
@@ -49,6 +51,7 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
         self.large_results = LargeResultsOfSession(large)
         self.temporary = TemporaryTables()
         self.query_tag = ""
+        self.unload_parameters = dict(unloading.PARAMETERS)
         self.last_query_id: str | None = None
         self.client: psutil.Process | None = None
         self.has_begun = False
@@ -150,6 +153,9 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         session = self._conn
         if kind is Kind.BEGIN and session.in_transaction:
             command, kind = NOTHING_TO_DO, Kind.READ  # Snowflake has no nested transactions
+        if parameter := unloading.changed_parameter(statement):
+            session.unload_parameters |= dict([parameter])
+            command, kind = NOTHING_TO_DO, Kind.READ
         try:
             self._run_in_turn(kind, command, params, *args, **kwargs)
         except Error:
@@ -234,6 +240,12 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             source.replace(exp.Table(this=name, alias=alias and alias.copy()))
         return expression
 
+    def check_db_and_schema(self, expression: Expr) -> None:
+        """fakesnow takes the stage of a COPY INTO a location for a table without a schema."""
+        if isinstance(expression, exp.Copy) and unloading.is_one(expression):
+            expression = expression.args["files"][0].this
+        super().check_db_and_schema(expression)
+
     def _transform(self, expression: Expr, params: Any) -> Expr:
         transformed: Expr = super()._transform(with_checksums(statements.faithful(expression)), params)
         return transformed
@@ -245,7 +257,9 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             if update_clauses := transformed.args["update_clauses"]:
                 self._refuse_ambiguous_update(update_clauses)
             return
-        if stage := transformed.args.get("list_stage_name"):
+        if isinstance(transformed, exp.Copy) and unloading.is_one(transformed):
+            transformed, params = self._unloaded(transformed, params), None
+        elif stage := transformed.args.get("list_stage_name"):
             url = self._url_of_stage(stage)
             if url:
                 transformed = copying.listing(self._conn.lake, url)
@@ -270,6 +284,15 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             session.results_cache[self._sfqid] = (None, *known)
             if session.is_abandoned:
                 session.large_results.forget_all()
+
+    def _unloaded(self, copy: exp.Copy, params: Any) -> Expr:
+        session = self._conn
+        place = parts_from_var(unloading.stage_of(copy), session.database, session.schema)
+        url = self._url_of_stage(".".join(place))
+        if not url:
+            raise unsupported(f"COPY INTO {'.'.join(place)}, which is no external stage")
+        unload = unloading.Unload(copy, url, str(uuid4()))
+        return unloading.answer(*unload.run(self._duck_conn, session.lake, params, session.unload_parameters))
 
     def _url_of_stage(self, stage: str) -> str | None:
         found = self._duck_conn.execute(

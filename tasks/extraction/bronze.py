@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -86,13 +86,22 @@ class Place:
         """Upload the files and commit them. A repeat of the same work adds nothing: its rows are the same."""
         if not files or has_work(load(self.namespace, self.name), commit.work):
             return
-        folder = f"{self.location}/published/{uuid4().hex}"
-        added = tuple(objects.upload(file, f"{folder}/part-{at}.parquet") for at, file in enumerate(files))
+        folder = self.new_folder()
+        self.adopt(
+            [objects.upload(file, f"{folder}/part-{at}.parquet") for at, file in enumerate(files)], commit
+        )
+
+    def new_folder(self) -> str:
+        """A folder that nobody else writes to."""
+        return f"{self.location}/data/{uuid4().hex}/published"  # where lake-maintenance looks for orphans
+
+    def adopt(self, added: Sequence[str], commit: Commit) -> None:
+        """Commit files that are in S3 already."""
         append(
             self.namespace,
             self.name,
             self.location,
-            Commit(commit.work, commit.run_id, (), commit.contract_version, added=added, notes=commit.notes),
+            replace(commit, added=tuple(added)),
             by_day=EXTRACTED_AT,
         )
 
@@ -130,7 +139,9 @@ def known_rows(
         where = f"{watermark} >= '{_zoned(between[0])}' AND {watermark} <= '{_zoned(between[1])}'"
     wanted = tuple(name for name in columns if name in table.schema().column_names)
     with told(f"reading the known rows of {place.namespace}.{place.name}"):
-        found = table.scan(row_filter=where, selected_fields=(*wanted, EXTRACTED_AT, "is_tombstone")).to_arrow()
+        found = table.scan(
+            row_filter=where, selected_fields=(*wanted, EXTRACTED_AT, "is_tombstone")
+        ).to_arrow()
     rows = found.filter(pc.invert(found.column("is_tombstone")))
     if rows.num_rows:
         rows = not_gone_since(rows, tombstones_of(BRONZE, entity.name, entity.key), entity.key)

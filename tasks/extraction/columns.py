@@ -58,13 +58,16 @@ class Plan(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceColumn:
+    """`name`: in the lake. `written`: at the source."""
+
     name: str
+    written: str
     kind: str
     type: pa.DataType
 
 
 def of_description(description: Sequence[Described]) -> list[SourceColumn]:
-    return [SourceColumn(each.name.lower(), _kind(each), _type(each)) for each in description]
+    return [SourceColumn(each.name.lower(), each.name, _kind(each), _type(each)) for each in description]
 
 
 def _kind(found: Described) -> str:
@@ -110,6 +113,11 @@ def plan(entity: str, dataset: Dataset, columns: Sequence[SourceColumn], lake: p
         _require(entity, found[name], known, f"its table in the lake has {known}")
         fields.append(pa.field(name, known))
     return Plan(pa.schema(fields), unknown, tuple(name for name in dataset.names if name not in found))
+
+
+def schema_of(dataset: Dataset) -> pa.Schema:
+    """The contract's columns alone."""
+    return pa.schema([pa.field(column.name, arrow_type(column.kind)) for column in dataset.columns])
 
 
 def _require(entity: str, column: SourceColumn, wanted: pa.DataType, has: str) -> None:

@@ -9,6 +9,8 @@ from prefect.artifacts import create_table_artifact
 from tasks.extraction.scanning import Extracted
 from tasks.extraction.source import Source
 
+NOTHING = "nothing changed"
+
 
 def summary(found: Sequence[Extracted]) -> str:
     """A sentence on what is new."""
@@ -18,7 +20,7 @@ def summary(found: Sequence[Extracted]) -> str:
         for each in found
         if each.rows_added or each.rows_quarantined
     ]
-    told = ", ".join(new) if new else "nothing changed"
+    told = ", ".join(new) if new else NOTHING
     cut = [each.entity for each in found if not each.is_complete]
     return f"{told}; {', '.join(cut)}: the next run goes on" if cut else told
 

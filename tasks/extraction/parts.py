@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from tasks.extraction.moments import text_of
 from tasks.extraction.source import Entity
 from tasks.extraction.watermark import Position
 
-_SHOWN = 5
+SHOWN = 5
 
 
 def parts(batches: Iterator[pa.Table], schema: pa.Schema, entity: Entity) -> Iterator[tuple[pa.Table, bool]]:
@@ -40,15 +40,19 @@ def behind(entity: Entity, part: pa.Table, position: Position) -> Position:
     """The position behind a part."""
     last = part.slice(part.num_rows - 1).to_pylist()[0]
     if part.column(entity.watermark).null_count:
-        raise DataError(
-            f"{entity.name}: the query returned rows whose {entity.watermark} is null, which no window can have. "
-            "Leave them to `without_watermark`. Nothing of this part was written; the watermark stays."
-        )
+        raise without_watermark(entity)
     return replace(
         position,
         watermark=text_of(last[entity.watermark]),
         key=tuple(_bindable(last[name]) for name in entity.key),
         part=position.part + 1,
+    )
+
+
+def without_watermark(entity: Entity) -> DataError:
+    return DataError(
+        f"{entity.name}: the query returned rows whose {entity.watermark} is null, which no window can have. "
+        "Leave them to `without_watermark`. Nothing of this part was written; the watermark stays."
     )
 
 
@@ -60,13 +64,17 @@ def require_unique(entity: Entity, dataset: Dataset, part: pa.Table) -> None:
     if counted.num_rows == keys.num_rows:
         return
     twice = counted.filter(pc.greater(counted.column("count_all"), 1)).drop_columns(["count_all"])
+    examples = [tuple(row.values()) for row in twice.slice(0, SHOWN).to_pylist()]
+    raise not_unique(entity, dataset, twice.num_rows, examples)
+
+
+def not_unique(entity: Entity, dataset: Dataset, keys: int, examples: Sequence[tuple[Any, ...]]) -> DataError:
+    """The error for keys that occur more than once. Personal ones are not shown."""
     shown = ""
-    if not any(dataset.column(name).personal for name in names):
-        shown = ", such as " + ", ".join(
-            str(tuple(row.values())) for row in twice.slice(0, _SHOWN).to_pylist()
-        )
-    raise DataError(
-        f"{entity.name}: the key {', '.join(names)} is not unique: {twice.num_rows} keys occur more than once{shown}. "
+    if not any(dataset.column(name).personal for name in entity.key):
+        shown = ", such as " + ", ".join(map(str, examples))
+    return DataError(
+        f"{entity.name}: the key {', '.join(entity.key)} is not unique: {keys} keys occur more than once{shown}. "
         "Nothing of this part was written; the watermark stays. Correct the key, or the query."
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from contracts.language.dataset import Dataset
 from tasks.errors import DataError
 from tasks.events import log
-from tasks.extraction import columns, query
+from tasks.extraction import changes, columns, ndjson, query, unload_sql
 from tasks.extraction.bronze import (
     Place,
     Provenance,
@@ -35,6 +35,7 @@ from tasks.extraction.moments import before, of_clock, text_of
 from tasks.extraction.parts import behind, parts, require_unique
 from tasks.extraction.query import BEGINNING
 from tasks.extraction.source import Entity, Source
+from tasks.extraction.unloading import look, unload
 from tasks.extraction.watermark import Position
 from tasks.lake.lake_commits import Commit
 from tasks.services.snowflake import rows, streamed
@@ -80,7 +81,7 @@ class Scan:
         self._keeper, self._run_id, self._scratch = keeper, run_id, scratch
         self._dataset: Dataset = source.contract(entity)
         self._bronze, self._quarantine = bronze(entity.name), quarantine(source.pipeline, entity.name)
-        self._question = query.digest("\n".join((entity.query, entity.watermark, *entity.key)))
+        self._question = entity.question
         self._is_replay = False
         self._found = Extracted(entity.name)
 
@@ -115,6 +116,17 @@ class Scan:
             statement = Statement(f"describe {self._entity.name}", asked.sql, asked.values)
             with streamed(self._connection, statement) as (description, _):
                 self._plan(description)
+        if table := self._tracked:
+            with changes.explained(self._entity.name, table):
+                rows(
+                    self._connection,
+                    Statement(f"ask for changes of {self._entity.name}", changes.trial(table)),
+                )
+
+    @property
+    def _tracked(self) -> str | None:
+        """The table whose changes are read. A replay reads rows as they are now."""
+        return self._entity.table if self._entity.mode == "changes" and not self._is_replay else None
 
     def _continued(self) -> Position | None:
         """The position of a scan that was cut off. Of another query it means nothing: then its window begins anew."""
@@ -131,9 +143,8 @@ class Scan:
         high = before(text_of(of_clock(now, self._source.clock)), self._entity.safety_lag_seconds)
         if value is not None and high <= value:
             return None
-        return self._recorded(
-            BEGINNING if value is None else before(value, self._entity.overlap_seconds), high
-        )
+        overlap = 0 if self._tracked else self._entity.overlap_seconds
+        return self._recorded(BEGINNING if value is None else before(value, overlap), high)
 
     def _recorded(self, low: str, high: str) -> Position:
         held = self._keeper.held
@@ -151,11 +162,22 @@ class Scan:
         return position
 
     def _window(self, position: Position) -> Position | None:
-        """Scan the window from a position on. Returns where it stopped, None at its end."""
+        """Bring the window into the lake from a position on. Returns where it stopped, None at its end."""
+        if self._entity.mode == "unload" and not self._is_replay and self._unloaded(position):
+            return None
+        if not (table := self._tracked):
+            return self._scanned(position, self._entity.query)
+        with changes.explained(self._entity.name, table):
+            last = self._scanned(position, changes.rows(table, self._entity.watermark, position.low))
+            if last is None and position.low != BEGINNING:
+                self._bury(position, changes.gone(table, self._entity.key, self._entity.watermark))
+        return last
+
+    def _scanned(self, position: Position, text: str) -> Position | None:
+        """Take the rows of a query through the worker, a part at a time."""
         entity, after = self._entity, (position.watermark, *position.key) if position.part else ()
-        bound = query.scan(
-            entity.query, {"low": position.low, "high": position.high}, entity.watermark, entity.key, after
-        )
+        values = {"low": position.low, "high": position.high}
+        bound = query.scan(text, values, entity.watermark, entity.key, after)
         done = 0
         with streamed(self._connection, Statement(f"extract {entity.name}", bound.sql, bound.values)) as (
             description,
@@ -171,6 +193,73 @@ class Scan:
                 if not is_last and done == entity.batches_max:
                     return position
         return None
+
+    def _unloaded(self, position: Position) -> bool:
+        """Have the source write the window to the lake. False if it has to go through the worker.
+
+        That is so if nothing in it is dated after the watermark: what is left is the overlap, of which most is known.
+        """
+        if position.part:
+            return not position.watermark
+        entity, window = self._entity, self._described(position)
+        seen = look(self._connection, entity, window, self._keeper.held.value or position.low)
+        if not seen.fresh:
+            return not seen.rows
+        if seen.broken:
+            work = f"{self._window_id(position)}-broken"
+            self._found.rows_read += self._take(window.broken(), work, position)
+        after = replace(position, part=1)
+        provenance = self._provenance(position)
+        files, count = unload(
+            *(
+                self._connection,
+                entity,
+                window,
+                str(self._source.stage),
+                self._bronze.new_folder(),
+                provenance,
+            )
+        )
+        if files:
+            notes = {_PART: self._part(position), _AFTER: after.text()}
+            self._bronze.adopt(files, self._commit_of(self._part(position), notes))
+        self._found.rows_read += count
+        self._found.rows_added += count
+        self._found.parts += bool(files)
+        self._keeper.advance(self._keeper.held.value, after, self._run_id, "scan")
+        return True
+
+    def _described(self, position: Position) -> unload_sql.Window:
+        asked, entity = query.description(self._entity.query), self._entity
+        statement = Statement(f"describe {entity.name}", asked.sql, asked.values)
+        with streamed(self._connection, statement) as (description, _):
+            schema, found = self._plan(description).schema, columns.of_description(description)
+        return unload_sql.window(
+            *(entity.name, self._dataset, schema, found, entity.query, position.low, position.high)
+        )
+
+    def _take(self, bound: query.Bound, work: str, position: Position) -> int:
+        """Add all rows of a query, which are part of no scan that goes on. Returns how many there were."""
+        found = 0
+        statement = Statement(f"extract {work} of {self._entity.name}", bound.sql, bound.values)
+        with streamed(self._connection, statement) as (description, batches):
+            schema = self._plan(description).schema
+            for number, (part, _) in enumerate(parts(batches, schema, self._entity)):
+                found += part.num_rows
+                self._add(part, f"{work}-{number}", position, {})
+        return found
+
+    def _bury(self, position: Position, text: str) -> None:
+        """Add a tombstone for each key that is gone."""
+        bound = query.bound(text, {"low": position.low, "high": position.high})
+        schema = columns.schema_of(self._dataset)
+        statement = Statement(f"extract what is gone of {self._entity.name}", bound.sql, bound.values)
+        with streamed(self._connection, statement) as (_, batches):
+            for number, (part, _) in enumerate(parts(batches, schema, self._entity)):
+                work = f"{self._window_id(position)}-gone-{number}"
+                rows_ = self._provenance(position, is_tombstone=True).add_to(part)
+                self._put(self._bronze, rows_, self._commit_of(work, {}), position)
+                self._found.rows_added += part.num_rows
 
     def _plan(self, description: Any) -> columns.Plan:
         entity, found = self._entity, columns.of_description(description)
@@ -206,37 +295,49 @@ class Scan:
         The work is of this holder of the lease alone: what another one committed for the same part may be other rows.
         """
         good, broken = judge(self._dataset, part)
-        provenance = Provenance(
-            extraction_timestamp=datetime.now(UTC),
-            source_system=self._source.pipeline,
-            window_id=self._window_id(position),
-            run_id=self._run_id,
-            query_hash=query.digest(self._entity.query),
-        )
-        prefix = f"replay-{self._run_id}-" if self._is_replay else ""
-        commit = Commit(
-            f"{prefix}{work}-{self._keeper.held.fencing_token}",
-            *(self._run_id, (), self._dataset.version),
-            notes=dict(notes),
-        )
+        provenance, commit = self._provenance(position), self._commit_of(work, notes)
         fresh = {place: self._fresh(place, some) for place, some in self._places(good, broken)}
         for place, some in fresh.items():
-            path = self._scratch / f"{place.namespace}-{self._entity.name}.parquet"
-            place.add(write_part(path, provenance.add_to(some), self._entity.compression), commit)
-            path.unlink(missing_ok=True)
+            self._put(place, provenance.add_to(some), commit, position)
         added = sum(some.num_rows for some in fresh.values())
         self._found.rows_known += part.num_rows - added
         self._found.rows_added += fresh[self._bronze].num_rows
         self._found.rows_quarantined += fresh[self._quarantine].num_rows
         self._found.parts += bool(added)
 
+    def _put(self, place: Place, some: pa.Table, commit: Commit, position: Position) -> None:
+        if self._entity.output == "ndjson" and place == self._bronze and some.num_rows:
+            to = ndjson.address(self._entity.name, self._window_id(position), commit.work)
+            ndjson.publish(some, to, self._scratch)
+        path = self._scratch / f"{place.namespace}-{self._entity.name}.parquet"
+        place.add(write_part(path, some, self._entity.compression), commit)
+        path.unlink(missing_ok=True)
+
+    def _provenance(self, position: Position, is_tombstone: bool = False) -> Provenance:
+        return Provenance(
+            extraction_timestamp=datetime.now(UTC),
+            source_system=self._source.pipeline,
+            window_id=self._window_id(position),
+            run_id=self._run_id,
+            query_hash=query.digest(self._entity.query),
+            is_tombstone=is_tombstone,
+        )
+
+    def _commit_of(self, work: str, notes: Mapping[str, str]) -> Commit:
+        prefix = f"replay-{self._run_id}-" if self._is_replay else ""
+        name = f"{prefix}{work}-{self._keeper.held.fencing_token}"
+        return Commit(name, self._run_id, (), self._dataset.version, notes=dict(notes))
+
     def _places(self, good: pa.Table, broken: pa.Table) -> Iterator[tuple[Place, pa.Table]]:
         yield self._quarantine, broken
         yield self._bronze, good
 
     def _fresh(self, place: Place, some: pa.Table) -> pa.Table:
-        """The rows that a table does not have. Those dated after the watermark it cannot have, unless they are replayed."""
-        if not some.num_rows:
+        """The rows that a table does not have. Those dated after the watermark it cannot have, unless they are replayed.
+
+        A tracked change is never known: the row may be as it was before it went, and come again.
+        """
+        if not some.num_rows or self._tracked:
             return some
         names = [name for name in some.column_names if name != REASONS.name]
         dated = pc.min_max(some.column(self._entity.watermark)).as_py()
@@ -255,12 +356,8 @@ class Scan:
         if self._entity.without_watermark is None:
             return
         bound = query.by_key(self._entity.without_watermark, self._entity.key)
-        statement = Statement(f"extract {self._entity.name} without watermark", bound.sql, bound.values)
-        with streamed(self._connection, statement) as (description, batches):
-            schema = self._plan(description).schema
-            for number, (part, _) in enumerate(parts(batches, schema, self._entity)):
-                self._found.rows_without_watermark += part.num_rows
-                self._add(part, f"{self._window_id(position)}-null-{number}", position, {})
+        work = f"{self._window_id(position)}-null"
+        self._found.rows_without_watermark += self._take(bound, work, position)
         if self._found.rows_without_watermark:
             self._note(f"{self._found.rows_without_watermark} rows without {self._entity.watermark}")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from contracts.dialects import snowflake
 from contracts.language.dataset import ContractError, Dataset
 from contracts.shop import EXTRACTED
 from tasks.errors import DataError
@@ -17,6 +18,9 @@ from tasks.extraction import query
 CONTRACTS: Mapping[str, Mapping[str, Dataset]] = {"shop": EXTRACTED}
 """The contracts of each pipeline's entities."""
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=100)]
+SqlName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,2}$", max_length=300)
+]
 
 
 class Entity(BaseModel):
@@ -25,6 +29,10 @@ class Entity(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
+    mode: Literal["watermark", "unload", "changes"] = Field(
+        default="watermark",
+        description="how rows come: through the worker, by COPY INTO, or by change tracking",
+    )
     query: str = Field(description="returns the rows whose watermark is in (:low, :high]; both are bound")
     without_watermark: str | None = Field(
         default=None, description="returns the rows whose watermark is null"
@@ -45,6 +53,10 @@ class Entity(BaseModel):
         default=None, ge=1, description="commits of one run; the next run goes on"
     )
     compression: Literal["zstd", "snappy"] = "zstd"
+    output: Literal["parquet", "ndjson"] = Field(
+        default="parquet", description="ndjson: what is added to bronze is also written as lines of JSON"
+    )
+    table: SqlName | None = Field(default=None, description="whose changes are tracked, for the mode changes")
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -55,12 +67,31 @@ class Entity(BaseModel):
             query.require_none(self.full, f"the full query of {self.name}")
         return self
 
+    @model_validator(mode="after")
+    def _has_what_its_mode_needs(self) -> Self:
+        if self.mode == "changes" and self.table is None:
+            raise ValueError(f"{self.name} lacks `table`, whose changes the mode changes reads")
+        if self.mode == "unload" and self.output == "ndjson":
+            raise ValueError(f"{self.name}: the mode unload writes Parquet; NDJSON needs the mode watermark")
+        return self
+
+    @property
+    def question(self) -> str:
+        """Digest of what is asked of the source. The place where a scan stood means nothing for another question."""
+        asked = [self.query, self.watermark, *self.key]
+        if self.mode != "watermark":
+            asked += [self.mode, self.table or ""]
+        return query.digest("\n".join(asked))
+
 
 class Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pipeline: Name
     secret: str = Field(min_length=1, description="Secrets Manager name of the source's connection")
+    stage: SqlName | None = Field(
+        default=None, description="external stage at the source, of the lake's bucket, for the mode unload"
+    )
     clock: str = Field(default="SELECT SYSDATE()", description="returns the source's own time, in UTC")
     entities: tuple[Entity, ...] = Field(min_length=1)
 
@@ -86,6 +117,10 @@ class Source(BaseModel):
                 raise ValueError(
                     f"the watermark of {entity.name}, {entity.watermark}, is no timestamp in its contract"
                 )
+            if entity.mode == "unload":
+                if self.stage is None:
+                    raise ValueError(f"{entity.name} has the mode unload, and the source no `stage`")
+                snowflake.broken(known[entity.name])  # every rule can be judged there
         return self
 
     def contract(self, entity: Entity) -> Dataset:

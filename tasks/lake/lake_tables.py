@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from tasks.lake.lake_catalog import LakeCatalog
 
-CURATED, QUARANTINE, ML, BRONZE = "curated", "quarantine", "ml", "bronze"
+CURATED, QUARANTINE, ML = "curated", "quarantine", "ml"
+BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
 PUBLISHED_FOLDER = "/published/"
 LOST_RACE = (CommitFailedException, ValidationException)
 

@@ -17,8 +17,11 @@ from tasks.events import log
 from tasks.lake import lake_log, lake_tables
 from tasks.lake.lake_log import Published
 from tasks.services.snowflake import execute
+from tasks.warehouse import load_heads
+from tasks.warehouse.load_heads import LoadedSnapshot
+from tasks.warehouse.warehouse_stage import stage_rows
 from tasks.warehouse.warehouse_write import writing
-from warehouse.load import change_statements, count_staged, heads, stage_statements
+from warehouse.load import change_statements, count_staged, stage_statements
 from warehouse.load.dimensions import DIMENSIONS, count_duplicates
 from warehouse.load.snapshot import Snapshot
 
@@ -27,13 +30,6 @@ if TYPE_CHECKING:
 
 
 _MAX_CATCH_UPS = 10  # each failed attempt means that another run has loaded something
-_MAX_STAGINGS = 2
-
-
-@dataclass(frozen=True)
-class LoadedSnapshot:
-    snapshot_id: int
-    sequence: int
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,7 @@ class LoadResult:
 def last_loaded(connection: SnowflakeConnection, dataset: str) -> LoadedSnapshot | None:
     """The last snapshot of curated.<dataset> that was loaded into the DW."""
     contract(dataset)
-    snapshot_id, sequence = execute(connection, heads.read(dataset)) or (None, None)
-    return None if snapshot_id is None else LoadedSnapshot(int(snapshot_id), int(sequence))
+    return load_heads.last_loaded(connection, dataset)
 
 
 def load(
@@ -65,7 +60,13 @@ def load(
     _stage(connection, snapshot, published.rows)
     merged: tuple[Any, ...] = ()
     with writing(connection, f"load of {dataset} by run {run_id}"):
-        _move_head(connection, dataset, published, run_id, after)
+        load_heads.move(
+            connection,
+            dataset,
+            LoadedSnapshot(published.snapshot_id, published.sequence),
+            run_id,
+            after=after,
+        )
         for statement in change_statements(snapshot):
             row = execute(connection, statement)
             if statement.step == "merge":
@@ -98,43 +99,8 @@ def _snapshot(dataset: str, published: Published, run_id: str) -> Snapshot:
 
 
 def _stage(connection: SnowflakeConnection, snapshot: Snapshot, rows_published: int) -> None:
-    """Stage the snapshot's files and check the row count. Retries once: a COPY whose response was lost may run twice."""
-    rows = -1
-    for _ in range(_MAX_STAGINGS):
-        for statement in stage_statements(snapshot):
-            execute(connection, statement)
-        rows = int(execute(connection, count_staged(snapshot))[0])
-        if rows == rows_published:
-            return
-    raise SystemFault(
-        f"snapshot {snapshot.snapshot_id} of {snapshot.dataset.table} has {rows_published} rows by its manifests, and "
-        f"{rows} arrived in the warehouse from its {len(snapshot.files)} files; none was merged. A file was overwritten or "
-        "truncated: restore it (the bucket keeps versions), then run again."
-    )
-
-
-def _move_head(
-    connection: SnowflakeConnection,
-    dataset: str,
-    published: Published,
-    run_id: str,
-    after: LoadedSnapshot | None,
-) -> None:
-    expected = after.snapshot_id if after else None
-    move = heads.move(dataset, expected, published.snapshot_id, published.sequence, run_id)
-    moved = execute(connection, move)[0]
-    if moved == 0 and after is None:
-        execute(connection, heads.add(dataset))
-        moved = execute(connection, move)[0]
-    if moved == 0:
-        raise StaleResult(
-            f"{dataset}: run {run_id} wanted to load snapshot {published.snapshot_id} after {expected}, but the warehouse "
-            "now holds a different snapshot. Nothing was merged."
-        )
-    if moved > 1:
-        raise SystemFault(
-            f"MONITORING.LOAD_HEADS has {moved} rows for {dataset} and must have one: delete the others. Nothing was merged."
-        )
+    what = f"snapshot {snapshot.snapshot_id} of {snapshot.dataset.table}"
+    stage_rows(connection, stage_statements(snapshot), count_staged(snapshot), rows_published, what)
 
 
 def _require_unique_members(connection: SnowflakeConnection, dataset: str, published: Published) -> None:

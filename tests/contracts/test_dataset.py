@@ -173,6 +173,15 @@ def test_a_contract_that_cannot_hold_is_refused(change: dict[str, Any], complain
         replace(sound, **change)
 
 
+def test_a_null_may_be_in_the_key_of_a_table_that_is_computed_only() -> None:
+    columns = (CODE, optional("day", "date", "Its day."))
+    computed = Dataset("test", "odd", "Odd things.", columns, ("code", "day"))
+    assert computed.key == ("code", "day")
+    for judged in ({"version_column": "day"}, {"delivery": contract("sales").delivery}):
+        with pytest.raises(ContractError, match=r"odd: key columns \['day'\] are not required columns"):
+            replace(computed, **judged)
+
+
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_a_contract_travels_as_a_document(dataset: str) -> None:
     assert from_document(json.loads(json.dumps(document(DATASETS[dataset])))) == DATASETS[dataset]

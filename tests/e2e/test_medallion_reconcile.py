@@ -38,7 +38,7 @@ def result(state: State[Any]) -> dict[str, Any]:
 
 
 def extract() -> dict[str, Any]:
-    return result(snowflake_medallion(return_state=True))  # type: ignore[call-overload]
+    return result(snowflake_medallion(stages=["extract"], return_state=True))  # type: ignore[call-overload]
 
 
 def reconcile(**how: Any) -> dict[str, Any]:

@@ -49,15 +49,27 @@ def _apply(dataset: Dataset) -> Apply:
 
 
 def record(snapshot: Snapshot) -> Statement:
+    return record_load(
+        snapshot.dataset.table,
+        snapshot.snapshot_id,
+        snapshot.sequence,
+        snapshot.run_id,
+        len(snapshot.files),
+        snapshot.staging,
+    )
+
+
+def record_load(
+    dataset: str, snapshot_id: int, sequence: int, run_id: str, files: int, staging: str
+) -> Statement:
     """Record the load, once per snapshot even if the connector sends the statement twice."""
-    dataset, id_ = snapshot.dataset.table, snapshot.snapshot_id
     return Statement(
         "record",
         f"""INSERT INTO MONITORING.LOADS
     (dataset, snapshot_id, sequence_number, run_id, files, rows_staged, loaded_at)
 SELECT %s, %s, %s, %s, %s, staged.row_count, CURRENT_TIMESTAMP()
-FROM (SELECT COUNT(*) AS row_count FROM {snapshot.staging}) staged
+FROM (SELECT COUNT(*) AS row_count FROM {staging}) staged
 WHERE NOT EXISTS (SELECT 1 FROM MONITORING.LOADS WHERE dataset = %s AND snapshot_id = %s)""",
-        (dataset, id_, snapshot.sequence, snapshot.run_id, len(snapshot.files), dataset, id_),
+        (dataset, snapshot_id, sequence, run_id, files, dataset, snapshot_id),
         kind=Kind.QUICK,
     )

@@ -30,11 +30,16 @@ class Job:
     script: str
     timeout_minutes: int
     concurrent_runs: int
+    modules: str = ""
+    """What Glue installs from PyPI before the job starts."""
 
 
+PHONES: Final = "phonenumbers==9.0.19"
 JOBS: Final = (
     Job(names.CURATE, "jobs/glue/curate.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.DEMAND_FEATURES, "jobs/glue/demand_features.py", timeout_minutes=120, concurrent_runs=4),
+    Job(names.SILVER_JOB, "jobs/glue/silver.py", timeout_minutes=120, concurrent_runs=4, modules=PHONES),
+    Job(names.GOLD_JOB, "jobs/glue/gold.py", timeout_minutes=120, concurrent_runs=4),
 )
 
 
@@ -60,6 +65,7 @@ class Compute(Stack):
                     "--extra-py-files": packages.s3_object_url,
                     "--enable-metrics": "true",
                     "--enable-continuous-cloudwatch-log": "true",
+                    **({"--additional-python-modules": job.modules} if job.modules else {}),
                 },
                 glue_version=GLUE_VERSION,
                 worker_type=environment.glue_worker,

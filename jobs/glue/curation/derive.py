@@ -6,15 +6,9 @@ from contracts.dialects.spark_literals import literal, name
 from contracts.dialects.spark_sql import content_hash
 from contracts.language.dataset import Dataset
 from contracts.language.kinds import exact_size
+from jobs.glue.keys import surrogate
 
 LINEAGE = ("source_date", "source_file", "run_id", "content_hash", "kept_aside")
-
-_POSITIVE = 2**63 - 1
-
-
-def surrogate(code: str) -> str:
-    """A surrogate key derived from the code alone, without a lookup: XXH64 with Spark's seed, never negative."""
-    return f"xxhash64({code}) & {_POSITIVE}"
 
 
 def curated_columns(dataset: Dataset, run_id: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from contracts.language.dataset import Dataset
 DATED_AT, IS_GONE = "dated_at", "is_gone"
 BEGINNING = "TIMESTAMP'0001-01-01 00:00:00'"
 _TOMBSTONE = "coalesce(is_tombstone, false)"
-_GONE_AT = "__gone_at"
+_GONE_AT, _DIGEST = "__gone_at", "__digest"
 _EXTRACTED = "unix_micros(extraction_timestamp)"
 
 
@@ -27,7 +27,7 @@ def versions(bronze: DataFrame, dataset: Dataset) -> DataFrame:
     at_one_time = Window.partitionBy(*map(name, dataset.key), DATED_AT).orderBy(
         F.expr(_TOMBSTONE).desc(),
         F.col("extraction_timestamp").desc(),
-        F.expr(content_sha256(dataset)).desc(),
+        F.col(_DIGEST).desc(),
     )
     ranked = _dated(bronze, dataset).withColumn("__rank", F.row_number().over(at_one_time))
     return ranked.where("__rank = 1").selectExpr(
@@ -42,20 +42,21 @@ def versions(bronze: DataFrame, dataset: Dataset) -> DataFrame:
 def newest(bronze: DataFrame, dataset: Dataset) -> DataFrame:
     """One row for each key: its newest content, when its newest version is dated, whether it is gone, and is_known.
 
-    A tombstone has no content: the version before it stands. A key is known if there is such a version.
+    A tombstone has no content: what was there before it, or at its time, stands. A key is known if there is such a row.
     """
-    content = [column for column in dataset.names if column not in dataset.key]
-    members = ", ".join(map(name, content))
+    content = ", ".join(name(column) for column in dataset.names if column not in dataset.key)
+    latest = f"struct({DATED_AT}, extraction_timestamp, {_DIGEST})"
+    last = f"struct({DATED_AT}, {_TOMBSTONE}, extraction_timestamp, {_DIGEST})"
     found = (
-        versions(bronze, dataset)
+        _dated(bronze, dataset)
         .groupBy(*map(name, dataset.key))
         .agg(
-            F.expr(f"max_by(struct({members}), CASE WHEN NOT is_tombstone THEN {DATED_AT} END)").alias(
+            F.expr(f"max_by(struct({content}), CASE WHEN NOT {_TOMBSTONE} THEN {latest} END)").alias(
                 "__content"
             ),
+            F.expr(f"max_by({_TOMBSTONE} OR coalesce(is_deleted, false), {last})").alias(IS_GONE),
+            F.expr(f"bool_or(NOT {_TOMBSTONE})").alias("is_known"),
             F.max(DATED_AT).alias(DATED_AT),
-            F.max_by(IS_GONE, DATED_AT).alias(IS_GONE),
-            F.expr("bool_or(NOT is_tombstone)").alias("is_known"),
         )
     )
     columns = [
@@ -65,19 +66,19 @@ def newest(bronze: DataFrame, dataset: Dataset) -> DataFrame:
 
 
 def _dated(bronze: DataFrame, dataset: Dataset) -> DataFrame:
-    """Each row with its time. A key that is found again after a tombstone of that time or later enters when it was found."""
-    before = (
-        Window.partitionBy(*map(name, dataset.key))
-        .orderBy(F.expr(_EXTRACTED))
-        .rangeBetween(Window.unboundedPreceding, -1)
-    )
+    """Each row with its time. A key that is found again after a tombstone of that time or later enters when it was found.
+
+    Digests take half of the time. They are made for rows only that another of their key was extracted together with.
+    """
+    as_extracted = Window.partitionBy(*map(name, dataset.key)).orderBy(F.expr(_EXTRACTED))
+    before = as_extracted.rangeBetween(Window.unboundedPreceding, -1)
     dated = bronze.withColumn(DATED_AT, F.expr(f"coalesce(updated_at, created_at, {BEGINNING})"))
     gone_at = F.max(F.expr(f"CASE WHEN {_TOMBSTONE} THEN {DATED_AT} END")).over(before)
-    found_again = f"NOT {_TOMBSTONE} AND {_GONE_AT} >= {DATED_AT}"
+    extracted = F.expr(_EXTRACTED)
+    is_together = [extracted.eqNullSafe(beside(extracted).over(as_extracted)) for beside in (F.lag, F.lead)]
+    found_again = F.expr(f"NOT {_TOMBSTONE} AND {_GONE_AT} >= {DATED_AT}")
     return (
-        dated.withColumn(_GONE_AT, gone_at)
-        .withColumn(
-            DATED_AT, F.expr(f"CASE WHEN {found_again} THEN extraction_timestamp ELSE {DATED_AT} END")
-        )
-        .drop(_GONE_AT)
+        dated.select("*", gone_at.alias(_GONE_AT), (is_together[0] | is_together[1]).alias("__together"))
+        .withColumn(DATED_AT, F.when(found_again, F.col("extraction_timestamp")).otherwise(F.col(DATED_AT)))
+        .withColumn(_DIGEST, F.expr(f"CASE WHEN __together THEN {content_sha256(dataset)} END"))
     )

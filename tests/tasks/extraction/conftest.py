@@ -9,10 +9,16 @@ import pytest
 from local import resources
 from local.aws_resources import create_table
 from tasks.services import aws
-from tests.local.snowflake.conftest import aws_endpoint, port
+from tests.local.snowflake.conftest import port
 from tests.tasks.extraction.shop import Shop, opened
 
-__all__ = ["aws_endpoint", "port"]
+__all__ = ["port"]
+
+
+@pytest.fixture(scope="module")
+def aws_endpoint(server: str) -> str:
+    """The source unloads to the lake's S3."""
+    return server
 
 
 @pytest.fixture

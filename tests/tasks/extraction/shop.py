@@ -20,6 +20,7 @@ START = datetime(2026, 1, 1, 12)
 OVERLAP, LAG = timedelta(minutes=10), timedelta(seconds=30)
 QUERY = "SELECT * FROM PUBLIC.PRODUCTS WHERE updated_at > :low AND updated_at <= :high"
 WITHOUT = "SELECT * FROM PUBLIC.PRODUCTS WHERE updated_at IS NULL"
+STAGE = "PUBLIC.LAKE"
 _COLUMNS = (
     "product_id VARCHAR, product_name VARCHAR, category VARCHAR, brand VARCHAR, unit_price NUMBER(14,2), is_active BOOLEAN, "
     "is_deleted BOOLEAN, created_at TIMESTAMP_NTZ, updated_at TIMESTAMP_NTZ"
@@ -58,6 +59,7 @@ class Shop:
         self.sql("CREATE DATABASE IF NOT EXISTS SHOP")
         self.sql("CREATE SCHEMA IF NOT EXISTS SHOP.PUBLIC")
         self.sql("USE SCHEMA SHOP.PUBLIC")
+        self.sql(f"CREATE STAGE IF NOT EXISTS {STAGE} URL = 's3://highwater-lake/'")
         self.sql(f"CREATE OR REPLACE TABLE PUBLIC.PRODUCTS ({_COLUMNS})")
         self.sql("CREATE OR REPLACE TABLE PUBLIC.CLOCK (now TIMESTAMP_NTZ)")
         self.sql("INSERT INTO PUBLIC.CLOCK SELECT CAST(? AS TIMESTAMP_NTZ)", f"{self.now}")
@@ -90,7 +92,7 @@ class Shop:
                 **changes,
             }
         )
-        return Source(pipeline="shop", secret="any", clock=self.clock, entities=(entity,))
+        return Source(pipeline="shop", secret="any", stage=STAGE, clock=self.clock, entities=(entity,))
 
     def extract(self, **changes: Any) -> Extracted:
         source = self.source(**changes)

@@ -151,10 +151,11 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease_keeper.Keeper, "_renew", lambda self: None)
 
 
+@pytest.mark.parametrize("mode", ["watermark", "unload"])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, min_size=4, max_size=14))
 def test_no_row_is_missing(
-    source: Any, empty_lake: None, server: str, quiet: None, tmp_path: Path, steps: list[Any]
+    source: Any, empty_lake: None, server: str, quiet: None, tmp_path: Path, mode: str, steps: list[Any]
 ) -> None:
     urlopen(Request(f"{server}/moto-api/reset", method="POST")).close()
     lake_tables.catalog.cache_clear()
@@ -164,7 +165,7 @@ def test_no_row_is_missing(
     for database in ("bronze", "quarantine"):
         aws.glue().create_database(DatabaseInput={"Name": database})
     create_table(aws.dynamodb(), resources.WATERMARKS)
-    model = Model(Shop(source, tmp_path))
+    model = Model(Shop(source, tmp_path, settings={"mode": mode}))
     for name, *arguments in steps:
         getattr(model, name)(*arguments)
     model.wait(3600)

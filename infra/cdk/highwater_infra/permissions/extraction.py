@@ -1,20 +1,26 @@
-"""Who extracts from sources: flow runs alone, as bronze holds personal data."""
+"""Who extracts from sources and computes the layers above: flow runs alone, as bronze and silver hold personal data."""
 
 from __future__ import annotations
 
 from deployments import names
 from highwater_infra.permissions.statement import SIX_CHARACTERS, Statement, arn, objects, tables_of
 
-_KEYS = "keys hold entities and random folders; the prefix is the boundary"
+_KEYS = "keys hold tables and random folders; the prefix is the boundary"
 
 
 def flow_run() -> list[Statement]:
     return [
-        Statement(["s3:GetObject"], objects(names.LAKE, names.BRONZE), because=_KEYS),
+        Statement(["s3:GetObject"], objects(names.LAKE, *names.MEDALLION), because=_KEYS),
         Statement(
-            ["s3:PutObject", "s3:AbortMultipartUpload"], objects(names.LAKE, names.BRONZE), because=_KEYS
+            ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            objects(names.LAKE, *names.MEDALLION),
+            because=_KEYS,
         ),
-        tables_of(names.BRONZE),
+        tables_of(*names.MEDALLION),
+        Statement(
+            ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
+            [arn("glue", f"job/{job}") for job in names.MEDALLION_JOBS],
+        ),
         Statement(
             ["dynamodb:GetItem", "dynamodb:UpdateItem"], [arn("dynamodb", f"table/{names.WATERMARKS}")]
         ),

@@ -28,7 +28,7 @@ def glue_job(key_arn: str) -> list[Statement]:
     return [
         use_of_key(key_arn),
         listing(names.LAKE),
-        Statement(["s3:GetObject"], objects(names.LAKE, "raw", *WRITTEN), because=_KEYS),
+        Statement(["s3:GetObject"], objects(names.LAKE, "raw", *WRITTEN, *names.MEDALLION), because=_KEYS),
         Statement(
             ["s3:GetObject"],
             [f"arn:{Aws.PARTITION}:s3:::cdk-*-assets-{Aws.ACCOUNT_ID}-{Aws.REGION}/*"],
@@ -37,7 +37,7 @@ def glue_job(key_arn: str) -> list[Statement]:
         # Spark's committer renames by deleting what it wrote under _temporary.
         Statement(
             ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-            objects(names.LAKE, *WRITTEN),
+            objects(names.LAKE, *WRITTEN, names.SILVER, names.GOLD),
             because=_KEYS,
         ),
         Statement(

@@ -88,7 +88,7 @@ def _files() -> list[Statement]:
 
 
 def _glue() -> list[Statement]:
-    databases = [database for database in names.GLUE_DATABASES if database != names.BRONZE]
+    databases = [database for database in names.GLUE_DATABASES if database not in names.MEDALLION]
     return [
         Statement(
             ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],

@@ -1,0 +1,68 @@
+"""The steps of the layers above bronze. Each may be killed at any point and repeated by any run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import yaml  # type: ignore[import-untyped]
+
+from contracts.shop.segments import parse
+from tasks.errors import DataError
+from tasks.events import log
+from tasks.medallion import building
+from tasks.medallion.building import Built
+from tasks.medallion.layers import GOLD_LAYER, SILVER_LAYER
+from tasks.medallion.layers_page import page
+from tasks.runs.run import Run
+from tasks.settings import settings
+from tasks.step import step
+from tasks.warehouse import gold_load
+
+MARTS: tuple[gold_load.Mart, ...] = get_args(gold_load.Mart)
+
+
+@step("silver")
+def build_silver(run: Run, is_rebuild: bool = False) -> Built:
+    """Bring silver up to date with bronze."""
+    return _told(building.build(run, SILVER_LAYER, is_rebuild=is_rebuild))
+
+
+@step("gold")
+def build_gold(run: Run, is_rebuild: bool = False) -> Built:
+    """Bring gold up to date with silver, the UTC day and the segments."""
+    parameters = {"analysis_date": datetime.now(UTC).date().isoformat(), "segments": segments()}
+    return _told(building.build(run, GOLD_LAYER, parameters, is_rebuild=is_rebuild))
+
+
+@step("load mart")
+def load_mart(run: Run, table: gold_load.Mart) -> dict[str, Any]:
+    """Bring a mart of the warehouse up to date with its table of gold."""
+    with run.session(f"load {table}") as connection:
+        loaded = gold_load.load(connection, table, run.run_id)
+    log("mart loaded", table=table, **vars(loaded))
+    return vars(loaded)
+
+
+def segments() -> list[dict[str, Any]]:
+    """The segments of customers, in their order, as they are configured."""
+    path = settings().medallion / "shop.yaml"
+    try:
+        document = yaml.safe_load(path.read_text())
+        found = list(document["segments"])
+        parse(found)  # refused here, before a job starts
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: {error}. It must have `segments`; see docs/medallion.md.") from error
+    return found
+
+
+def _told(built: Built) -> Built:
+    page(built)
+    log(
+        "layer up to date",
+        layer=built.layer,
+        rows_changed=built.rows_changed,
+        tables=sorted(built.tables),
+        job_run=built.job_run_id,
+    )
+    return built

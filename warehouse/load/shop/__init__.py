@@ -1,0 +1,1 @@
+"""The shop's gold tables into MARTS."""
