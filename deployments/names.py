@@ -24,6 +24,7 @@ GOLD_JOB: Final = "highwater-gold"
 MEDALLION_JOBS: Final = (SILVER_JOB, GOLD_JOB)
 MODEL_GROUP: Final = "highwater-demand-forecast"
 FORECAST_JOBS: Final = "demand-forecast"
+BRONZE_DIGEST: Final = "highwater-bronze-digest"
 SAGEMAKER: Final = "highwater-sagemaker"
 GLUE: Final = "highwater-glue"
 

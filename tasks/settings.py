@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     artifacts_bucket: str = Field(
         default=names.ARTIFACTS, description="bucket that holds code for SageMaker, and models"
     )
+    bronze_digest_job: str = Field(
+        default=names.BRONZE_DIGEST, description="Glue job that computes the checksums of a bronze table"
+    )
     model_group: str = Field(
         default=names.MODEL_GROUP, description="SageMaker model package group of the forecast"
     )

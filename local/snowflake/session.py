@@ -21,6 +21,7 @@ from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
 from local.snowflake import copying, errors, statements, unloading
+from local.snowflake.checksums import with_checksums
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
 from local.snowflake.results import INLINE_ROWS, LargeResults, LargeResultsOfSession, Spooling
@@ -246,7 +247,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         super().check_db_and_schema(expression)
 
     def _transform(self, expression: Expr, params: Any) -> Expr:
-        transformed: Expr = super()._transform(statements.faithful(expression), params)
+        transformed: Expr = super()._transform(with_checksums(statements.faithful(expression)), params)
         return transformed
 
     def _execute(self, transformed: Expr, params: Any = None) -> None:

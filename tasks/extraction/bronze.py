@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from contracts.dialects.duckdb_values import name as quoted
 from tasks.extraction.judging import REASONS
+from tasks.extraction.source import Entity
+from tasks.extraction.tombstones import not_gone_since, tombstones_of
 from tasks.lake.lake_commits import Commit, append, has_work
 from tasks.lake.lake_log import notes_of
 from tasks.lake.lake_tables import BRONZE, QUARANTINE, load, told
@@ -123,9 +125,12 @@ def write_part(path: Path, rows: pa.Table, compression: str) -> list[Path]:
 
 
 def known_rows(
-    place: Place, columns: Sequence[str], watermark: str, between: tuple[str, str] | None
+    place: Place, columns: Sequence[str], watermark: str, between: tuple[str, str] | None, entity: Entity
 ) -> pa.Table:
-    """What a table has between two watermarks, both included; the rows without a watermark if None."""
+    """What a table has between two watermarks, both included; the rows without a watermark if None.
+
+    A row whose key was found gone since is not among them: if the source has it, it was found again.
+    """
     table = load(place.namespace, place.name)
     if table is None or table.current_snapshot() is None:
         return pa.table({})
@@ -134,8 +139,13 @@ def known_rows(
         where = f"{watermark} >= '{_zoned(between[0])}' AND {watermark} <= '{_zoned(between[1])}'"
     wanted = tuple(name for name in columns if name in table.schema().column_names)
     with told(f"reading the known rows of {place.namespace}.{place.name}"):
-        found = table.scan(row_filter=where, selected_fields=(*wanted, "is_tombstone")).to_arrow()
-    return found.filter(pc.invert(found.column("is_tombstone"))).select(list(wanted))
+        found = table.scan(
+            row_filter=where, selected_fields=(*wanted, EXTRACTED_AT, "is_tombstone")
+        ).to_arrow()
+    rows = found.filter(pc.invert(found.column("is_tombstone")))
+    if rows.num_rows:
+        rows = not_gone_since(rows, tombstones_of(BRONZE, entity.name, entity.key), entity.key)
+    return rows.select(list(wanted))
 
 
 def _zoned(moment: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import traceback
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tasks.errors import DataError, HighwaterError, SystemFault
 from tasks.events import log
@@ -19,6 +20,7 @@ from tasks.runs.run import Run
 from tasks.services.snowflake import connected_source, query_tag
 from tasks.step import step
 
+T = TypeVar("T")
 _REASON = 500
 """Characters of a reason that are kept: the item has 200 of them, and room for 400 KB."""
 
@@ -69,17 +71,30 @@ def rewind(run: Run, source: Source, entity: Entity, to: datetime, reason: str) 
 
 def attempted(run: Run, source: Source, entity: Entity) -> Extracted | HighwaterError:
     """Extract an entity. Its failure does not keep the others from being extracted."""
+    named = extract.with_options(name=f"extract {entity.name}")
+    return apart(entity, lambda: named(run, source, entity))
+
+
+def apart(entity: Entity, work: Callable[[], T]) -> T | HighwaterError:
+    """Do an entity's work. Its failure is returned, as it must not keep the others' from being done."""
     try:
-        return extract.with_options(name=f"extract {entity.name}")(run, source, entity)
+        return work()
     except HighwaterError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - a bug in one entity's way is to be told, and the others to be extracted
+    except Exception as error:  # noqa: BLE001 - a bug in one entity's way is to be told, and the others' work to be done
         # Its text may quote a row. Where it came from says enough.
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"
         return SystemFault(
             f"{entity.name}: {type(error).__name__} at {place}, which is a bug of ours: report it."
         )
+
+
+def worst(failures: Sequence[HighwaterError], told: str) -> HighwaterError:
+    """One error for all: of the kind of the gravest."""
+    order = {"CRITICAL": 0, "HIGH": 1}
+    gravest = min(failures, key=lambda error: order.get(error.severity, 2))
+    return type(gravest)(f"{' | '.join(map(str, failures))} Of the other entities: {told}.")
 
 
 def watermarks(source: Source) -> list[dict[str, Any]]:

@@ -47,6 +47,13 @@ def require(text: str, wanted: set[str], what: str) -> None:
         raise ValueError(f"{what} must be one statement, without ; and without ?")
 
 
+def require_none(text: str, what: str) -> None:
+    """Raises ValueError for a query that has parameters, or is more than one statement."""
+    require(text, set(), what)
+    if found := sorted(parameters(text)):
+        raise ValueError(f"{what} returns all rows, and has no {', '.join(f':{name}' for name in found)}")
+
+
 def bound(text: str, values: Mapping[str, Any]) -> Bound:
     """The query with ? for its parameters, and their values in that order."""
     order: list[Any] = []

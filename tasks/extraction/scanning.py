@@ -342,14 +342,14 @@ class Scan:
         names = [name for name in some.column_names if name != REASONS.name]
         dated = pc.min_max(some.column(self._entity.watermark)).as_py()
         if dated["min"] is None:
-            return unknown_of(some, known_rows(place, names, self._entity.watermark, None))
+            return unknown_of(some, known_rows(place, names, self._entity.watermark, None, self._entity))
         first, last = text_of(dated["min"]), text_of(dated["max"])
         if not self._is_replay:
             value = self._keeper.held.value
             if value is None or first > value:
                 return some
             last = min(last, value)
-        return unknown_of(some, known_rows(place, names, self._entity.watermark, (first, last)))
+        return unknown_of(some, known_rows(place, names, self._entity.watermark, (first, last), self._entity))
 
     def _without_watermark(self, position: Position) -> None:
         """Rows that no window finds, as their watermark is null. Those that the lake has already are left out."""

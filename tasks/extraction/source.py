@@ -37,6 +37,9 @@ class Entity(BaseModel):
     without_watermark: str | None = Field(
         default=None, description="returns the rows whose watermark is null"
     )
+    full: str | None = Field(
+        default=None, description="returns all rows, for the reconciliation; it has no parameters"
+    )
     key: tuple[Name, ...] = Field(min_length=1)
     watermark: Name
     overlap_seconds: float = Field(
@@ -60,6 +63,8 @@ class Entity(BaseModel):
         query.require(self.query, {"low", "high"}, f"the query of {self.name}")
         if self.without_watermark is not None:
             query.require(self.without_watermark, set(), f"the query without watermark of {self.name}")
+        if self.full is not None:
+            query.require_none(self.full, f"the full query of {self.name}")
         return self
 
     @model_validator(mode="after")

@@ -109,7 +109,7 @@ class Shop:
             row for place in (bronze("products"), quarantine("shop", "products")) for row in rows_of(place)
         ]
         return sorted(
-            ((row["product_id"], row["product_name"], _naive(row["updated_at"])) for row in found), key=str
+            ((row["product_id"], row["product_name"], naive(row["updated_at"])) for row in found), key=str
         )
 
 
@@ -118,5 +118,6 @@ def rows_of(place: Place) -> list[dict[str, Any]]:
     return table.scan().to_arrow().to_pylist() if table else []
 
 
-def _naive(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment else None
+def naive(value: Any) -> Any:
+    """A moment in UTC without its zone, and any other value as it is."""
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value

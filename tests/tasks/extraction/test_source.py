@@ -39,6 +39,11 @@ def test_the_products_own_configuration_has_every_entity() -> None:
     ("changes", "message"),
     [
         ({"query": "SELECT * FROM P"}, "the query of products lacks :high, :low"),
+        (
+            {"full": "SELECT * FROM P WHERE a > :low"},
+            "the full query of products returns all rows, and has no :low",
+        ),
+        ({"full": "SELECT 1; SELECT 2"}, "the full query of products must be one statement"),
         ({"key": ["product_name"]}, "the key of products is product_name, in its contract product_id"),
         (
             {"name": "suppliers"},
