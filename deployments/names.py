@@ -21,10 +21,10 @@ CURATE: Final = "highwater-curate"
 DEMAND_FEATURES: Final = "highwater-demand-features"
 SILVER_JOB: Final = "highwater-silver"
 GOLD_JOB: Final = "highwater-gold"
-MEDALLION_JOBS: Final = (SILVER_JOB, GOLD_JOB)
+BRONZE_DIGEST: Final = "highwater-bronze-digest"
+MEDALLION_JOBS: Final = (SILVER_JOB, GOLD_JOB, BRONZE_DIGEST)
 MODEL_GROUP: Final = "highwater-demand-forecast"
 FORECAST_JOBS: Final = "demand-forecast"
-BRONZE_DIGEST: Final = "highwater-bronze-digest"
 SAGEMAKER: Final = "highwater-sagemaker"
 GLUE: Final = "highwater-glue"
 

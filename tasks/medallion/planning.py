@@ -16,6 +16,7 @@ from contracts.language.document import rules_document
 from tasks.intake import landing
 from tasks.lake import lake_log, lake_tables
 from tasks.medallion.layers import Layer
+from tasks.publishing import curation
 from tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Plan:
         return f"s3://{settings().lake_bucket}/{self.folder(attempt)}"
 
     def location(self, table: str) -> str:
-        return f"s3://{settings().lake_bucket}/{self.layer.name}/{table}"
+        return curation.location(self.layer.name, table)
 
     def output(self, table: str, attempt: int) -> str:
         return f"{self.location(table)}/data/{self.work(table)}-{attempt}"

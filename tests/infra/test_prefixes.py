@@ -25,6 +25,7 @@ _BUCKETS = {"lake_bucket": "LAKE", "artifacts_bucket": "ARTIFACTS", "inbox_bucke
 _KEYS = {"folder": "LAKE", "address": "LAKE", "prefix": "ARTIFACTS"}
 # and these are keys that were listed or given, the places of deliveries, and the namespaces of the catalog (named()).
 _GIVEN = {"key", "Key", "root", "namespace"}
+_NAMESPACES = (lake_tables.CURATED, lake_tables.QUARANTINE, lake_tables.SILVER, lake_tables.GOLD)
 
 
 def prefixes_of(source: str) -> set[tuple[str, str]]:
@@ -102,7 +103,7 @@ def _last_name(node: ast.expr) -> str:
 def named() -> set[tuple[str, str]]:
     in_text = {found for path in TASKS.rglob("*.py") for found in prefixes_of(path.read_text())}
     # The catalog's namespaces, which curation.location puts in a name's place.
-    in_text |= {("LAKE", lake_tables.CURATED), ("LAKE", lake_tables.QUARANTINE)}
+    in_text |= {("LAKE", namespace) for namespace in _NAMESPACES}
     return in_text | {("LAKE", delivery(name).prefix.split("/")[0]) for name in DATASETS}
 
 

@@ -29,6 +29,8 @@ def test_names_are_the_agreed_ones() -> None:
         "quarantine",
         "ml",
         "bronze",
+        "silver",
+        "gold",
     ]
     assert resources.CURATED.location == "s3://highwater-lake/curated"
     assert resources.SNOWFLAKE_SECRET.name == "highwater/snowflake"

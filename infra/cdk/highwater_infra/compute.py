@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import phonenumbers
 from aws_cdk import IgnoreMode, Stack
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_s3_assets as assets
@@ -30,15 +31,12 @@ class Job:
     script: str
     timeout_minutes: int
     concurrent_runs: int
-    modules: str = ""
-    """What Glue installs from PyPI before the job starts."""
 
-
-PHONES: Final = "phonenumbers==9.0.19"
 JOBS: Final = (
     Job(names.CURATE, "jobs/glue/curate.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.DEMAND_FEATURES, "jobs/glue/demand_features.py", timeout_minutes=120, concurrent_runs=4),
-    Job(names.SILVER_JOB, "jobs/glue/silver.py", timeout_minutes=120, concurrent_runs=4, modules=PHONES),
+    Job(names.SILVER_JOB, "jobs/glue/silver.py", timeout_minutes=120, concurrent_runs=4),
+    Job(names.BRONZE_DIGEST, "jobs/glue/bronze_digest.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.GOLD_JOB, "jobs/glue/gold.py", timeout_minutes=120, concurrent_runs=4),
 )
 
@@ -50,7 +48,7 @@ class Compute(Stack):
         super().__init__(scope, name)
         self._lake = lake
         security = self._security()
-        packages = self._packages()
+        archives = (self._packages(), self._phonenumbers())
         for job in JOBS:
             script = assets.Asset(self, f"{job.name}-script", path=str(REPOSITORY / job.script))
             glue.CfnJob(
@@ -62,10 +60,9 @@ class Compute(Stack):
                     name="glueetl", python_version="3", script_location=script.s3_object_url
                 ),
                 default_arguments={
-                    "--extra-py-files": packages.s3_object_url,
+                    "--extra-py-files": ",".join(archive.s3_object_url for archive in archives),
                     "--enable-metrics": "true",
                     "--enable-continuous-cloudwatch-log": "true",
-                    **({"--additional-python-modules": job.modules} if job.modules else {}),
                 },
                 glue_version=GLUE_VERSION,
                 worker_type=environment.glue_worker,
@@ -96,6 +93,19 @@ class Compute(Stack):
             path=str(REPOSITORY),
             ignore_mode=IgnoreMode.GIT,
             exclude=["/*", "!/contracts/", "!/jobs/", "**/*.*", "!**/*.py", "__pycache__/"],
+        )
+
+    def _phonenumbers(self) -> assets.Asset:
+        """The library that silver needs beside what Glue brings, so that no run needs a package index.
+
+        Without its tables of places, carriers and time zones, which are three quarters of it.
+        """
+        return assets.Asset(
+            self,
+            "phonenumbers",
+            path=str(Path(phonenumbers.__file__).parents[1]),
+            ignore_mode=IgnoreMode.GIT,
+            exclude=["/*", "!/phonenumbers/", "geodata/", "carrierdata/", "tzdata/", "**/*.*", "!**/*.py", "__pycache__/"],
         )
 
     def _security(self) -> glue.CfnSecurityConfiguration:

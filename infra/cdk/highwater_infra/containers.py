@@ -89,6 +89,7 @@ def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str
         "HIGHWATER_FEATURES_JOB": names.DEMAND_FEATURES,
         "HIGHWATER_SILVER_JOB": names.SILVER_JOB,
         "HIGHWATER_GOLD_JOB": names.GOLD_JOB,
+        "HIGHWATER_BRONZE_DIGEST_JOB": names.BRONZE_DIGEST,
         "HIGHWATER_MODEL_GROUP": names.MODEL_GROUP,
         "HIGHWATER_SAGEMAKER_ROLE": sagemaker_role,
         "HIGHWATER_XGBOOST_IMAGE": xgboost_image,
