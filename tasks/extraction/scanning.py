@@ -31,6 +31,7 @@ from tasks.extraction.bronze import (
 )
 from tasks.extraction.judging import REASONS, judge
 from tasks.extraction.lease_keeper import Keeper
+from tasks.extraction.memory import bounded, give_back
 from tasks.extraction.moments import before, of_clock, text_of
 from tasks.extraction.parts import behind, parts, require_unique
 from tasks.extraction.query import BEGINNING
@@ -83,6 +84,7 @@ class Scan:
         self._bronze, self._quarantine = bronze(entity.name), quarantine(source.pipeline, entity.name)
         self._question = entity.question
         self._is_replay = False
+        bounded()
         self._found = Extracted(entity.name)
 
     def run(self) -> Extracted:
@@ -186,6 +188,8 @@ class Scan:
             schema = self._plan(description).schema
             for part, is_last in parts(batches, schema, entity):
                 position = self._commit(part, position)
+                del part  # else it is in memory until the next one is whole
+                give_back()
                 done += 1
                 if self._is_replay:
                     continue

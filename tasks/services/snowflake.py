@@ -101,6 +101,7 @@ def connected_source(secret: str, tag: str) -> SnowflakeConnection:
         _REQUIRED_OF_SOURCE,
         paramstyle="qmark",
         arrow_number_to_decimal=True,  # else a NUMBER with a scale comes as a float
+        client_prefetch_threads=1,  # each holds a chunk in memory, and chunks come faster than they are written
         session={"TIMESTAMP_INPUT_FORMAT": "AUTO"},  # moments are bound as ISO text
     )
 
