@@ -14,11 +14,12 @@ from typing import Any, Literal, get_args
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
-from tasks.errors import HighwaterError
+from tasks.errors import HighwaterError, Severity
 from tasks.extraction.extraction_page import NOTHING, page, summary
-from tasks.extraction.extraction_steps import attempted
+from tasks.extraction.extraction_steps import attempted, worst
 from tasks.extraction.scanning import Extracted
 from tasks.extraction.source import Source, load
+from tasks.medallion import bronze_checks, checking
 from tasks.medallion.building import Built
 from tasks.medallion.layers_page import summary as layer_summary
 from tasks.medallion.medallion_steps import MARTS, build_gold, build_silver, load_mart
@@ -75,7 +76,7 @@ def snowflake_medallion(
             built = build_layers(run, asked, rebuild, failed)
             done = finish(run, source, found, built, {name: str(each) for name, each in failed.items()})
             if failed:
-                raise _worst(list(failed.values()), done["summary"])
+                raise worst(list(failed.values()), done["summary"])
             return done
     except HighwaterError as error:
         return ended_badly(error)
@@ -98,13 +99,6 @@ def build_layers(
     return built
 
 
-def _worst(failures: list[HighwaterError], told: str) -> HighwaterError:
-    """One error for all: of the kind of the gravest."""
-    order = {"CRITICAL": 0, "HIGH": 1}
-    worst = min(failures, key=lambda error: order.get(error.severity, 2))
-    return type(worst)(f"{' | '.join(map(str, failures))} Of the other entities: {told}.")
-
-
 @step("finish")
 def finish(
     run: Run, source: Source, found: list[Extracted], built: list[Built], failed: dict[str, str]
@@ -117,11 +111,15 @@ def finish(
         "rows_quarantined": sum(each.rows_quarantined for each in found),
     }
     page(source, found, failed)
-    notes = [f"{each.entity}: {note}" for each in found for note in each.notes]
+    checked = bronze_checks.checks(run.last, found)
+    checking.record(run, checked)
+    warnings = bronze_checks.failed(checked)
+    notes = [*(f"{each.entity}: {note}" for each in found for note in each.notes), *warnings]
     if not failed:
         jobs = [each.job_run_id for each in built if each.job_run_id]
         record(run, "COMPLETED", "; ".join([told, *notes]), figures, jobs)
-        alerts.send("INFO", f"snowflake-medallion: {told}", run.facts())
+        severity: Severity = "WARNING" if warnings else "INFO"
+        alerts.send(severity, f"snowflake-medallion: {'; '.join([told, *warnings])}", run.facts())
     return {
         "summary": told,
         "notes": notes,

@@ -219,7 +219,11 @@ WAREHOUSE = SnowflakeDatabase(
     schemas=("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING"),
     stages=(Stage(f"{names.DATABASE}.CURATED.LAKE", f"s3://{LAKE.name}/"),),
 )
-SHOP = SnowflakeDatabase(name=names.SHOP, schemas=("PUBLIC",), stages=())
+SHOP = SnowflakeDatabase(
+    name=names.SHOP,
+    schemas=("PUBLIC",),
+    stages=(Stage(f"{names.SHOP}.PUBLIC.LAKE", f"s3://{LAKE.name}/"),),
+)
 WORK_POOL = WorkPool("highwater-local", type="process")
 ECS_WORK_POOL = WorkPool(names.WORK_POOL, type="ecs")
 CLUSTER = names.CLUSTER

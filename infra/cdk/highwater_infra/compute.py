@@ -32,6 +32,7 @@ class Job:
     timeout_minutes: int
     concurrent_runs: int
 
+
 JOBS: Final = (
     Job(names.CURATE, "jobs/glue/curate.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.DEMAND_FEATURES, "jobs/glue/demand_features.py", timeout_minutes=120, concurrent_runs=4),
@@ -105,7 +106,16 @@ class Compute(Stack):
             "phonenumbers",
             path=str(Path(phonenumbers.__file__).parents[1]),
             ignore_mode=IgnoreMode.GIT,
-            exclude=["/*", "!/phonenumbers/", "geodata/", "carrierdata/", "tzdata/", "**/*.*", "!**/*.py", "__pycache__/"],
+            exclude=[
+                "/*",
+                "!/phonenumbers/",
+                "geodata/",
+                "carrierdata/",
+                "tzdata/",
+                "**/*.*",
+                "!**/*.py",
+                "__pycache__/",
+            ],
         )
 
     def _security(self) -> glue.CfnSecurityConfiguration:
