@@ -18,6 +18,12 @@ PAGED: dict[str, Dataset] = DATASETS | {
     for dataset in (*retail.INBOX.values(), *marketing.DELIVERED, *shop.EXTRACTED.values())
 }
 """Every dataset that comes from outside, by the name of its page."""
+COMPUTED: dict[str, tuple[str, Dataset]] = {
+    f"{layer}_{name}": (layer, dataset)
+    for layer, tables in (("silver", shop.SILVER), ("gold", shop.GOLD))
+    for name, dataset in tables.items()
+}
+"""Every table that is computed, by the name of its page, with its layer."""
 
 
 def page(dataset: Dataset) -> str:
@@ -50,15 +56,38 @@ Reasons: {_reasons(dataset)}.
 """
 
 
+def computed_page(layer: str, dataset: Dataset) -> str:
+    """The page of a table that is computed from others: no row of it is ever in quarantine."""
+    rows = "\n".join(_row(column) for column in dataset.columns)
+    return f"""# {layer}.{dataset.name}
+
+<!-- Written by `python -m contracts.pages` from contracts/: change the contract, not this page. -->
+
+{dataset.description}
+
+| | |
+| --- | --- |
+| contract version | {dataset.version}; another version computes the whole table anew |
+| key | {_names(dataset.key)} |
+| computed by | the flow `snowflake-medallion` ([the Snowflake medallion](../medallion.md)) |
+
+| column | required | kind | Spark | Snowflake | rules | what it is |
+| --- | --- | --- | --- | --- | --- | --- |
+{rows}
+"""
+
+
 def write(folder: Path = PAGES) -> list[Path]:
     """Write every page; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds = folder / "README.md"
     kinds.write_text(kinds_page.text(), encoding="utf-8")
     written = [kinds]
-    for dataset in PAGED.values():
-        path = folder / f"{dataset.table}.md"
-        path.write_text(page(dataset), encoding="utf-8")
+    texts = {name: page(dataset) for name, dataset in PAGED.items()}
+    texts |= {name: computed_page(*computed) for name, computed in COMPUTED.items()}
+    for name, text in texts.items():
+        path = folder / f"{name}.md"
+        path.write_text(text, encoding="utf-8")
         written.append(path)
     return written
 
