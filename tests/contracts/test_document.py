@@ -9,13 +9,19 @@ import pytest
 from contracts import kinds_page
 from contracts.catalog import contract
 from contracts.language.kinds import KINDS
-from contracts.pages import PAGED, PAGES, page, write
+from contracts.pages import COMPUTED, PAGED, PAGES, computed_page, page, write
 
 
 @pytest.mark.parametrize("dataset", list(PAGED))
 def test_the_committed_page_is_current(dataset: str) -> None:
     committed = (PAGES / f"{dataset}.md").read_text(encoding="utf-8")
     assert committed == page(PAGED[dataset]), "run `python -m contracts.pages`"
+
+
+@pytest.mark.parametrize("name", list(COMPUTED))
+def test_the_committed_page_of_a_computed_table_is_current(name: str) -> None:
+    committed = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    assert committed == computed_page(*COMPUTED[name]), "run `python -m contracts.pages`"
 
 
 def test_the_committed_page_of_the_kinds_is_current() -> None:
