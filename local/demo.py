@@ -54,13 +54,17 @@ def run_demo(settings: LocalSettings, report: Report, data: DataSet) -> None:
         inbox = show_inbox(client, settings, retail.uploads(), report)
         name, parameters = demo_marketing.FLOW, demo_marketing.deliver()
         _follow(client, settings, f"{name}/{name}", parameters, report)
-        medallion = show_medallion(settings, lambda: _result(client, settings, demo_medallion.FLOW, report))
+        medallion = show_medallion(
+            settings, lambda given: _result(client, settings, demo_medallion.FLOW, given, report)
+        )
     print(_summary(settings, data, runs[demo_data.DAILY], inbox, medallion))
 
 
-def _result(client: SyncPrefectClient, settings: LocalSettings, flow: str, report: Report) -> dict[str, Any]:
+def _result(
+    client: SyncPrefectClient, settings: LocalSettings, flow: str, parameters: dict[str, Any], report: Report
+) -> dict[str, Any]:
     """Start a deployment run, and return what it says at its end."""
-    state = _follow(client, settings, f"{flow}/{flow}", {}, report).flow_run.state
+    state = _follow(client, settings, f"{flow}/{flow}", parameters, report).flow_run.state
     assert state is not None
     found: dict[str, Any] = state.result()
     return found
