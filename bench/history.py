@@ -99,7 +99,10 @@ def cases(dbt: Path, folder: Path) -> Judged:
 
 
 def delivered(moment: datetime | None, clocks: Sequence[datetime]) -> datetime | None:
-    """A time of dbt's own clock counts as the hour of the delivery that it ran for: it has no other time for a row that is gone."""
+    """A time of dbt's own clock counts as the hour of the delivery that it ran for.
+
+    It has no other time for a row that is gone.
+    """
     runs = [number for number, clock in enumerate(clocks) if moment and moment.replace(tzinfo=UTC) >= clock]
     return START + timedelta(hours=history_cases.DELIVERED[runs[-1]]) if runs else moment
 
@@ -139,7 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--customers", type=int, default=1_000_000, help="0: the cases alone")
     parser.add_argument("--changed", type=float, default=0.01, help="share that changes, in thousandths")
-    parser.add_argument("--history-factor", type=int, default=10, help="versions of each customer in the long history")
+    parser.add_argument(
+        "--history-factor", type=int, default=10, help="versions of each customer in the long history"
+    )
     parser.add_argument("--data", type=Path, default=DATA, help="where the tables and dbt are kept")
     given = parser.parse_args(arguments)
     dbt = environment(given.data)

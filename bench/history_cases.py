@@ -55,9 +55,7 @@ CASES = (
         ((A,), (Seen(15, "Pune"),), (Seen(8, "Goa"),)),
         (("Agra", 1, 8), ("Goa", 8, 15), ("Pune", 15, OPEN)),
     ),
-    Case(
-        "late: before the first", ((Seen(5, "Goa"),), (), (A,)), (("Agra", 1, 5), ("Goa", 5, OPEN))
-    ),
+    Case("late: before the first", ((Seen(5, "Goa"),), (), (A,)), (("Agra", 1, 5), ("Goa", 5, OPEN))),
     Case("tie: the same time, other content later", ((A,), (Seen(1, "Goa"),)), (("Goa", 1, OPEN),)),
     Case("no-op: a newer time, the same content", ((A,), (Seen(15, "Agra"),)), (("Agra", 1, OPEN),)),
     Case(
