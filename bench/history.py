@@ -24,7 +24,7 @@ from bench import history_cases, measure
 from bench.history_bronze import PER_MILLE, write_version
 from bench.history_cases import START, Period, hour
 from bench.history_dbt import Snapshot, environment
-from bench.history_ours import Ours
+from bench.history_ours import Ours, rows_of
 from bench.history_ours import environment as spark_environment
 from bench.sales_etl import spark_submit
 
@@ -52,12 +52,21 @@ def costs(customers: int, changed: float, factor: int, dbt: Path, folder: Path) 
         merge = spark_submit("bench/history_merge.py", table, str(change), str(at / "merged"))
         told = measure.run(merge, spark_environment(), at / "merge.log")
         found[f"MERGE, {versions} x history"] = _figures(told)
+        require_same(ours, at / "merged")
         if versions == 1:
             _say("dbt, first run and the change ...")
             snapshot = Snapshot(dbt, at / "dbt", ("timestamp",))
             snapshot.run(bronze)
             found["dbt snapshot, 1 x history"] = _figures(snapshot.run([*bronze, change]))
     return found
+
+
+def require_same(ours: Ours, merged: Path) -> None:
+    """All is delivered in order here, so that the MERGE is right too: both have the same history."""
+    whole = "count(*), sum(hash(customer_version_key, customer_id, address_standardized, effective_at, expired_at))"
+    by_merge = [str(path) for path in sorted(merged.glob("*.parquet"))]
+    if ours.rows(whole) != rows_of(by_merge, whole):
+        raise RuntimeError("silver's history differs from the MERGE's")
 
 
 def _figures(cost: measure.Cost) -> dict[str, float]:

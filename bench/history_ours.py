@@ -76,6 +76,10 @@ class Ours:
     def rows(self, columns: str) -> list[tuple[Any, ...]]:
         """These columns of the customers' history."""
         files = [file.removeprefix("file://") for file in self.files["dim_customers"]]
-        with duckdb.connect() as database:
-            database.execute("SET TimeZone = 'UTC'")
-            return list(database.execute(f"SELECT {columns} FROM read_parquet({files})").fetchall())
+        return rows_of(files, columns)
+
+
+def rows_of(files: list[str], columns: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        return list(database.execute(f"SELECT {columns} FROM read_parquet({files})").fetchall())
