@@ -70,7 +70,9 @@ def require_same(ours: Ours, merged: Path) -> None:
 
 
 def _figures(cost: measure.Cost) -> dict[str, float]:
-    return {**vars(cost), "load": round(os.getloadavg()[0], 1)}
+    figures = {**vars(cost), "load": round(os.getloadavg()[0], 1)}
+    _say(f"  {figures}")
+    return figures
 
 
 def ratios(found: dict[str, Any], factor: int) -> dict[str, float]:
