@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
-from tasks.errors import HighwaterError, Severity
+from tasks.errors import DataError, HighwaterError, Severity
 from tasks.extraction.extraction_page import NOTHING, page, summary
 from tasks.extraction.extraction_steps import attempted, worst
 from tasks.extraction.scanning import Extracted
@@ -66,6 +66,10 @@ def snowflake_medallion(
         source = load(settings().extraction / "shop.yaml", overrides)
         chosen = source.chosen(entities)
         asked = stages or list(get_args(Stage))
+        if rebuild and not {"silver", "gold"} & {*asked}:
+            raise DataError(
+                "rebuild computes silver and gold anew: have one of them among the stages. Nothing was done."
+            )
         day = scheduled_today()
         parameters = {"entities": entities, "stages": stages, "overrides": overrides, "rebuild": rebuild}
         run = Run("snowflake-medallion", day, day, parameters)

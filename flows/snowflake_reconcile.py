@@ -7,10 +7,11 @@ An entity that fails does not keep the others. The watermarks stay; silver and g
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
+from pydantic import Field
 
 from tasks.errors import HighwaterError, Severity
 from tasks.extraction.extraction_steps import worst
@@ -24,6 +25,8 @@ from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_job
 from tasks.runs.run import Run, guarded, record
 from tasks.settings import settings
 from tasks.step import step
+
+Share = Annotated[float, Field(ge=0, le=1, description="share of an entity's keys")]
 
 
 def _run_name() -> str:
@@ -41,7 +44,7 @@ def _run_name() -> str:
     on_failure=[notify_of_refusal],
 )
 def snowflake_reconcile(
-    entities: list[str] | None = None, tombstones_max_share: float = 0.1
+    entities: list[str] | None = None, tombstones_max_share: Share = 0.1
 ) -> dict[str, Any] | State[Any]:
     """Find rows that no watermark finds: committed too late, changed in silence, deleted for good. Repeatable.
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from contracts.language.dataset import Dataset
 from tasks.errors import DataError
 from tasks.events import log
-from tasks.extraction import changes, columns, ndjson, query, unload_sql
+from tasks.extraction import changes, columns, ndjson, query, unload_sql, watermark
 from tasks.extraction.bronze import (
     Place,
     Provenance,
@@ -85,6 +85,7 @@ class Scan:
         self._question = entity.question
         self._is_replay = False
         bounded()
+        self._asked()
         self._found = Extracted(entity.name)
 
     def run(self) -> Extracted:
@@ -181,6 +182,7 @@ class Scan:
         values = {"low": position.low, "high": position.high}
         bound = query.scan(text, values, entity.watermark, entity.key, after)
         done = 0
+        self._asked()
         with streamed(self._connection, Statement(f"extract {entity.name}", bound.sql, bound.values)) as (
             description,
             batches,
@@ -213,6 +215,7 @@ class Scan:
             work = f"{self._window_id(position)}-broken"
             self._found.rows_read += self._take(window.broken(), work, position)
         after = replace(position, part=1)
+        self._asked()
         provenance = self._provenance(position)
         files, count = unload(
             *(
@@ -225,6 +228,7 @@ class Scan:
             )
         )
         if files:
+            watermark.renew(self._keeper.held)
             notes = {_PART: self._part(position), _AFTER: after.text()}
             self._bronze.adopt(files, self._commit_of(self._part(position), notes))
         self._found.rows_read += count
@@ -246,6 +250,7 @@ class Scan:
         """Add all rows of a query, which are part of no scan that goes on. Returns how many there were."""
         found = 0
         statement = Statement(f"extract {work} of {self._entity.name}", bound.sql, bound.values)
+        self._asked()
         with streamed(self._connection, statement) as (description, batches):
             schema = self._plan(description).schema
             for number, (part, _) in enumerate(parts(batches, schema, self._entity)):
@@ -258,6 +263,7 @@ class Scan:
         bound = query.bound(text, {"low": position.low, "high": position.high})
         schema = columns.schema_of(self._dataset)
         statement = Statement(f"extract what is gone of {self._entity.name}", bound.sql, bound.values)
+        self._asked()
         with streamed(self._connection, statement) as (_, batches):
             for number, (part, _) in enumerate(parts(batches, schema, self._entity)):
                 work = f"{self._window_id(position)}-gone-{number}"
@@ -314,18 +320,23 @@ class Scan:
             to = ndjson.address(self._entity.name, self._window_id(position), commit.work)
             ndjson.publish(some, to, self._scratch)
         path = self._scratch / f"{place.namespace}-{self._entity.name}.parquet"
+        watermark.renew(self._keeper.held)  # raises LeaseLost: what this run has read may be outdated
         place.add(write_part(path, some, self._entity.compression), commit)
         path.unlink(missing_ok=True)
 
     def _provenance(self, position: Position, is_tombstone: bool = False) -> Provenance:
         return Provenance(
-            extraction_timestamp=datetime.now(UTC),
+            extraction_timestamp=self._asked_at,
             source_system=self._source.pipeline,
             window_id=self._window_id(position),
             run_id=self._run_id,
             query_hash=query.digest(self._entity.query),
             is_tombstone=is_tombstone,
         )
+
+    def _asked(self) -> None:
+        """What is added says when the source was asked. So what a run adds that was paused is older than what came after."""
+        self._asked_at = datetime.now(UTC)
 
     def _commit_of(self, work: str, notes: Mapping[str, str]) -> Commit:
         prefix = f"replay-{self._run_id}-" if self._is_replay else ""

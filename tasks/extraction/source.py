@@ -117,6 +117,11 @@ class Source(BaseModel):
                 raise ValueError(
                     f"the watermark of {entity.name}, {entity.watermark}, is no timestamp in its contract"
                 )
+            if entity.full and entity.watermark != known[entity.name].version_column:
+                raise ValueError(
+                    f"{entity.name} has `full` and the watermark {entity.watermark}; its watermark must be "
+                    f"{known[entity.name].version_column}, by which silver dates versions, to be reconciled"
+                )
             if entity.mode == "unload":
                 if self.stage is None:
                     raise ValueError(f"{entity.name} has the mode unload, and the source no `stage`")

@@ -24,7 +24,7 @@ from tasks.services.objects import Found
 from tasks.settings import settings
 
 FOLDERS = ("data", "metadata", "notes")
-_NAMING_FILES = ("sightings", "figures")
+_NAMING_FILES = ("sightings", "figures", "profile")
 """Notes of a publication that are addresses."""
 _LEDGER_PART = 8
 

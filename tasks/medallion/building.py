@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,16 +36,16 @@ class Built:
 
 
 def build(
-    run: Run, layer: Layer, parameters: Mapping[str, Any] | None = None, *, is_rebuild: bool = False
+    run: Run, layer: Layer, parameters: Callable[[], Mapping[str, Any]] = dict, *, is_rebuild: bool = False
 ) -> Built:
     """Bring a layer up to date. If another run published meanwhile, plan again on top of it."""
     for _ in range(_PLANS - 1):
-        plan = Plan.of(layer, parameters, is_rebuild=is_rebuild)
+        plan = Plan.of(layer, parameters(), is_rebuild=is_rebuild)
         try:
             return _built(run, plan)
         except StaleResult as stale:
             log("another run published first, computing again", layer=layer.name, why=stale)
-    return _built(run, Plan.of(layer, parameters, is_rebuild=is_rebuild))
+    return _built(run, Plan.of(layer, parameters(), is_rebuild=is_rebuild))
 
 
 def _built(run: Run, plan: Plan) -> Built:
@@ -61,9 +61,10 @@ def _built(run: Run, plan: Plan) -> Built:
     figures = objects.read_json(f"{glue.written_by(entry, plan.figures(entry.attempt))}/figures.json")
     checks = judged(run, plan.layer, figures["checks"])
     require(checks, run.run_id)
-    for table in plan.behind:
-        _publish(run, plan, table, figures["tables"][table])
-    return Built(plan.layer.name, figures["tables"], checks, entry.external_id, figures)
+    made = {table: figures["tables"][table] for table in plan.behind}
+    for table, written in made.items():
+        _publish(run, plan, table, written)
+    return Built(plan.layer.name, made, checks, entry.external_id, figures)
 
 
 def _publish(run: Run, plan: Plan, table: str, written: Mapping[str, Any]) -> None:
@@ -79,7 +80,7 @@ def _publish(run: Run, plan: Plan, table: str, written: Mapping[str, Any]) -> No
             contract_version=plan.layer.contracts[table].version,
             added=tuple(written["added"]),
             removed=tuple(written["removed"]),
-            notes=plan.notes(table),
+            notes={**plan.notes(table), "profile": written.get("profile", "")},
         ),
         plan.base(table),
     )

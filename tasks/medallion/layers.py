@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contracts.language.dataset import Dataset
+from contracts.shop import EXTRACTED
 from contracts.shop import GOLD as GOLD_CONTRACTS
 from contracts.shop import SILVER as SILVER_CONTRACTS
 from tasks.lake.lake_tables import BRONZE, GOLD, SILVER
@@ -28,6 +29,8 @@ class Layer:
     """The database of the tables that it is computed from."""
     tables: Mapping[str, Made]
     contracts: Mapping[str, Dataset]
+    below_contracts: Mapping[str, Dataset] = field(default_factory=dict)
+    """Of the tables that it is computed from, however far below."""
 
     @property
     def job(self) -> str:
@@ -49,6 +52,7 @@ SILVER_LAYER = Layer(
         "pending_orders": _LINES,
     },
     SILVER_CONTRACTS,
+    EXTRACTED,
 )
 GOLD_LAYER = Layer(
     GOLD,
@@ -59,4 +63,5 @@ GOLD_LAYER = Layer(
         "ml_features": Made(("dim_customers", "fact_orders"), ("analysis_date",)),
     },
     GOLD_CONTRACTS,
+    {**EXTRACTED, **SILVER_CONTRACTS},
 )

@@ -68,10 +68,14 @@ class Plan:
         return {name: value for name, value in said.items() if name in self.notes(table)}
 
     def _rules(self, table: str) -> dict[str, str]:
-        """By what the table is computed. If that is another than before, it is computed anew, whole."""
-        contract = self.layer.contracts[table]
-        text = json.dumps(rules_document(contract), sort_keys=True)
-        rules = {"rules": f"{contract.version}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"}
+        """By what the table is computed: contracts of its layer and of those below, and code. If that is another than
+        before, it is computed anew, whole, and what differs is written."""
+        contracts = {**self.layer.contracts, **self.layer.below_contracts}
+        text = json.dumps(
+            {name: rules_document(contract) for name, contract in contracts.items()}, sort_keys=True
+        )
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        rules = {"rules": f"{self.layer.contracts[table].version}-{digest}", "code": settings().code_version}
         for name in self.layer.tables[table].parameters:
             rules[f"parameter.{name}"] = json.dumps(self.parameters[name], sort_keys=True)
         return rules
@@ -99,7 +103,8 @@ class Plan:
         return curation.location(self.layer.name, table)
 
     def output(self, table: str, attempt: int) -> str:
-        return f"{self.location(table)}/data/{self.work(table)}-{attempt}"
+        """Named after the job too: lake-maintenance leaves alone what a work of the ledger may have written."""
+        return f"{self.location(table)}/data/{self.work(table)}-{self.key}-{attempt}"
 
     def request(self, attempt: int, run_id: str) -> dict[str, str]:
         manifest = {
@@ -119,7 +124,7 @@ class Plan:
         is_whole = self.is_rebuild or not is_known or any(delta is None for delta in deltas.values())
         return {
             "files": _paths(self.tables[name]),
-            "small": _small(self.tables[name]),
+            "small": _small(self.tables[name]) if name in self.behind else [],
             "output": self.output(name, attempt),
             "is_whole": is_whole,
             "deltas": {source: delta or {"added": [], "removed": []} for source, delta in deltas.items()},

@@ -49,12 +49,16 @@ class Published:
             field.name: field.type for field in schema_to_pyarrow(table.schema(), include_field_ids=False)
         }
         missing = [column.name for column in self.contract.columns if column.name not in found]
+        # An optional one comes with the next rows.
+        level: Level = (
+            "CRITICAL" if {column.name for column in self.contract.required} & {*missing} else "WARNING"
+        )
         others = [
             f"{column.name} is {found[column.name]}"
             for column in self.contract.columns
             if column.name in found and not _is_alike(found[column.name], arrow_type(column.kind))
         ]
-        yield self._check("columns_missing", len(missing), 0, "CRITICAL", not missing, ", ".join(missing))
+        yield self._check("columns_missing", len(missing), 0, level, not missing, ", ".join(missing))
         yield self._check("columns_of_other_type", len(others), 0, "CRITICAL", not others, ", ".join(others))
 
     def _nulls(self, table: Table) -> Iterator[Check]:

@@ -34,7 +34,6 @@ class Reference:
 REFERENCES = (
     Reference("silver", "fact_orders", "customer_version_key", "dim_customers"),
     Reference("silver", "fact_orders", "product_key", "dim_products"),
-    Reference("gold", "ml_features", "customer_key", "customer_analytics"),
 )
 
 
@@ -52,7 +51,7 @@ def unknown(reference: Reference) -> int | None:
             f"reading {reference.column} of {reference.namespace}.{reference.table} and {reference.to}"
         ):
             (found,) = connection.sql(
-                f"SELECT count(*) FROM ours WHERE {column} NOT IN (SELECT {column} FROM theirs)"  # noqa: S608
+                f"SELECT count(*) FROM ours WHERE NOT EXISTS (FROM theirs WHERE theirs.{column} = ours.{column})"  # noqa: S608
             ).fetchall()[0]
     return int(found)
 

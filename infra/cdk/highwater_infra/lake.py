@@ -63,6 +63,7 @@ class Lake(Stack):
             _read_once("records", "runs/records/"),
             _read_once("inbox", "runs/inbox/"),
             _read_once("marketing", "runs/marketing/"),
+            _read_once("digest", "runs/digest/"),  # keys of customers: no longer than a run needs them
             # Rows wait here until somebody replays them: cheaper storage, never deleted under the Iceberg table.
             s3.LifecycleRule(
                 id="quarantine",

@@ -17,7 +17,7 @@ PROVENANCE = (
     "extraction_timestamp timestamp, source_system string, window_id string, run_id string, query_hash string, "
     "is_tombstone boolean"
 )
-FEW_KEYS = 2_000_000
+FEW_KEYS = 200_000
 """So many keys are sent to every executor, so that a table is read without a shuffle."""
 
 

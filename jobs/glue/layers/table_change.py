@@ -1,7 +1,7 @@
 """Bring a table up to date: compare what was computed anew with what it has, and write the rows that differ.
 
 Files are never changed. A file that has a row which is no longer right is replaced: its other rows, the survivors, are
-written again. So the cost follows the keys that changed and the files that they are in, and not the table.
+written again. So what is written follows the keys that changed and the files that they are in. All of the table is read.
 """
 
 from __future__ import annotations
@@ -34,9 +34,18 @@ class Change:
     differing: DataFrame
     figures: dict[str, Any]
 
-    def keys(self, *columns: str) -> DataFrame:
-        """The distinct values of some columns in the rows that differ, before and after."""
-        both = self.differing.select(F.explode(F.array(_WAS, _NOW)).alias("row")).where("row IS NOT NULL")
+    def keys(self, *columns: str, seen: Sequence[str] = ()) -> DataFrame:
+        """The distinct values of some columns in the rows that differ, before and after; in the `seen` columns, if given."""
+        was, now = (
+            F.struct(*(F.col(f"{side}.{name(column)}") for column in seen or columns))
+            for side in (_WAS, _NOW)
+        )
+        differs = ~was.eqNullSafe(now) if seen else F.lit(True)
+        both = (
+            self.differing.where(differs)
+            .select(F.explode(F.array(_WAS, _NOW)).alias("row"))
+            .where("row IS NOT NULL")
+        )
         return both.select(*(F.col(f"row.{name(column)}").alias(column) for column in columns)).distinct()
 
 

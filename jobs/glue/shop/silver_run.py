@@ -39,7 +39,9 @@ class SilverRun:
         products = self._dimension(PRODUCTS, "products", "product_id", dim_products, ("product_id",))
         self._lines(
             self._changed(customers, CUSTOMERS, "customers", "customer_id", "customer_key"),
-            self._changed(products, PRODUCTS, "products", "product_id", "product_key"),
+            self._changed(
+                products, PRODUCTS, "products", "product_id", "product_key", ("product_key", "category")
+            ),
         )
         return self.figures
 
@@ -52,12 +54,18 @@ class SilverRun:
         return change
 
     def _changed(
-        self, change: Change, table: str, entity: str, identifier: str, surrogate_key: str
+        self,
+        change: Change,
+        table: str,
+        entity: str,
+        identifier: str,
+        surrogate_key: str,
+        seen: Sequence[str] = (),
     ) -> DataFrame:
-        """The members whose rows differ; all that are new in bronze, if lines were computed from another state of it."""
+        """The members whose rows differ in what lines see; all that are new in bronze, if lines are of another state."""
         deltas = [self.work.tables[name].deltas[entity] for name in (table, *_LINES)]
         if all(delta == deltas[0] for delta in deltas):
-            return settled(change.keys(identifier, surrogate_key))
+            return settled(change.keys(identifier, surrogate_key, seen=seen))
         keys = self._keys(_LINES, entity, identifier)
         found = self._bronze(entity).select(identifier).distinct() if keys is None else keys
         return settled(found.selectExpr(identifier, f"{surrogate(identifier)} AS {surrogate_key}"))
@@ -120,7 +128,9 @@ class SilverRun:
         self.figures["checks"] += silver_checks.findings(name, computed)
         lines = profile(computed, SILVER[name])
         self.figures["profile"] += lines
-        self.storage.write_text(f"{self.work.tables[name].output}/profile.json", json.dumps(lines))
+        address = f"{self.work.tables[name].output}/profile.json"
+        self.storage.write_text(address, json.dumps(lines))
+        self.figures["tables"][name]["profile"] = address
 
 
 _ORDER = {FACTS: ("order_date", "order_id", "line_number"), PENDING: ("order_id", "line_number")}

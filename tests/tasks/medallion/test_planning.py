@@ -33,7 +33,9 @@ TODAY = {"day": "2026-11-29"}
 
 def deliver(work: str, *numbers: int) -> str:
     """A commit to bronze.deliveries. Returns its file."""
-    return publish("bronze", "deliveries", work, put(f"bronze/deliveries/data/{work}/published/a.parquet", numbers))
+    return publish(
+        "bronze", "deliveries", work, put(f"bronze/deliveries/data/{work}/published/a.parquet", numbers)
+    )
 
 
 def put(key: str, numbers: tuple[int, ...]) -> str:

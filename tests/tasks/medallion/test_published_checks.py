@@ -31,7 +31,9 @@ GOODS = Dataset(
 )
 
 
-def publish(name: str, rows: dict[str, Any], types: dict[str, pa.DataType], namespace: str = "silver") -> None:
+def publish(
+    name: str, rows: dict[str, Any], types: dict[str, pa.DataType], namespace: str = "silver"
+) -> None:
     table = pa.table({column: pa.array(values, types[column]) for column, values in rows.items()})
     buffer = io.BytesIO()
     pq.write_table(table, buffer)

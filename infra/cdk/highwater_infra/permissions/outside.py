@@ -23,7 +23,16 @@ def snowflake(key_arn: str) -> list[Statement]:
         listing(names.LAKE),
         Statement(
             ["s3:GetObject", "s3:GetObjectVersion"],
-            objects(names.LAKE, "curated", "ml", names.GOLD, "runs/records", "runs/inbox", "runs/marketing"),
+            objects(
+                names.LAKE,
+                "curated",
+                "ml",
+                f"{names.GOLD}/customer_analytics",
+                f"{names.GOLD}/sales_summary",
+                "runs/records",
+                "runs/inbox",
+                "runs/marketing",
+            ),
             because="the stage loads what was published, whatever its date",
         ),
     ]
