@@ -27,6 +27,7 @@ MODEL_GROUP: Final = "highwater-demand-forecast"
 FORECAST_JOBS: Final = "demand-forecast"
 SAGEMAKER: Final = "highwater-sagemaker"
 GLUE: Final = "highwater-glue"
+GLUE_MEDALLION: Final = "highwater-glue-medallion"
 
 ALERTS: Final = "highwater-alerts"
 CRITICAL: Final = "highwater-critical"

@@ -50,7 +50,7 @@ def judged(run: Run, layer: Layer, found: Iterable[Mapping[str, Any]]) -> list[C
 
 def record(run: Run, checks: list[Check]) -> list[Check]:
     with run.session("record checks") as connection:
-        monitoring.record_quality(connection, [_record(run, check.finding) for check in checks])
+        monitoring.record_quality(connection, [_record(run, check) for check in checks])
     quality.emit([check.finding for check in checks])
     return checks
 
@@ -74,7 +74,17 @@ def _check(run: Run, layer: Layer, found: Mapping[str, Any]) -> Check:
     return Check(Finding(name, run.last, found["metric"], value, 0.0, passed, detail), level)
 
 
-def _record(run: Run, found: Finding) -> QualityRecord:
+def _record(run: Run, check: Check) -> QualityRecord:
+    found = check.finding
     return QualityRecord(
-        run.run_id, found.run_date, found.dataset, found.metric, found.value, found.threshold, found.passed
+        *(
+            run.run_id,
+            found.run_date,
+            found.dataset,
+            found.metric,
+            found.value,
+            found.threshold,
+            found.passed,
+        ),
+        level=check.level,
     )

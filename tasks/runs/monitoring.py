@@ -79,6 +79,7 @@ class QualityRecord:
     value: float | None
     threshold: float | None
     passed: bool
+    level: str | None = None
 
 
 @dataclass(frozen=True)

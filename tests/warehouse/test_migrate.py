@@ -52,6 +52,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0013__marketing.sql",
         "V0014__marketing_runs.sql",
         "V0015__shop_marts.sql",
+        "V0016__levels_of_checks.sql",
         "R__dim_date.sql",
     ]
 

@@ -21,6 +21,9 @@ class Access(Stack):
         super().__init__(scope, name)
         arn = key.key_arn
         self.glue_job = self._role(names.GLUE, "glue", "cleans files, makes features", jobs.glue_job(arn))
+        self.medallion_job = self._role(
+            names.GLUE_MEDALLION, "glue", "computes silver and gold", jobs.medallion_job(arn)
+        )
         self.sagemaker = self._role(
             names.SAGEMAKER, "sagemaker", "trains, evaluates and predicts", jobs.sagemaker_job(arn)
         )

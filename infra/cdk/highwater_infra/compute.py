@@ -52,11 +52,12 @@ class Compute(Stack):
         archives = (self._packages(), self._phonenumbers())
         for job in JOBS:
             script = assets.Asset(self, f"{job.name}-script", path=str(REPOSITORY / job.script))
+            role = access.medallion_job if job.name in names.MEDALLION_JOBS else access.glue_job
             glue.CfnJob(
                 self,
                 job.name,
                 name=job.name,
-                role=access.glue_job.role_arn,
+                role=role.role_arn,
                 command=glue.CfnJob.JobCommandProperty(
                     name="glueetl", python_version="3", script_location=script.s3_object_url
                 ),

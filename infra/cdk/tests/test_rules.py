@@ -87,6 +87,7 @@ def _statements() -> list[statement.Statement]:
     key = "arn:aws:kms:::key/k"
     return [
         *jobs.glue_job(key),
+        *jobs.medallion_job(key),
         *jobs.sagemaker_job(key),
         *tasks.flow_run(key),
         *tasks.worker(key),

@@ -33,25 +33,36 @@ def findings(table: str, rows: DataFrame) -> list[dict[str, Any]]:
 
 
 def totals(facts: DataFrame, summary: DataFrame, analytics: DataFrame) -> list[dict[str, Any]]:
-    """How far the tables of gold are from silver, whole. Zero if they agree to the cent."""
-    sold = facts.where(_SOLD).agg(
-        F.sum("line_amount").alias("net_amount"),
-        F.sum("quantity").alias("units"),
-        F.countDistinct("order_id").alias("orders"),
-        F.count(F.lit(1)).alias("rows"),
+    """How far the tables of gold are from silver, whole: the greatest difference of any currency. Zero to the cent."""
+    sold = facts.where(_SOLD)
+    chosen = analytics.select("customer_key", F.col("currency").alias("__currency"))
+    of_chosen = sold.join(chosen, "customer_key").where("currency <=> __currency")
+    known, counted = (
+        analytics.agg(F.sum("total_orders")).first(),
+        sold.agg(F.countDistinct("order_id")).first(),
     )
-    summed = summary.agg(F.sum("net_amount").alias("net_amount"), F.sum("units").alias("units"))
-    counted = analytics.agg(F.sum("total_orders").alias("orders"))
-    was, is_now, known = sold.first(), summed.first(), counted.first()
-    assert was is not None
-    assert is_now is not None
     assert known is not None
-    differences = {
-        ("sales_summary", "net_amount_off"): (is_now["net_amount"] or 0) - (was["net_amount"] or 0),
-        ("sales_summary", "units_off"): (is_now["units"] or 0) - (was["units"] or 0),
-        ("customer_analytics", "orders_off"): (known["orders"] or 0) - was["orders"],
+    assert counted is not None
+    off = {
+        ("sales_summary", "net_amount_off"): _apart(sold, "line_amount", summary, "net_amount"),
+        ("sales_summary", "units_off"): _apart(sold, "quantity", summary, "units"),
+        ("customer_analytics", "lifetime_value_off"): _apart(
+            of_chosen, "line_amount", analytics, "lifetime_value"
+        ),
+        ("customer_analytics", "orders_off"): abs((known[0] or 0) - counted[0]),
     }
     return [
-        {"table": table, "metric": metric, "value": float(off), "rows": was["rows"]}
-        for (table, metric), off in differences.items()
+        {"table": table, "metric": metric, "value": float(value), "rows": counted[0]}
+        for (table, metric), value in off.items()
     ]
+
+
+def _apart(facts: DataFrame, amount: str, table: DataFrame, total: str) -> Any:
+    """The greatest difference between the sums of two columns, currency by currency."""
+    signed = facts.select("currency", F.col(amount).alias("amount")).union(
+        table.select("currency", (-F.col(total)).alias("amount"))
+    )
+    by_currency = signed.groupBy("currency").agg(F.abs(F.coalesce(F.sum("amount"), F.lit(0))).alias("off"))
+    found = by_currency.agg(F.max("off")).first()
+    assert found is not None
+    return found[0] or 0

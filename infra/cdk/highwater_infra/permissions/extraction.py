@@ -14,7 +14,7 @@ def flow_run() -> list[Statement]:
         Statement(
             ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
             objects(names.LAKE, *names.MEDALLION),
-            because=_KEYS,
+            because=f"{_KEYS}; lake-maintenance deletes what no table names",
         ),
         tables_of(*names.MEDALLION),
         Statement(

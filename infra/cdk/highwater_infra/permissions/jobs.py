@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aws_cdk import Aws
@@ -25,10 +26,20 @@ _KEYS = "keys hold dates and run ids; the prefix is the boundary"
 
 
 def glue_job(key_arn: str) -> list[Statement]:
+    return _glue(key_arn, read=("raw", *WRITTEN), written=WRITTEN)
+
+
+def medallion_job(key_arn: str) -> list[Statement]:
+    """Reads bronze and silver, which hold personal data; no other job does. Rows that are in quarantine are known, too."""
+    written = (names.SILVER, names.GOLD, "runs")
+    return _glue(key_arn, read=(names.BRONZE, "quarantine", *written), written=written)
+
+
+def _glue(key_arn: str, read: Sequence[str], written: Sequence[str]) -> list[Statement]:
     return [
         use_of_key(key_arn),
         listing(names.LAKE),
-        Statement(["s3:GetObject"], objects(names.LAKE, "raw", *WRITTEN, *names.MEDALLION), because=_KEYS),
+        Statement(["s3:GetObject"], objects(names.LAKE, *read), because=_KEYS),
         Statement(
             ["s3:GetObject"],
             [f"arn:{Aws.PARTITION}:s3:::cdk-*-assets-{Aws.ACCOUNT_ID}-{Aws.REGION}/*"],
@@ -37,7 +48,7 @@ def glue_job(key_arn: str) -> list[Statement]:
         # Spark's committer renames by deleting what it wrote under _temporary.
         Statement(
             ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-            objects(names.LAKE, *WRITTEN, names.SILVER, names.GOLD),
+            objects(names.LAKE, *written),
             because=_KEYS,
         ),
         Statement(
