@@ -31,12 +31,13 @@ class Job:
     script: str
     timeout_minutes: int
     concurrent_runs: int
+    reads_phones: bool = False
 
 
 JOBS: Final = (
     Job(names.CURATE, "jobs/glue/curate.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.DEMAND_FEATURES, "jobs/glue/demand_features.py", timeout_minutes=120, concurrent_runs=4),
-    Job(names.SILVER_JOB, "jobs/glue/silver.py", timeout_minutes=120, concurrent_runs=4),
+    Job(names.SILVER_JOB, "jobs/glue/silver.py", timeout_minutes=120, concurrent_runs=4, reads_phones=True),
     Job(names.BRONZE_DIGEST, "jobs/glue/bronze_digest.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.GOLD_JOB, "jobs/glue/gold.py", timeout_minutes=120, concurrent_runs=4),
 )
@@ -49,9 +50,10 @@ class Compute(Stack):
         super().__init__(scope, name)
         self._lake = lake
         security = self._security()
-        archives = (self._packages(), self._phonenumbers())
+        packages, phones = self._packages(), self._phonenumbers()
         for job in JOBS:
             script = assets.Asset(self, f"{job.name}-script", path=str(REPOSITORY / job.script))
+            archives = (packages, phones) if job.reads_phones else (packages,)
             role = access.medallion_job if job.name in names.MEDALLION_JOBS else access.glue_job
             glue.CfnJob(
                 self,
@@ -110,11 +112,11 @@ class Compute(Stack):
             exclude=[
                 "/*",
                 "!/phonenumbers/",
+                "**/*.*",
+                "!/phonenumbers/**/*.py",
                 "geodata/",
                 "carrierdata/",
                 "tzdata/",
-                "**/*.*",
-                "!**/*.py",
                 "__pycache__/",
             ],
         )

@@ -142,7 +142,8 @@ def test_a_flow_run_writes_no_raw_file_and_deletes_below_the_tables_alone(prod: 
     deleting = {action for action in _actions(statements) if "Delete" in action}
     assert deleting == {"s3:DeleteObject", "s3:DeleteObjectVersion"}
     assert _places(statements, "s3:DeleteObject") == {
-        "lake/curated/*", "lake/quarantine/*", "lake/ml/*", "inbox/inbox/*.error.json"
+        "lake/curated/*", "lake/quarantine/*", "lake/ml/*", "lake/bronze/*", "lake/silver/*", "lake/gold/*",
+        "inbox/inbox/*.error.json",
     }  # fmt: skip
     written = str([s["Resource"] for s in statements if "s3:PutObject" in _listed(s["Action"])])
     assert "/curated/*" in written

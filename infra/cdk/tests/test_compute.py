@@ -12,8 +12,10 @@ def test_jobs_bring_their_code_and_encrypt_what_they_write(prod: Templates) -> N
     jobs = prod[NAME].properties("AWS::Glue::Job")
     assert {job["GlueVersion"] for job in jobs} == {"5.1"}
     assert {job["SecurityConfiguration"]["Ref"] for job in jobs} == {"Security"}
+    archives = {job["Name"]: str(job["DefaultArguments"]["--extra-py-files"]).count(".zip") for job in jobs}
+    assert archives.pop("highwater-silver") == 2  # the library of phone numbers beside our own code
+    assert set(archives.values()) == {1}
     for job in jobs:
-        assert str(job["DefaultArguments"]["--extra-py-files"]).count(".zip") == 1
         assert str(job["Command"]["ScriptLocation"]).count(".py") == 1
     encryption = prod[NAME].one("AWS::Glue::SecurityConfiguration")["EncryptionConfiguration"]
     assert encryption["S3Encryptions"][0]["S3EncryptionMode"] == "SSE-KMS"

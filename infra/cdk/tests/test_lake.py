@@ -71,13 +71,13 @@ def test_delivered_files_grow_cold_and_are_never_deleted(
     assert "ExpirationInDays" not in found
 
 
-def test_only_what_the_warehouse_reads_once_is_deleted(prod: Templates) -> None:
+def test_only_what_is_read_once_is_deleted(prod: Templates) -> None:
     lake = _rules(prod, "highwater-lake")
     assert lake["quarantine"]["Prefix"] == "quarantine/"
     expiring = {
         rule["Prefix"]: rule["ExpirationInDays"] for rule in lake.values() if "ExpirationInDays" in rule
     }
-    assert expiring == {"runs/records/": 30, "runs/inbox/": 30, "runs/marketing/": 30}
+    assert expiring == {"runs/records/": 30, "runs/inbox/": 30, "runs/marketing/": 30, "runs/digest/": 30}
     assert not [rule for rule in _rules(prod, "highwater-inbox").values() if "ExpirationInDays" in rule]
 
 

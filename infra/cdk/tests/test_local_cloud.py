@@ -194,7 +194,8 @@ def test_people_are_told_what_is_left_out() -> None:
 
 def test_the_code_of_jobs_is_all_that_is_shipped() -> None:
     """The archive has what the jobs import, and nothing else of the repository."""
-    (packages,) = [p for p in (HOME / "cdk.out").glob("asset.*") if p.is_dir()]
+    folders = [p for p in (HOME / "cdk.out").glob("asset.*") if p.is_dir()]
+    (packages,) = [p for p in folders if (p / "jobs").is_dir()]
     shipped = {path.relative_to(packages) for path in packages.rglob("*") if path.is_file()}
     wanted = {
         path.relative_to(REPOSITORY)
@@ -202,4 +203,7 @@ def test_the_code_of_jobs_is_all_that_is_shipped() -> None:
         for path in (REPOSITORY / package).rglob("*.py")
     }
     assert shipped == wanted
+    (library,) = [p for p in folders if p != packages]
+    assert {path.name for path in library.iterdir()} == {"phonenumbers"}
+    assert (library / "phonenumbers" / "data" / "region_IN.py").is_file()
     assert Path("contracts/catalog.py") in shipped

@@ -171,7 +171,7 @@ def test_the_month_has_a_limit(prod: Templates, dev: Templates) -> None:
 
 def test_a_job_that_takes_an_hour_is_told(prod: Templates) -> None:
     jobs = prod["highwater-compute"].properties("AWS::Glue::Job")
-    assert [job["NotificationProperty"] for job in jobs] == [{"NotifyDelayAfter": 60}] * 2
+    assert [job["NotificationProperty"] for job in jobs] == [{"NotifyDelayAfter": 60}] * 5
     assert all(job["Timeout"] > job["NotificationProperty"]["NotifyDelayAfter"] for job in jobs)
     rule = prod[NAME].one("AWS::Events::Rule")
     assert rule["EventPattern"]["source"] == ["aws.glue"]
