@@ -67,7 +67,7 @@ def computed_page(layer: str, dataset: Dataset) -> str:
 
 | | |
 | --- | --- |
-| contract version | {dataset.version}; another version computes the whole table anew |
+| contract version | {dataset.version}; a change of a contract of its layer or below computes it anew |
 | key | {_names(dataset.key)} |
 | computed by | the flow `snowflake-medallion` ([the Snowflake medallion](../medallion.md)) |
 

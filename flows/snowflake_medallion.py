@@ -2,7 +2,7 @@
 
 entities ─► extract (window by watermark ─► bronze, quarantine ─► watermark) ─► silver ─► gold ─► marts ─► finish
 
-An entity that fails does not keep the others. Its watermark stays where it was, and the next run tries again. Silver and
+An entity that fails does not stop the others. Its watermark stays where it was, and the next run tries again. Silver and
 gold are functions of what lies below them, so a run computes whatever is behind, also what an earlier run left.
 """
 
@@ -89,7 +89,7 @@ def snowflake_medallion(
 def build_layers(
     run: Run, asked: list[Stage], rebuild: bool, failed: dict[str, HighwaterError]
 ) -> list[Built]:
-    """Silver, then gold and its marts. What fails is noted in `failed`, and keeps what builds on it."""
+    """Silver, then gold and its marts. What fails is noted in `failed`, and stops what builds on it."""
     built: list[Built] = []
     try:
         if "silver" in asked:

@@ -2,7 +2,7 @@
 
 entities ─► checksums of both sides ─► the buckets that differ, row by row ─► tombstones, rows ─► finish
 
-An entity that fails does not keep the others. The watermarks stay; silver and gold are the next medallion run's.
+An entity that fails does not stop the others. The watermarks stay; silver and gold are the next medallion run's.
 """
 
 from __future__ import annotations

@@ -33,6 +33,11 @@ class Layer:
     """Of the tables that it is computed from, however far below."""
 
     @property
+    def is_added_to(self) -> bool:
+        """Whether the tables below only ever gain rows: a file that is gone there was rolled back."""
+        return self.below == BRONZE
+
+    @property
     def job(self) -> str:
         return settings().silver_job if self.name == SILVER else settings().gold_job
 

@@ -121,7 +121,11 @@ class Plan:
     def _table(self, name: str, attempt: int) -> dict[str, Any]:
         deltas = {source: self._delta(name, source) for source in self.layer.tables[name].sources}
         is_known = self._rules(name).items() <= self._noted(name).items()
-        is_whole = self.is_rebuild or not is_known or any(delta is None for delta in deltas.values())
+        is_told = all(
+            delta is not None and not (self.layer.is_added_to and delta["removed"])
+            for delta in deltas.values()
+        )
+        is_whole = self.is_rebuild or not is_known or not is_told
         return {
             "files": _paths(self.tables[name]),
             "small": _small(self.tables[name]) if name in self.behind else [],

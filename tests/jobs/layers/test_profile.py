@@ -28,6 +28,8 @@ GOODS = Dataset(
     ),
 )
 
+pytestmark = pytest.mark.spark
+
 
 def test_each_column_as_duckdb_sees_it(spark: SparkSession) -> None:
     session.configure(spark)

@@ -35,6 +35,8 @@ SHELF = Dataset(
     ),
 )
 
+pytestmark = pytest.mark.spark
+
 
 class Shelf:
     """A table on disk, as its live files and as the rows that it should have."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from pyspark.sql import SparkSession
 
 from contracts.shop import EXTRACTED, SILVER
@@ -17,6 +18,8 @@ from jobs.glue import session, silver
 from jobs.glue.layers.manifest import Delta, LayerWork, TableWork
 from jobs.glue.storage import Storage
 from tests.jobs.shop import customer_world, order_world
+
+pytestmark = pytest.mark.spark
 
 LINES = ("customers", "products", "orders", "order_items")
 SOURCES = {

@@ -95,7 +95,9 @@ def test_the_next_run_is_told_what_is_new(empty_layers: None) -> None:
     assert (found["is_whole"], found["files"], len(found["sources"]["deliveries"])) == (False, [first], 2)
 
 
-@pytest.mark.parametrize("how", ["another day", "another contract", "rebuild", "snapshot gone"])
+@pytest.mark.parametrize(
+    "how", ["another day", "another contract", "rebuild", "snapshot gone", "rolled back"]
+)
 def test_all_is_computed_anew(empty_layers: None, how: str) -> None:
     deliver("w1", 1)
     computed(Plan.of(LAYER, TODAY), 1)
@@ -110,6 +112,12 @@ def test_all_is_computed_anew(empty_layers: None, how: str) -> None:
         assert table
         oldest = table.history()[0].snapshot_id
         lake_commits.expire(table, [oldest], None)
+    if how == "rolled back":
+        deliver("w2", 2)
+        computed(Plan.of(LAYER, TODAY), 2)
+        table = lake_tables.load("bronze", "deliveries")
+        assert table
+        table.manage_snapshots().rollback_to_snapshot(table.history()[0].snapshot_id).commit()
     plan = Plan.of(layer, parameters, is_rebuild=how == "rebuild")
     assert plan.behind == ("goods",)
     assert asked(plan)["is_whole"]

@@ -1,4 +1,4 @@
-"""Who extracts from sources and computes the layers above: flow runs alone, as bronze and silver hold personal data."""
+"""Who extracts from sources and computes the layers above: flow runs, and the medallion's Glue jobs alone."""
 
 from __future__ import annotations
 
