@@ -73,13 +73,13 @@ def test_records_go_in_one_statement_with_bound_values() -> None:
 USING (
     SELECT item.value:run_id::VARCHAR AS run_id, item.value:run_date::DATE AS run_date, \
 item.value:dataset::VARCHAR AS dataset, item.value:metric::VARCHAR AS metric, item.value:value::DOUBLE AS value, \
-item.value:threshold::DOUBLE AS threshold, item.value:passed::BOOLEAN AS passed
+item.value:threshold::DOUBLE AS threshold, item.value:passed::BOOLEAN AS passed, item.value:level::VARCHAR AS level
     FROM (SELECT PARSE_JSON(%s) AS items) given, LATERAL FLATTEN(INPUT => given.items) item
 ) src
 ON tgt.run_id = src.run_id AND tgt.run_date = src.run_date AND tgt.dataset = src.dataset AND tgt.metric = src.metric
-WHEN MATCHED THEN UPDATE SET value = src.value, threshold = src.threshold, passed = src.passed
-WHEN NOT MATCHED THEN INSERT (run_id, run_date, dataset, metric, value, threshold, passed)
-VALUES (src.run_id, src.run_date, src.dataset, src.metric, src.value, src.threshold, src.passed)"""
+WHEN MATCHED THEN UPDATE SET value = src.value, threshold = src.threshold, passed = src.passed, level = src.level
+WHEN NOT MATCHED THEN INSERT (run_id, run_date, dataset, metric, value, threshold, passed, level)
+VALUES (src.run_id, src.run_date, src.dataset, src.metric, src.value, src.threshold, src.passed, src.level)"""
     )
     (rows,) = statement.parameters
     assert [list(row.values()) for row in json.loads(rows)] == [
