@@ -64,7 +64,7 @@ def test_records_go_in_one_statement_with_bound_values() -> None:
         [
             QualityRecord("r1", DAY, "sales", "row_count", 9, None, False),
             QualityRecord("r1", DAY, "sku", "row_count", 3, 1, True),
-            QualityRecord("r1", DAY, "sales", "row_count", 10, 1, True),
+            QualityRecord("r1", DAY, "sales", "row_count", 10, 1, True, "CRITICAL"),
         ]
     )
     assert (
@@ -83,8 +83,8 @@ VALUES (src.run_id, src.run_date, src.dataset, src.metric, src.value, src.thresh
     )
     (rows,) = statement.parameters
     assert [list(row.values()) for row in json.loads(rows)] == [
-        ["r1", str(DAY), "sales", "row_count", 10, 1, True],
-        ["r1", str(DAY), "sku", "row_count", 3, 1, True],
+        ["r1", str(DAY), "sales", "row_count", 10, 1, True, "CRITICAL"],
+        ["r1", str(DAY), "sku", "row_count", 3, 1, True, None],
     ]
 
 
