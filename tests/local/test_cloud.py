@@ -65,8 +65,11 @@ def test_everything_declared_is_there(cloud: Cloud) -> None:
         "quarantine": "s3://highwater-lake/quarantine",
         "ml": "s3://highwater-lake/ml",
         "bronze": "s3://highwater-lake/bronze",
+        "silver": "s3://highwater-lake/silver",
+        "gold": "s3://highwater-lake/gold",
     }
-    assert _glue_code(aws, url) == {"glue/curate.py", "glue/demand_features.py", "glue/highwater.zip"}
+    scripts = ("curate", "demand_features", "silver", "gold", "bronze_digest")
+    assert _glue_code(aws, url) == {"glue/highwater.zip", *(f"glue/{name}.py" for name in scripts)}
 
 
 def _glue_code(aws: boto3.Session, url: str) -> set[str]:
