@@ -161,7 +161,8 @@ def test_a_run_that_is_killed_between_two_commits_is_ended_by_the_next(world: Wo
     assert code == -signal.SIGKILL
     assert lake_tables.load("silver", "fact_orders") is None
     found = result(stages=["silver", "gold"])
-    assert set(found["layers"]["silver"]) == {"fact_orders", "pending_orders"}  # the others were there already
+    # The dimensions were there already.
+    assert set(found["layers"]["silver"]) == {"fact_orders", "pending_orders"}
     before = layers()
     assert all(
         rows == UNCHANGED for rows in changed(result(stages=["silver", "gold"], rebuild=True)).values()
