@@ -3,7 +3,7 @@
 tables of bronze, silver, gold ─► columns, nulls, ranges, freshness (by Iceberg's statistics) ─┬► DQ_RESULTS, CloudWatch
 keys of facts ─► referential integrity ────────────────────────────────────────────────────────┘   ─► alert
 
-It changes nothing. A critical check that fails ends the run Failed; a warning is told.
+It changes nothing. If a critical check fails, the run ends Failed. Warnings are sent as an alert.
 """
 
 from __future__ import annotations

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,6 +16,7 @@ from contracts.dialects.duckdb_values import name as quoted
 from tasks.extraction.judging import REASONS
 from tasks.extraction.source import Entity
 from tasks.extraction.tombstones import not_gone_since, tombstones_of
+from tasks.extraction.unmatched import unmatched
 from tasks.lake.lake_commits import Commit, append, has_work
 from tasks.lake.lake_log import notes_of
 from tasks.lake.lake_tables import BRONZE, QUARANTINE, load, told
@@ -158,19 +157,7 @@ def unknown_of(rows: pa.Table, known: pa.Table) -> pa.Table:
         return rows
     columns = [name for name in rows.column_names if name != REASONS.name]
     same = " AND ".join(
-        f"{'r.' + quoted(name)} IS NOT DISTINCT FROM {'k.' + quoted(name) if name in known.column_names else 'NULL'}"
+        f"{'r.' + quoted(name)} IS NOT DISTINCT FROM {'o.' + quoted(name) if name in known.column_names else 'NULL'}"
         for name in columns
     )
-    with _engine().cursor() as connection:
-        connection.register("fresh", rows)
-        connection.register("known", known)
-        places = connection.sql(
-            f"SELECT _place FROM (SELECT row_number() OVER () - 1 AS _place, * FROM fresh) r "  # noqa: S608
-            f"WHERE NOT EXISTS (SELECT 1 FROM known k WHERE {same}) ORDER BY _place"
-        ).to_arrow_table()
-    return rows if places.num_rows == rows.num_rows else rows.take(places.column("_place"))
-
-
-@cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 1})
+    return unmatched(rows, known, same)

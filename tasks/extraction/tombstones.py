@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
-import duckdb
 import pyarrow as pa
 
 from contracts.dialects.duckdb_values import name as quoted
+from tasks.extraction.unmatched import unmatched
 from tasks.lake.lake_tables import load, told
 
 FOUND_AT = "extraction_timestamp"
@@ -28,17 +27,5 @@ def not_gone_since(rows: pa.Table, tombstones: pa.Table, key: Sequence[str]) -> 
     """The rows that came into the lake after their key was last found gone, if it ever was."""
     if not rows.num_rows or not tombstones.num_rows:
         return rows
-    same = " AND ".join(f"t.{quoted(part)} = r.{quoted(part)}" for part in key)
-    with _engine().cursor() as connection:
-        connection.register("known", rows)
-        connection.register("tombstones", tombstones)
-        places = connection.sql(
-            f"SELECT _place FROM (SELECT row_number() OVER () - 1 AS _place, * FROM known) r "  # noqa: S608
-            f"WHERE NOT EXISTS (SELECT 1 FROM tombstones t WHERE {same} AND t.{FOUND_AT} > r.{FOUND_AT}) ORDER BY _place"
-        ).to_arrow_table()
-    return rows if places.num_rows == rows.num_rows else rows.take(places.column("_place"))
-
-
-@cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 1})
+    same = " AND ".join(f"o.{quoted(part)} = r.{quoted(part)}" for part in key)
+    return unmatched(rows, tombstones, f"{same} AND o.{FOUND_AT} > r.{FOUND_AT}")

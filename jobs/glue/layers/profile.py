@@ -19,7 +19,7 @@ _ACCURACY = 1000
 
 
 def profile(rows: DataFrame, dataset: Dataset) -> list[dict[str, Any]]:
-    """A line for each column, found in one pass. Of personal data only counts are told."""
+    """A line for each column, found in one pass. Personal columns have counts only."""
     measures = [measure for column in dataset.columns for measure in _measures(column)]
     told = rows.agg(F.count(F.lit(1)).alias("rows"), *measures).first()
     assert told is not None
