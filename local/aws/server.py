@@ -15,6 +15,8 @@ from typing import Any, Literal
 import boto3
 import structlog
 from botocore.config import Config
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -25,6 +27,9 @@ from local.aws.ecs_task import EcsSettings
 from local.aws.glue_runs import GlueSettings
 from local.aws.job_runner import JobRunner
 from local.aws.sagemaker import service as sagemaker
+from local.aws.sagemaker.endpoint_records import Records
+from local.aws.sagemaker.endpoint_runtime import Invocations
+from local.aws.sagemaker.endpoint_service import Endpoints
 from local.aws.sagemaker.job import SageMakerSettings
 from local.aws.sagemaker.opt_ml import can_isolate
 from local.aws.spark_conf import SparkTuning
@@ -89,6 +94,8 @@ class LocalAws:
         self._server: Any = None
         self._thread: threading.Thread | None = None
         self._pool: SparkPool | None = None
+        self._endpoints: Endpoints | None = None
+        self._records: Records | None = None
         self.runner = JobRunner(owner=str(self.state), grace=stop_grace)
 
     @property
@@ -111,7 +118,7 @@ class LocalAws:
         """Start the server. It answers requests when this returns."""
         self._clear_state()
         checkpoints = self._install()
-        application = checkpoints.before(Dispatcher(create_backend_app))
+        application = self._invocations().before(checkpoints.before(Dispatcher(create_backend_app)))
         port = self._socket.getsockname()[1]
         self._server = make_server(
             HOST, port, application, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
@@ -125,6 +132,10 @@ class LocalAws:
     def stop(self) -> None:
         (self.state / READY_FILE).unlink(missing_ok=True)
         self.runner.close()
+        if self._endpoints is not None:
+            self._endpoints.close()
+        if self._records is not None:
+            self._records.close()
         if self._pool is not None:
             self._pool.close()
         if self._server is not None and self._thread is not None:
@@ -160,7 +171,10 @@ class LocalAws:
         s3_objects.guard_bodies(self._overrides)
         glue_jobs.install(self._overrides, self.runner, settings)
         glue_catalog.install(self._overrides)
-        jobs = sagemaker.install(self._overrides, self.runner, self._sagemaker_settings(settings.s3))
+        of_sagemaker = self._sagemaker_settings(settings.s3)
+        jobs = sagemaker.install(self._overrides, self.runner, of_sagemaker)
+        self._endpoints = Endpoints(self.runner, of_sagemaker)
+        self._endpoints.install(self._overrides)
         ecs_tasks.install(
             self._overrides,
             self.runner,
@@ -176,6 +190,13 @@ class LocalAws:
         )
         refusals.install(self._overrides)
         return Checkpoints(REGION, jobs)
+
+    def _invocations(self) -> Invocations:
+        assert self._endpoints is not None
+        metrics = cloudwatch_backends[DEFAULT_ACCOUNT_ID][REGION]
+        self._records = Records(self._client("s3"), metrics.put_metric_data)
+        self._records.start()
+        return Invocations(self._endpoints.by_name, self._records, REGION)
 
     def _sagemaker_settings(self, s3: Any) -> SageMakerSettings:
         return SageMakerSettings(
