@@ -7,7 +7,7 @@ the caller then checks whether it took effect. docs/aws-calls.md lists which kin
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -60,6 +60,12 @@ def sqs() -> SQSClient:
 @cache
 def sagemaker() -> SageMakerClient:
     return boto3.client("sagemaker", config=_CONFIG)
+
+
+@cache
+def sagemaker_runtime() -> Any:  # its stubs are not installed
+    """For InvokeEndpoint. An answer may take a minute, so that the reading waits a little longer."""
+    return boto3.client("sagemaker-runtime", config=_CONFIG.merge(Config(read_timeout=70)))
 
 
 @cache

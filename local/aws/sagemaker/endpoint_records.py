@@ -164,14 +164,14 @@ def captured(request: Request, capture: Mapping[str, Any]) -> dict[str, Any]:
 
 def _side(mode: str, content_type: str, body: bytes, types: Mapping[str, Sequence[str]]) -> dict[str, str]:
     kind = content_type.partition(";")[0].strip()
-    for member, encoding in (("CsvContentTypes", "CSV"), ("JsonContentTypes", "JSON")):
-        if kind in types.get(member, ()):
-            data = body.decode(errors="replace")
-            break
+    if kind in types.get("CsvContentTypes", ()):
+        data, encoding = body.decode(errors="replace"), "CSV"
+    elif kind in types.get("JsonContentTypes", ()):
+        data, encoding = body.decode(errors="replace"), "JSON"
     else:
         data, encoding = base64.b64encode(body).decode(), "BASE64"
     return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": encoding}
 
 
 def _sampled(capture: Mapping[str, Any]) -> bool:
-    return random.random() * 100 < capture["InitialSamplingPercentage"]
+    return random.random() * 100 < float(capture["InitialSamplingPercentage"])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
+from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.responses import SageMakerResponse
 
@@ -176,7 +177,7 @@ def _method(action: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return answer
 
 
-def _in_progress(endpoint: Endpoint) -> Exception:
+def _in_progress(endpoint: Endpoint) -> JsonRESTError:
     return refused("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
 
 
