@@ -14,7 +14,7 @@ from botocore.client import BaseClient
 ROOT = Path(__file__).parents[2]
 OURS = tuple(f"{ROOT / name}/" for name in ("tasks", "flows", "deployments"))
 TESTS = f"{ROOT / 'tests'}/"
-_CALL = re.compile(r"`([a-z0-9]+:[A-Z]\w+)`")
+_CALL = re.compile(r"`([a-z0-9-]+:[A-Z]\w+)`")
 
 
 class UndocumentedCall(AssertionError):

@@ -73,7 +73,10 @@ def test_scores_of_the_same_customers_are_compared_without_an_allowance() -> Non
     assert score_shift(champion, same, 200) == 0.0
     assert score_shift(champion, other, 200) == 0.0
     moved = replace(same, scores=tuple(s * 0.7 for s in SCORES[:200]))
-    paired, apart = score_shift(champion, moved, 200), score_shift(CHAMPION, replace(moved, paired=False), 200)
+    paired, apart = (
+        score_shift(champion, moved, 200),
+        score_shift(CHAMPION, replace(moved, paired=False), 200),
+    )
     assert paired is not None
     assert apart is not None
     assert paired > apart > 0.2
