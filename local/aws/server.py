@@ -189,7 +189,7 @@ class LocalAws:
             ),
         )
         refusals.install(self._overrides)
-        return Checkpoints(REGION, jobs)
+        return Checkpoints(REGION, jobs, self._endpoints)
 
     def _invocations(self) -> Invocations:
         assert self._endpoints is not None

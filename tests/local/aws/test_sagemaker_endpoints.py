@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from local.aws.checkpoints import PATH
 from local.aws.processes import marked
 from local.aws.server import LocalAws
 from local.process_trees import is_alive
@@ -583,6 +585,49 @@ def test_an_update_may_keep_the_weights(
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, RetainAllVariantProperties=True)
     weights = {v["VariantName"]: v["CurrentWeight"] for v in settled(name)["ProductionVariants"]}
     assert weights == {"champion": 0.9, "extra": 0.5}
+
+
+def test_a_checkpoint_serves_again_what_it_served(
+    endpoint: Any, plus: Any, config: Any, ask: Any, sagemaker: Any, settled: Any, names: Any, aws: LocalAws
+) -> None:
+    def checkpoint(method: str) -> None:
+        urlopen(Request(f"{aws.url}{PATH}endpoints", method=method)).close()
+
+    model = plus(20)
+    name = endpoint({"champion": (plus(10), 0.9), "challenger": (model, 0.1)})
+    checkpoint("PUT")
+    before = sagemaker.describe_endpoint(EndpointName=name)
+    first = ask(name, TargetVariant="champion")["pid"]
+
+    other = names()
+    new = config({"champion": (model, 1.0)})
+    sagemaker.create_endpoint(EndpointName=other, EndpointConfigName=new)
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "challenger", "DesiredWeight": 0}]
+    )
+    settled(name)
+    checkpoint("POST")  # the processes are still there
+    assert (
+        sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"] == before["ProductionVariants"]
+    )
+    assert ask(name, TargetVariant="champion")["pid"] == first
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        sagemaker.describe_endpoint(EndpointName=other)
+    assert processes_of(aws, other) == []
+    with pytest.raises(ClientError, match="Could not find endpoint configuration"):
+        sagemaker.describe_endpoint_config(EndpointConfigName=new)
+
+    new = config({"champion": (model, 1.0)})
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    checkpoint("POST")  # in the middle of the update
+    after = sagemaker.describe_endpoint(EndpointName=name)
+    assert (after["EndpointStatus"], after["EndpointConfigName"]) == (
+        "InService",
+        before["EndpointConfigName"],
+    )
+    assert [v["CurrentWeight"] for v in after["ProductionVariants"]] == [0.9, 0.1]
+    assert ask(name, TargetVariant="champion")["predictions"] == [{"probability": 11}]
+    assert len(processes_of(aws, name)) == 2
 
 
 def captured_lines(objects: Any, folder: str, at_least: int) -> list[dict[str, Any]]:
