@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from local.process_trees import is_alive
 from tests.local.aws.conftest import LAKE
 
 PLUS = """
-import json, os, pathlib
+import json, os, pathlib, time
 
 class BadRequest(ValueError):
     status_code = 422
@@ -47,12 +48,14 @@ def input_fn(body, content_type):
     return rows
 
 def predict_fn(rows, add):
+    time.sleep(rows[0].get("seconds", 0))
     return {"predictions": [{"probability": row["x"] + add} for row in rows], "pid": os.getpid()}
 
 def output_fn(answer, accept):
     return json.dumps(answer), accept
 """
 ONE = {"instances": [{"x": 1}]}
+ONE_OF_THEM = {"Type": "INSTANCE_COUNT", "Value": 1}
 NOTHING = "def input_fn(b, c): ...\ndef predict_fn(r, m): ...\ndef output_fn(a, c): ...\n"
 SERVER_OF_ITS_OWN = """
 import json, sys, time
@@ -328,6 +331,22 @@ def test_an_update_has_no_gap(
     assert len(processes_of(aws, name)) == 2
 
 
+def test_a_request_under_way_is_answered_by_the_variant_that_goes(
+    endpoint: Any, plus: Any, ask: Any, config: Any, sagemaker: Any, settled: Any
+) -> None:
+    name = endpoint({"champion": (plus(10), 1.0)})
+    new = config({"champion": (plus(20), 1.0)})
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(ask, name, {"instances": [{"x": 2, "seconds": 6}]})
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+        while sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] != new:
+            time.sleep(0.02)
+        assert ask(name)["predictions"] == [{"probability": 21}]
+        assert not slow.done()  # the new variant answers while the old one is still at it
+        assert slow.result()["predictions"] == [{"probability": 12}]
+    assert settled(name)["EndpointStatus"] == "InService"
+
+
 def test_a_model_that_can_not_be_loaded_is_rolled_back(
     endpoint: Any,
     plus: Any,
@@ -516,7 +535,7 @@ def test_a_stopped_and_a_killed_server_leave_no_process(tmp_path: Path) -> None:
 
 
 def test_what_aws_refuses_and_what_is_not_here(
-    plus: Any, config: Any, sagemaker: Any, endpoint: Any, make_model: Any
+    plus: Any, sagemaker: Any, endpoint: Any, make_model: Any, runtime: Any, service: Any
 ) -> None:
     model = plus(1)
     name = endpoint({"champion": (model, 1.0)})
@@ -569,6 +588,28 @@ def test_what_aws_refuses_and_what_is_not_here(
         sagemaker.update_endpoint_weights_and_capacities,
         EndpointName=name,
         DesiredWeightsAndCapacities=[{"VariantName": "b", "DesiredWeight": 1}],
+    )
+    refused(
+        "all at once",
+        sagemaker.update_endpoint,
+        EndpointName=name,
+        EndpointConfigName=known,
+        DeploymentConfig={
+            "RollingUpdatePolicy": {"MaximumBatchSize": ONE_OF_THEM, "WaitIntervalInSeconds": 1}
+        },
+    )
+    refused(
+        "has InvokeEndpoint, and no async-invocations",
+        runtime.invoke_endpoint_async,
+        EndpointName=name,
+        InputLocation="s3://a/b",
+    )
+    template = json.dumps({"Resources": {"It": {"Type": "AWS::SageMaker::Endpoint", "Properties": {}}}})
+    refused(
+        "cannot create AWS::SageMaker::Endpoint",
+        service("cloudformation").create_stack,
+        StackName="endpoint",
+        TemplateBody=template,
     )
     configs = sagemaker.list_endpoint_configs(NameContains=known)["EndpointConfigs"]
     assert [found["EndpointConfigName"] for found in configs] == [known]

@@ -166,6 +166,31 @@ def test_live_traffic_is_enough_where_there_is_some(version: Version, cloud: Loc
     assert (seen.decision, outcomes(seen)["score_shift"]) == ("roll back", "missed")
 
 
+def test_a_failing_challenger_is_not_watched_to_the_end(version: Version, cloud: LocalAws) -> None:
+    long = ROLLOUT.model_copy(update={"watch_minutes": 60.0})
+    deploy_challenger(version(1), ROLLOUT)
+    deployment = deploy_challenger(version(2, fails=True), ROLLOUT)
+    for _ in range(6):
+        with pytest.raises(ClientError, match="column orders: missing"):
+            ask(TargetVariant="challenger")
+    time.sleep(1.5)
+    seen = observe(deployment, long, CUSTOMERS)
+    assert (seen.decision, seen.challenger.errors, seen.probed) == ("roll back", 6, False)
+
+
+def test_the_time_of_watching_goes_on_after_a_kill(version: Version, cloud: LocalAws) -> None:
+    deploy_challenger(version(1), ROLLOUT)
+    deployment = deploy_challenger(version(2), ROLLOUT)
+    four_seconds = ROLLOUT.model_copy(update={"watch_minutes": 4 / 60})
+    time.sleep(2)
+    assert deploy_challenger(version(2), ROLLOUT) == deployment  # taken up
+    started = time.monotonic()
+    seen = observe(deployment, four_seconds, CUSTOMERS)
+    assert time.monotonic() - started < 3.5
+    assert seen.until - seen.since >= timedelta(seconds=4)
+    assert seen.decision == "promote"
+
+
 def test_without_traffic_and_probes_nothing_is_decided(version: Version, cloud: LocalAws) -> None:
     deploy_challenger(version(1), ROLLOUT)
     deployment = deploy_challenger(version(2), ROLLOUT)
