@@ -332,6 +332,41 @@ def test_a_challenger_of_another_version_makes_way_for_a_newer_one_alone(
     assert serving()[0] == {"champion": 1, "challenger": 4}
 
 
+@pytest.mark.parametrize("step", ["create_model", "create_config"])
+def test_a_newer_version_that_comes_in_between_stays(
+    version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    deploy_challenger(version(1), ROLLOUT)
+    three, call = version(3), getattr(endpoint_calls, step)
+
+    def after_another_run(*arguments: Any) -> Any:
+        monkeypatch.setattr(endpoint_calls, step, call)
+        deploy_challenger(three, ROLLOUT)
+        return call(*arguments)
+
+    monkeypatch.setattr(endpoint_calls, step, after_another_run)
+    assert deploy_challenger(version(2), ROLLOUT).state == "superseded"
+    assert serving()[0] == {"champion": 1, "challenger": 3}
+
+
+def test_what_another_run_promoted_meanwhile_is_not_undone(
+    version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy_challenger(version(1), ROLLOUT)
+    two, call = version(2), endpoint_calls.weigh
+    deploy_challenger(two, ROLLOUT)
+
+    def after_another_run(weights: Any) -> Any:
+        monkeypatch.setattr(endpoint_calls, "weigh", call)
+        answer = call(weights)
+        promote(two)
+        return answer
+
+    monkeypatch.setattr(endpoint_calls, "weigh", after_another_run)
+    assert roll_back(two).state == "champion"
+    assert serving() == ({"champion": 2}, {"champion": 1.0})
+
+
 def test_a_roll_back_that_was_interrupted_is_finished(version: Version, cloud: LocalAws) -> None:
     deploy_challenger(version(1), ROLLOUT)
     two = version(2)
