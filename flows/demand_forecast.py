@@ -21,6 +21,7 @@ from tasks.errors import BusinessError, DataError, HighwaterError
 from tasks.forecast import forecast_accuracy, forecast_features, forecast_jobs, predictions
 from tasks.forecast.forecast_features import Features, Inputs
 from tasks.forecast.forecast_jobs import Evaluated, Trained
+from tasks.forecast.forecast_models import registry
 from tasks.forecast.predictions import Predictions
 from tasks.models import model_gate, model_page, model_registry
 from tasks.models.model_gate import Approved, Evaluation, Gate
@@ -170,7 +171,7 @@ def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Eva
     A model is only compared with models of the same horizon, because every method's error grows with the lead time.
     """
     evaluation = model_gate.read_evaluation(evaluated.report)
-    others = model_registry.last(gate.compared_with, "Approved", horizon_weeks)
+    others = registry().last(gate.compared_with, "Approved", horizon_weeks)
     approved = Approved.best(model.figure(RELATIVE_WMAPE) for model in others)
     verdicts = model_gate.judge(gate, evaluation, approved)
     model_page.gate_table(verdicts, evaluation, run.first, [model.name for model in others])
@@ -203,7 +204,7 @@ def register_model(
         **{f"snapshot.{name}": str(snapshot) for name, snapshot in features.inputs.snapshots.items()},
     }
     status: model_registry.Status = "Approved" if registration.auto_approve else "PendingManualApproval"
-    return model_registry.register(
+    return registry().register(
         f"{features.inputs.key}{trained.code_version[:8]}",
         trained.model_data,
         settings().xgboost_image,

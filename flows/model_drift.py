@@ -16,8 +16,9 @@ from flows.demand_forecast import Horizon, MinimumWeeks, as_of_or_today, feature
 from tasks.errors import DataError, HighwaterError
 from tasks.forecast import forecast_accuracy, forecast_features
 from tasks.forecast import model_drift as drift
+from tasks.forecast.forecast_models import registry
 from tasks.forecast.model_drift import Limits
-from tasks.models import model_page, model_registry
+from tasks.models import model_page
 from tasks.models.model_registry import ModelVersion
 from tasks.runs import alerts, monitoring
 from tasks.runs.business_day import scheduled_today
@@ -68,7 +69,7 @@ def model_drift(
 
 @step("model in use")
 def model_in_use() -> ModelVersion:
-    model = model_registry.newest("Approved") or model_registry.newest()
+    model = registry().newest("Approved") or registry().newest()
     if model is None:
         raise DataError(
             "no model is registered yet, so there is nothing to compare with: run the forecast first."
@@ -79,7 +80,7 @@ def model_in_use() -> ModelVersion:
 @step("compare")
 def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
     trained, expected = drift.at_training(model), drift.errors_at_training(model)
-    versions = model_registry.with_same_horizon(model)
+    versions = registry().alike_names(model)
     records = drift.compare_features(trained, run.first, limits, model, run.run_id)
     with run.session("compare errors") as connection:
         forecast_accuracy.refresh(connection)

@@ -13,7 +13,7 @@ from flows import demand_forecast as flow
 from tasks.errors import BusinessError
 from tasks.forecast.forecast_features import Features, Inputs
 from tasks.forecast.forecast_jobs import Evaluated, Trained
-from tasks.models import model_registry
+from tasks.forecast.forecast_models import registry
 from tasks.models.model_gate import Evaluation, Gate
 from tasks.models.model_registry import ModelVersion, Registration
 from tasks.runs.run import Run
@@ -46,7 +46,7 @@ def evaluated(account: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def approved(horizon: str = "13", as_of: str = "2026-11-16", **figures: str) -> ModelVersion:
     metadata = {"as_of": as_of, "horizon_weeks": horizon, **figures}
     work = f"{as_of}{horizon}".ljust(24, "a")
-    return model_registry.register(work, "s3://a/m.tar.gz", "image", EVALUATED.report, metadata, "Approved")
+    return registry().register(work, "s3://a/m.tar.gz", "image", EVALUATED.report, metadata, "Approved")
 
 
 def judged(gate: Gate = Gate()) -> Evaluation:  # noqa: B008

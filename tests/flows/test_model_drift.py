@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flows import model_drift as flow
+from tasks.forecast.forecast_models import registry
 from tasks.forecast.model_drift import Limits
-from tasks.models import model_registry
 from tasks.runs.monitoring import DriftRecord
 from tasks.runs.run import Run
 from tasks.services import aws
@@ -24,7 +24,7 @@ def test_errors_are_compared_over_the_models_before_the_newest(
 ) -> None:
     aws.sagemaker().create_model_package_group(ModelPackageGroupName="highwater-demand-forecast")
     for number, day in enumerate(("2026-11-16", "2026-11-23")):
-        model_registry.register(
+        registry().register(
             f"{number}" * 24,
             "s3://a/model.tar.gz",
             "image",
