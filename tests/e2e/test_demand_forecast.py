@@ -16,12 +16,12 @@ from flows.cpg_daily import cpg_daily
 from flows.demand_forecast import demand_forecast
 from flows.model_drift import model_drift
 from local.cloud import Cloud
+from tasks.forecast.forecast_gate import Gate
 from tasks.forecast.forecast_models import registry
 from tasks.forecast.model_drift import Limits
 from tasks.lake import lake_tables
 from tasks.leases import job_entry, rows
 from tasks.models import model_registry
-from tasks.models.model_gate import Gate
 from tasks.models.model_registry import Registration
 from tasks.services import aws
 from tests.e2e import forecasting as company
