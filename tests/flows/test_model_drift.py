@@ -38,8 +38,8 @@ def test_errors_are_compared_over_the_models_before_the_newest(
     asked: list[Any] = []
     monkeypatch.setattr(Run, "session", lambda *_: nullcontext("connection"))
     monkeypatch.setattr(flow.drift, "at_training", lambda _: {})
-    monkeypatch.setattr(flow.drift, "compare_features", lambda *_: [])
-    monkeypatch.setattr(flow.drift, "compare_errors", lambda *given: asked.append(given) or ERRORS)
+    monkeypatch.setattr(flow.forecast_drift, "compare_features", lambda *_: [])
+    monkeypatch.setattr(flow.forecast_drift, "compare_errors", lambda *given: asked.append(given) or ERRORS)
     monkeypatch.setattr(flow.forecast_accuracy, "refresh", lambda _: None)
     monkeypatch.setattr(flow.monitoring, "record_drift", lambda *_: None)
     monkeypatch.setattr(flow.model_page, "drift_table", lambda *_: None)
