@@ -21,7 +21,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # moto's SageMaker registries (by name or ARN) that Highwater uses.
 _OF_SAGEMAKER = (
     *("_models", "model_packages", "model_package_name_mapping"),
-    *("training_jobs", "processing_jobs", "transform_jobs"),
+    *("training_jobs", "processing_jobs", "transform_jobs", "hyper_parameter_tuning_jobs"),
 )
 
 
