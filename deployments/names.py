@@ -19,6 +19,7 @@ MEDALLION: Final = (BRONZE, SILVER, GOLD)
 GLUE_DATABASES: Final = ("curated", "quarantine", "ml", *MEDALLION)
 CURATE: Final = "highwater-curate"
 DEMAND_FEATURES: Final = "highwater-demand-features"
+CHURN_DATASET: Final = "highwater-churn-dataset"
 SILVER_JOB: Final = "highwater-silver"
 GOLD_JOB: Final = "highwater-gold"
 BRONZE_DIGEST: Final = "highwater-bronze-digest"
