@@ -53,6 +53,7 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_CRITICAL_TOPIC": resources.CRITICAL.name,
         "HIGHWATER_CURATE_JOB": resources.CURATE.name,
         "HIGHWATER_FEATURES_JOB": resources.DEMAND_FEATURES.name,
+        "HIGHWATER_CHURN_DATASET_JOB": resources.CHURN_DATASET.name,
         "HIGHWATER_SILVER_JOB": resources.SILVER_JOB.name,
         "HIGHWATER_GOLD_JOB": resources.GOLD_JOB.name,
         "HIGHWATER_MODEL_GROUP": resources.DEMAND_FORECAST.name,

@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     features_job: str = Field(
         default=names.DEMAND_FEATURES, description="Glue job that builds the forecast's features"
     )
+    churn_dataset_job: str = Field(
+        default=names.CHURN_DATASET, description="Glue job that builds the rows of the churn model"
+    )
     silver_job: str = Field(default=names.SILVER_JOB, description="Glue job that computes silver from bronze")
     gold_job: str = Field(default=names.GOLD_JOB, description="Glue job that computes gold from silver")
     artifacts_bucket: str = Field(
