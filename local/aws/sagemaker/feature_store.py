@@ -105,11 +105,13 @@ class FeatureStore:
     def _answer(self, request: Request) -> dict[str, Any] | None:
         match request.method, request.path:
             case "PUT", _:
-                return self._put(request)
+                self._put(request)
+                return None
             case "GET", _:
                 return self._get(request)
             case "DELETE", _:
-                return self._delete(request)
+                self._delete(request)
+                return None
             case "POST", "/BatchGetRecord":
                 return self._batch_get(request)
         what = request.path.rpartition("/")[2]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.responses import SageMakerResponse
 
@@ -228,5 +229,5 @@ def _check_name(member: str, name: str) -> None:
         )
 
 
-def _invalid(why: str) -> Exception:
+def _invalid(why: str) -> JsonRESTError:
     return refused("ValidationException", f"Validation Error: {why}")

@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
+from moto.sagemaker.models import sagemaker_backends
+from moto.sagemaker.responses import SageMakerResponse
 
+from local.aws.actions import Overrides
 from local.aws.checkpoints import PATH
+from local.aws.sagemaker.feature_store import FeatureStore
+from local.aws.sagemaker.feature_store_offline import OfflineStore
+from local.aws.sagemaker.feature_store_records import record_of
 from local.aws.server import REGION, LocalAws
-from tests.local.aws.conftest import ROLE, client
+from tests.local.aws.conftest import LAKE
 from tests.local.aws.test_feature_store import DAY, FEATURES, STORES, create, record, runtime, shown
 
 __all__ = ["create", "runtime"]
@@ -128,39 +133,28 @@ def test_a_checkpoint_holds_groups_and_records(
         sagemaker.describe_feature_group(FeatureGroupName=later)
 
 
-def test_a_stop_writes_what_waits_and_leaves_moto_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from moto.sagemaker.responses import SageMakerResponse
+def test_a_stop_writes_what_waits(create: Callable[..., str], aws: LocalAws, s3: Any) -> None:
+    group = sagemaker_backends["123456789012"][REGION].feature_groups[
+        f"arn:aws:sagemaker:{REGION}:123456789012:feature-group/{create()}"
+    ]
+    folder = group.location.removeprefix(f"s3://{LAKE}/")
+    store = OfflineStore(s3, seconds=3600)
+    for day in ("2026-11-28T00:00:00Z", DAY, DAY):
+        store.add(group, record_of(group, record({"customer_id": "c1", "event_time": day}), None))
+    assert s3.list_objects_v2(Bucket=LAKE, Prefix=folder)["KeyCount"] == 0
+    store.close()
 
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=LAKE, Prefix=folder)["Contents"]]
+    bodies = [s3.get_object(Bucket=LAKE, Key=key)["Body"].read() for key in keys]
+    assert [pq.read_table(io.BytesIO(body)).num_rows for body in bodies] == [1, 2]
+    assert store.pending == {}
+
+
+def test_moto_is_left_as_it_was(s3: Any) -> None:
     before = dict(vars(SageMakerResponse))
-    bodies: list[bytes] = []
-    server = LocalAws(port=0, state=tmp_path, offline_store_seconds=3600)
-    server.start()
-    try:
-        s3 = client(server, "s3")
-        bucket = f"stopped-{time.monotonic_ns()}"
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        name = f"stopped-{time.monotonic_ns()}"
-        client(server, "sagemaker").create_feature_group(
-            FeatureGroupName=name,
-            RecordIdentifierFeatureName="customer_id",
-            EventTimeFeatureName="event_time",
-            FeatureDefinitions=[{"FeatureName": n, "FeatureType": kind} for n, kind in FEATURES.items()],
-            RoleArn=ROLE,
-            OfflineStoreConfig={
-                "S3StorageConfig": {"S3Uri": f"s3://{bucket}"},
-                "DisableGlueTableCreation": True,
-            },
-        )
-        runtime = client(server, "sagemaker-featurestore-runtime")
-        runtime.put_record(FeatureGroupName=name, Record=record({"customer_id": "c1", "event_time": DAY}))
-        assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
-        assert server._feature_store is not None
-        server._feature_store.close()
-        (found,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
-        bodies.append(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
-    finally:
-        server.stop()
-    assert pq.read_table(io.BytesIO(bodies[0])).num_rows == 1
+    overrides, features = Overrides(), FeatureStore(s3, 1.0)
+    features.install(overrides)
+    assert dict(vars(SageMakerResponse)) != before
+    overrides.undo()
+    features.close()
     assert dict(vars(SageMakerResponse)) == before
