@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     churn_model_group: str = Field(
         default=names.CHURN_MODEL_GROUP, description="SageMaker model package group of the churn model"
     )
+    feature_group: str = Field(
+        default=names.FEATURE_GROUP, description="SageMaker feature group of the customers' features"
+    )
     sagemaker_role: str = Field(
         default=f"arn:aws:iam::123456789012:role/{names.SAGEMAKER}",
         description="role that SageMaker's jobs run as",
