@@ -130,6 +130,10 @@ class Settings(BaseSettings):
         default="ml.m5.2xlarge", description="instance type for training and evaluation"
     )
     transform_instance: str = Field(default="ml.m5.xlarge", description="instance type for batch transform")
+    endpoint: str = Field(default=names.ENDPOINT, description="SageMaker endpoint of the churn model")
+    endpoint_instance: str = Field(
+        default="ml.m5.large", description="instance type of each variant of the endpoint"
+    )
     code_version: str = Field(default="dev", description="git SHA that the image was built from")
     take_up_seconds: float = Field(
         default=60,

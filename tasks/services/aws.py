@@ -70,6 +70,12 @@ def feature_store() -> Any:
 
 
 @cache
+def sagemaker_runtime() -> Any:  # its stubs are not installed
+    """For InvokeEndpoint. An answer may take a minute, so that the reading waits a little longer."""
+    return boto3.client("sagemaker-runtime", config=_CONFIG.merge(Config(read_timeout=70)))
+
+
+@cache
 def secrets() -> SecretsManagerClient:
     return boto3.client("secretsmanager", config=_CONFIG)
 

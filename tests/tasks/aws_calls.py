@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 OURS = tuple(f"{ROOT / name}/" for name in ("tasks", "flows", "deployments"))
 TESTS = f"{ROOT / 'tests'}/"
 # Services that IAM and the table know by another name.
-_SERVICES = {"sagemaker-featurestore-runtime": "sagemaker"}
+_SERVICES = {"sagemaker-featurestore-runtime": "sagemaker", "sagemaker-runtime": "sagemaker"}
 _CALL = re.compile(r"`([a-z0-9]+:[A-Z]\w+)`")
 
 
