@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.language.columns import between, required
+from contracts.language.columns import at_least, between, required
 from contracts.language.dataset import Dataset
 
 CHURN_PREDICTIONS = Dataset(
@@ -15,10 +15,11 @@ CHURN_PREDICTIONS = Dataset(
         required("customer_key", "integer", "The customer, as in silver.dim_customers."),
         required("customer_id", "text", "The customer, as in the source."),
         required("as_of", "date", "The day whose 00:00 UTC the score is of."),
+        required("horizon_days", "integer", "The days over which churn is predicted.", at_least(1)),
         required(
             "probability",
             "number",
-            "Probability that the customer places no order in the days of the model's horizon from as_of on.",
+            "Probability that the customer places no order in the horizon_days from as_of on.",
             between(0, 1),
         ),
         required(

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from contracts.shop.churn_predictions import CHURN_PREDICTIONS
-
 from tasks.churn import (
     churn_dataset,
     churn_drift,
@@ -27,7 +26,7 @@ from tasks.errors import BusinessError
 from tasks.events import log
 from tasks.features import ingesting, offline
 from tasks.features.ingesting import Ingested
-from tasks.medallion.medallion_steps import build_gold
+from tasks.medallion.medallion_steps import build_gold, load_mart
 from tasks.models import drift, model_page
 from tasks.models.model_registry import AS_OF, ModelVersion, Registration, Status
 from tasks.models.verdicts import Approved
@@ -35,8 +34,10 @@ from tasks.publishing import audit_page
 from tasks.runs import alerts, monitoring
 from tasks.runs.monitoring import DatasetRecord, DriftRecord
 from tasks.runs.run import Run, record
+from tasks.services.snowflake import execute
 from tasks.settings import settings
 from tasks.step import step
+from warehouse.load.shop.churn import count_scores
 
 RELATIVE_PRECISION = "relative_precision"
 
@@ -141,9 +142,23 @@ def predict(run: Run, dataset: Dataset, model: ModelVersion) -> Scores:
 
 
 @step("publish scores")
-def publish(run: Run, dataset: Dataset, scores: Scores) -> int | None:
-    """Replace the day's scores in ml.churn_predictions."""
-    return churn_publishing.publish(scores.files, dataset.as_of, dataset.key, run.run_id)
+def publish(run: Run, dataset: Dataset, scores: Scores) -> int:
+    """Hold the scores against their contract, and replace the day's in ml.churn_predictions."""
+    work = hashlib.sha256(" ".join(scores.files).encode()).hexdigest()[:24]
+    return churn_publishing.publish(
+        scores.files, dataset.as_of, work=work, run_id=run.run_id, rows=scores.rows
+    )
+
+
+@step("load scores")
+def load(run: Run, dataset: Dataset) -> int:
+    """Bring the warehouse's copy up to date, and gold and its mart with the probabilities. Returns the day's rows."""
+    load_mart.fn(run, "churn_predictions")
+    build_gold.fn(run)
+    load_mart.fn(run, "customer_analytics")
+    with run.session("count scores") as connection:
+        (rows,) = execute(connection, count_scores(dataset.as_of))
+    return int(rows)
 
 
 @step("drift")

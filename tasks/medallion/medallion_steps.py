@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
@@ -19,13 +19,13 @@ from tasks.medallion.layers_page import page
 from tasks.runs.run import Run
 from tasks.settings import settings
 from tasks.step import step
-from tasks.warehouse import gold_load
+from tasks.warehouse import copy_load
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 _CUSTOMERS = "source.customers"
-MARTS: tuple[gold_load.Mart, ...] = get_args(gold_load.Mart)
+MARTS: tuple[copy_load.Name, ...] = ("customer_analytics", "sales_summary")
 
 
 @step("silver")
@@ -56,10 +56,10 @@ def require_one_state(facts: Table | None, customers: Table | None) -> None:
 
 
 @step("load mart")
-def load_mart(run: Run, table: gold_load.Mart) -> dict[str, Any]:
-    """Bring a mart of the warehouse up to date with its table of gold."""
+def load_mart(run: Run, table: copy_load.Name) -> dict[str, Any]:
+    """Bring a table of the warehouse up to date with the lake table that it is a copy of."""
     with run.session(f"load {table}") as connection:
-        loaded = gold_load.load(connection, table, run.run_id)
+        loaded = copy_load.load(connection, table, run.run_id)
     log("mart loaded", table=table, **vars(loaded))
     return vars(loaded)
 

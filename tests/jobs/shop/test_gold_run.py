@@ -126,7 +126,7 @@ def scoring(customers: pa.Table, day: date, factor: float, every: int = 2) -> pa
     known = {row["customer_key"]: row["customer_id"] for row in customers.to_pylist()}
     rows = [
         {"customer_key": key, "customer_id": name, "as_of": day, "probability": number * factor, "decile": 1}
-        | {"reasons": "[]", "model_version": "churn-1", "run_id": "run"}
+        | {"horizon_days": 90, "reasons": "[]", "model_version": "churn-1", "run_id": "run"}
         for number, (key, name) in enumerate(sorted(known.items()))
         if number % every == 0
     ]

@@ -35,6 +35,7 @@ def row(key: int, probability: Any = 0.25, **values: Any) -> dict[str, Any]:
         "customer_key": key,
         "customer_id": f"C{key}",
         "as_of": AS_OF,
+        "horizon_days": 90,
         "probability": probability,
         "decile": 3,
     }
