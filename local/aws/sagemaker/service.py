@@ -96,7 +96,10 @@ class _Jobs:
 
     def stop(self, job: SageMakerJob) -> bool:
         """Kill a job's processes. Returns False if it has already ended."""
-        return job.stopping() and self._runner.stop(job.job_id)
+        if not job.stopping():
+            return False
+        self._runner.stop(job.job_id)
+        return True
 
     @property
     def closing(self) -> bool:
@@ -118,12 +121,11 @@ class _Jobs:
     def _stopping(self) -> Action:
         def stop(response: Any) -> EmptyResult:
             job = self._found(response)
-            if not job.stopping():
+            if not self.stop(job):
                 raise refused(
                     "ValidationException",
                     f"The request was rejected because the {self._kind} job is in status {job.status}.",
                 )
-            self._runner.stop(job.job_id)
             return EmptyResult()
 
         return stop

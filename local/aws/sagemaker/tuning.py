@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 import threading
 import time
 from collections.abc import Mapping
@@ -113,7 +113,8 @@ class TuningJob:
 
     def _next_trial(self) -> Trial:
         tuned = self._plan.search.next_values([Seen(trial.tuned, trial.loss) for trial in self._trials])
-        name = f"{self.name}-{len(self._trials) + 1:03}-{secrets.token_hex(4)}"
+        number = f"{self.name}-{len(self._trials) + 1:03}"
+        name = f"{number}-{hashlib.sha256(number.encode()).hexdigest()[:8]}"
         arn = f"{self.arn.rpartition(':')[0]}:training-job/{name}"
         return Trial(
             self._plan.request(name, tuned), arn, self._settings, self.arn, tuned, self._plan.objective

@@ -335,7 +335,7 @@ def test_stop_kills_all_trials_and_no_other_starts(
 
     sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     at_once = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-    job = ended(name)
+    job = ended(name, seconds=20)  # before the trials end by themselves
 
     assert at_once["HyperParameterTuningJobStatus"] in ("Stopping", "Stopped")
     assert job["HyperParameterTuningJobStatus"] == "Stopped"

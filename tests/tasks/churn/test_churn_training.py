@@ -135,7 +135,7 @@ def test_the_evaluation_gets_the_same_rows_and_hyperparameters(rows: Rows) -> No
     assert report["rows"] == f"churn/{rows.key}"
     assert report["argv"] == [
         *("--as-of", "2026-11-23", "--horizon-days", "90", "--seed", "7"),
-        *("--max-depth", "3", "--learning-rate", "0.1", "--min-child-weight", "10", "--rounds", "150"),
+        *("--max-depth", "3", "--learning-rate", "0.06", "--min-child-weight", "20", "--rounds", "150"),
     ]
     assert churn_training.evaluate(rows, DEFAULTS, "flow-2") == judged
     other = churn_training.evaluate(rows, {**DEFAULTS, "max-depth": "2"}, "flow-2")
