@@ -30,6 +30,7 @@ QUEUES = (
     "snowflake-rewind",
     "snowflake-reconcile",
     "demand-forecast",
+    "customer-churn",
     "cpg-replay",
     "default",
     "model-drift",

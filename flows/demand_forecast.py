@@ -18,13 +18,15 @@ from pydantic import Field
 from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from flows.model_approval import with_decision
 from tasks.errors import BusinessError, DataError, HighwaterError
-from tasks.forecast import forecast_accuracy, forecast_features, forecast_jobs, predictions
+from tasks.forecast import forecast_accuracy, forecast_features, forecast_gate, forecast_jobs, predictions
 from tasks.forecast.forecast_features import Features, Inputs
+from tasks.forecast.forecast_gate import FIGURES, Evaluation, Gate
 from tasks.forecast.forecast_jobs import Evaluated, Trained
+from tasks.forecast.forecast_models import registry
 from tasks.forecast.predictions import Predictions
-from tasks.models import model_gate, model_page, model_registry
-from tasks.models.model_gate import Approved, Evaluation, Gate
+from tasks.models import model_page, model_registry
 from tasks.models.model_registry import ModelVersion, Registration
+from tasks.models.verdicts import Approved
 from tasks.publishing import audit_page
 from tasks.runs import alerts, monitoring
 from tasks.runs.business_day import business_today, scheduled_today
@@ -169,14 +171,24 @@ def judge(run: Run, gate: Gate, evaluated: Evaluated, horizon_weeks: int) -> Eva
 
     A model is only compared with models of the same horizon, because every method's error grows with the lead time.
     """
-    evaluation = model_gate.read_evaluation(evaluated.report)
-    others = model_registry.last(gate.compared_with, "Approved", horizon_weeks)
-    approved = Approved.best(model.figure(RELATIVE_WMAPE) for model in others)
-    verdicts = model_gate.judge(gate, evaluation, approved)
-    model_page.gate_table(verdicts, evaluation, run.first, [model.name for model in others])
-    model_page.forecast_plot(evaluated.plot, run.first)
-    model_gate.require(verdicts, run.label)
+    evaluation = forecast_gate.read_evaluation(evaluated.report)
+    others = registry().last(gate.compared_with, "Approved", horizon_weeks)
+    approved = Approved.of(model.figure(RELATIVE_WMAPE) for model in others)
+    verdicts = forecast_gate.judge(gate, evaluation, approved)
+    compared = model_page.compared_with([model.name for model in others])
+    backtest = f"Gate of the model as of {run.first}, backtest of {evaluation.rows} rows, {compared}"
+    model_page.gate_table("model-gate", backtest, verdicts, figures_of(evaluation))
+    model_page.plot("forecast-plot", f"Forecast as of {run.first}", evaluated.plot)
+    forecast_gate.require(verdicts, run.label)
     return evaluation
+
+
+def figures_of(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
+    methods = {"model": evaluation.model, **evaluation.naive}
+    return {
+        name: {figure: getattr(scores, figure) for figure in FIGURES if figure != "mape"}
+        for name, scores in methods.items()
+    }
 
 
 @step("register")
@@ -203,7 +215,7 @@ def register_model(
         **{f"snapshot.{name}": str(snapshot) for name, snapshot in features.inputs.snapshots.items()},
     }
     status: model_registry.Status = "Approved" if registration.auto_approve else "PendingManualApproval"
-    return model_registry.register(
+    return registry().register(
         f"{features.inputs.key}{trained.code_version[:8]}",
         trained.model_data,
         settings().xgboost_image,

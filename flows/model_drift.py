@@ -15,9 +15,10 @@ from prefect.client.schemas.objects import State
 from flows.demand_forecast import Horizon, MinimumWeeks, as_of_or_today, features_of
 from tasks.errors import DataError, HighwaterError
 from tasks.forecast import forecast_accuracy, forecast_features
-from tasks.forecast import model_drift as drift
+from tasks.forecast import model_drift as forecast_drift
+from tasks.forecast.forecast_models import registry
 from tasks.forecast.model_drift import Limits
-from tasks.models import model_page, model_registry
+from tasks.models import drift, model_page
 from tasks.models.model_registry import ModelVersion
 from tasks.runs import alerts, monitoring
 from tasks.runs.business_day import scheduled_today
@@ -68,7 +69,7 @@ def model_drift(
 
 @step("model in use")
 def model_in_use() -> ModelVersion:
-    model = model_registry.newest("Approved") or model_registry.newest()
+    model = registry().newest("Approved") or registry().newest()
     if model is None:
         raise DataError(
             "no model is registered yet, so there is nothing to compare with: run the forecast first."
@@ -78,16 +79,18 @@ def model_in_use() -> ModelVersion:
 
 @step("compare")
 def compare(run: Run, model: ModelVersion, limits: Limits) -> list[DriftRecord]:
-    trained, expected = drift.at_training(model), drift.errors_at_training(model)
-    versions = model_registry.with_same_horizon(model)
-    records = drift.compare_features(trained, run.first, limits, model, run.run_id)
+    trained, expected = drift.at_training(model), forecast_drift.errors_at_training(model)
+    versions = registry().alike_names(model)
+    records = forecast_drift.compare_features(trained, run.first, limits, model, run.run_id)
     with run.session("compare errors") as connection:
         forecast_accuracy.refresh(connection)
         records.append(
-            drift.compare_errors(connection, run.first, limits, model, versions, expected, run.run_id)
+            forecast_drift.compare_errors(
+                connection, run.first, limits, model, versions, expected, run.run_id
+            )
         )
         monitoring.record_drift(connection, records)
-    drift.emit(records)
+    drift.emit("demand-forecast", records)
     model_page.drift_table(records, run.first)
     return records
 

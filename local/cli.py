@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     shop.add_argument("--advance", default="1d", help="how long: 1d, 12h, 30m")
     shop.add_argument("--seed", type=int, default=1)
     shop.add_argument("--customers", type=int, default=300, help="of the first filling")
+    shop.add_argument("--days", type=int, default=90, help="of orders in the first filling")
     shop.add_argument("--now", type=datetime.fromisoformat, help="the present, in UTC, if not now")
     alerts = commands.add_parser("alerts", help="what was published to the alerts topic")
     alerts.add_argument("--drain", action="store_true", help="take the alerts out of the queue")
@@ -151,7 +152,7 @@ def _shop(settings: LocalSettings, chosen: argparse.Namespace) -> int:
     try:
         by = duration(chosen.advance)
         with connect(settings, resources.SHOP_SECRET) as connection:
-            now, changes = change_shop(connection, by, chosen.seed, chosen.customers, chosen.now)
+            now, changes = change_shop(connection, by, chosen.seed, chosen.customers, chosen.now, chosen.days)
     except ValueError as failure:
         print(failure, file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from local import resources
-from local.sample.shop import LAG, TABLES, Change, Shop, Table, advance, fill, stamped
+from local.sample.shop import DAYS, LAG, TABLES, Change, Shop, Table, advance, fill, stamped
 from local.sql import Result
 from warehouse.records import bound_rows
 
@@ -33,12 +33,19 @@ def duration(text: str) -> timedelta:
 
 
 def change_shop(
-    connection: SnowflakeConnection, by: timedelta, seed: int, customers: int, present: datetime | None = None
+    connection: SnowflakeConnection,
+    by: timedelta,
+    seed: int,
+    customers: int,
+    present: datetime | None = None,
+    days: int = DAYS,
 ) -> tuple[datetime, list[Change]]:
     """Fill the shop if it is empty, else let the time go by, up to the present. Returns its new now and what has changed."""
     shop = read(connection)
     now = present or datetime.now(UTC).replace(tzinfo=None)
-    changes = stamped(shop, advance(shop, by, seed), by, now) if shop else fill(seed, now - LAG, customers)
+    changes = (
+        stamped(shop, advance(shop, by, seed), by, now) if shop else fill(seed, now - LAG, customers, days)
+    )
     write(connection, changes)
     return shop.after(changes).clock, changes
 

@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     features_job: str = Field(
         default=names.DEMAND_FEATURES, description="Glue job that builds the forecast's features"
     )
+    churn_dataset_job: str = Field(
+        default=names.CHURN_DATASET, description="Glue job that builds the rows of the churn model"
+    )
     silver_job: str = Field(default=names.SILVER_JOB, description="Glue job that computes silver from bronze")
     gold_job: str = Field(default=names.GOLD_JOB, description="Glue job that computes gold from silver")
     artifacts_bucket: str = Field(
@@ -104,6 +107,12 @@ class Settings(BaseSettings):
     )
     model_group: str = Field(
         default=names.MODEL_GROUP, description="SageMaker model package group of the forecast"
+    )
+    churn_model_group: str = Field(
+        default=names.CHURN_MODEL_GROUP, description="SageMaker model package group of the churn model"
+    )
+    feature_group: str = Field(
+        default=names.FEATURE_GROUP, description="SageMaker feature group of the customers' features"
     )
     sagemaker_role: str = Field(
         default=f"arn:aws:iam::123456789012:role/{names.SAGEMAKER}",

@@ -16,4 +16,13 @@ def scan(spark: SparkSession, paths: Iterable[str], schema: str | StructType) ->
 
     Spark's own option against patterns, __globPaths__, reads such files twice if there are several.
     """
-    return spark.read.schema(schema).parquet(*(_PATTERN_SIGNS.sub(r"\\\g<0>", path) for path in paths))
+    return spark.read.schema(schema).parquet(*(_literally(path) for path in paths))
+
+
+def as_written(spark: SparkSession, paths: Iterable[str]) -> DataFrame:
+    """Read exactly these files with the columns that they have, together. For files that another service writes."""
+    return spark.read.option("mergeSchema", True).parquet(*(_literally(path) for path in paths))
+
+
+def _literally(path: str) -> str:
+    return _PATTERN_SIGNS.sub(r"\\\g<0>", path)

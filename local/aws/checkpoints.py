@@ -23,8 +23,8 @@ PATH = "/highwater/checkpoints/"
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # moto's SageMaker registries (by name or ARN) that Highwater uses.
 _OF_SAGEMAKER = (
-    *("_models", "model_packages", "model_package_name_mapping"),
-    *("training_jobs", "processing_jobs", "transform_jobs"),
+    *("training_jobs", "processing_jobs", "transform_jobs", "hyper_parameter_tuning_jobs"),
+    *("_models", "model_packages", "model_package_name_mapping", "feature_groups"),
 )
 
 
@@ -36,14 +36,16 @@ class _Checkpoint:
 
 
 class Checkpoints:
-    """Named checkpoints. `jobs` are the registries of this server's SageMaker jobs, by job name."""
+    """Named checkpoints. `registries` are this server's own, such as its SageMaker jobs by name."""
 
-    def __init__(self, region: str, jobs: Sequence[MutableMapping[str, Any]], endpoints: Endpoints) -> None:
+    def __init__(
+        self, region: str, registries: Sequence[MutableMapping[Any, Any]], endpoints: Endpoints
+    ) -> None:
         self._glue = glue_backends[DEFAULT_ACCOUNT_ID][region]
         sagemaker = sagemaker_backends[DEFAULT_ACCOUNT_ID][region]
         self._endpoints = endpoints
         self._registries = [
-            *jobs,
+            *registries,
             endpoints.configs.by_name,
             *(getattr(sagemaker, name) for name in _OF_SAGEMAKER),
         ]

@@ -58,7 +58,7 @@ SAGEMAKER = "moto.sagemaker.responses:SageMakerResponse"
 ECS = "moto.ecs.responses:EC2ContainerServiceResponse"
 GLUE = "moto.glue.responses:GlueResponse"
 REFUSALS = (
-    Refusal(SAGEMAKER, "create_hyper_parameter_tuning_job", "does not run SageMaker tuning jobs"),
+    Refusal(SAGEMAKER, "delete_hyper_parameter_tuning_job", "does not delete SageMaker tuning jobs"),
     Refusal(SAGEMAKER, "create_auto_ml_job_v2", "does not run SageMaker AutoML jobs"),
     Refusal(SAGEMAKER, "create_compilation_job", "does not run SageMaker compilation jobs"),
     Refusal(SAGEMAKER, "start_pipeline_execution", "does not run SageMaker pipelines"),

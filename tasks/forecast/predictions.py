@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from contracts.cpg.predictions import DEMAND_PREDICTIONS
-from tasks.errors import DataError, aws_failures
+from tasks.errors import DataError
 from tasks.events import log
 from tasks.forecast.forecast_features import Features, first_week
+from tasks.models import answers
 from tasks.models.model_registry import ModelVersion
-from tasks.services import aws
 from tasks.services.snowflake import execute
 from tasks.warehouse.warehouse_write import writing
 from warehouse.load import predictions as statements
@@ -26,7 +24,6 @@ from warehouse.load import predictions as statements
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
-_ANSWER = ".out"
 _MAX_STAGINGS = 2
 
 
@@ -39,22 +36,23 @@ class Predictions:
     by_type: dict[str, int]
 
 
-def accept(features: Features, model: ModelVersion, answers: str, run_id: str) -> Predictions:
+def accept(features: Features, model: ModelVersion, folder: str, run_id: str) -> Predictions:
     """Validate the model's output and write it to the lake. If any row is invalid or missing, nothing is written.
 
     Only one file is held in memory, so each is read twice: once to validate it, and again to write it when all are valid.
     """
-    addresses = _answers(answers)
-    kinds, units = _validated(features, model, answers, addresses)
-    target = answers.replace("/raw/", "/data/", 1)
+    addresses = answers.files(folder)
+    kinds, units = _validated(features, model, folder, addresses)
+    target = folder.replace("/raw/", "/data/", 1)
     files = tuple(f"{target}/part-{number:05d}.parquet" for number in range(len(addresses)))
     for file, address in zip(files, addresses, strict=True):
-        _write(file, _with_origin(_read(address), features, model, run_id))
+        forecast = answers.read(address, DEMAND_PREDICTIONS.names)
+        answers.write(file, answers.with_constants(forecast, _origin(features, model, run_id)))
     return Predictions(model.name, files, kinds.total(), units, dict(kinds))
 
 
 def _validated(
-    features: Features, model: ModelVersion, answers: str, addresses: Iterable[str]
+    features: Features, model: ModelVersion, folder: str, addresses: Iterable[str]
 ) -> tuple[Counter[str], float]:
     """Row counts by model type, and total units. Checks every file before raising, so that all breaches are reported."""
     from contracts.dialects.pandera_schema import breaches  # a second of imports, which no other step needs
@@ -63,7 +61,7 @@ def _validated(
     kinds: Counter[str] = Counter()
     units = 0.0
     for address in addresses:
-        table = _read(address)
+        table = answers.read(address, DEMAND_PREDICTIONS.names)
         broken = Counter(breaches(DEMAND_PREDICTIONS, table)) + Counter(_outside(table, features))
         found.update(broken)
         if not broken:
@@ -72,12 +70,12 @@ def _validated(
     if found:
         counts = ", ".join(f"{rule}: {rows}" for rule, rows in sorted(found.items()))
         raise DataError(
-            f"predictions of model {model.name} break their contract ({counts}); none was published. Look at {answers}."
+            f"predictions of model {model.name} break their contract ({counts}); none was published. Look at {folder}."
         )
     if kinds.total() != features.rows_future:
         raise DataError(
             f"model {model.name} was asked for {features.rows_future} rows and returned {kinds.total()}; none was "
-            f"published. Look at {answers}."
+            f"published. Look at {folder}."
         )
     return kinds, units
 
@@ -107,25 +105,6 @@ def _stage(connection: SnowflakeConnection, predictions: Predictions) -> None:
     )
 
 
-def _answers(folder: str) -> list[str]:
-    bucket, prefix = aws.split(f"{folder}/")
-    with aws_failures(f"listing {folder}"):
-        pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
-    return [f"s3://{bucket}/{key}" for key in keys if key.endswith(_ANSWER)]
-
-
-def _read(address: str) -> pa.Table:
-    bucket, key = aws.split(address)
-    with aws_failures(f"reading {address}"):
-        body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
-    try:
-        table = pq.read_table(io.BytesIO(body))
-        return table.select([name for name in DEMAND_PREDICTIONS.names if name in table.column_names])
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{address} is not the Parquet file that the model should return: {error}") from error
-
-
 def _outside(table: pa.Table, features: Features) -> dict[str, int]:
     """The number of rows outside the forecast horizon, by rule name."""
     if "forecast_week" not in table.column_names:
@@ -140,20 +119,9 @@ def _outside(table: pa.Table, features: Features) -> dict[str, int]:
     return {"forecast_week:horizon": outside} if outside else {}
 
 
-def _with_origin(table: pa.Table, features: Features, model: ModelVersion, run_id: str) -> pa.Table:
-    constants = {
+def _origin(features: Features, model: ModelVersion, run_id: str) -> dict[str, pa.Scalar]:
+    return {
         "model_version": pa.scalar(model.name),
         "as_of": pa.scalar(features.inputs.as_of, pa.date32()),
         "run_id": pa.scalar(run_id),
     }
-    for name, value in constants.items():
-        table = table.append_column(name, pa.repeat(value, table.num_rows))
-    return table
-
-
-def _write(address: str, table: pa.Table) -> None:
-    bucket, key = aws.split(address)
-    body = io.BytesIO()
-    pq.write_table(table, body)
-    with aws_failures(f"writing {address}"):
-        aws.s3().put_object(Bucket=bucket, Key=key, Body=body.getvalue())

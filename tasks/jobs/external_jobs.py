@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from tasks.errors import SystemFault, Uncertain
 from tasks.events import log
-from tasks.jobs import glue, sagemaker
+from tasks.jobs import glue, sagemaker, sagemaker_tuning
 from tasks.jobs.job_service import NoSlot, Request, Service
 from tasks.leases import job_entry, lease, rows
 from tasks.leases.job_entry import JobEntry
@@ -27,9 +27,10 @@ _SAY_EVERY_SECONDS = 300.0
 
 SERVICES: dict[str, Service] = {
     glue.KIND: glue.GlueJobs(),
-    sagemaker.TRAINING: sagemaker.SageMakerJobs("training"),
-    sagemaker.PROCESSING: sagemaker.SageMakerJobs("processing"),
-    sagemaker.TRANSFORM: sagemaker.SageMakerJobs("transform"),
+    sagemaker.TRAINING: sagemaker.SageMakerJobs(sagemaker.Api.of("training")),
+    sagemaker.PROCESSING: sagemaker.SageMakerJobs(sagemaker.Api.of("processing")),
+    sagemaker.TRANSFORM: sagemaker.SageMakerJobs(sagemaker.Api.of("transform")),
+    sagemaker.TUNING: sagemaker_tuning.TuningJobs(),
 }
 
 

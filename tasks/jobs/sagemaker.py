@@ -9,8 +9,10 @@ alone, and importing it takes seconds.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -19,27 +21,49 @@ from tasks.jobs.job_service import Look, Request, starting
 from tasks.leases.job_entry import JobEntry
 from tasks.services import aws
 
-Noun = Literal["training", "processing", "transform"]
 TRAINING, PROCESSING, TRANSFORM = "sagemaker-training", "sagemaker-processing", "sagemaker-transform"
+TUNING = "sagemaker-tuning"
 _UNDER_WAY = frozenset({"InProgress", "Stopping"})
 _LONGEST_NAME = 63
+_LONGEST_TUNING_NAME = 32
 _DATA_ERRORS = ("DataError", "FeaturesError")
 
 
 def job_name(entry: JobEntry) -> str:
-    """The name of an attempt's job. `entry.id` is "<step>/<hash of the work>"."""
-    name = f"{entry.name}-{entry.id.rpartition('/')[2]}-{entry.attempt}"
-    if len(name) > _LONGEST_NAME:
-        raise ValueError(f"{name} is longer than the {_LONGEST_NAME} characters that SageMaker takes")
+    """The name of an attempt's job. `entry.id` is "<step>/<hash of the work>"; where that is too long for a name, as for
+    tuning jobs, a hash of the id stands for it."""
+    longest, work = _LONGEST_NAME, entry.id.rpartition("/")[2]
+    if entry.kind == TUNING:
+        longest, work = _LONGEST_TUNING_NAME, hashlib.sha256(entry.id.encode()).hexdigest()[:16]
+    name = f"{entry.name}-{work}-{entry.attempt}"
+    if len(name) > longest:
+        raise ValueError(f"{name} is longer than the {longest} characters that SageMaker takes")
     return name
 
 
-class SageMakerJobs:
-    """One of SageMaker's three kinds of job, whose APIs differ only in the noun."""
+@dataclass(frozen=True)
+class Api:
+    """How a kind of job is called in SageMaker's API."""
 
-    def __init__(self, noun: Noun) -> None:
-        self._noun = noun
-        self._field = f"{noun.capitalize()}Job"
+    noun: str
+    field: str
+    """TrainingJob: the beginning of TrainingJobName and TrainingJobStatus."""
+    times: tuple[str, str]
+    """The fields with its start and its end."""
+
+    @classmethod
+    def of(cls, noun: str) -> Api:
+        field = noun.capitalize()
+        return cls(noun, f"{field}Job", (f"{field}StartTime", f"{field}EndTime"))
+
+
+class SageMakerJobs:
+    """One of SageMaker's kinds of job, whose APIs differ only in their names."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._noun = api.noun.replace("_", " ")
+        self._field = api.field
 
     def start(self, entry: JobEntry, request: Request) -> str:
         name = job_name(entry)
@@ -70,8 +94,8 @@ class SageMakerJobs:
         if status in _UNDER_WAY:
             return Look("RUNNING")
         if status == "Completed":
-            return Look("SUCCEEDED", seconds=_seconds(self._noun, job))
-        return Look("STOPPED" if status == "Stopped" else "FAILED", _failure(self._noun, name, status, job))
+            return Look("SUCCEEDED", seconds=self._seconds(job))
+        return Look("STOPPED" if status == "Stopped" else "FAILED", self._failure(name, status, job))
 
     def stop(self, entry: JobEntry, external_id: str) -> None:
         with aws_failures(f"stopping SageMaker {self._noun} job {external_id}"):
@@ -81,8 +105,27 @@ class SageMakerJobs:
                 if self.look(entry).status == "RUNNING":  # SageMaker refuses to stop a job that is over
                     raise
 
+    def reason(self, name: str, job: dict[str, Any]) -> str:  # noqa: ARG002
+        """Why the job failed, in SageMaker's words."""
+        return str(job.get("FailureReason") or job.get("ExitMessage") or "no reason given")
+
+    def _failure(self, name: str, status: str, job: dict[str, Any]) -> HighwaterError:
+        reason = self.reason(name, job)
+        what = f"SageMaker {self._noun} job {name} ended {status}: {reason}"
+        if any(kind in reason for kind in _DATA_ERRORS):
+            return DataError(what)
+        if status == "Stopped":
+            return SystemFault(f"{what}. Somebody stopped it, or it ran out of time; run it again.")
+        return SystemFault(
+            f"{what}. Its log in CloudWatch (locally .local/logs/sagemaker) has the whole traceback."
+        )
+
+    def _seconds(self, job: dict[str, Any]) -> float | None:
+        start, end = (job.get(time) for time in self._api.times)
+        return (end - start).total_seconds() if start and end else None
+
     def _call(self, verb: str) -> Callable[..., dict[str, Any]]:
-        method: Callable[..., dict[str, Any]] = getattr(aws.sagemaker(), f"{verb}_{self._noun}_job")
+        method: Callable[..., dict[str, Any]] = getattr(aws.sagemaker(), f"{verb}_{self._api.noun}_job")
         return method
 
 
@@ -96,21 +139,4 @@ def _is_missing(error: ClientError) -> bool:
     missing = "not found" in message.lower() or "could not find" in message.lower()
     return code in ("ResourceNotFound", "ResourceNotFoundException") or (
         code == "ValidationException" and missing
-    )
-
-
-def _seconds(noun: str, job: dict[str, Any]) -> float | None:
-    start, end = (job.get(f"{noun.capitalize()}{which}Time") for which in ("Start", "End"))
-    return (end - start).total_seconds() if start and end else None
-
-
-def _failure(noun: str, name: str, status: str, job: dict[str, Any]) -> HighwaterError:
-    reason = job.get("FailureReason") or job.get("ExitMessage") or "no reason given"
-    what = f"SageMaker {noun} job {name} ended {status}: {reason}"
-    if any(kind in reason for kind in _DATA_ERRORS):
-        return DataError(what)
-    if status == "Stopped":
-        return SystemFault(f"{what}. Somebody stopped it, or it ran out of time; run the forecast again.")
-    return SystemFault(
-        f"{what}. Its log in CloudWatch (locally .local/logs/sagemaker) has the whole traceback."
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tasks.lake.lake_catalog import LakeCatalog
 
 CURATED, QUARANTINE, ML = "curated", "quarantine", "ml"
+CHURN_PREDICTIONS = "churn_predictions"
+"""The table of database ml from which gold takes probabilities."""
 BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
 PUBLISHED_FOLDER = "/published/"
 LOST_RACE = (CommitFailedException, ValidationException)
@@ -68,13 +70,14 @@ def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:
         return [task.file for task in (table.scan(row_filter=where) if where else table.scan()).plan_files()]
 
 
-def files_of(namespace: str, dataset: str, snapshot: int | None) -> list[str]:
-    """The files of one snapshot of a table; empty if there is no snapshot."""
+def files_of(namespace: str, dataset: str, snapshot: int | None, where: str | None = None) -> list[str]:
+    """The files of one snapshot of a table, or those that may have rows of a condition; empty if there is no snapshot."""
     table = load(namespace, dataset) if snapshot is not None else None
     if table is None:
         return []
     with told(f"listing the files of {namespace}.{dataset}"):
-        return sorted(task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files())
+        scan = table.scan(where, snapshot_id=snapshot) if where else table.scan(snapshot_id=snapshot)
+        return sorted(task.file.file_path for task in scan.plan_files())
 
 
 def parquet_files(folder: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
@@ -19,10 +19,13 @@ from tasks.medallion.layers_page import page
 from tasks.runs.run import Run
 from tasks.settings import settings
 from tasks.step import step
-from tasks.warehouse import gold_load
+from tasks.warehouse import copy_load
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 _CUSTOMERS = "source.customers"
-MARTS: tuple[gold_load.Mart, ...] = get_args(gold_load.Mart)
+MARTS: tuple[copy_load.Name, ...] = ("customer_analytics", "sales_summary")
 
 
 @step("silver")
@@ -34,7 +37,7 @@ def build_silver(run: Run, is_rebuild: bool = False) -> Built:
 @step("gold")
 def build_gold(run: Run, is_rebuild: bool = False) -> Built:
     """Bring gold up to date with silver, the UTC day and the segments."""
-    require_one_state()
+    require_one_state(*(lake_tables.load(SILVER, name) for name in ("fact_orders", "dim_customers")))
     return _told(building.build(run, GOLD_LAYER, parameters, is_rebuild=is_rebuild))
 
 
@@ -43,12 +46,9 @@ def parameters() -> dict[str, Any]:
     return {"analysis_date": datetime.now(UTC).date().isoformat(), "segments": segments()}
 
 
-def require_one_state() -> None:
+def require_one_state(facts: Table | None, customers: Table | None) -> None:
     """Raise TransientError between the commits of silver: facts and customers are of two states of bronze then."""
-    facts, customers = (
-        lake_log.last_notes(lake_tables.load(SILVER, n)) for n in ("fact_orders", "dim_customers")
-    )
-    if facts.get(_CUSTOMERS) != customers.get(_CUSTOMERS):
+    if lake_log.last_notes(facts).get(_CUSTOMERS) != lake_log.last_notes(customers).get(_CUSTOMERS):
         raise TransientError(
             "silver.fact_orders and silver.dim_customers were computed from two snapshots of bronze.customers: a run is "
             "publishing silver just now, or was killed meanwhile. Nothing was computed; run silver, then gold."
@@ -56,10 +56,10 @@ def require_one_state() -> None:
 
 
 @step("load mart")
-def load_mart(run: Run, table: gold_load.Mart) -> dict[str, Any]:
-    """Bring a mart of the warehouse up to date with its table of gold."""
+def load_mart(run: Run, table: copy_load.Name) -> dict[str, Any]:
+    """Bring a table of the warehouse up to date with the lake table that it is a copy of."""
     with run.session(f"load {table}") as connection:
-        loaded = gold_load.load(connection, table, run.run_id)
+        loaded = copy_load.load(connection, table, run.run_id)
     log("mart loaded", table=table, **vars(loaded))
     return vars(loaded)
 

@@ -1,26 +1,26 @@
-"""Artifacts on a run's page about a model: the gate, the drift, the forecast plot."""
+"""Artifacts on a run's page about a model: the gate, the drift, a plot."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from prefect.artifacts import create_image_artifact, create_table_artifact
 
-from tasks.errors import aws_failures
 from tasks.events import log
-from tasks.models.model_gate import Evaluation, Verdict
+from tasks.models.verdicts import Verdict
 from tasks.runs.monitoring import DriftRecord
 from tasks.runs.run_page import rounded
-from tasks.services import aws
+from tasks.services import objects
 
 _MAX_PLOT_BYTES = 1_000_000
 
 
 def gate_table(
-    verdicts: Iterable[Verdict], evaluation: Evaluation, as_of: date, approved: Sequence[str]
+    key: str, description: str, verdicts: Iterable[Verdict], methods: Mapping[str, Mapping[str, float | None]]
 ) -> None:
+    """The rules with their verdicts, then the figures of every method."""
     verdicts = list(verdicts)
     judged = [verdict for verdict in verdicts if not verdict.not_judged]
     failed = sum(not verdict.passed for verdict in judged)
@@ -33,36 +33,32 @@ def gate_table(
         }
         for verdict in verdicts
     ]
-    methods = {"model": evaluation.model, **evaluation.naive}
+    names = dict.fromkeys(name for figures in methods.values() for name in figures)
     figures = [
-        {
-            "figure": f"{figure} of {name}",
-            "value": rounded(getattr(scores, figure)),
-            "limit": "",
-            "verdict": "",
-        }
-        for figure in ("wmape", "bias", "coverage80", "pinball")
-        for name, scores in methods.items()
+        {"figure": f"{name} of {method}", "value": rounded(scores.get(name)), "limit": "", "verdict": ""}
+        for name in names
+        for method, scores in methods.items()
     ]
     create_table_artifact(
-        key="model-gate",
-        description=f"Gate of the model as of {as_of}: {failed} of {len(judged)} rules missed; backtest of "
-        f"{evaluation.rows} rows; compared with {', '.join(approved) or 'no approved model: there is none yet'}",
+        key=key,
+        description=f"{description}: {failed} of {len(judged)} rules missed",
         table=rules + figures,
     )
 
 
-def forecast_plot(address: str, as_of: date) -> None:
+def compared_with(approved: Sequence[str]) -> str:
+    return f"compared with {', '.join(approved) or 'no approved model: there is none yet'}"
+
+
+def plot(key: str, description: str, address: str) -> None:
     """Embed the plot, because a browser cannot read the bucket. A plot that is too large is skipped."""
-    bucket, key = aws.split(address)
-    with aws_failures(f"reading {address}"):
-        picture = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    picture = objects.read(address)
     if len(picture) > _MAX_PLOT_BYTES:
         log("the plot is too large for the run's page", plot=address, bytes=len(picture))
         return
     create_image_artifact(
-        key="forecast-plot",
-        description=f"Forecast as of {as_of} ({address})",
+        key=key,
+        description=f"{description} ({address})",
         image_url=f"data:image/png;base64,{base64.b64encode(picture).decode()}",
     )
 

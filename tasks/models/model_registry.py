@@ -1,4 +1,4 @@
-"""The model registry: SageMaker model packages in one group, each with its origin and figures, for people to approve.
+"""The model registry: SageMaker model packages in groups, each with its origin and figures, for people to approve.
 
 A package stores the key of the work that produced it, so that registering twice creates one version.
 """
@@ -60,70 +60,94 @@ class ModelVersion:
         return float(self.metadata[name]) if name in self.metadata else None
 
 
-def newest(status: Status | None = None, horizon_weeks: int | None = None) -> ModelVersion | None:
-    """The newest version, optionally of one status or one horizon."""
-    return next(iter(last(1, status, horizon_weeks)), None)
+@dataclass(frozen=True)
+class Registry:
+    """The models of one model package group."""
 
+    group: str
+    what: str
+    """What a model of the group predicts."""
+    content_types: tuple[str, ...] = (CONTENT_TYPE,)
+    alike: str = HORIZON_WEEKS
+    """The entry of the metadata in which comparable models agree."""
 
-def last(most: int, status: Status | None = None, horizon_weeks: int | None = None) -> list[ModelVersion]:
-    """Up to `most` versions, newest first.
+    def newest(self, status: Status | None = None, like: object = None) -> ModelVersion | None:
+        """The newest version, optionally of one status, or of those that agree in `alike`."""
+        return next(iter(self.last(1, status, like)), None)
 
-    Sorted by as-of day before version number: rerunning a past day creates the highest number, but not the newest model.
-    """
-    wanted = None if horizon_weeks is None else str(horizon_weeks)
-    found = [
-        v
-        for v in _versions()
-        if status in (None, v.status) and wanted in (None, v.metadata.get(HORIZON_WEEKS))
-    ]
-    return sorted(found, key=lambda v: (v.metadata.get(AS_OF, ""), v.number), reverse=True)[:most]
+    def last(self, most: int, status: Status | None = None, like: object = None) -> list[ModelVersion]:
+        """Up to `most` versions, newest first.
 
+        Sorted by as-of day before version number: rerunning a past day creates the highest number, but not the newest model.
+        """
+        wanted = None if like is None else str(like)
+        found = [
+            v
+            for v in self._versions()
+            if status in (None, v.status) and wanted in (None, v.metadata.get(self.alike))
+        ]
+        return sorted(found, key=lambda v: (v.metadata.get(AS_OF, ""), v.number), reverse=True)[:most]
 
-def version(number: int) -> ModelVersion | None:
-    return next((v for v in _versions() if v.number == number), None)
+    def alike_names(self, model: ModelVersion) -> tuple[str, ...]:
+        """The names of the model and of all other comparable versions that are not rejected."""
+        kind = model.metadata.get(self.alike)
+        others = (
+            v for v in self._versions() if v.status != "Rejected" and v.metadata.get(self.alike) == kind
+        )
+        return (model.name, *(v.name for v in others if v.number != model.number))
+
+    def register(
+        self,
+        work: str,
+        model_data: str,
+        image: str,
+        evaluation: str,
+        metadata: Mapping[str, str],
+        status: Status,
+    ) -> ModelVersion:
+        """Register a model, unless this work has registered one already; returns that version."""
+        if known := next((v for v in self._versions() if v.metadata.get(_WORK) == work), None):
+            log("model already registered", version=known.number, status=known.status, work=work)
+            return known
+        types = list(self.content_types)
+        inference: InferenceSpecificationTypeDef = {
+            "Containers": [{"Image": image, "ModelDataUrl": model_data}],
+            "SupportedContentTypes": types,
+            "SupportedResponseMIMETypes": types,
+            "SupportedTransformInstanceTypes": [cast("Any", settings().transform_instance)],
+        }
+        with aws_failures(f"registering a model in {self.group}"):
+            created = aws.sagemaker().create_model_package(
+                ModelPackageGroupName=self.group,
+                ModelPackageDescription=f"{self.what}, as of {metadata.get(AS_OF, 'unknown')}",
+                InferenceSpecification=inference,
+                ModelMetrics={
+                    "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": evaluation}}
+                },
+                ModelApprovalStatus=status,
+                CustomerMetadataProperties={_WORK: work, **metadata},
+                ClientToken=work[:36],
+            )
+        made = _describe(created["ModelPackageArn"])
+        log("model registered", version=made.number, status=made.status, work=work)
+        return made
+
+    def _versions(self) -> Iterator[ModelVersion]:
+        """All versions, the latest number first."""
+        with aws_failures(f"listing the models of {self.group}"):
+            pages = (
+                aws.sagemaker()
+                .get_paginator("list_model_packages")
+                .paginate(ModelPackageGroupName=self.group)
+            )
+            found = [package for page in pages for package in page["ModelPackageSummaryList"]]
+        for package in sorted(found, key=lambda p: -int(p.get("ModelPackageVersion", 0))):
+            yield _describe(package["ModelPackageArn"])
 
 
 def current(model: ModelVersion) -> ModelVersion:
     """The model as it is in the registry now: somebody may have approved or rejected it meanwhile."""
     return _describe(model.arn)
-
-
-def with_same_horizon(model: ModelVersion) -> tuple[str, ...]:
-    """The names of the model and of all other versions with the same horizon that are not rejected."""
-    horizon = model.metadata.get(HORIZON_WEEKS)
-    others = (v for v in _versions() if v.status != "Rejected" and v.metadata.get(HORIZON_WEEKS) == horizon)
-    return (model.name, *(v.name for v in others if v.number != model.number))
-
-
-def register(
-    work: str, model_data: str, image: str, evaluation: str, metadata: Mapping[str, str], status: Status
-) -> ModelVersion:
-    """Register a model, unless this work has registered one already; returns that version."""
-    if known := next((v for v in _versions() if v.metadata.get(_WORK) == work), None):
-        log("model already registered", version=known.number, status=known.status, work=work)
-        return known
-    group = settings().model_group
-    inference: InferenceSpecificationTypeDef = {
-        "Containers": [{"Image": image, "ModelDataUrl": model_data}],
-        "SupportedContentTypes": [CONTENT_TYPE],
-        "SupportedResponseMIMETypes": [CONTENT_TYPE],
-        "SupportedTransformInstanceTypes": [cast("Any", settings().transform_instance)],
-    }
-    with aws_failures(f"registering a model in {group}"):
-        created = aws.sagemaker().create_model_package(
-            ModelPackageGroupName=group,
-            ModelPackageDescription=f"Weekly demand per SKU and region, as of {metadata.get(AS_OF, 'unknown')}",
-            InferenceSpecification=inference,
-            ModelMetrics={
-                "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": evaluation}}
-            },
-            ModelApprovalStatus=status,
-            CustomerMetadataProperties={_WORK: work, **metadata},
-            ClientToken=work[:36],
-        )
-    made = _describe(created["ModelPackageArn"])
-    log("model registered", version=made.number, status=made.status, work=work)
-    return made
 
 
 def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: str) -> ModelVersion:
@@ -135,16 +159,6 @@ def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: st
             ApprovalDescription=why[:1024],
         )
     return _describe(model.arn)
-
-
-def _versions() -> Iterator[ModelVersion]:
-    """All versions, the latest number first."""
-    group = settings().model_group
-    with aws_failures(f"listing the models of {group}"):
-        pages = aws.sagemaker().get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-        found = [package for page in pages for package in page["ModelPackageSummaryList"]]
-    for package in sorted(found, key=lambda p: -int(p.get("ModelPackageVersion", 0))):
-        yield _describe(package["ModelPackageArn"])
 
 
 def _describe(arn: str) -> ModelVersion:

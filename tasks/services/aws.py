@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
+_PACED = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=32)
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32)
 
 
@@ -60,6 +61,12 @@ def sqs() -> SQSClient:
 @cache
 def sagemaker() -> SageMakerClient:
     return boto3.client("sagemaker", config=_CONFIG)
+
+
+@cache
+def feature_store() -> Any:
+    """The records of feature groups. When AWS throttles, all threads together send less."""
+    return boto3.client("sagemaker-featurestore-runtime", config=_PACED)
 
 
 @cache

@@ -125,7 +125,7 @@ def test_queues_give_their_places_by_priority_and_one_to_a_deployment(home: Path
 
 def test_the_day_goes_before_what_can_wait_and_a_recovery_before_all() -> None:
     assert set(QUEUE_OF) | {UNLIMITED} == set(QUEUES)
-    urgent, the_day, bulk = QUEUES[:2], QUEUES[2:12], QUEUES[12:]
+    urgent, the_day, bulk = QUEUES[:2], QUEUES[2:13], QUEUES[13:]
     assert set(urgent) == {"crash-recovery", "late-run"}
     assert the_day[0] == "cpg-daily"
     assert set(bulk) == {"model-drift", "cpg-backfill", "lake-maintenance", "lake-monitor"}

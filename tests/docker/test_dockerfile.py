@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.forecast import forecast_code
+from tasks.churn import churn_training
+from tasks.forecast import forecast_jobs
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
@@ -54,7 +55,9 @@ def test_the_packages_that_flows_import_are_copied() -> None:
             waiting += sorted(set(re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE)) & ours)
     assert wanted <= set(copied())
     assert not {"local", "bench", "tests"} & set(copied())
-    assert {forecast_code.PACKAGE, *forecast_code.SHARED} <= set(copied())
+    for package in (forecast_jobs.PACKAGE, churn_training.PACKAGE):
+        for name in (package.folder, *package.shared):
+            assert {name, *(str(parent) for parent in Path(name).parents)} & set(copied()), name
 
 
 def test_the_base_is_named_by_whoever_builds_and_only_once() -> None:

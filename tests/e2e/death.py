@@ -10,10 +10,13 @@ from typing import Any, Literal
 
 
 def arrange(target: str, when: Literal["before", "after"], nth: int = 1) -> None:
-    """`target` is "module:function"; the process dies before or after its nth call."""
+    """`target` is "module:function" or "module:Class.method"; the process dies before or after its nth call."""
     module_name, _, name = target.partition(":")
-    module = importlib.import_module(module_name)
-    original = getattr(module, name)
+    *owners, name = name.split(".")
+    owner: Any = importlib.import_module(module_name)
+    for each in owners:
+        owner = getattr(owner, each)
+    original = getattr(owner, name)
     calls = 0
 
     @functools.wraps(original)
@@ -28,4 +31,4 @@ def arrange(target: str, when: Literal["before", "after"], nth: int = 1) -> None
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    setattr(module, name, deadly)
+    setattr(owner, name, deadly)

@@ -89,7 +89,7 @@ def killed_forecast(world: World, as_of: date, before: str) -> None:
         {before}
         from datetime import date
         from flows.demand_forecast import demand_forecast
-        from tasks.models.model_gate import Gate
+        from tasks.forecast.forecast_gate import Gate
         from tasks.models.model_registry import Registration
         demand_forecast(as_of=date.fromisoformat("{as_of}"), horizon_days={HORIZON_WEEKS * 7},
                         gate=Gate(mape_max=None), register=Registration(auto_approve=True))

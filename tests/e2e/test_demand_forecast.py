@@ -16,11 +16,12 @@ from flows.cpg_daily import cpg_daily
 from flows.demand_forecast import demand_forecast
 from flows.model_drift import model_drift
 from local.cloud import Cloud
+from tasks.forecast.forecast_gate import Gate
+from tasks.forecast.forecast_models import registry
 from tasks.forecast.model_drift import Limits
 from tasks.lake import lake_tables
 from tasks.leases import job_entry, rows
 from tasks.models import model_registry
-from tasks.models.model_gate import Gate
 from tasks.models.model_registry import Registration
 from tasks.services import aws
 from tests.e2e import forecasting as company
@@ -47,7 +48,7 @@ ROWS = SERIES * HORIZON_WEEKS
 # Each run goes on where the one before it died.
 DEATHS = (
     "'tasks.jobs.external_jobs:_wait', 'before', 2",  # the first is for the features, the second for a job of SageMaker's
-    "'tasks.models.model_registry:register', 'after'",
+    "'tasks.models.model_registry:Registry.register', 'after'",
     "'tasks.forecast.predictions:accept', 'after'",
     "'tasks.forecast.predictions:load', 'after'",
     "'tasks.runs.monitoring:record_datasets', 'before'",
@@ -137,7 +138,7 @@ def test_a_killed_forecast_is_taken_up_and_every_row_arrives(world: World) -> No
     (sums,) = [run for run in world.runs() if run["DATASET"] == "demand_predictions"]
     assert (sums["ROWS_RAW"], sums["ROWS_PUBLISHED"]) == (ROWS, ROWS)
 
-    model = model_registry.newest("Approved")
+    model = registry().newest("Approved")
     assert model
     assert (model.number, model.metadata["as_of"]) == (1, AS_OF.isoformat())
     sales = lake_tables.load("curated", "sales")
@@ -155,13 +156,13 @@ def test_running_it_again_does_nothing_twice(world: World) -> None:
     assert (predictions(world), jobs()) == (before, had)
     assert lake_tables.snapshot_id(lake_tables.load("ml", "demand_features")) == snapshot
     assert len(aws.glue().get_job_runs(JobName="highwater-demand-features")["JobRuns"]) == 1
-    assert model_registry.newest().number == 1  # type: ignore[union-attr]
+    assert registry().newest().number == 1  # type: ignore[union-attr]
     world.alerts()
 
 
 def pending(world: World, hours: float = 0.5) -> FlowRun:
     """The same forecast with nobody's decision yet and none of its predictions published: only the person is waited for."""
-    model = model_registry.newest()
+    model = registry().newest()
     assert model
     aws.sagemaker().update_model_package(
         ModelPackageArn=model.arn, ModelApprovalStatus="PendingManualApproval"
@@ -236,10 +237,10 @@ def test_nobody_decides_in_time(world: World) -> None:
     (high,) = until(lambda: told.extend(world.alerts()) or [a for a in told if a["severity"] == "HIGH"])
     assert "nobody decided on model v1 within" in high["message"]
     assert "Approve it in the registry and run the same day again" in high["message"]
-    assert model_registry.newest().status == "PendingManualApproval"  # type: ignore[union-attr]
+    assert registry().newest().status == "PendingManualApproval"  # type: ignore[union-attr]
     assert predictions(world) == []
     assert forecast().is_completed()  # what the message says to do: approve, and run the same day again
-    assert model_registry.newest().status == "Approved"  # type: ignore[union-attr]
+    assert registry().newest().status == "Approved"  # type: ignore[union-attr]
     assert len(predictions(world)) == ROWS
     world.alerts()
 
@@ -254,7 +255,7 @@ def test_a_gate_that_says_no_leaves_the_last_forecast_and_tells_people(world: Wo
     assert "(limit 0.0010) FAILED" in alert["message"]
     assert "none of its predictions were published" in str(outcome.message)
     assert predictions(world) == before
-    assert model_registry.newest().number == 1  # type: ignore[union-attr]
+    assert registry().newest().number == 1  # type: ignore[union-attr]
 
 
 def test_drift_is_measured_and_told(world: World) -> None:
@@ -331,7 +332,7 @@ def test_the_daily_run_of_a_sunday_makes_the_forecast(world: World) -> None:
 
     The approved model looks 3 weeks ahead and this one 13, which is harder: beside it the gate would say no.
     """
-    approved = model_registry.newest()
+    approved = registry().newest()
     assert approved
     model_registry.decide(approved, "Rejected", "for three weeks only")
     published = len(predictions(world))
@@ -355,7 +356,7 @@ def test_the_daily_run_of_a_sunday_makes_the_forecast(world: World) -> None:
     )
     assert of_the_day == [{"N": SERIES * weeks, "W": weeks, "A": SERIES}]  # one week has closed since
     assert len(predictions(world)) == published + SERIES * weeks
-    assert model_registry.newest().status == "PendingManualApproval"  # type: ignore[union-attr]
+    assert registry().newest().status == "PendingManualApproval"  # type: ignore[union-attr]
     told = sorted((a["severity"], a["message"]) for a in world.alerts())
     assert [severity for severity, _ in told] == ["INFO", "INFO"]
     assert told[0][1].startswith(f"cpg-daily {SUNDAY} is done")

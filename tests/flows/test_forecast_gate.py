@@ -12,9 +12,9 @@ from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from flows import demand_forecast as flow
 from tasks.errors import BusinessError
 from tasks.forecast.forecast_features import Features, Inputs
+from tasks.forecast.forecast_gate import Evaluation, Gate
 from tasks.forecast.forecast_jobs import Evaluated, Trained
-from tasks.models import model_registry
-from tasks.models.model_gate import Evaluation, Gate
+from tasks.forecast.forecast_models import registry
 from tasks.models.model_registry import ModelVersion, Registration
 from tasks.runs.run import Run
 from tasks.services import aws
@@ -40,13 +40,13 @@ def evaluated(account: None, monkeypatch: pytest.MonkeyPatch) -> None:
         Bucket="highwater-lake", Key="evaluation/evaluation.json", Body=json.dumps(REPORT).encode()
     )
     monkeypatch.setattr(flow.model_page, "gate_table", lambda *_: None)
-    monkeypatch.setattr(flow.model_page, "forecast_plot", lambda *_: None)
+    monkeypatch.setattr(flow.model_page, "plot", lambda *_: None)
 
 
 def approved(horizon: str = "13", as_of: str = "2026-11-16", **figures: str) -> ModelVersion:
     metadata = {"as_of": as_of, "horizon_weeks": horizon, **figures}
     work = f"{as_of}{horizon}".ljust(24, "a")
-    return model_registry.register(work, "s3://a/m.tar.gz", "image", EVALUATED.report, metadata, "Approved")
+    return registry().register(work, "s3://a/m.tar.gz", "image", EVALUATED.report, metadata, "Approved")
 
 
 def judged(gate: Gate = Gate()) -> Evaluation:  # noqa: B008

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flows import model_drift as flow
+from tasks.forecast.forecast_models import registry
 from tasks.forecast.model_drift import Limits
-from tasks.models import model_registry
 from tasks.runs.monitoring import DriftRecord
 from tasks.runs.run import Run
 from tasks.services import aws
@@ -24,7 +24,7 @@ def test_errors_are_compared_over_the_models_before_the_newest(
 ) -> None:
     aws.sagemaker().create_model_package_group(ModelPackageGroupName="highwater-demand-forecast")
     for number, day in enumerate(("2026-11-16", "2026-11-23")):
-        model_registry.register(
+        registry().register(
             f"{number}" * 24,
             "s3://a/model.tar.gz",
             "image",
@@ -38,8 +38,8 @@ def test_errors_are_compared_over_the_models_before_the_newest(
     asked: list[Any] = []
     monkeypatch.setattr(Run, "session", lambda *_: nullcontext("connection"))
     monkeypatch.setattr(flow.drift, "at_training", lambda _: {})
-    monkeypatch.setattr(flow.drift, "compare_features", lambda *_: [])
-    monkeypatch.setattr(flow.drift, "compare_errors", lambda *given: asked.append(given) or ERRORS)
+    monkeypatch.setattr(flow.forecast_drift, "compare_features", lambda *_: [])
+    monkeypatch.setattr(flow.forecast_drift, "compare_errors", lambda *given: asked.append(given) or ERRORS)
     monkeypatch.setattr(flow.forecast_accuracy, "refresh", lambda _: None)
     monkeypatch.setattr(flow.monitoring, "record_drift", lambda *_: None)
     monkeypatch.setattr(flow.model_page, "drift_table", lambda *_: None)

@@ -68,7 +68,7 @@ def test_everything_declared_is_there(cloud: Cloud) -> None:
         "silver": "s3://highwater-lake/silver",
         "gold": "s3://highwater-lake/gold",
     }
-    scripts = ("curate", "demand_features", "silver", "gold", "bronze_digest")
+    scripts = ("curate", "demand_features", "churn_dataset", "silver", "gold", "bronze_digest")
     assert _glue_code(aws, url) == {"glue/highwater.zip", *(f"glue/{name}.py" for name in scripts)}
 
 

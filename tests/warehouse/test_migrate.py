@@ -53,6 +53,7 @@ def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
         "V0014__marketing_runs.sql",
         "V0015__shop_marts.sql",
         "V0016__levels_of_checks.sql",
+        "V0017__churn.sql",
         "R__dim_date.sql",
     ]
 

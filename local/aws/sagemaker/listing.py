@@ -9,13 +9,15 @@ from typing import Any
 from local.aws.actions import refused
 
 DEFAULT_PAGE = 10
+Order = Callable[[Mapping[str, Any]], Any]
 
 
 def page(
-    summaries: Sequence[dict[str, Any]], request: Mapping[str, Any], noun: str
+    summaries: Sequence[dict[str, Any]], request: Mapping[str, Any], noun: str, order: Order | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
+    """One page and the token of the next. `order` is that of a SortBy that not all kinds of job have."""
     found = [summary for summary in summaries if _wanted(summary, request, noun)]
-    found.sort(key=_order(request.get("SortBy", "CreationTime"), noun))
+    found.sort(key=order or _order(request.get("SortBy", "CreationTime"), noun))
     if request.get("SortOrder", "Ascending") == "Descending":
         found.reverse()
     start, size = _start(request.get("NextToken")), request.get("MaxResults", DEFAULT_PAGE)
@@ -37,7 +39,7 @@ def _wanted(summary: Mapping[str, Any], request: Mapping[str, Any], noun: str) -
     return True
 
 
-def _order(by: str, noun: str) -> Callable[[Mapping[str, Any]], Any]:
+def _order(by: str, noun: str) -> Order:
     member = {"Name": f"{noun}Name", "Status": f"{noun}Status", "CreationTime": "CreationTime"}.get(by)
     if member is None:
         raise refused("ValidationException", f"SortBy is {by!r}: it must be Name, CreationTime or Status")

@@ -13,7 +13,7 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from local.aws.actions import Action, Overrides, refused
 from local.aws.job_runner import CannotRunError, JobRunner, Outcome, Result
-from local.aws.sagemaker import models
+from local.aws.sagemaker import models, tuning_service
 from local.aws.sagemaker.job import SageMakerJob, SageMakerSettings
 from local.aws.sagemaker.listing import page
 from local.aws.sagemaker.processing import ProcessingJob
@@ -26,9 +26,7 @@ log = structlog.get_logger()
 Create = Callable[[Any, Mapping[str, Any], str], SageMakerJob]
 
 
-def install(
-    overrides: Overrides, runner: JobRunner, settings: SageMakerSettings
-) -> list[dict[str, SageMakerJob]]:
+def install(overrides: Overrides, runner: JobRunner, settings: SageMakerSettings) -> list[dict[str, Any]]:
     """Install the actions. Returns the jobs by name, one dictionary per kind of job."""
 
     def training(_: Any, request: Mapping[str, Any], arn: str) -> SageMakerJob:
@@ -47,8 +45,9 @@ def install(
     ]
     for kind in kinds:
         kind.install(overrides)
+    tuning_jobs = tuning_service.install(overrides, kinds[0], settings)
     models.install(overrides)
-    return [kind.by_name for kind in kinds]
+    return [*(kind.by_name for kind in kinds), tuning_jobs]
 
 
 class _Jobs:
@@ -85,12 +84,29 @@ class _Jobs:
                 answer = record(response)  # moto stores the tags
                 self.by_name[name] = job
             self._submit(job)
-            log.info("sagemaker_job_submitted", job=job.job_id)
             return answer
 
         return create
 
+    def start(self, job: SageMakerJob) -> None:
+        """Start a job that no request created: a trial of a tuning job."""
+        with self._lock:
+            self.by_name[job.name] = job
+        self._submit(job)
+
+    def stop(self, job: SageMakerJob) -> bool:
+        """Kill a job's processes. Returns False if it has already ended."""
+        if not job.stopping():
+            return False
+        self._runner.stop(job.job_id)
+        return True
+
+    @property
+    def closing(self) -> bool:
+        return self._runner.closing
+
     def _submit(self, job: SageMakerJob) -> None:
+        log.info("sagemaker_job_submitted", job=job.job_id)
         try:
             self._runner.submit(job)
         except CannotRunError as error:
@@ -105,12 +121,11 @@ class _Jobs:
     def _stopping(self) -> Action:
         def stop(response: Any) -> EmptyResult:
             job = self._found(response)
-            if not job.stopping():
+            if not self.stop(job):
                 raise refused(
                     "ValidationException",
                     f"The request was rejected because the {self._kind} job is in status {job.status}.",
                 )
-            self._runner.stop(job.job_id)
             return EmptyResult()
 
         return stop

@@ -202,11 +202,16 @@ def final_metrics(text: str, definitions: Sequence[Mapping[str, str]], now: date
     """The last value of each metric in the log."""
     metrics = []
     for definition in definitions:
-        found = [_number(match.group(1)) for match in re.finditer(definition["Regex"], text, re.MULTILINE)]
-        values = [value for value in found if value is not None]
+        values = metric_values(text, definition["Regex"])
         if values:
             metrics.append({"MetricName": definition["Name"], "Value": values[-1], "Timestamp": now})
     return metrics
+
+
+def metric_values(text: str, regex: str) -> list[float]:
+    """All finite values of a metric in the log, in their order."""
+    found = [_number(match.group(1)) for match in re.finditer(regex, text, re.MULTILINE)]
+    return [value for value in found if value is not None]
 
 
 def _number(text: str) -> float | None:

@@ -8,13 +8,14 @@ from datetime import timedelta
 
 from local.sample.shop import events
 from local.sample.shop.agenda import Agenda
-from local.sample.shop.filling import ORDERS_A_DAY
 from local.sample.shop.state import Change, Shop
 
 _DAY = timedelta(days=1)
 _NEW_CUSTOMERS_A_DAY = 0.01
 """Of each customer."""
 _OFTEN, _DAILY = 3.0, 1.0
+_LATELY = 30
+"""Days."""
 _A_DAY: dict[Callable[[Agenda], None], float] = {
     events.a_customer_moves: _OFTEN,
     events.a_customer_changes_the_email: _OFTEN,
@@ -74,11 +75,17 @@ def _plan(agenda: Agenda, customers: int, days: float) -> None:
     rates = {
         **_A_DAY,
         events.a_customer_signs_up: customers * _NEW_CUSTOMERS_A_DAY,
-        events.an_order_is_placed: customers * ORDERS_A_DAY,
+        events.an_order_is_placed: _orders_a_day(agenda.shop),
     }
     for event, rate in rates.items():
         for _ in range(_times(rate * days, agenda.draw)):
             agenda.at(agenda.sometime(), event)
+
+
+def _orders_a_day(shop: Shop) -> float:
+    """As many as lately."""
+    since = shop.clock - timedelta(days=_LATELY)
+    return sum(order.created_at > since for order in shop.orders.values()) / _LATELY
 
 
 def _times(expected: float, draw: random.Random) -> int:

@@ -1,11 +1,13 @@
-"""The shop as it is found first: two years of customers, ninety days of orders."""
+"""The shop as it is found first: two years of customers, and the orders of the last days of them.
+
+Each customer buys at a rate of their own, and for a time of their own: some have left without a word.
+"""
 
 from __future__ import annotations
 
 import random
-from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -17,21 +19,34 @@ from local.sample.shop.state import Change, Shop
 R = TypeVar("R", Customer, Product)
 CUSTOMERS = 300
 DAYS = 90
-ORDERS_A_DAY = 2_000 / 300 / DAYS
-"""Of each customer."""
+_ORDERS_A_CUSTOMER = 2_000 / 300
+_MEAN_STAY = 500.0
+"""Days after which customers leave, on average."""
 _HISTORY = timedelta(days=730)
 _UNDATED, _DELETED, _RETURNED = 0.005, 0.02, 0.04
 _LATER_CUSTOMERS, _LATER_ITEMS, _BROKEN = 2, 3, 3
 
 
-def fill(seed: int, now: datetime, customers: int = CUSTOMERS) -> list[Change]:
-    """Everything as it stands at `now`, the time of the newest row."""
+@dataclass(frozen=True)
+class Buyer:
+    customer: Customer
+    rate: float
+    first: datetime
+    last: datetime
+
+    @property
+    def weight(self) -> float:
+        return self.rate * max((self.last - self.first).total_seconds(), 1.0)
+
+
+def fill(seed: int, now: datetime, customers: int = CUSTOMERS, days: int = DAYS) -> list[Change]:
+    """Everything as it stands at `now`, the time of the newest row, with the orders of so many days."""
     if customers < 10:
         raise ValueError(f"{customers} customers are too few for all defects: at least 10 are needed")
-    draw = random.Random(f"{seed}/fill/{customers}/{now}")
+    draw = random.Random(f"{seed}/fill/{customers}/{days}/{now}")
     people_ = _customers(customers, now, draw)
     on_sale = [goods.product(number, _long_ago(now, draw), draw) for number in range(1, goods.PRODUCTS + 1)]
-    orders = list(_orders(people_, now, draw))
+    orders = list(_orders(people_, now, days, draw))
     without_items = {order.order_id for order in orders[-1 - _LATER_ITEMS : -1]}
     items = [
         line
@@ -53,19 +68,29 @@ def _customers(count: int, now: datetime, draw: random.Random) -> list[Customer]
     return [people.customer(number, at, draw) for number, at in enumerate(times, 1)]
 
 
-def _orders(customers: list[Customer], now: datetime, draw: random.Random) -> Iterator[Order]:
+def _orders(customers: list[Customer], now: datetime, days: int, draw: random.Random) -> Iterator[Order]:
     """The last of them is placed now. Two are of customers whom nobody knows yet."""
-    count = round(len(customers) * ORDERS_A_DAY * DAYS)
-    times = sorted(
-        now - timedelta(seconds=round(draw.uniform(1, DAYS * 86_400), 3)) for _ in range(count - 1)
+    count = round(len(customers) * _ORDERS_A_CUSTOMER)
+    buyers = [_buyer(customer, now, days, draw) for customer in customers]
+    bought = draw.choices(buyers, [buyer.weight for buyer in buyers], k=count - 1)
+    placed = sorted(
+        ((_between(buyer.first, buyer.last, draw), buyer.customer) for buyer in bought), key=_time
     )
-    signed_up = [customer.created_at for customer in customers]
-    for number, at in enumerate([*times, now], 1):
-        known = max(bisect_left(signed_up, at), 1)
-        customer = customers[draw.randrange(known)]
+    for number, (at, customer) in enumerate([*placed, (now, placed[-1][1])], 1):
         later = count - 10 < number <= count - 10 + _LATER_CUSTOMERS
         customer_id = f"C{len(customers) + number - count + 10:06}" if later else customer.customer_id
         yield _lived(new_order(number, customer_id, people.currency(customer), at), now, draw)
+
+
+def _time(placed: tuple[datetime, Customer]) -> datetime:
+    return placed[0]
+
+
+def _buyer(customer: Customer, now: datetime, days: int, draw: random.Random) -> Buyer:
+    """Who leaves before the orders begin had them before that: their last day is then the first."""
+    begin = max(customer.created_at, now - timedelta(days=days))
+    left = customer.created_at + timedelta(days=draw.expovariate(1 / _MEAN_STAY))
+    return Buyer(customer, draw.gammavariate(1.5, 1.0), begin, min(max(left, begin), now))
 
 
 def new_order(number: int, customer_id: str, currency: str, at: datetime) -> Order:

@@ -15,6 +15,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception.Local")
 
 CASES: list[tuple[str, str, dict[str, Any], str]] = [
     (
+        "sagemaker",
+        "delete_hyper_parameter_tuning_job",
+        {"HyperParameterTuningJobName": "t"},
+        "does not delete SageMaker tuning jobs",
+    ),
+    (
         "ecs",
         "start_task",
         {"taskDefinition": "t", "containerInstances": ["i"]},

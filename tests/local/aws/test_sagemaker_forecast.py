@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from local.aws_resources import packages_as_zip
-from tasks.forecast import forecast_code, forecast_jobs
+from tasks.forecast import forecast_jobs
 from tasks.forecast.forecast_features import Features, Inputs
+from tasks.models import model_code, model_jobs
 from tests.local.aws.conftest import ROLE, XGBOOST
 
 pytestmark = [pytest.mark.spark, pytest.mark.e2e]
@@ -180,8 +181,8 @@ def test_features_training_evaluation_and_prediction(
 ) -> None:
     assert features["units_total"] == sum(units(*cell) for cell in cells(-WEEKS, 0))
     assert features["rows_future"] == len(SKUS) * len(REGIONS) * HORIZON
-    code = forecast_code.source()
-    s3.put_object(Bucket="scripts", Key="forecast/sourcedir.tar.gz", Body=forecast_code.archive(code))
+    code = model_code.source(forecast_jobs.PACKAGE)
+    s3.put_object(Bucket="scripts", Key="forecast/sourcedir.tar.gz", Body=model_code.archive(code))
     for name, body in code.items():
         s3.put_object(Bucket="scripts", Key=f"forecast/source/{name}", Body=body)
     made = Features(Inputs(AS_OF, HORIZON, {}, features["units_total"]), features["output"], features, None)
@@ -208,10 +209,10 @@ def test_features_training_evaluation_and_prediction(
     )
     assert objects("evaluation")["forecast.png"].startswith(b"\x89PNG")
 
-    container = forecast_jobs.model_container(XGBOOST, model)
+    container = model_jobs.model_container(XGBOOST, model)
     sagemaker.create_model(ModelName="demand", ExecutionRoleArn=ROLE, PrimaryContainer=container)
     sagemaker.create_transform_job(
-        TransformJobName="predict", **forecast_jobs.transform_request(made, "demand", "s3://lake/answers")
+        TransformJobName="predict", **model_jobs.transform_request("demand", made.future, "s3://lake/answers")
     )
     job = sagemaker_job("transform", "predict", seconds=300)
     assert job["TransformJobStatus"] == "Completed", job

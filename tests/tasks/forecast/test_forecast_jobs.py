@@ -1,18 +1,16 @@
-"""What SageMaker is asked to do, and the source that it is given: the same code is the same address and the same bytes."""
+"""What SageMaker is asked to do for the demand forecast."""
 
 from __future__ import annotations
 
-import io
 import re
-import tarfile
 from datetime import date
 from typing import Any
 
 import pytest
 
-from tasks.forecast import forecast_code, forecast_jobs
+from tasks.forecast import forecast_jobs
 from tasks.forecast.forecast_features import Features, Inputs
-from tasks.services import aws
+from tasks.models import model_jobs
 from tasks.settings import settings
 
 FEATURES = Features(
@@ -73,7 +71,7 @@ def test_threads_wait_without_burning_the_cores() -> None:
 
 
 def test_predictions_are_of_the_future_rows_only() -> None:
-    request = forecast_jobs.transform_request(FEATURES, "model-v1", "s3://l/raw/x")
+    request = model_jobs.transform_request("model-v1", FEATURES.future, "s3://l/raw/x")
     source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
     assert source == "s3://highwater-lake/ml/demand_features/data/k-1/future/"
     assert (request["BatchStrategy"], request["TransformInput"]["SplitType"]) == ("SingleRecord", "None")
@@ -81,8 +79,8 @@ def test_predictions_are_of_the_future_rows_only() -> None:
 
 def test_a_file_of_the_horizon_may_take_longer_than_the_containers_minute() -> None:
     """Without both limits the container or batch transform ends the one request that is the forecast."""
-    environment = forecast_jobs.model_container("image", "s3://a/model.tar.gz")["Environment"]
-    client = forecast_jobs.transform_request(FEATURES, "model-v1", "s3://l/raw/x")["ModelClientConfig"]
+    environment = model_jobs.model_container("image", "s3://a/model.tar.gz")["Environment"]
+    client = model_jobs.transform_request("model-v1", FEATURES.future, "s3://l/raw/x")["ModelClientConfig"]
     assert environment["SAGEMAKER_MODEL_SERVER_TIMEOUT"] == "3600"
     assert client["InvocationsTimeoutInSeconds"] == 3600
 
@@ -91,7 +89,7 @@ def requests() -> list[dict[str, Any]]:
     return [
         forecast_jobs.training_request(FEATURES, "s3://a/c.tar.gz", "s3://a/m"),
         forecast_jobs.processing_request(FEATURES, "s3://a/c/", "s3://a/e"),
-        forecast_jobs.transform_request(FEATURES, "model-v1", "s3://l/raw/x"),
+        model_jobs.transform_request("model-v1", FEATURES.future, "s3://l/raw/x"),
     ]
 
 
@@ -111,34 +109,3 @@ def test_what_jobs_write_and_their_disks_are_encrypted_with_the_accounts_key(
 
 def test_where_there_is_no_key_none_is_named() -> None:
     assert "Kms" not in str(requests())
-
-
-@pytest.mark.usefixtures("account")
-def test_the_source_has_its_programs_on_top_and_its_package_below() -> None:
-    aws.s3().create_bucket(
-        Bucket="highwater-artifacts", CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
-    )
-    forecast_code.ship.cache_clear()
-    code = forecast_code.ship()
-    bucket, key = aws.split(code.archive)
-    body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
-    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-        names = set(archive.getnames())
-    assert {
-        "train.py",
-        "evaluate.py",
-        "inference.py",
-        *forecast_code.SHARED,
-        "jobs/sagemaker/panel.py",
-    } <= names
-    bucket, prefix = aws.split(code.folder)
-    found = aws.s3().list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
-    assert {item["Key"].removeprefix(prefix) for item in found} == names
-    forecast_code.ship.cache_clear()
-    assert forecast_code.ship() == code
-    forecast_code.ship.cache_clear()
-
-
-def test_the_same_files_are_the_same_bytes() -> None:
-    files = {"b.py": b"2", "a.py": b"1"}
-    assert forecast_code.archive(files) == forecast_code.archive(dict(reversed(files.items())))

@@ -19,14 +19,9 @@ from hypothesis import strategies as st
 from tasks.errors import SystemFault
 from tasks.forecast import forecast_features, model_drift
 from tasks.forecast.forecast_features import Features, Inputs
-from tasks.forecast.model_drift import (
-    Distribution,
-    Limits,
-    at_training,
-    closed_weeks,
-    errors_at_training,
-    psi,
-)
+from tasks.forecast.model_drift import Limits, closed_weeks, errors_at_training
+from tasks.models import drift
+from tasks.models.drift import Distribution, at_training, psi
 from tasks.models.model_registry import ModelVersion
 from tasks.runs.monitoring import DriftRecord
 from tasks.services import aws
@@ -60,9 +55,9 @@ def test_few_rows_differ_by_chance() -> None:
     past = 0
     for _ in range(1000):
         drawn = [draw.randrange(10) for _ in range(60)]
-        past += psi([0.1] * 10, [drawn.count(bin_) / 60 for bin_ in range(10)]) > model_drift.chance(10, 60)
+        past += psi([0.1] * 10, [drawn.count(bin_) / 60 for bin_ in range(10)]) > drift.chance(10, 60)
     assert past < 60  # an empty bin weighs more than chi-squared says
-    assert model_drift.chance(10, 4000) < 0.006
+    assert drift.chance(10, 4000) < 0.006
 
 
 @given(SHARES, SHARES)
@@ -119,7 +114,10 @@ def record(metric: str, value: float | None, drifted: bool) -> DriftRecord:
 
 
 def test_cloudwatch_gets_three_figures(account: None) -> None:
-    model_drift.emit([record("psi", 0.1, False), record("psi", 0.4, True), record("wmape_ratio", 1.5, True)])
+    drift.emit(
+        "demand-forecast",
+        [record("psi", 0.1, False), record("psi", 0.4, True), record("wmape_ratio", 1.5, True)],
+    )
     found = aws.cloudwatch().list_metrics(Namespace="Highwater/Models")["Metrics"]
     assert {metric["MetricName"] for metric in found} == {
         "feature_psi_max",

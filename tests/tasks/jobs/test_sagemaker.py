@@ -102,7 +102,7 @@ def test_a_start_that_is_repeated_meets_its_own_job(service: ScriptedSageMaker) 
     service.jobs[NAME] = ["InProgress", "Completed"]
     entry = job_entry.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "flow-1")
     assert entry
-    assert sagemaker.SageMakerJobs("training").start(entry, {}) == NAME
+    assert external_jobs.SERVICES[sagemaker.TRAINING].start(entry, {}) == NAME
     assert run("flow-1").external_id == NAME
     assert service.requests == []
 
@@ -123,7 +123,7 @@ def test_the_programs_own_data_error_keeps_its_kind(service: ScriptedSageMaker) 
 
 def test_a_stopped_job_needs_a_person(service: ScriptedSageMaker) -> None:
     service.next_states = ["Stopped"]
-    with pytest.raises(SystemFault, match="run the forecast again"):
+    with pytest.raises(SystemFault, match="run it again"):
         run()
 
 
@@ -141,7 +141,7 @@ def test_stopping_what_is_over_is_no_failure(service: ScriptedSageMaker) -> None
     entry = job_entry.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "mine")
     assert entry
     service.jobs[NAME] = ["Completed"]
-    sagemaker.SageMakerJobs("training").stop(entry, NAME)
+    external_jobs.SERVICES[sagemaker.TRAINING].stop(entry, NAME)
     assert service.jobs[NAME] == ["Completed"]
 
 
@@ -149,7 +149,7 @@ def test_seconds_come_from_the_jobs_own_clock(service: ScriptedSageMaker) -> Non
     entry = job_entry.claim(WORK, sagemaker.TRAINING, "demand-forecast-train", "mine")
     assert entry
     service.jobs[NAME] = ["Completed"]
-    assert sagemaker.SageMakerJobs("training").look(entry).seconds == 42
+    assert external_jobs.SERVICES[sagemaker.TRAINING].look(entry).seconds == 42
 
 
 def test_a_name_that_sagemaker_would_refuse_is_refused_here(account: None) -> None:

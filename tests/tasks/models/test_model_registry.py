@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.errors import SystemFault
+from tasks.forecast.forecast_models import registry
 from tasks.models import model_registry
 from tasks.models.model_registry import ModelVersion
 from tasks.services import aws
@@ -22,7 +23,7 @@ def register(
     work: str, status: model_registry.Status = "PendingManualApproval", **metadata: str
 ) -> ModelVersion:
     address = f"s3://highwater-artifacts/{work}/model.tar.gz"
-    return model_registry.register(
+    return registry().register(
         work, address, "image:3.2-0", "s3://highwater-lake/evaluation.json", {**FIGURES, **metadata}, status
     )
 
@@ -52,33 +53,32 @@ def test_the_same_work_is_registered_once(group: None) -> None:
 
 
 def test_the_approved_model_is_the_newest_that_is_approved(group: None) -> None:
-    assert model_registry.newest() is None
-    old, newer = register("a" * 24, "Approved"), register("b" * 24, "Approved")
+    assert registry().newest() is None
+    register("a" * 24, "Approved")
+    newer = register("b" * 24, "Approved")
     pending = register("c" * 24)
-    assert model_registry.newest("Approved") == newer
-    assert model_registry.newest() == pending
-    assert model_registry.version(1) == old
-    assert model_registry.version(9) is None
+    assert registry().newest("Approved") == newer
+    assert registry().newest() == pending
 
 
 def test_an_old_day_that_is_run_again_makes_no_newer_model(group: None) -> None:
     monday = register("a" * 24, "Approved", as_of="2026-11-23", horizon_weeks="13")
     register("b" * 24, "Approved", as_of="2026-11-08", horizon_weeks="13")
     register("c" * 24, as_of="2026-11-15")
-    assert model_registry.newest() == monday
-    assert model_registry.newest("Approved", 13) == monday
+    assert registry().newest() == monday
+    assert registry().newest("Approved", 13) == monday
     again = register("d" * 24, "Approved", as_of="2026-11-23")
-    assert model_registry.newest("Approved") == again
-    assert [v.number for v in model_registry.last(2, "Approved")] == [4, 1]
-    assert [v.number for v in model_registry.last(9, "Approved", 13)] == [1, 2]
+    assert registry().newest("Approved") == again
+    assert [v.number for v in registry().last(2, "Approved")] == [4, 1]
+    assert [v.number for v in registry().last(9, "Approved", 13)] == [1, 2]
 
 
 def test_a_model_is_held_against_one_that_looks_with_same_horizon(group: None) -> None:
     far = register("a" * 24, "Approved", horizon_weeks="13")
     register("b" * 24, "Approved", horizon_weeks="3")
     register("c" * 24, horizon_weeks="13")
-    assert model_registry.newest("Approved", 13) == far
-    assert model_registry.newest("Approved", 26) is None
+    assert registry().newest("Approved", 13) == far
+    assert registry().newest("Approved", 26) is None
 
 
 def test_errors_are_measured_over_all_that_look_with_same_horizon_and_may_be_used(group: None) -> None:
@@ -87,8 +87,8 @@ def test_errors_are_measured_over_all_that_look_with_same_horizon_and_may_be_use
     register("c" * 24, "Approved", horizon_weeks="3")
     used = register("d" * 24, "Approved", horizon_weeks="13")
     refused = register("e" * 24, "Rejected", horizon_weeks="3")
-    assert model_registry.with_same_horizon(used) == ("v4", "v1")
-    assert model_registry.with_same_horizon(refused) == ("v5", "v3")
+    assert registry().alike_names(used) == ("v4", "v1")
+    assert registry().alike_names(refused) == ("v5", "v3")
 
 
 @pytest.mark.parametrize("status", ["Approved", "Rejected"])
@@ -97,7 +97,7 @@ def test_a_decision_changes_the_status(group: None, status: str) -> None:
     decided = model_registry.decide(pending, status, "looked at the plot")  # type: ignore[arg-type]
     assert decided.status == status
     assert model_registry.current(pending) == decided
-    assert (model_registry.newest("Approved") is not None) == (status == "Approved")
+    assert (registry().newest("Approved") is not None) == (status == "Approved")
 
 
 def test_a_missing_group_is_a_fault_that_names_it(account: None) -> None:

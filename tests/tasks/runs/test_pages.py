@@ -9,7 +9,7 @@ import pytest
 
 from tasks.intake.landing import Slice
 from tasks.models import model_page
-from tasks.models.model_gate import Evaluation, Verdict
+from tasks.models.verdicts import Verdict
 from tasks.publishing import audit_page
 from tasks.publishing.curated import Counts, Curated, outcomes
 from tasks.publishing.quality import Finding
@@ -114,15 +114,19 @@ def test_a_datasets_rows_are_reconciled_with_the_drift_of_its_columns(tables: li
 def test_a_rule_that_is_not_judged_is_not_counted_as_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: dict[str, Any] = {}
     monkeypatch.setattr(model_page, "create_table_artifact", lambda **given: shown.update(given))
-    scores: dict[str, Any] = {name: {"wmape": 0.1} for name in ("model", "seasonal_naive", "mean4")}
-    known = {"rows": 9, "year_ago_known": 0.2, "where_year_ago_known": scores}
     verdicts = [
         Verdict("MAPE", 0.3, 0.15, False),
         Verdict("skill over seasonal_naive", 0.9, 0.05, True, "the year before is known for 20% of the rows"),
     ]
-    model_page.gate_table(verdicts, Evaluation.read({**scores, **known}), date(2026, 11, 23), [])
-    assert "1 of 1 rules missed" in shown["description"]
-    assert [row["verdict"] for row in shown["table"][:2]] == [
-        "FAILED",
-        "not judged: the year before is known for 20% of the rows",
+    model_page.gate_table(
+        "model-gate", "Gate", verdicts, {"model": {"wmape": 0.1, "bias": None}, "mean4": {"wmape": 0.2}}
+    )
+    assert shown["description"] == "Gate: 1 of 1 rules missed"
+    assert [(row["figure"], row["value"], row["verdict"]) for row in shown["table"]] == [
+        ("MAPE", 0.3, "FAILED"),
+        ("skill over seasonal_naive", 0.9, "not judged: the year before is known for 20% of the rows"),
+        ("wmape of model", 0.1, ""),
+        ("wmape of mean4", 0.2, ""),
+        ("bias of model", "unknown", ""),
+        ("bias of mean4", "unknown", ""),
     ]

@@ -1,1 +1,1 @@
-"""The shop's gold tables into MARTS."""
+"""Tables of the lake into the warehouse: gold into MARTS, churn scores into ML_OUTPUTS."""

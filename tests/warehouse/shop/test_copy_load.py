@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,8 +15,8 @@ from contracts.dialects.snowflake import snowflake_type
 from tasks.errors import SystemFault, TransientError
 from tasks.lake import lake_commits, lake_tables
 from tasks.services import aws
-from tasks.warehouse import gold_load
-from tasks.warehouse.gold_load import LoadResult, Totals, load
+from tasks.warehouse import copy_load
+from tasks.warehouse.copy_load import LoadResult, Totals, load
 from tests.warehouse.interleaved import (
     Held,
     Killed,
@@ -26,14 +27,14 @@ from tests.warehouse.interleaved import (
     lose_the_answer,
     send_twice,
 )
-from tests.warehouse.shop.gold_lake import GoldLake, Row, customer, sales
+from tests.warehouse.shop.copied_lake import CopiedLake, Row, customer, sales, score
 from tests.warehouse.standin import Warehouse
 from warehouse import write_lock
-from warehouse.load.shop.gold import MARTS
+from warehouse.load.shop.copies import COPIES
 
 pytestmark = pytest.mark.e2e  # half a second a load on the stand-in
 
-CUSTOMERS, SALES = "customer_analytics", "sales_summary"
+CUSTOMERS, SALES, SCORES = "customer_analytics", "sales_summary", "churn_predictions"
 HEADS = "SELECT dataset, snapshot_id, run_id FROM MONITORING.LOAD_HEADS ORDER BY 1"
 LOADS = "SELECT dataset, snapshot_id, files, rows_staged FROM MONITORING.LOADS ORDER BY 1, 2"
 CHANGES = (sales(1, "Toys", "ENG", "GBP", "10.10"), sales(2, "Toys", "ENG", "GBP", "5.00"))
@@ -47,7 +48,7 @@ NULLS = [
 
 
 @pytest.fixture
-def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoldLake]:
+def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[CopiedLake]:
     for name, value in {
         "AWS_ENDPOINT_URL": warehouse.s3.meta.endpoint_url,
         "AWS_ACCESS_KEY_ID": "local",
@@ -58,11 +59,14 @@ def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gold
     cached = (aws.s3, aws.glue, aws.glue_once, lake_tables.catalog)
     for made in cached:
         made.cache_clear()
-    aws.glue().create_database(DatabaseInput={"Name": "gold"})
-    yield GoldLake(warehouse)
-    for table in lake_tables.tables_of("gold"):
-        lake_tables.catalog().drop_table(("gold", table))
-    aws.glue().delete_database(Name="gold")
+    namespaces = sorted({copy.namespace for copy in COPIES.values()})
+    for namespace in namespaces:
+        aws.glue().create_database(DatabaseInput={"Name": namespace})
+    yield CopiedLake(warehouse)
+    for namespace in namespaces:
+        for table in lake_tables.tables_of(namespace):
+            lake_tables.catalog().drop_table((namespace, table))
+        aws.glue().delete_database(Name=namespace)
     for made in cached:
         made.cache_clear()
 
@@ -75,9 +79,9 @@ def totals(rows: list[Row], amount: str) -> Totals:
     return Totals(len(rows), sum((row[amount] for row in rows), Decimal()))
 
 
-@pytest.mark.parametrize("table", MARTS)
+@pytest.mark.parametrize("table", COPIES)
 def test_the_mart_has_the_columns_of_the_contract(warehouse: Warehouse, table: str) -> None:
-    mart = MARTS[table]
+    mart = COPIES[table]
     found = warehouse.rows(f"DESCRIBE TABLE {mart.table}")
     shown = {"BIGINT": "NUMBER(38,0)", "VARCHAR": "VARCHAR(16777216)", "DOUBLE": "FLOAT"}
     expected = [
@@ -93,12 +97,27 @@ def test_the_mart_has_the_columns_of_the_contract(warehouse: Warehouse, table: s
     assert not [column for column in mart.columns if any(word in column for word in personal)]
 
 
-def test_nothing_to_load(warehouse: Warehouse, lake: GoldLake) -> None:
+def test_nothing_to_load(warehouse: Warehouse, lake: CopiedLake) -> None:
     assert bring(warehouse, CUSTOMERS) == LoadResult("nothing", None)
     assert warehouse.rows(HEADS) == []
 
 
-def test_whole_then_by_what_changed(warehouse: Warehouse, lake: GoldLake) -> None:
+def test_a_scoring_replaces_the_same_days(warehouse: Warehouse, lake: CopiedLake) -> None:
+    first, second = date(2026, 3, 1), date(2026, 3, 8)
+    lake.commit(SCORES, [[score(key, first) for key in range(20)]])
+    bring(warehouse, SCORES)
+    (old,) = lake.commit(SCORES, [[score(key, second) for key in range(5)]])
+    bring(warehouse, SCORES)
+    lake.commit(SCORES, [[score(key, second, 0.9, 1) for key in range(1, 7)]], [old])
+    assert bring(warehouse, SCORES).how == "changes"
+    assert lake.mart(SCORES) == lake.rows(SCORES)
+    by_day = (
+        "SELECT as_of, COUNT(*), SUM(decile) FROM ML_OUTPUTS.CHURN_PREDICTIONS GROUP BY as_of ORDER BY as_of"
+    )
+    assert warehouse.rows(by_day) == [(first, 20, 60), (second, 6, 6)]
+
+
+def test_whole_then_by_what_changed(warehouse: Warehouse, lake: CopiedLake) -> None:
     first = [customer(1), customer(2, "20.20"), customer(3, "0.00", currency=None, last_order_date=None)]
     second = [customer(key, "1.00") for key in range(10, 20)]
     old, _ = lake.commit(CUSTOMERS, [first, second])
@@ -131,7 +150,9 @@ def test_whole_then_by_what_changed(warehouse: Warehouse, lake: GoldLake) -> Non
     assert warehouse.rows(HEADS)[0][2] == "run-2"
 
 
-def test_groups_that_vanish_are_gone_and_a_null_is_not_a_blank(warehouse: Warehouse, lake: GoldLake) -> None:
+def test_groups_that_vanish_are_gone_and_a_null_is_not_a_blank(
+    warehouse: Warehouse, lake: CopiedLake
+) -> None:
     many = [sales(day, "Toys", "ENG", "GBP", "1.00") for day in range(4, 24)]
     *alike, old, _ = lake.commit(SALES, [*([row] for row in NULLS[:3]), CHANGES, [*many, *NULLS[3:]]])
     bring(warehouse, SALES)
@@ -147,7 +168,7 @@ def test_groups_that_vanish_are_gone_and_a_null_is_not_a_blank(warehouse: Wareho
     assert len(lake.mart(SALES)) == 22
 
 
-def test_any_chain_of_commits_ends_as_the_newest_snapshot(warehouse: Warehouse, lake: GoldLake) -> None:
+def test_any_chain_of_commits_ends_as_the_newest_snapshot(warehouse: Warehouse, lake: CopiedLake) -> None:
     """Random rows change, come and go; some commits are loaded one by one, some together; some snapshots expire."""
     draw = random.Random(3)
     texts = (None, "", "A", "B")
@@ -187,7 +208,7 @@ def expire_all_but_the_newest() -> None:
 
 @pytest.mark.parametrize("why", ["expired", "forgotten"])
 def test_from_a_snapshot_that_is_not_known_all_is_loaded(
-    warehouse: Warehouse, lake: GoldLake, why: str
+    warehouse: Warehouse, lake: CopiedLake, why: str
 ) -> None:
     many = [sales(day, "Toys", "ENG", "GBP", "1.00") for day in range(4, 24)]
     old, _ = lake.commit(SALES, [CHANGES, many])
@@ -202,7 +223,7 @@ def test_from_a_snapshot_that_is_not_known_all_is_loaded(
     assert lake.mart(SALES) == lake.rows(SALES)
 
 
-def test_a_day_that_replaces_every_row_is_loaded_whole(warehouse: Warehouse, lake: GoldLake) -> None:
+def test_a_day_that_replaces_every_row_is_loaded_whole(warehouse: Warehouse, lake: CopiedLake) -> None:
     """Its files would be read twice otherwise, those that are gone and those that are new."""
     old = lake.commit(CUSTOMERS, [[customer(1), customer(2)], [customer(3)]])
     bring(warehouse, CUSTOMERS)
@@ -211,7 +232,7 @@ def test_a_day_that_replaces_every_row_is_loaded_whole(warehouse: Warehouse, lak
     assert lake.mart(CUSTOMERS) == lake.rows(CUSTOMERS)
 
 
-def world(lake: GoldLake, warehouse: Warehouse) -> None:
+def world(lake: CopiedLake, warehouse: Warehouse) -> None:
     """Half a mart is loaded, and a snapshot waits that changes one of its files."""
     many = [customer(key) for key in range(100, 120)]
     old, _ = lake.commit(CUSTOMERS, [[customer(1), customer(2)], many])
@@ -220,7 +241,7 @@ def world(lake: GoldLake, warehouse: Warehouse) -> None:
 
 
 @pytest.mark.parametrize("text", ["BEGIN", "DELETE FROM MARTS"])
-def test_two_loads_at_once(warehouse: Warehouse, lake: GoldLake, text: str) -> None:
+def test_two_loads_at_once(warehouse: Warehouse, lake: CopiedLake, text: str) -> None:
     world(lake, warehouse)
     with warehouse.connect() as first, warehouse.connect() as second:
         held = Held(first, text, lambda: load(first, CUSTOMERS, "first"))
@@ -236,7 +257,7 @@ def test_two_loads_at_once(warehouse: Warehouse, lake: GoldLake, text: str) -> N
 
 
 def test_a_load_that_was_paused_does_not_put_an_old_snapshot_over_a_newer_one(
-    warehouse: Warehouse, lake: GoldLake
+    warehouse: Warehouse, lake: CopiedLake
 ) -> None:
     world(lake, warehouse)
     with warehouse.connect() as paused:
@@ -249,7 +270,7 @@ def test_a_load_that_was_paused_does_not_put_an_old_snapshot_over_a_newer_one(
 
 
 def test_a_load_killed_after_any_statement_leaves_the_mart_as_it_was(
-    warehouse: Warehouse, lake: GoldLake
+    warehouse: Warehouse, lake: CopiedLake
 ) -> None:
     world(lake, warehouse)
     before, heads = lake.mart(CUSTOMERS), warehouse.rows(HEADS)
@@ -281,7 +302,7 @@ def test_a_load_killed_after_any_statement_leaves_the_mart_as_it_was(
     ],
 )
 def test_a_statement_that_is_sent_twice_changes_nothing_twice(
-    warehouse: Warehouse, lake: GoldLake, beginning: str, whole: bool
+    warehouse: Warehouse, lake: CopiedLake, beginning: str, whole: bool
 ) -> None:
     world(lake, warehouse)
     if whole:
@@ -295,7 +316,7 @@ def test_a_statement_that_is_sent_twice_changes_nothing_twice(
 
 @pytest.mark.parametrize(("text", "landed"), [("COMMIT", True), ("DELETE FROM MARTS", False)])
 def test_where_an_answer_is_lost_the_head_says_what_landed(
-    warehouse: Warehouse, lake: GoldLake, text: str, landed: bool
+    warehouse: Warehouse, lake: CopiedLake, text: str, landed: bool
 ) -> None:
     world(lake, warehouse)
     session = warehouse.connect()
@@ -315,7 +336,7 @@ def test_where_an_answer_is_lost_the_head_says_what_landed(
     ],
 )
 def test_a_mart_that_somebody_changed_is_not_built_on(
-    warehouse: Warehouse, lake: GoldLake, harm: str
+    warehouse: Warehouse, lake: CopiedLake, harm: str
 ) -> None:
     world(lake, warehouse)
     warehouse.rows(harm)
@@ -330,7 +351,7 @@ def test_a_mart_that_somebody_changed_is_not_built_on(
     assert lake.mart(CUSTOMERS) == lake.rows(CUSTOMERS)
 
 
-def test_a_file_that_was_overwritten_is_not_loaded(warehouse: Warehouse, lake: GoldLake) -> None:
+def test_a_file_that_was_overwritten_is_not_loaded(warehouse: Warehouse, lake: CopiedLake) -> None:
     world(lake, warehouse)
     before = lake.mart(CUSTOMERS)
     table = lake_tables.load("gold", CUSTOMERS)
@@ -347,11 +368,11 @@ def test_a_file_that_was_overwritten_is_not_loaded(warehouse: Warehouse, lake: G
 
 
 def test_a_run_that_is_always_outrun_gives_up(
-    warehouse: Warehouse, lake: GoldLake, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, lake: CopiedLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its table is older than what the warehouse holds, each time it looks."""
     world(lake, warehouse)
-    monkeypatch.setattr(gold_load.load_heads, "last_loaded", lambda *_: None)
-    monkeypatch.setattr(gold_load, "_MAX_TRIES", 2)
+    monkeypatch.setattr(copy_load.load_heads, "last_loaded", lambda *_: None)
+    monkeypatch.setattr(copy_load, "_MAX_TRIES", 2)
     with pytest.raises(TransientError, match=r"gold.customer_analytics: other runs loaded it every time"):
         bring(warehouse, CUSTOMERS)

@@ -1,4 +1,4 @@
-"""Upload the programs in jobs/sagemaker to where SageMaker fetches them.
+"""The source that a model's jobs run, put where SageMaker fetches it.
 
 The address is a hash of the content: new code gets a new address, and a running job keeps the code it was started with.
 """
@@ -18,10 +18,18 @@ from tasks.services import aws
 from tasks.settings import settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = "jobs/sagemaker"
-SHARED = ("jobs/__init__.py", "jobs/demand_columns.py")
-"""Modules outside the package that its modules import."""
-PROGRAMS = ("train.py", "evaluate.py", "inference.py")
+
+
+@dataclass(frozen=True)
+class Package:
+    """What is shipped for one model. All names are paths in this repository."""
+
+    folder: str
+    """A package, of which the modules are shipped, but not the packages inside it."""
+    programs: tuple[str, ...]
+    """Modules of the package that SageMaker starts."""
+    shared: tuple[str, ...]
+    """Modules outside the package that its modules import."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +42,24 @@ class Code:
 
 
 @cache
-def ship() -> Code:
+def ship(package: Package) -> Code:
     """Upload the code, once per process."""
-    files = source()
+    files = source(package)
     parts = (name.encode() + b"\0" + body for name, body in files.items())
     version = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     bucket, prefix = settings().artifacts_bucket, f"sagemaker/code/{version}"
-    with aws_failures(f"uploading {PACKAGE} to s3://{bucket}/{prefix}"):
+    with aws_failures(f"uploading {package.folder} to s3://{bucket}/{prefix}"):
         for name, body in files.items():
             aws.s3().put_object(Bucket=bucket, Key=f"{prefix}/source/{name}", Body=body)
         aws.s3().put_object(Bucket=bucket, Key=f"{prefix}/sourcedir.tar.gz", Body=archive(files))
     return Code(version, f"s3://{bucket}/{prefix}/source/", f"s3://{bucket}/{prefix}/sourcedir.tar.gz")
 
 
-def source() -> dict[str, bytes]:
+def source(package: Package) -> dict[str, bytes]:
     """The files by name: the programs at the top level, their package below, so that imports work as in this repo."""
-    modules = [*(ROOT / name for name in SHARED), *sorted((ROOT / PACKAGE).glob("*.py"))]
-    package = {module.relative_to(ROOT).as_posix(): module.read_bytes() for module in modules}
-    return {**{name: package[f"{PACKAGE}/{name}"] for name in PROGRAMS}, **package}
+    modules = [*(ROOT / name for name in package.shared), *sorted((ROOT / package.folder).glob("*.py"))]
+    below = {module.relative_to(ROOT).as_posix(): module.read_bytes() for module in modules}
+    return {**{name: below[f"{package.folder}/{name}"] for name in package.programs}, **below}
 
 
 def archive(files: dict[str, bytes]) -> bytes:

@@ -18,20 +18,20 @@ from contracts.language.dataset import Dataset
 from tasks.lake import lake_commits, lake_tables
 from tasks.lake.lake_commits import Commit
 from tests.warehouse.standin import BUCKET, Warehouse
-from warehouse.load.shop.gold import MARTS
+from warehouse.load.shop.copies import COPIES
 
 Row = dict[str, Any]
 _DAY = date(2026, 3, 1)
 
 
 @dataclass
-class GoldLake:
+class CopiedLake:
     warehouse: Warehouse
     _numbers: Any = field(default_factory=count)
 
     def file(self, table: str, rows: Sequence[Row]) -> str:
-        contract = MARTS[table].dataset
-        key = f"gold/{table}/data/w{next(self._numbers)}/published/part-0.parquet"
+        contract = COPIES[table].dataset
+        key = f"{COPIES[table].namespace}/{table}/data/w{next(self._numbers)}/published/part-0.parquet"
         body = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(list(rows), _schema(contract)), body)
         self.warehouse.s3.put_object(Bucket=BUCKET, Key=key, Body=body.getvalue())
@@ -42,26 +42,27 @@ class GoldLake:
     ) -> list[str]:
         """Publish files with these rows instead of the removed files. Returns the files."""
         files = [self.file(table, rows) for rows in added]
-        base = lake_tables.snapshot_id(lake_tables.load("gold", table))
+        namespace = COPIES[table].namespace
+        base = lake_tables.snapshot_id(lake_tables.load(namespace, table))
         work = f"w{next(self._numbers)}"
         commit = Commit(work, "run", (), "1.0.0", tuple(files), tuple(removed))
-        assert lake_commits.publish("gold", table, f"s3://{BUCKET}/gold/{table}", commit, base)
+        assert lake_commits.publish(namespace, table, f"s3://{BUCKET}/{namespace}/{table}", commit, base)
         return files
 
     def snapshot(self, table: str) -> int:
-        found = lake_tables.snapshot_id(lake_tables.load("gold", table))
+        found = lake_tables.snapshot_id(lake_tables.load(COPIES[table].namespace, table))
         assert found
         return found
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """The table's rows as pyiceberg reads them."""
-        lake = lake_tables.load("gold", table)
+        lake = lake_tables.load(COPIES[table].namespace, table)
         assert lake
-        names = MARTS[table].dataset.names
+        names = COPIES[table].dataset.names
         return by_text(tuple(row[name] for name in names) for row in lake.scan().to_arrow().to_pylist())
 
     def mart(self, table: str) -> list[tuple[Any, ...]]:
-        mart = MARTS[table]
+        mart = COPIES[table]
         return by_text(self.warehouse.rows(f"SELECT {', '.join(mart.columns)} FROM {mart.table}"))
 
 
@@ -88,6 +89,20 @@ def customer(key: int, value: str = "10.00", **values: Any) -> Row:
         "churn_probability": None,
         "analysis_date": _DAY,
         **values,
+    }
+
+
+def score(key: int, day: date, probability: float = 0.5, decile: int = 3) -> Row:
+    return {
+        "customer_key": key,
+        "customer_id": f"C{key}",
+        "as_of": day,
+        "horizon_days": 90,
+        "probability": probability,
+        "decile": decile,
+        "reasons": "[]",
+        "model_version": "v1",
+        "run_id": "run",
     }
 
 

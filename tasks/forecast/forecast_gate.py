@@ -10,15 +10,15 @@ over it is judged on the other rows only.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from tasks.errors import BusinessError, SystemFault, aws_failures
-from tasks.services import aws
+from tasks.errors import BusinessError, SystemFault
+from tasks.models.verdicts import Approved, Verdict, all_passed, as_list, at_least, at_most, finite, ratio
+from tasks.services import objects
 
 NAIVE_METHODS = ("seasonal_naive", "mean4")
 FIGURES = ("wmape", "mape", "bias", "coverage80", "pinball")
@@ -81,7 +81,7 @@ class Scores:
 
     @classmethod
     def read(cls, figures: Mapping[str, Any]) -> Scores:
-        return cls(**{name: _finite(figures.get(name)) for name in FIGURES})
+        return cls(**{name: finite(figures.get(name)) for name in FIGURES})
 
 
 @dataclass(frozen=True)
@@ -120,70 +120,36 @@ class Evaluation:
         model, other = self.model, self.naive[naive]
         if naive == _SEASONAL:
             model, other = self.year_ago.model, self.year_ago.seasonal_naive
-        ratio = _ratio(model.wmape, other.wmape)
-        return None if ratio is None else 1 - ratio
+        share = ratio(model.wmape, other.wmape)
+        return None if share is None else 1 - share
 
     @property
     def relative_wmape(self) -> float | None:
         """WMAPE divided by the better naive method's. Below one is better than naive."""
         naive = [scores.wmape for scores in self.naive.values() if scores.wmape is not None]
-        return _ratio(self.model.wmape, min(naive, default=None))
-
-
-@dataclass(frozen=True)
-class Approved:
-    """The best of the recent approved models. None: none of them has the figure in its registration."""
-
-    relative_wmape: float | None
-
-    @classmethod
-    def best(cls, figures: Iterable[float | None]) -> Approved | None:
-        """The best figure; returns None if no model is approved yet."""
-        found = list(figures)
-        known = [figure for figure in map(_finite, found) if figure is not None]
-        return cls(min(known, default=None)) if found else None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The result of one gate rule. An unknown figure fails; a figure that is not judged neither passes nor fails."""
-
-    figure: str
-    value: float | None
-    limit: float | None
-    passed: bool
-    not_judged: str = ""
-
-    @property
-    def outcome(self) -> str:
-        if self.not_judged:
-            return f"not judged: {self.not_judged}"
-        return "ok" if self.passed else "FAILED"
-
-    def __str__(self) -> str:
-        return f"{self.figure} = {_formatted(self.value)} (limit {_formatted(self.limit)}) {self.outcome}"
+        return ratio(self.model.wmape, min(naive, default=None))
 
 
 def judge(gate: Gate, evaluation: Evaluation, approved: Approved | None) -> list[Verdict]:
     """Apply every rule, even after one has failed. `approved` is None if no model is approved yet."""
-    verdicts = [_at_most("MAPE", evaluation.model.mape, gate.mape_max)] if gate.mape_max is not None else []
+    verdicts = [at_most("MAPE", evaluation.model.mape, gate.mape_max)] if gate.mape_max is not None else []
     verdicts.extend(_skill(gate, evaluation, name) for name in NAIVE_METHODS)
     verdicts.extend(_bias_and_coverage(gate, evaluation.model))
     if approved is not None:
-        known = _finite(approved.relative_wmape)
+        known = approved.best
         limit = None if known is None else known * (1 + gate.worse_max)
-        verdicts.append(_at_most("WMAPE as a share of naive", evaluation.relative_wmape, limit))
+        verdicts.append(at_most("WMAPE as a share of naive", evaluation.relative_wmape, limit))
     return verdicts
 
 
 def _bias_and_coverage(gate: Gate, model: Scores) -> Iterator[Verdict]:
     if gate.bias_max is not None:
         size = None if model.bias is None else abs(model.bias)
-        yield _at_most("bias, up or down", size, gate.bias_max)
+        yield at_most("bias, up or down", size, gate.bias_max)
     if gate.coverage_min is not None:
-        yield _at_least("least coverage of the 80% interval", model.coverage80, gate.coverage_min)
+        yield at_least("least coverage of the 80% interval", model.coverage80, gate.coverage_min)
     if gate.coverage_max is not None:
-        yield _at_most("most coverage of the 80% interval", model.coverage80, gate.coverage_max)
+        yield at_most("most coverage of the 80% interval", model.coverage80, gate.coverage_max)
 
 
 def _skill(gate: Gate, evaluation: Evaluation, naive: str) -> Verdict:
@@ -192,18 +158,17 @@ def _skill(gate: Gate, evaluation: Evaluation, naive: str) -> Verdict:
     if naive == _SEASONAL and share < _MIN_YEAR_AGO_SHARE:
         reason = f"the year before is known for {share:.0%} of the rows"
         return Verdict(figure, skill, gate.skill_min, passed=True, not_judged=reason)
-    return _at_least(figure, skill, gate.skill_min)
+    return at_least(figure, skill, gate.skill_min)
 
 
 def require(verdicts: Iterable[Verdict], forecast: str) -> None:
     """Raise BusinessError with all figures if any rule failed."""
     verdicts = list(verdicts)
-    if all(verdict.passed for verdict in verdicts):
+    if all_passed(verdicts):
         return
-    lines = "\n".join(f"- {verdict}" for verdict in verdicts)
     raise BusinessError(
         f"the model of forecast {forecast} did not pass the gate; it was not registered and none of its predictions were "
-        f"published, the last forecasts stay:\n{lines}\n"
+        f"published, the last forecasts stay:\n{as_list(verdicts)}\n"
         "Look at the run's plot and at evaluation.json by category and region. Where no method reaches gate.mape_max on "
         "this data, set it to none. Where no approved model has its figure (limit unknown), reject them in the registry."
     )
@@ -211,38 +176,7 @@ def require(verdicts: Iterable[Verdict], forecast: str) -> None:
 
 def read_evaluation(address: str) -> Evaluation:
     """Read the evaluation job's report. Raises SystemFault if it does not have the expected form."""
-    bucket, key = aws.split(address)
-    with aws_failures(f"reading {address}"):
-        body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
-        return Evaluation.read(json.loads(body))
+        return Evaluation.read(json.loads(objects.read(address)))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SystemFault(f"{address} is not the evaluation that the gate reads: {error!r}") from error
-
-
-def _at_most(figure: str, value: float | None, limit: float | None) -> Verdict:
-    if value is None or limit is None:
-        return Verdict(figure, value, limit, passed=False)
-    return Verdict(figure, value, limit, value <= limit or math.isclose(value, limit))
-
-
-def _at_least(figure: str, value: float | None, limit: float) -> Verdict:
-    passed = value is not None and (value >= limit or math.isclose(value, limit))
-    return Verdict(figure, value, limit, passed)
-
-
-def _ratio(value: float | None, of: float | None) -> float | None:
-    """value / of. 0 / 0 is 1: of two perfect methods neither is better."""
-    if value is None or of is None:
-        return None
-    if of == 0:
-        return 1.0 if value == 0 else None
-    return value / of
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def _formatted(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4f}"

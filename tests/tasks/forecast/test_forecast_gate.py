@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import BusinessError, SystemFault
-from tasks.models.model_gate import Approved, Evaluation, Gate, judge, read_evaluation, require
+from tasks.forecast.forecast_gate import Evaluation, Gate, judge, read_evaluation, require
+from tasks.models.verdicts import Approved
 from tasks.services import aws
 
 LIMITS = Gate()
@@ -131,15 +132,6 @@ def test_the_value_table(
     assert failed(gate, figures, approved) == expected
 
 
-@given(st.lists(st.none() | st.floats(0.01, 2) | st.just(math.nan)))
-def test_the_best_approved_model_is_the_one_to_compare_with(figures: list[float | None]) -> None:
-    best = Approved.best(figures)
-    known = [figure for figure in figures if figure is not None and not math.isnan(figure)]
-    assert (best is None) == (not figures)
-    if best is not None:
-        assert best.relative_wmape == (min(known) if known else None)
-
-
 @given(st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0.001, 2), st.floats(0, 0.9))
 def test_a_model_that_passes_is_better_than_both(
     wmape: float, seasonal: float, mean4: float, mape: float, skill: float
@@ -163,7 +155,7 @@ def test_the_refusal_tells_every_figure_and_what_to_do() -> None:
 @pytest.mark.parametrize("unknown", [None, math.nan])
 def test_an_approved_model_without_its_figure_passes_no_rule(unknown: float | None) -> None:
     with pytest.raises(BusinessError) as refusal:
-        require(judge(LIMITS, evaluation(), Approved(unknown)), "2026-11-23")
+        require(judge(LIMITS, evaluation(), Approved.of([unknown])), "2026-11-23")
     assert "- WMAPE as a share of naive = 0.5000 (limit unknown) FAILED" in str(refusal.value)
     assert "reject them in the registry" in str(refusal.value)
 

@@ -1,0 +1,48 @@
+"""What a batch transform answered: one Parquet file for each file of its input."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.errors import DataError, aws_failures
+from tasks.services import aws, objects
+
+_ANSWER = ".out"
+
+
+def files(folder: str) -> list[str]:
+    """The addresses of the answers, in their order."""
+    bucket, prefix = aws.split(f"{folder}/")
+    with aws_failures(f"listing {folder}"):
+        pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+    return [f"s3://{bucket}/{key}" for key in keys if key.endswith(_ANSWER)]
+
+
+def read(address: str, columns: Sequence[str]) -> pa.Table:
+    """An answer, with those of the columns that it has."""
+    body = objects.read(address)
+    try:
+        table = pq.read_table(io.BytesIO(body))
+        return table.select([name for name in columns if name in table.column_names])
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{address} is not the Parquet file that the model should return: {error}") from error
+
+
+def write(address: str, table: pa.Table) -> None:
+    bucket, key = aws.split(address)
+    body = io.BytesIO()
+    pq.write_table(table, body)
+    with aws_failures(f"writing {address}"):
+        aws.s3().put_object(Bucket=bucket, Key=key, Body=body.getvalue())
+
+
+def with_constants(table: pa.Table, constants: dict[str, pa.Scalar]) -> pa.Table:
+    """The table with a column for each constant."""
+    for name, value in constants.items():
+        table = table.append_column(name, pa.repeat(value, table.num_rows))
+    return table
