@@ -57,24 +57,28 @@ class Invocations:
             if found is None or environ["REQUEST_METHOD"] != "POST":
                 return application(environ, start_response)
             try:
+                body = _body(
+                    environ
+                )  # whatever comes of it: what is left unread would begin the next request
                 if found[2] != "invocations":
                     raise InvocationError(
                         400,
                         "InvalidAction",
                         f"the local SageMaker has InvokeEndpoint, and no {found[2]}: {SEE}",
                     )
-                status, headers, body = self._invoke(unquote(found[1]), environ)
+                status, headers, content = self._invoke(unquote(found[1]), body, environ)
             except InvocationError as error:
-                status, headers, body = _failed(error)
+                status, headers, content = _failed(error)
             start_response(
-                f"{status} {_phrase(status)}", [*headers.items(), ("Content-Length", str(len(body)))]
+                f"{status} {_phrase(status)}", [*headers.items(), ("Content-Length", str(len(content)))]
             )
-            return [body]
+            return [content]
 
         return answer
 
-    def _invoke(self, name: str, environ: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
-        body = _body(environ)
+    def _invoke(
+        self, name: str, body: bytes, environ: Mapping[str, Any]
+    ) -> tuple[int, dict[str, str], bytes]:
         _check(environ)
         endpoint = self._endpoints.get(name)
         unknown = InvocationError(

@@ -610,6 +610,12 @@ def test_what_aws_refuses_and_what_is_not_here(
         },
     )
     refused(
+        "has InvokeEndpoint, and no invocations-response-stream",
+        runtime.invoke_endpoint_with_response_stream,
+        EndpointName=name,
+        Body=b"not read",
+    )
+    refused(
         "has InvokeEndpoint, and no async-invocations",
         runtime.invoke_endpoint_async,
         EndpointName=name,

@@ -207,6 +207,8 @@ def test_our_own_requests_are_known_as_such(version: Version, cloud: LocalAws) -
     time.sleep(2.5)
     found = list(served("challenger", deployment.serving.since, seen.until + timedelta(seconds=1)))
     assert [s.probe for s in found] == [True] * 40
+    again = observe(deployment, ROLLOUT)
+    assert (again.challenger.invocations, again.challenger.scores, again.decision) == (40, (), "wait")
 
 
 def test_a_version_that_can_not_be_loaded_leaves_the_champion_alone(
