@@ -8,19 +8,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from contracts.shop.customer_features import FEATURES
 from local import resources
-from local.aws.server import LocalAws
 from tasks.errors import DataError, SystemFault, Uncertain
-from tasks.features import ingesting, offline, online
+from tasks.features import gold_features, ingesting, offline, online
 from tasks.features.ingesting import Ingested, ingest
 from tasks.services import aws
 from tests.tasks.features.conftest import DAY, row
@@ -74,7 +75,7 @@ def test_a_row_is_served_and_written_with_its_values(
     )
     assert float(found["cancelled_rate"]) == 1 / 3
     assert "region" not in found, "a null is left out"
-    assert offline.wait_until_shown(DAY) == 1
+    assert offline.wait_until_shown(DAY, gold_features.snapshot()) == 1
     (kept,) = written()
     assert set(kept) == {*FEATURES, "write_time", "api_invocation_time", "is_deleted"}
     assert (kept["is_active"], kept["orders"], kept["cancelled_rate"], kept["region"]) == (1, 7, 1 / 3, None)
@@ -90,7 +91,7 @@ def test_a_second_run_puts_nothing(
     assert figures(ingest(DAY)) == (260, 10, 250, 0, 0)
 
     assert [served(f"c{i}")["orders"] for i in (0, 249, 250, 259)] == ["0", "249", "251", "260"]
-    assert offline.wait_until_shown(DAY) == 260
+    assert offline.wait_until_shown(DAY, gold_features.snapshot()) == 260
     assert of_day(written()) == Counter({f"c{i}": 1 for i in range(260)})
 
 
@@ -101,7 +102,7 @@ def test_a_backfill_is_written_once_and_not_served(
     gold([row(f"c{i}", orders=2) for i in range(5)] + [row(f"c{i}", day=before, orders=1) for i in range(5)])
     assert figures(ingest(DAY)) == (5, 5, 0, 0, 0)
     assert figures(ingest(before)) == (5, 5, 0, 0, 0)
-    assert offline.wait_until_shown(before) == 5
+    assert offline.wait_until_shown(before, gold_features.snapshot()) == 5
     assert figures(ingest(before)) == (5, 0, 5, 0, 0), "the offline store says what is there"
 
     assert {served(f"c{i}")["orders"] for i in range(5)} == {"2"}
@@ -120,7 +121,9 @@ def test_a_deleted_customer_is_not_served_any_more(
         assert served("gone") is None
     assert served("stays")["event_time"] == AT
 
-    assert offline.wait_until_shown(DAY) == 1, "of the customers that are not deleted"
+    assert offline.wait_until_shown(DAY, gold_features.snapshot()) == 1, (
+        "of the customers that are not deleted"
+    )
     marks = [found for found in written() if found["is_deleted"]]
     assert [(found["customer_id"], found["event_time"], found["orders"]) for found in marks] == [
         ("gone", "2026-11-29T00:00:01Z", None)
@@ -149,7 +152,7 @@ def test_a_row_that_is_no_record_is_refused_with_its_reason(
     assert done.refused["c1"] == "cancelled_rate is nan, not a finite number"
     assert done.refused["c2"].startswith("Validation Error: The value of region has 400000 characters")
     assert (served("c1"), served("c2")) == (None, None)
-    assert offline.wait_until_shown(DAY, done.refused) == 1
+    assert offline.wait_until_shown(DAY, gold_features.snapshot(), done.refused) == 1
 
 
 def test_too_many_refusals_are_a_failure(gold: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +203,7 @@ def test_two_runs_at_once_leave_one_record_that_counts(
     assert [d.rows_in for d in done] == [300, 300]
     assert sum(d.put for d in done) >= 300
     assert {served(f"c{i}")["orders"] == str(i) for i in range(300)} == {True}
-    assert offline.wait_until_shown(DAY) == 300
+    assert offline.wait_until_shown(DAY, gold_features.snapshot()) == 300
     values = {(found["customer_id"], found["orders"]) for found in written()}
     assert values == {(f"c{i}", i) for i in range(300)}
 
@@ -218,6 +221,38 @@ def test_a_lost_answer_is_a_repeated_row_of_which_the_first_counts(
         time.sleep(0.05)
     assert [(found["customer_id"], found["orders"]) for found in written()] == [("c1", 7)] * 2
     assert served("c1")["orders"] == "7"
+
+
+def test_what_aws_throttles_is_tried_again(
+    store: Any, gold: Callable[..., None], served: Callable[..., Any]
+) -> None:
+    gold([row("c1", orders=7), row("c2", orders=8)])
+    with throttled(store, times=3) as answered:
+        assert figures(ingest(DAY, threads=2)) == (2, 2, 0, 0, 0)
+    assert answered == ["throttled"] * 3
+    assert [served(customer)["orders"] for customer in ("c1", "c2")] == ["7", "8"]
+
+
+@contextmanager
+def throttled(store: Any, times: int) -> Iterator[list[str]]:
+    """The first requests to put a record are answered as AWS answers too many of them."""
+    answered: list[str] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse | None:
+        if len(answered) >= times:
+            return None
+        answered.append("throttled")
+        headers = {"x-amzn-ErrorType": "ThrottlingException", "content-type": "application/json"}
+        response = AWSResponse(request.url, 400, headers, None)
+        response._content = b'{"Message": "Rate exceeded"}'
+        return response
+
+    event = "before-send.sagemaker-featurestore-runtime.PutRecord"
+    store.meta.events.register_first(event, answer)
+    try:
+        yield answered
+    finally:
+        store.meta.events.unregister(event, answer)
 
 
 def test_an_error_in_the_middle_and_a_second_run(
@@ -238,17 +273,19 @@ def test_an_error_in_the_middle_and_a_second_run(
             ingest(DAY, threads=2)
     done = ingest(DAY)
     assert figures(done) == (500, 350, 150, 0, 0)
-    assert offline.wait_until_shown(DAY) == 500
+    assert offline.wait_until_shown(DAY, gold_features.snapshot()) == 500
     assert of_day(written()) == Counter({f"c{i}": 1 for i in range(500)})
     assert {served(f"c{i}")["orders"] == str(i) for i in range(500)} == {True}
 
 
-def test_a_killed_process_and_a_second_run(cloud: LocalAws, gold: Callable[..., None], written: Rows) -> None:
+def test_a_killed_process_and_a_second_run(
+    cloud: dict[str, str], gold: Callable[..., None], written: Rows
+) -> None:
     gold([row(f"c{i}", orders=i) for i in range(1500)])
     program = (
         "from datetime import date; from tasks.features.ingesting import ingest; ingest(date(2026, 11, 29))"
     )
-    killed = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, **cloud.environment})
+    killed = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, **cloud})
     deadline = time.monotonic() + 120
     while len(written()) < 100:
         assert time.monotonic() < deadline
@@ -261,5 +298,5 @@ def test_a_killed_process_and_a_second_run(cloud: LocalAws, gold: Callable[..., 
     assert done.rows_in == 1500
     assert done.put + done.already_there == 1500
     assert 100 <= done.already_there < 1500
-    assert offline.wait_until_shown(DAY) == 1500
+    assert offline.wait_until_shown(DAY, gold_features.snapshot()) == 1500
     assert of_day(written()) == Counter({f"c{i}": 1 for i in range(1500)})
