@@ -22,6 +22,7 @@ from tasks.events import log
 from tasks.features import gold_features, offline, online
 from tasks.features.feature_group import described
 from tasks.features.online import Refused
+from tasks.services import aws
 
 _THREADS = 16
 _REFUSED_AT_MOST = 1000
@@ -55,6 +56,7 @@ def ingest(as_of: date, *, threads: int = _THREADS) -> Ingested:
     """Put the rows of a day. Raises DataError if there are none, or if more than 1,000 are refused."""
     group = described()
     there = offline.customers(group, as_of)
+    aws.feature_store()  # made here once: threads that make clients at the same time fail
     total = Ingested(as_of, gold_features.snapshot())
     with ThreadPoolExecutor(threads, thread_name_prefix="features") as pool:
         under_way: deque[Future[Ingested]] = deque()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from botocore.awsrequest import AWSResponse
 
 from contracts.shop.customer_features import FEATURES
 from local import resources
-from tasks.errors import DataError, SystemFault, Uncertain
+from tasks.errors import DataError, SystemFault, TransientError, Uncertain
 from tasks.features import gold_features, ingesting, offline, online
 from tasks.features.ingesting import Ingested, ingest
 from tasks.services import aws
@@ -28,11 +29,13 @@ from tests.tasks.features.conftest import DAY, row
 from tests.tasks.lost_answers import lost
 
 AT = "2026-11-29T00:00:00Z"
+GROUP = resources.CUSTOMER_FEATURES.name
 WEEK = timedelta(days=7)
 Rows = Callable[[], list[dict[str, Any]]]
 
 
 def figures(done: Ingested) -> tuple[int, int, int, int, int]:
+    assert done.rows_in == done.put + done.already_there + done.deleted + len(done.refused)
     return done.rows_in, done.put, done.already_there, done.deleted, len(done.refused)
 
 
@@ -172,15 +175,15 @@ def test_a_day_without_rows(gold: Callable[..., None]) -> None:
 
 def test_a_group_that_is_not_the_contracts(store: Any, gold: Callable[..., None]) -> None:
     gold([row("c1")])
-    aws.sagemaker().delete_feature_group(FeatureGroupName=resources.CUSTOMER_FEATURES.name)
+    aws.sagemaker().delete_feature_group(FeatureGroupName=GROUP)
     with pytest.raises(SystemFault, match="ResourceNotFound"):
         ingest(DAY)
     with pytest.raises(SystemFault, match="Resource Not Found: Amazon SageMaker can't find a FeatureGroup"):
-        online.put(resources.CUSTOMER_FEATURES.name, {"customer_id": "c1", "event_time": AT})
+        online.put(GROUP, {"customer_id": "c1", "event_time": AT})
     with pytest.raises(SystemFault, match=r"1 failed, the first is c1: ResourceNotFound"):
-        online.event_times(resources.CUSTOMER_FEATURES.name, ["c1"])
+        online.event_times(GROUP, ["c1"])
     aws.sagemaker().create_feature_group(
-        FeatureGroupName=resources.CUSTOMER_FEATURES.name,
+        FeatureGroupName=GROUP,
         RecordIdentifierFeatureName="customer_id",
         EventTimeFeatureName="event_time",
         FeatureDefinitions=[
@@ -227,30 +230,48 @@ def test_what_aws_throttles_is_tried_again(
     store: Any, gold: Callable[..., None], served: Callable[..., Any]
 ) -> None:
     gold([row("c1", orders=7), row("c2", orders=8)])
-    with throttled(store, times=3) as answered:
+    refusal = b'{"Message": "Rate exceeded"}'
+    headers = {"x-amzn-ErrorType": "ThrottlingException"}
+    with answered(store, "PutRecord", 3, 400, refusal, **headers) as throttled:
         assert figures(ingest(DAY, threads=2)) == (2, 2, 0, 0, 0)
-    assert answered == ["throttled"] * 3
+    assert len(throttled) == 3
     assert [served(customer)["orders"] for customer in ("c1", "c2")] == ["7", "8"]
 
 
+def test_what_was_not_processed_is_asked_for_again(store: Any, gold: Callable[..., None]) -> None:
+    gold([row("c1"), row("c2")])
+    assert figures(ingest(DAY)) == (2, 2, 0, 0, 0)
+    wanted = {"FeatureGroupName": GROUP, "RecordIdentifiersValueAsString": ["c2", "c1"]}
+    nothing = json.dumps({"Records": [], "Errors": [], "UnprocessedIdentifiers": [wanted]}).encode()
+    with answered(store, "BatchGetRecord", 4, 200, nothing) as asked:
+        assert online.event_times(GROUP, ["c1", "c2"]) == {"c1": AT, "c2": AT}
+    assert len(asked) == 4
+    with (
+        answered(store, "BatchGetRecord", 5, 200, nothing),
+        pytest.raises(TransientError, match="2 were not processed in 5 tries"),
+    ):
+        online.event_times(GROUP, ["c1", "c2"])
+
+
 @contextmanager
-def throttled(store: Any, times: int) -> Iterator[list[str]]:
-    """The first requests to put a record are answered as AWS answers too many of them."""
-    answered: list[str] = []
+def answered(
+    store: Any, action: str, times: int, status: int, body: bytes, **headers: str
+) -> Iterator[list[str]]:
+    """The first requests of the action get this answer, as the local cloud gives none like it."""
+    given: list[str] = []
 
     def answer(request: Any, **_: Any) -> AWSResponse | None:
-        if len(answered) >= times:
+        if len(given) >= times:
             return None
-        answered.append("throttled")
-        headers = {"x-amzn-ErrorType": "ThrottlingException", "content-type": "application/json"}
-        response = AWSResponse(request.url, 400, headers, None)
-        response._content = b'{"Message": "Rate exceeded"}'
+        given.append(action)
+        response = AWSResponse(request.url, status, {"content-type": "application/json", **headers}, None)
+        response._content = body
         return response
 
-    event = "before-send.sagemaker-featurestore-runtime.PutRecord"
+    event = f"before-send.sagemaker-featurestore-runtime.{action}"
     store.meta.events.register_first(event, answer)
     try:
-        yield answered
+        yield given
     finally:
         store.meta.events.unregister(event, answer)
 
