@@ -1,4 +1,4 @@
-"""Save and restore the server's jobs and models by name. AWS has no call that undoes a job run.
+"""Save and restore the server's jobs, models and endpoints by name. AWS has no call that undoes a job run.
 
 `make faults` uses this to start each trial from the same state. Everything else that a trial restores has regular
 API calls.
@@ -16,6 +16,9 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.glue.models import glue_backends
 from moto.sagemaker.models import ModelPackage, sagemaker_backends
 
+from local.aws.sagemaker.endpoint import Kept
+from local.aws.sagemaker.endpoint_service import Endpoints
+
 PATH = "/highwater/checkpoints/"
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # moto's SageMaker registries (by name or ARN) that Highwater uses.
@@ -29,15 +32,23 @@ _OF_SAGEMAKER = (
 class _Checkpoint:
     job_runs: dict[str, list[Any]]
     registries: list[dict[str, Any]]
+    endpoints: dict[str, Kept]
 
 
 class Checkpoints:
     """Named checkpoints. `registries` are this server's own, such as its SageMaker jobs by name."""
 
-    def __init__(self, region: str, registries: Sequence[MutableMapping[Any, Any]]) -> None:
+    def __init__(
+        self, region: str, registries: Sequence[MutableMapping[Any, Any]], endpoints: Endpoints
+    ) -> None:
         self._glue = glue_backends[DEFAULT_ACCOUNT_ID][region]
         sagemaker = sagemaker_backends[DEFAULT_ACCOUNT_ID][region]
-        self._registries = [*registries, *(getattr(sagemaker, name) for name in _OF_SAGEMAKER)]
+        self._endpoints = endpoints
+        self._registries = [
+            *registries,
+            endpoints.configs.by_name,
+            *(getattr(sagemaker, name) for name in _OF_SAGEMAKER),
+        ]
         self._kept: dict[str, _Checkpoint] = {}
         self._lock = threading.Lock()
 
@@ -46,6 +57,7 @@ class Checkpoints:
             self._kept[name] = _Checkpoint(
                 {job.name: list(job.job_runs) for job in self._glue.jobs.values()},
                 [_copy(known) for known in self._registries],
+                self._endpoints.save(),
             )
 
     def put_back(self, name: str) -> None:
@@ -56,6 +68,7 @@ class Checkpoints:
             for known, was in zip(self._registries, kept.registries, strict=True):
                 known.clear()
                 known.update(_copy(was))
+            self._endpoints.put_back(kept.endpoints)
 
     def before(self, application: Wsgi) -> Wsgi:
         """WSGI middleware: PUT saves a checkpoint, POST restores it. All other requests go to `application`."""

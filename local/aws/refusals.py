@@ -24,6 +24,8 @@ log = structlog.get_logger()
 SEE = "see docs/parity.md"
 NOT_RETRIED = 501
 RESOURCES_WITHOUT_EFFECT = ("AWS::CDK::Metadata",)
+# moto would keep them where no action of ours looks.
+ONLY_BY_THEIR_ACTIONS = ("AWS::SageMaker::Endpoint", "AWS::SageMaker::EndpointConfig")
 
 
 class LocalRefusalError(ServiceException):  # type: ignore[misc]
@@ -120,6 +122,8 @@ def _known_resource_class(resource_class_from_type: Callable[[str], Any]) -> Cal
 
     def known(resource_type: str) -> Any:
         found = resource_class_from_type(resource_type)
+        if resource_type in ONLY_BY_THEIR_ACTIONS:
+            found = None
         if found is None and resource_type not in (*parsing.NULL_MODELS, *RESOURCES_WITHOUT_EFFECT):
             raise LocalRefusalError(f"the local CloudFormation cannot create {resource_type}: {SEE}")
         return found

@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -201,7 +201,12 @@ class LocalAws:
             ),
         )
         refusals.install(self._overrides)
-        return Checkpoints(REGION, [*jobs, features.online.records, features.offline.pending])
+        registries: list[MutableMapping[Any, Any]] = [
+            *jobs,
+            features.online.records,
+            features.offline.pending,
+        ]
+        return Checkpoints(REGION, registries, self._endpoints)
 
     def _invocations(self) -> Invocations:
         assert self._endpoints is not None

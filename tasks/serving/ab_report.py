@@ -32,9 +32,12 @@ class Part:
 
 
 def ab_report(served: Iterable[Served], outcomes: Outcomes) -> list[Part]:
-    """A part per variant. A customer counts once per variant and day, with the last score; our own requests don't count."""
+    """A part per variant. A customer counts once per variant and day, with the last score.
+
+    Requests of ours don't count, and none that does not name its customer.
+    """
     last: dict[tuple[str, str, date], Served] = {}
-    for found in sorted((s for s in served if not s.probe), key=lambda s: s.at):
+    for found in sorted((s for s in served if s.customer_id and not s.probe), key=lambda s: s.at):
         last[found.variant, found.customer_id, found.at.astimezone(UTC).date()] = found
     parts = []
     for variant in sorted({variant for variant, _, _ in last}):

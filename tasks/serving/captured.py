@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.errors import DataError
 from tasks.services import objects
-from tasks.serving.endpoint_requests import captured_folder
+from tasks.serving.endpoint_requests import JSON, captured_folder
 from tasks.settings import settings
 
 PROBE = "probe-"
@@ -22,7 +22,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True)
 class Served:
-    """One customer's score, as a variant gave it."""
+    """One customer's score, as a variant gave it. `customer_id` is empty if the request did not name the customer."""
 
     variant: str
     customer_id: str
@@ -58,8 +58,8 @@ def in_file(variant: str, address: str, content: bytes) -> Iterator[Served]:
 
 def _in_line(variant: str, line: Mapping[str, Any]) -> Iterator[Served]:
     event, output = line["eventMetadata"], line["captureData"].get("endpointOutput")
-    if output is None:
-        return
+    if output is None or output["observedContentType"].partition(";")[0].strip() != JSON:
+        return  # whoever asks for Parquet gets it, and such an answer is not read here
     at = datetime.strptime(event["inferenceTime"], _TIME).replace(tzinfo=UTC)
     probe = str(event.get("inferenceId", "")).startswith(PROBE)
     for customer, probability in predictions(_text(output)):
@@ -67,9 +67,9 @@ def _in_line(variant: str, line: Mapping[str, Any]) -> Iterator[Served]:
 
 
 def predictions(answer: str | bytes) -> Iterator[tuple[str, float]]:
-    """Customer and probability of each prediction in an answer."""
+    """Customer and probability of each prediction in an answer. A request need not say whom it is about."""
     for found in json.loads(answer)["predictions"]:
-        yield str(found["customer_id"]), float(found["probability"])
+        yield str(found.get("customer_id") or ""), float(found["probability"])
 
 
 def _text(side: Mapping[str, str]) -> str:

@@ -125,6 +125,7 @@ def _reach(config: Config, champion: int, at_most: int) -> Serving:
 
     If it is found otherwise, another run or a person changed it, and what it then is is returned.
     """
+    calls.create_config(config)  # first: nothing is to take time between what is read and what is changed
     sent = False
     for _ in range(_TRIES):
         serving = _existing()
@@ -141,7 +142,6 @@ def _reach(config: Config, champion: int, at_most: int) -> Serving:
                 f"{serving.reason or 'the update ended without it, and without a reason.'} {_in_words(serving)}, as before. "
                 "Correct the model, then run again."
             )
-        calls.create_config(config)
         sent = calls.update_endpoint(config)
     raise _unsettled()
 

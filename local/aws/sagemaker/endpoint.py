@@ -42,6 +42,15 @@ class Retained:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A fleet, and the weights, instance counts and data capture with which it served."""
+
+    arn: str
+    fleet: Fleet
+    shown: Retained
+
+
+@dataclass(frozen=True)
 class Invoked:
     """What serves one request."""
 
@@ -122,6 +131,24 @@ class Endpoint:
             self._counts = {**_counts(fleet.config), **retained.counts}
             self._capture = fleet.config.capture if retained.capture is None else retained.capture
             return before
+
+    def kept(self) -> Kept | None:
+        """What serves now, for a checkpoint. None if nothing does."""
+        with self._lock:
+            if self._fleet is None or self.status in UNDER_WAY:
+                return None
+            return Kept(
+                self.arn, self._fleet, Retained(dict(self._weights), dict(self._counts), self._capture)
+            )
+
+    def put_back(self, kept: Kept) -> bool:
+        """Be again what was kept. Returns False if its processes are gone, or a change is under way."""
+        with self._lock:
+            if self._fleet is not kept.fleet or self.status in UNDER_WAY:
+                return False
+            self._weights, self._counts = dict(kept.shown.weights), dict(kept.shown.counts)
+            self._reason = ""
+            return True
 
     def weigh(self, weights: Mapping[str, float], counts: Mapping[str, int]) -> None:
         with self._lock:

@@ -61,7 +61,7 @@ class Invocations:
                     raise InvocationError(
                         400,
                         "InvalidAction",
-                        f"the local SageMaker only has InvokeEndpoint, and no {found[2]}: {SEE}",
+                        f"the local SageMaker has InvokeEndpoint, and no {found[2]}: {SEE}",
                     )
                 status, headers, body = self._invoke(unquote(found[1]), environ)
             except InvocationError as error:

@@ -15,7 +15,7 @@ from moto.sagemaker.responses import SageMakerResponse
 from local.aws.actions import Overrides, refused
 from local.aws.job_runner import JobRunner
 from local.aws.sagemaker import models
-from local.aws.sagemaker.endpoint import DELETING, FAILED, UPDATING, Endpoint, Retained
+from local.aws.sagemaker.endpoint import DELETING, FAILED, UPDATING, Endpoint, Kept, Retained
 from local.aws.sagemaker.endpoint_configs import EndpointConfig, EndpointConfigs, arn_of, check_model
 from local.aws.sagemaker.endpoint_fleet import Fleet
 from local.aws.sagemaker.job import SageMakerSettings
@@ -32,13 +32,13 @@ class Endpoints:
     def __init__(self, runner: JobRunner, settings: SageMakerSettings) -> None:
         self._runner = runner
         self._settings = settings
-        self._configs = EndpointConfigs()
+        self.configs = EndpointConfigs()
         self._lock = threading.Lock()
         self._closed = False
         self.by_name: dict[str, Endpoint] = {}
 
     def install(self, overrides: Overrides) -> None:
-        self._configs.install(overrides)
+        self.configs.install(overrides)
         actions: dict[str, Callable[[Any], Any]] = {
             "create_endpoint": self._create,
             "update_endpoint": self._update,
@@ -61,12 +61,30 @@ class Endpoints:
         for stopper in stoppers:
             stopper.join()
 
+    def save(self) -> dict[str, Kept]:
+        """What serves now, for a checkpoint."""
+        kept = {name: endpoint.kept() for name, endpoint in list(self.by_name.items())}
+        return {name: found for name, found in kept.items() if found is not None}
+
+    def put_back(self, saved: Mapping[str, Kept]) -> None:
+        """Serve again what was saved, and nothing else. Returns when it does."""
+        for name, endpoint in list(self.by_name.items()):
+            if name not in saved or not endpoint.put_back(saved[name]):
+                endpoint.stop()
+                self.by_name.pop(name, None)
+        for name, kept in saved.items():
+            if name not in self.by_name:
+                config, containers = kept.fleet.config, kept.fleet.containers
+                endpoint = Endpoint(name, kept.arn, config)
+                self.by_name[name] = endpoint
+                endpoint.deploy(Fleet(name, config, containers, self._settings, self._runner), kept.shown)
+
     def _create(self, response: Any) -> ActionResult:
         request = json.loads(response.body)
         name = request["EndpointName"]
         check_name("EndpointName", name)
         _check_deployment(request)
-        config = self._configs.found(response, request["EndpointConfigName"])
+        config = self.configs.found(response, request["EndpointConfigName"])
         fleet = self._fleet(response, name, config)
         arn = arn_of(response, "endpoint", name)
         endpoint = Endpoint(name, arn, config)
@@ -81,7 +99,7 @@ class Endpoints:
         request = json.loads(response.body)
         endpoint = self._found(response)
         _check_deployment(request)
-        config = self._configs.found(response, request["EndpointConfigName"])
+        config = self.configs.found(response, request["EndpointConfigName"])
         fleet = self._fleet(response, endpoint.name, config)
         self._begin(endpoint, UPDATING)
         retained = Retained()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +41,7 @@ def test_a_customer_counts_once_a_day_and_our_own_requests_never() -> None:
         Served("champion", "a", AT + timedelta(days=1), 0.4),
         Served("challenger", "a", AT, 0.6),
         Served("challenger", "b", AT, 0.5),
+        Served("challenger", "", AT, 0.9),
         Served("challenger", "probed", AT, 0.1, probe=True),
     ]
     outcomes = {("a", DAY): True, ("a", DAY + timedelta(days=1)): False, ("probed", DAY): True}
@@ -58,7 +61,7 @@ def test_nobody_known_has_no_figures() -> None:
 
 def test_a_captured_file_of_aws_is_read() -> None:
     answer = json.dumps({"predictions": [{"customer_id": "a", "probability": 0.25, "reasons": []}]})
-    line = {
+    line: dict[str, Any] = {
         "captureData": {
             "endpointInput": {
                 "observedContentType": "application/json",
@@ -82,5 +85,14 @@ def test_a_captured_file_of_aws_is_read() -> None:
     }
     (found,) = in_file("champion", "s3://a/b.jsonl", json.dumps(line).encode() + b"\n\n")
     assert found == Served("champion", "a", AT, 0.25, probe=True)
+    line["eventMetadata"] = {"eventId": "2", "inferenceTime": "2026-11-23T10:00:00Z"}
+    output = line["captureData"]["endpointOutput"]
+    output["data"] = base64.b64encode(b'{"predictions": [{"probability": 0.5}]}').decode()
+    output["encoding"] = "BASE64"
+    assert list(in_file("champion", "s3://a/b.jsonl", json.dumps(line).encode())) == [
+        Served("champion", "", AT, 0.5)
+    ]
+    output["observedContentType"] = "application/x-parquet"
+    assert list(in_file("champion", "s3://a/b.jsonl", json.dumps(line).encode())) == []
     with pytest.raises(DataError, match=r"Line 2 of s3://a/b.jsonl is not a captured answer"):
         list(in_file("champion", "s3://a/b.jsonl", json.dumps(line).encode() + b"\n{}\n"))

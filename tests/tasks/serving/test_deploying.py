@@ -166,6 +166,31 @@ def test_live_traffic_is_enough_where_there_is_some(version: Version, cloud: Loc
     assert (seen.decision, outcomes(seen)["score_shift"]) == ("roll back", "missed")
 
 
+def test_a_failing_challenger_is_not_watched_to_the_end(version: Version, cloud: LocalAws) -> None:
+    long = ROLLOUT.model_copy(update={"watch_minutes": 60.0})
+    deploy_challenger(version(1), ROLLOUT)
+    deployment = deploy_challenger(version(2, fails=True), ROLLOUT)
+    for _ in range(6):
+        with pytest.raises(ClientError, match="column orders: missing"):
+            ask(TargetVariant="challenger")
+    time.sleep(1.5)
+    seen = observe(deployment, long, CUSTOMERS)
+    assert (seen.decision, seen.challenger.errors, seen.probed) == ("roll back", 6, False)
+
+
+def test_the_time_of_watching_goes_on_after_a_kill(version: Version, cloud: LocalAws) -> None:
+    deploy_challenger(version(1), ROLLOUT)
+    deployment = deploy_challenger(version(2), ROLLOUT)
+    four_seconds = ROLLOUT.model_copy(update={"watch_minutes": 4 / 60})
+    time.sleep(2)
+    assert deploy_challenger(version(2), ROLLOUT) == deployment  # taken up
+    started = time.monotonic()
+    seen = observe(deployment, four_seconds, CUSTOMERS)
+    assert time.monotonic() - started < 3.5
+    assert seen.until - seen.since >= timedelta(seconds=4)
+    assert seen.decision == "promote"
+
+
 def test_without_traffic_and_probes_nothing_is_decided(version: Version, cloud: LocalAws) -> None:
     deploy_challenger(version(1), ROLLOUT)
     deployment = deploy_challenger(version(2), ROLLOUT)
@@ -305,6 +330,41 @@ def test_a_challenger_of_another_version_makes_way_for_a_newer_one_alone(
     assert serving()[0] == {"champion": 1, "challenger": 4}
     assert roll_back(version(3)).state == "superseded"
     assert serving()[0] == {"champion": 1, "challenger": 4}
+
+
+@pytest.mark.parametrize("step", ["create_model", "create_config"])
+def test_a_newer_version_that_comes_in_between_stays(
+    version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    deploy_challenger(version(1), ROLLOUT)
+    three, call = version(3), getattr(endpoint_calls, step)
+
+    def after_another_run(*arguments: Any) -> Any:
+        monkeypatch.setattr(endpoint_calls, step, call)
+        deploy_challenger(three, ROLLOUT)
+        return call(*arguments)
+
+    monkeypatch.setattr(endpoint_calls, step, after_another_run)
+    assert deploy_challenger(version(2), ROLLOUT).state == "superseded"
+    assert serving()[0] == {"champion": 1, "challenger": 3}
+
+
+def test_what_another_run_promoted_meanwhile_is_not_undone(
+    version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy_challenger(version(1), ROLLOUT)
+    two, call = version(2), endpoint_calls.weigh
+    deploy_challenger(two, ROLLOUT)
+
+    def after_another_run(weights: Any) -> Any:
+        monkeypatch.setattr(endpoint_calls, "weigh", call)
+        answer = call(weights)
+        promote(two)
+        return answer
+
+    monkeypatch.setattr(endpoint_calls, "weigh", after_another_run)
+    assert roll_back(two).state == "champion"
+    assert serving() == ({"champion": 2}, {"champion": 1.0})
 
 
 def test_a_roll_back_that_was_interrupted_is_finished(version: Version, cloud: LocalAws) -> None:
