@@ -20,10 +20,13 @@ PAGED: dict[str, Dataset] = DATASETS | {
 """Every dataset that comes from outside, by the name of its page."""
 COMPUTED: dict[str, tuple[str, Dataset]] = {
     f"{layer}_{name}": (layer, dataset)
-    for layer, tables in (("silver", shop.SILVER), ("gold", shop.GOLD))
+    for layer, tables in (("silver", shop.SILVER), ("gold", shop.GOLD), ("ml", shop.LEARNED))
     for name, dataset in tables.items()
 }
 """Every table that is computed, by the name of its page, with its layer."""
+_MEDALLION = "the flow `snowflake-medallion` ([the Snowflake medallion](../medallion.md))"
+_COMPUTED_BY = {"silver": _MEDALLION, "gold": _MEDALLION, "ml": "the flow `customer-churn`"}
+_ANEW = "; a change of a contract of its layer or below computes it anew"
 
 
 def page(dataset: Dataset) -> str:
@@ -67,9 +70,9 @@ def computed_page(layer: str, dataset: Dataset) -> str:
 
 | | |
 | --- | --- |
-| contract version | {dataset.version}; a change of a contract of its layer or below computes it anew |
+| contract version | {dataset.version}{"" if layer == "ml" else _ANEW} |
 | key | {_names(dataset.key)} |
-| computed by | the flow `snowflake-medallion` ([the Snowflake medallion](../medallion.md)) |
+| computed by | {_COMPUTED_BY[layer]} |
 
 | column | required | kind | Spark | Snowflake | rules | what it is |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -108,6 +111,8 @@ def _rule_text(rule: Rule) -> str:
     match rule.name:
         case "allowed":
             return "one of " + ", ".join(map(str, rule.allowed))
+        case "range" if rule.minimum is not None and rule.maximum is not None:
+            return f"{rule.minimum:g} to {rule.maximum:g}"
         case "range" if rule.minimum is not None:
             return f"{'>' if rule.exclusive else '>='} {rule.minimum:g}"
         case "range":

@@ -58,7 +58,10 @@ def create_aws_resources(settings: LocalSettings, snowflake_secrets: Mapping[str
     _put_secret(secrets, resources.PREFECT_SECRET.name, json.dumps(login))
     _create_tables(aws, url)
     create_message_resources(aws, url)
-    _create_model_package_groups(aws.client("sagemaker", endpoint_url=url))
+    sagemaker = aws.client("sagemaker", endpoint_url=url)
+    _create_model_package_groups(sagemaker)
+    for group in resources.FEATURE_GROUPS:
+        create_feature_group(sagemaker, group)
     create_ecs_resources(aws, url, environment(settings))
 
 
@@ -119,6 +122,26 @@ def _create_model_package_groups(sagemaker: SageMakerClient) -> None:
             sagemaker.create_model_package_group(
                 ModelPackageGroupName=group.name, ModelPackageGroupDescription=group.description
             )
+
+
+def create_feature_group(sagemaker: SageMakerClient, group: resources.FeatureGroup) -> None:
+    with suppress(sagemaker.exceptions.ResourceInUse):
+        sagemaker.create_feature_group(
+            FeatureGroupName=group.name,
+            Description=group.description,
+            RecordIdentifierFeatureName=group.identifier,
+            EventTimeFeatureName=group.event_time,
+            FeatureDefinitions=[
+                {"FeatureName": name, "FeatureType": kind}  # type: ignore[typeddict-item]
+                for name, kind in group.features.items()
+            ],
+            OnlineStoreConfig={"EnableOnlineStore": True},
+            OfflineStoreConfig={
+                "S3StorageConfig": {"S3Uri": group.location},
+                "DisableGlueTableCreation": True,
+            },
+            RoleArn=resources.SAGEMAKER_ROLE,
+        )
 
 
 def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from contracts.shop import customer_features
 from deployments import names
 
 REGION: Final = "ap-south-1"
@@ -87,6 +88,17 @@ class GlueJob:
 @dataclass(frozen=True)
 class ModelPackageGroup:
     name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class FeatureGroup:
+    name: str
+    identifier: str
+    event_time: str
+    features: Mapping[str, str]
+    """Each feature's type."""
+    location: str
     description: str
 
 
@@ -193,6 +205,14 @@ DEMAND_FORECAST = ModelPackageGroup(
     names.MODEL_GROUP,
     "Weekly demand per SKU and region; a version for each training that passed the gate",
 )
+CUSTOMER_FEATURES = FeatureGroup(
+    name=names.FEATURE_GROUP,
+    identifier=customer_features.IDENTIFIER,
+    event_time=customer_features.EVENT_TIME,
+    features=customer_features.FEATURES,
+    location=f"s3://{LAKE.name}/{names.FEATURE_STORE_FOLDER}",
+    description="Features of the shop's customers, a record for each customer and day of analysis",
+)
 BRONZE_DIGEST = replace(
     CURATE, name=names.BRONZE_DIGEST, script=f"s3://{ARTIFACTS.name}/glue/bronze_digest.py"
 )
@@ -298,3 +318,4 @@ EVENT_RULES = (TASK_CHANGES, INBOX_FILES)
 GLUE_DATABASES = (CURATED, QUARANTINE, ML, *MEDALLION)
 GLUE_JOBS = (CURATE, DEMAND_FEATURES, CHURN_DATASET, SILVER_JOB, GOLD_JOB, BRONZE_DIGEST)
 MODEL_PACKAGE_GROUPS = (DEMAND_FORECAST,)
+FEATURE_GROUPS = (CUSTOMER_FEATURES,)

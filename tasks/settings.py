@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     churn_model_group: str = Field(
         default=names.CHURN_MODEL_GROUP, description="SageMaker model package group of the churn model"
     )
+    feature_group: str = Field(
+        default=names.FEATURE_GROUP, description="SageMaker feature group of the customers' features"
+    )
     sagemaker_role: str = Field(
         default=f"arn:aws:iam::123456789012:role/{names.SAGEMAKER}",
         description="role that SageMaker's jobs run as",
@@ -127,6 +130,10 @@ class Settings(BaseSettings):
         default="ml.m5.2xlarge", description="instance type for training and evaluation"
     )
     transform_instance: str = Field(default="ml.m5.xlarge", description="instance type for batch transform")
+    endpoint: str = Field(default=names.ENDPOINT, description="SageMaker endpoint of the churn model")
+    endpoint_instance: str = Field(
+        default="ml.m5.large", description="instance type of each variant of the endpoint"
+    )
     code_version: str = Field(default="dev", description="git SHA that the image was built from")
     take_up_seconds: float = Field(
         default=60,

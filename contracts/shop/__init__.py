@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.language.dataset import Dataset
+from contracts.shop.churn_predictions import CHURN_PREDICTIONS
 from contracts.shop.customer_analytics import CUSTOMER_ANALYTICS
 from contracts.shop.customers import CUSTOMERS
 from contracts.shop.dim_customers import DIM_CUSTOMERS
@@ -29,3 +30,6 @@ GOLD: dict[str, Dataset] = {
     dataset.name: dataset for dataset in (CUSTOMER_ANALYTICS, SALES_SUMMARY, ML_FEATURES)
 }
 """What is summed up, by name."""
+
+LEARNED: dict[str, Dataset] = {CHURN_PREDICTIONS.name: CHURN_PREDICTIONS}
+"""What models say, by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.language.columns import at_least, optional, required
+from contracts.language.columns import at_least, between, optional, required
 from contracts.language.dataset import Dataset
 
 CUSTOMER_ANALYTICS = Dataset(
@@ -45,7 +45,13 @@ CUSTOMER_ANALYTICS = Dataset(
             "Category with the greatest amount in `currency`, then by name; lines without a category do not count.",
         ),
         optional("geographic_region", "text", "State of the current version, or of the last one if deleted."),
-        optional("churn_probability", "number", "Null until the churn model fills it."),
+        optional(
+            "churn_probability",
+            "number",
+            "Of ml.churn_predictions, as of its latest as_of that is not after analysis_date; null for those who were not "
+            "scored then, and until there is a model.",
+            between(0, 1),
+        ),
         required("analysis_date", "date", "UTC day of the run; recency counts to it."),
     ),
 )

@@ -39,6 +39,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         default=int(os.environ.get("HIGHWATER_LOCAL_SPARK_WARM_JVMS", default.warm_jvms)),
         help="JVMs that are kept for the next Glue run; 0: a JVM of its own for each run (default: %(default)s)",
     )
+    parser.add_argument(
+        "--offline-store-seconds",
+        type=float,
+        default=float(os.environ.get("HIGHWATER_LOCAL_OFFLINE_STORE_SECONDS", 1)),
+        help="how late rows of feature groups reach S3 (default: %(default)s)",
+    )
     return parser.parse_args(argv)
 
 
@@ -79,7 +85,13 @@ def main() -> int:
         warm_jvms=chosen.spark_warm_jvms,
     )
     try:
-        server = LocalAws(chosen.port, chosen.state, tuning, logs=chosen.logs)
+        server = LocalAws(
+            chosen.port,
+            chosen.state,
+            tuning,
+            logs=chosen.logs,
+            offline_store_seconds=chosen.offline_store_seconds,
+        )
     except AwsPortTakenError as error:
         print(error, file=sys.stderr)
         return 1

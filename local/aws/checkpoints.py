@@ -20,8 +20,8 @@ PATH = "/highwater/checkpoints/"
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # moto's SageMaker registries (by name or ARN) that Highwater uses.
 _OF_SAGEMAKER = (
-    *("_models", "model_packages", "model_package_name_mapping"),
     *("training_jobs", "processing_jobs", "transform_jobs", "hyper_parameter_tuning_jobs"),
+    *("_models", "model_packages", "model_package_name_mapping", "feature_groups"),
 )
 
 
@@ -32,12 +32,12 @@ class _Checkpoint:
 
 
 class Checkpoints:
-    """Named checkpoints. `jobs` are the registries of this server's SageMaker jobs, by job name."""
+    """Named checkpoints. `registries` are this server's own, such as its SageMaker jobs by name."""
 
-    def __init__(self, region: str, jobs: Sequence[MutableMapping[str, Any]]) -> None:
+    def __init__(self, region: str, registries: Sequence[MutableMapping[Any, Any]]) -> None:
         self._glue = glue_backends[DEFAULT_ACCOUNT_ID][region]
         sagemaker = sagemaker_backends[DEFAULT_ACCOUNT_ID][region]
-        self._registries = [*jobs, *(getattr(sagemaker, name) for name in _OF_SAGEMAKER)]
+        self._registries = [*registries, *(getattr(sagemaker, name) for name in _OF_SAGEMAKER)]
         self._kept: dict[str, _Checkpoint] = {}
         self._lock = threading.Lock()
 

@@ -60,7 +60,6 @@ REFUSALS = (
     Refusal(SAGEMAKER, "create_auto_ml_job_v2", "does not run SageMaker AutoML jobs"),
     Refusal(SAGEMAKER, "create_compilation_job", "does not run SageMaker compilation jobs"),
     Refusal(SAGEMAKER, "start_pipeline_execution", "does not run SageMaker pipelines"),
-    Refusal(SAGEMAKER, "create_endpoint", "has no SageMaker endpoints"),
     Refusal(ECS, "start_task", "has no ECS container instances: use RunTask"),
     Refusal(ECS, "create_service", "does not run ECS services"),
     Refusal(GLUE, "start_crawler", "has no Glue crawlers"),

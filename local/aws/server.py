@@ -15,6 +15,8 @@ from typing import Any, Literal
 import boto3
 import structlog
 from botocore.config import Config
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -25,6 +27,10 @@ from local.aws.ecs_task import EcsSettings
 from local.aws.glue_runs import GlueSettings
 from local.aws.job_runner import JobRunner
 from local.aws.sagemaker import service as sagemaker
+from local.aws.sagemaker.endpoint_records import Records
+from local.aws.sagemaker.endpoint_runtime import Invocations
+from local.aws.sagemaker.endpoint_service import Endpoints
+from local.aws.sagemaker.feature_store import FeatureStore
 from local.aws.sagemaker.job import SageMakerSettings
 from local.aws.sagemaker.opt_ml import can_isolate
 from local.aws.spark_conf import SparkTuning
@@ -77,18 +83,26 @@ class LocalAws:
         stop_grace: float = 5.0,
         isolated: bool = True,
         logs: Path | None = None,
+        offline_store_seconds: float = 1.0,
     ) -> None:
-        """`isolated=False` turns mount namespaces off for SageMaker jobs, even if the system supports them."""
+        """`isolated=False` turns mount namespaces off for SageMaker jobs, even if the system supports them.
+
+        `offline_store_seconds` is how late rows of feature groups reach S3.
+        """
         self._isolated = isolated
         self.state = state.resolve()
         self._logs = (logs or self.state / "logs").resolve()
         self._tuning = tuning or SparkTuning()
         self._seconds_per_minute = seconds_per_minute
+        self._offline_store_seconds = offline_store_seconds
         self._overrides = Overrides()
         self._socket = _listen(port)
         self._server: Any = None
         self._thread: threading.Thread | None = None
         self._pool: SparkPool | None = None
+        self._feature_store: FeatureStore | None = None
+        self._endpoints: Endpoints | None = None
+        self._records: Records | None = None
         self.runner = JobRunner(owner=str(self.state), grace=stop_grace)
 
     @property
@@ -110,8 +124,10 @@ class LocalAws:
     def start(self) -> None:
         """Start the server. It answers requests when this returns."""
         self._clear_state()
-        checkpoints = self._install()
-        application = checkpoints.before(Dispatcher(create_backend_app))
+        self._feature_store = FeatureStore(self._client("s3"), self._offline_store_seconds)
+        checkpoints = self._install(self._feature_store)
+        application = checkpoints.before(self._feature_store.before(Dispatcher(create_backend_app)))
+        application = self._invocations().before(application)
         port = self._socket.getsockname()[1]
         self._server = make_server(
             HOST, port, application, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
@@ -125,6 +141,12 @@ class LocalAws:
     def stop(self) -> None:
         (self.state / READY_FILE).unlink(missing_ok=True)
         self.runner.close()
+        if self._feature_store is not None:
+            self._feature_store.close()
+        if self._endpoints is not None:
+            self._endpoints.close()
+        if self._records is not None:
+            self._records.close()
         if self._pool is not None:
             self._pool.close()
         if self._server is not None and self._thread is not None:
@@ -143,7 +165,7 @@ class LocalAws:
         for service in ("glue", "sagemaker", "ecs"):
             shutil.rmtree(self.state / service, ignore_errors=True)
 
-    def _install(self) -> Checkpoints:
+    def _install(self, features: FeatureStore) -> Checkpoints:
         self._pool = SparkPool(
             self.state / "glue" / "jvms", self._tuning, glue_script.spark_environment, self.runner.mark
         )
@@ -160,7 +182,11 @@ class LocalAws:
         s3_objects.guard_bodies(self._overrides)
         glue_jobs.install(self._overrides, self.runner, settings)
         glue_catalog.install(self._overrides)
-        jobs = sagemaker.install(self._overrides, self.runner, self._sagemaker_settings(settings.s3))
+        features.install(self._overrides)
+        of_sagemaker = self._sagemaker_settings(settings.s3)
+        jobs = sagemaker.install(self._overrides, self.runner, of_sagemaker)
+        self._endpoints = Endpoints(self.runner, of_sagemaker)
+        self._endpoints.install(self._overrides)
         ecs_tasks.install(
             self._overrides,
             self.runner,
@@ -175,7 +201,14 @@ class LocalAws:
             ),
         )
         refusals.install(self._overrides)
-        return Checkpoints(REGION, jobs)
+        return Checkpoints(REGION, [*jobs, features.online.records, features.offline.pending])
+
+    def _invocations(self) -> Invocations:
+        assert self._endpoints is not None
+        metrics = cloudwatch_backends[DEFAULT_ACCOUNT_ID][REGION]
+        self._records = Records(self._client("s3"), metrics.put_metric_data)
+        self._records.start()
+        return Invocations(self._endpoints.by_name, self._records, REGION)
 
     def _sagemaker_settings(self, s3: Any) -> SageMakerSettings:
         return SageMakerSettings(

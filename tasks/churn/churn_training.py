@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from pydantic import BaseModel, Field
+
 from tasks.jobs import external_jobs, sagemaker, sagemaker_tuning
 from tasks.models import model_code, model_jobs
 from tasks.models.model_code import Package
@@ -26,7 +28,6 @@ PACKAGE = Package(
     ),
 )
 SEED = 7
-TRIALS, PARALLEL = 4, 2
 OBJECTIVE = "validation_logloss"
 METRICS = (OBJECTIVE, "seconds")
 DEFAULTS: Mapping[str, str] = {
@@ -36,6 +37,18 @@ DEFAULTS: Mapping[str, str] = {
     "rounds": "150",
 }
 """The hyperparameters of a training that is not tuned."""
+
+
+class Tuning(BaseModel):
+    """How many settings of the model are tried."""
+
+    trials: int = Field(
+        default=4,
+        ge=1,
+        le=50,
+        description="number of settings to train with; the best one's model is taken. One: the default settings alone",
+    )
+    parallel: int = Field(default=2, ge=1, le=10, description="how many trials run at once")
 
 
 class Dataset(Protocol):
@@ -87,15 +100,15 @@ class Evaluated:
         return f"{self.folder}/reliability.png"
 
 
-def tune(dataset: Dataset, owner: str, trials: int = TRIALS, parallel: int = PARALLEL) -> Trained:
+def tune(dataset: Dataset, owner: str, tuning: Tuning) -> Trained:
     """Train with several values of the hyperparameters. The result is the model with the lowest loss."""
     code = model_code.ship(PACKAGE)
     training = _training(dataset, code.archive, {})
     entry = external_jobs.run(
         sagemaker.TUNING,
         "churn-tune",
-        f"churn-tune/{dataset.key}{code.version[:8]}{trials}",
-        lambda _attempt: model_jobs.tuning_request(training, search(trials, parallel)),
+        f"churn-tune/{dataset.key}{code.version[:8]}{tuning.trials}",
+        lambda _attempt: model_jobs.tuning_request(training, search(tuning)),
         owner,
     )
     best = sagemaker_tuning.best_trial(entry.external_id or "")
@@ -139,11 +152,11 @@ def evaluate(dataset: Dataset, hyperparameters: Mapping[str, str], owner: str) -
     return Evaluated(entry.external_id or "", folder(entry.attempt))
 
 
-def search(trials: int, parallel: int) -> Search:
+def search(tuning: Tuning) -> Search:
     return Search(
         minimise=OBJECTIVE,
-        trials=trials,
-        parallel=parallel,
+        trials=tuning.trials,
+        parallel=min(tuning.parallel, tuning.trials),
         seed=SEED,
         integers=[
             search_range("max-depth", 2, 5),

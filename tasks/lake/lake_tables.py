@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tasks.lake.lake_catalog import LakeCatalog
 
 CURATED, QUARANTINE, ML = "curated", "quarantine", "ml"
+CHURN_PREDICTIONS = "churn_predictions"
+"""The table of database ml from which gold takes probabilities."""
 BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
 PUBLISHED_FOLDER = "/published/"
 LOST_RACE = (CommitFailedException, ValidationException)

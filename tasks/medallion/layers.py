@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts.language.dataset import Dataset
-from contracts.shop import EXTRACTED
+from contracts.shop import EXTRACTED, LEARNED
 from contracts.shop import GOLD as GOLD_CONTRACTS
 from contracts.shop import SILVER as SILVER_CONTRACTS
-from tasks.lake.lake_tables import BRONZE, GOLD, SILVER
+from tasks.lake.lake_tables import BRONZE, GOLD, ML, SILVER
 from tasks.settings import settings
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a table is computed from: tables of the layer below, and parameters of the run."""
+    """What a table is computed from: tables of the layer below or beside it, and parameters of the run."""
 
     sources: tuple[str, ...]
     parameters: tuple[str, ...] = ()
@@ -31,11 +31,12 @@ class Layer:
     contracts: Mapping[str, Dataset]
     below_contracts: Mapping[str, Dataset] = field(default_factory=dict)
     """Of the tables that it is computed from, however far below."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """Sources that are not of the database below, with their database. They may be absent: nothing waits for them."""
 
-    @property
-    def is_added_to(self) -> bool:
-        """Whether the tables below only ever gain rows: a file that is gone there was rolled back."""
-        return self.below == BRONZE
+    def only_gains(self, source: str) -> bool:
+        """Whether the source only ever gains rows: a file that is gone there was rolled back."""
+        return self.database(source) == BRONZE
 
     @property
     def job(self) -> str:
@@ -44,6 +45,9 @@ class Layer:
     @property
     def sources(self) -> tuple[str, ...]:
         return tuple(sorted({source for made in self.tables.values() for source in made.sources}))
+
+    def database(self, source: str) -> str:
+        return self.beside.get(source, self.below)
 
 
 _LINES = Made(("customers", "products", "orders", "order_items"))
@@ -63,10 +67,13 @@ GOLD_LAYER = Layer(
     GOLD,
     SILVER,
     {
-        "customer_analytics": Made(("dim_customers", "fact_orders"), ("analysis_date", "segments")),
+        "customer_analytics": Made(
+            ("dim_customers", "fact_orders", "churn_predictions"), ("analysis_date", "segments")
+        ),
         "sales_summary": Made(("fact_orders",)),
         "ml_features": Made(("dim_customers", "fact_orders"), ("analysis_date",)),
     },
     GOLD_CONTRACTS,
-    {**EXTRACTED, **SILVER_CONTRACTS},
+    {**EXTRACTED, **SILVER_CONTRACTS, **LEARNED},
+    dict.fromkeys(LEARNED, ML),
 )

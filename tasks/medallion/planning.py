@@ -40,14 +40,18 @@ class Plan:
         cls, layer: Layer, parameters: Mapping[str, Any] | None = None, *, is_rebuild: bool = False
     ) -> Plan:
         """Opened sources first: what is committed meanwhile is left to the next run."""
-        sources = {name: lake_tables.load(layer.below, name) for name in layer.sources}
+        sources = {name: lake_tables.load(layer.database(name), name) for name in layer.sources}
         tables = {name: lake_tables.load(layer.name, name) for name in layer.tables}
         return cls(layer, sources, tables, parameters or {}, is_rebuild)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to compute from: no source was ever written."""
-        return not any(lake_tables.snapshot_id(table) for table in self.sources.values())
+        """Whether there is nothing to compute from: no source below was ever written."""
+        return not any(
+            lake_tables.snapshot_id(table)
+            for name, table in self.sources.items()
+            if name not in self.layer.beside
+        )
 
     @property
     def behind(self) -> tuple[str, ...]:
@@ -122,8 +126,8 @@ class Plan:
         deltas = {source: self._delta(name, source) for source in self.layer.tables[name].sources}
         is_known = self._rules(name).items() <= self._noted(name).items()
         is_told = all(
-            delta is not None and not (self.layer.is_added_to and delta["removed"])
-            for delta in deltas.values()
+            delta is not None and not (self.layer.only_gains(source) and delta["removed"])
+            for source, delta in deltas.items()
         )
         is_whole = self.is_rebuild or not is_known or not is_told
         return {

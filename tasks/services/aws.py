@@ -7,7 +7,7 @@ the caller then checks whether it took effect. docs/aws-calls.md lists which kin
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
+_PACED = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=32)
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32)
 
 
@@ -60,6 +61,18 @@ def sqs() -> SQSClient:
 @cache
 def sagemaker() -> SageMakerClient:
     return boto3.client("sagemaker", config=_CONFIG)
+
+
+@cache
+def feature_store() -> Any:
+    """The records of feature groups. When AWS throttles, all threads together send less."""
+    return boto3.client("sagemaker-featurestore-runtime", config=_PACED)
+
+
+@cache
+def sagemaker_runtime() -> Any:  # its stubs are not installed
+    """For InvokeEndpoint. An answer may take a minute, so that the reading waits a little longer."""
+    return boto3.client("sagemaker-runtime", config=_CONFIG.merge(Config(read_timeout=70)))
 
 
 @cache

@@ -14,6 +14,8 @@ from botocore.client import BaseClient
 ROOT = Path(__file__).parents[2]
 OURS = tuple(f"{ROOT / name}/" for name in ("tasks", "flows", "deployments"))
 TESTS = f"{ROOT / 'tests'}/"
+# Services that IAM and the table know by another name.
+_SERVICES = {"sagemaker-featurestore-runtime": "sagemaker", "sagemaker-runtime": "sagemaker"}
 _CALL = re.compile(r"`([a-z0-9]+:[A-Z]\w+)`")
 
 
@@ -31,7 +33,8 @@ def watch() -> None:
     known, really = documented(), BaseClient._make_api_call
 
     def watched(client: Any, operation: str, arguments: Any) -> Any:
-        call = f"{client.meta.service_model.service_name}:{operation}"
+        service = client.meta.service_model.service_name
+        call = f"{_SERVICES.get(service, service)}:{operation}"
         if call not in known and is_ours(sys._getframe(1)):
             raise UndocumentedCall(f"{call} is not in docs/aws-calls.md: say what a repetition of it does")
         return really(client, operation, arguments)

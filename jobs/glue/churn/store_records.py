@@ -15,8 +15,8 @@ from jobs.glue.errors import DataError
 
 EVENT, WRITTEN, CALLED, GONE = "event_time", "write_time", "api_invocation_time", "is_deleted"
 """Columns of the offline store's files beside the features; GONE is true in a record that deletes."""
-IN_STORE = {"is_deleted": "is_customer_deleted"}
-"""Features with another name in the store: there, `is_deleted` is the store's own."""
+STORED = tuple(column for column in ML_FEATURES.columns if column.name != GONE)
+"""A deleted customer has no record, so whether he is deleted is no feature: the name is the store's own."""
 
 
 def records(spark: SparkSession, files: Sequence[str]) -> DataFrame:
@@ -27,25 +27,22 @@ def records(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     if not files:
         return spark.createDataFrame([], _schema())
     rows = parquet.as_written(spark, files)
-    if missing := [
-        name for name in (EVENT, WRITTEN, *map(in_store, ML_FEATURES.names)) if name not in rows.columns
-    ]:
+    asked = (EVENT, WRITTEN, CALLED, GONE, *(column.name for column in STORED))
+    if missing := [name for name in asked if name not in rows.columns]:
         raise DataError(
             f"the {len(files)} files of the feature store, {files[0]} among them, lack the columns {', '.join(missing)}: "
             "they are of another version of the feature group. Leave them out, or write the group anew"
         )
     members = ", ".join(
-        f"cast(`{in_store(column.name)}` AS {spark_type_of(column.kind)}) AS `{column.name}`"
+        f"cast({column.name if column in STORED else 'false'} AS {spark_type_of(column.kind)}) AS {column.name}"
         for column in ML_FEATURES.columns
     )
     return rows.selectExpr(
         "customer_id",
         f"{_moment(rows, EVENT)} AS event_at",
         f"{_moment(rows, WRITTEN)} AS written_at",
-        f"{_moment(rows, CALLED) if CALLED in rows.columns else 'cast(null AS timestamp)'} AS called_at",
-        f"coalesce(cast({GONE} AS boolean), false) AS is_gone"
-        if GONE in rows.columns
-        else "false AS is_gone",
+        f"{_moment(rows, CALLED)} AS called_at",
+        f"coalesce({GONE}, false) AS is_gone",
         f"struct({members}) AS features",
     )
 
@@ -69,10 +66,6 @@ def known(found: DataFrame, days: DataFrame, work: ChurnWork) -> DataFrame:
         .agg(F.expr(f"min_by(struct(is_gone, features), {first})").alias("found"))
         .select("customer_id", "as_of", "found.*")
     )
-
-
-def in_store(feature: str) -> str:
-    return IN_STORE.get(feature, feature)
 
 
 def _moment(rows: DataFrame, name: str) -> str:

@@ -10,11 +10,21 @@ from pyspark.sql import functions as F
 from contracts.shop.segments import Segments
 from jobs.glue.shop.spending import MONEY, amount, best_category, counted, in_currency, most_used_currency
 
+SCORE = "churn_probability"
+
+
+def newest_scores(predictions: DataFrame, analysis_date: date) -> DataFrame:
+    """The scores of the latest as_of up to the day: customer_key, churn_probability. Earlier scorings count for nobody."""
+    until = predictions.where(f"as_of <= DATE'{analysis_date}'")
+    latest = until.agg(F.max("as_of").alias("as_of"))
+    return until.join(F.broadcast(latest), "as_of").selectExpr("customer_key", f"probability AS {SCORE}")
+
 
 def customer_analytics(
-    facts: DataFrame, customers: DataFrame, segments: Segments, analysis_date: date
+    facts: DataFrame, customers: DataFrame, scores: DataFrame, segments: Segments, analysis_date: date
 ) -> DataFrame:
-    """A row per customer of `customers`, which has all versions of them. `facts` has all their lines.
+    """A row per customer of `customers`, which has all versions of them. `facts` has all their lines, `scores` a row for
+    each of them who was scored.
 
     Amounts, and what is chosen by amount, are of the lines in the customer's most used currency. Numbers of orders and the
     last date are of the lines in any.
@@ -33,6 +43,7 @@ def customer_analytics(
         .join(chosen, "customer_key", "left")
         .join(last, "customer_key", "left")
         .join(categories, "customer_key", "left")
+        .join(scores, "customer_key", "left")
         .selectExpr(
             "*",
             f"DATE'{analysis_date}' AS analysis_date",
@@ -52,7 +63,7 @@ def customer_analytics(
             "last_order_date",
             "category AS preferred_category",
             "geographic_region",
-            "cast(NULL AS double) AS churn_probability",  # of the churn model, which is yet to come
+            SCORE,
             "analysis_date",
         )
     )

@@ -12,6 +12,7 @@ _AMISS = {
         "null_keys": "customer_key IS NULL OR customer_id IS NULL",
         "no_segment": "customer_segment IS NULL",
         "orders_out_of_range": "total_orders < 0",
+        "churn_probability_out_of_range": "churn_probability NOT BETWEEN 0 AND 1",
     },
     "sales_summary": {"orders_out_of_range": "orders <= 0 OR units < 0"},
     "ml_features": {"null_keys": "customer_key IS NULL OR analysis_date IS NULL"},

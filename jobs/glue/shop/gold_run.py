@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.dialects.spark_literals import name as quoted
-from contracts.shop import GOLD, SILVER
+from contracts.shop import GOLD, LEARNED, SILVER
 from contracts.shop.segments import parse
 from jobs.glue.layers.frames import keys_of, of_keys, settled, table
 from jobs.glue.layers.manifest import LayerWork
 from jobs.glue.layers.table_change import TableChange
 from jobs.glue.shop import gold_checks
-from jobs.glue.shop.customer_analytics import customer_analytics
+from jobs.glue.shop.customer_analytics import SCORE, customer_analytics, newest_scores
 from jobs.glue.shop.ml_features import ml_features
 from jobs.glue.shop.sales_summary import sales_summary
 from jobs.glue.storage import Storage
 
 ANALYTICS, SUMMARY, FEATURES = "customer_analytics", "sales_summary", "ml_features"
 CUSTOMERS, FACTS = "dim_customers", "fact_orders"
+PREDICTIONS = "churn_predictions"
 _CUSTOMER, _DAY = "customer_key", "analysis_date"
 
 
@@ -50,9 +51,10 @@ class GoldRun:
         self._apply(SUMMARY, sales_summary(rows), days, ["order_date"])
 
     def _customer_analytics(self) -> None:
-        keys = self._customers_that_differ(ANALYTICS)
+        scores = settled(newest_scores(self._table_of(LEARNED, PREDICTIONS), self.work.analysis_date))
+        keys = self._customers_that_differ(ANALYTICS, self._scored_otherwise(scores))
         segments = parse(self.work.parameters["segments"])
-        computed = customer_analytics(*self._of(keys), segments, self.work.analysis_date)
+        computed = customer_analytics(*self._of(keys), scores, segments, self.work.analysis_date)
         self._apply(ANALYTICS, computed, keys, [_CUSTOMER])
 
     def _ml_features(self) -> None:
@@ -78,11 +80,24 @@ class GoldRun:
             return self._facts, self._customers
         return of_keys(self._facts, keys, [_CUSTOMER]), of_keys(self._customers, keys, [_CUSTOMER])
 
-    def _customers_that_differ(self, name: str) -> DataFrame | None:
+    def _customers_that_differ(self, name: str, others: DataFrame | None = None) -> DataFrame | None:
+        """Of whom rows of silver came or went since the table was computed, and `others`. None if all may differ."""
         if self.work.tables[name].is_whole:
             return None
         found = [self._differing(source, name).select(_CUSTOMER) for source in (FACTS, CUSTOMERS)]
-        return keys_of(found[0].union(found[1]), [_CUSTOMER])
+        if others is not None:
+            found.append(others)
+        return keys_of(reduce(DataFrame.union, found), [_CUSTOMER])
+
+    def _scored_otherwise(self, scores: DataFrame) -> DataFrame | None:
+        """The customers whose score is not the one that the table has. None if no scoring came or went since."""
+        delta = self.work.tables[ANALYTICS].deltas[PREDICTIONS]
+        if not (delta.added or delta.removed):
+            return None
+        shown = table(self.spark, GOLD[ANALYTICS], self.work.tables[ANALYTICS].files)
+        known = shown.select(_CUSTOMER, F.col(SCORE).alias("__known"))
+        both = known.join(scores, _CUSTOMER, "full_outer")
+        return both.where(f"NOT __known <=> {SCORE}").select(_CUSTOMER)
 
     def _differing(self, source: str, name: str) -> DataFrame:
         """The rows of a source that came or went since the table was computed. Rows that were only written again did not."""

@@ -28,7 +28,7 @@ def page(
 def _wanted(summary: Mapping[str, Any], request: Mapping[str, Any], noun: str) -> bool:
     if request.get("NameContains", "").lower() not in summary[f"{noun}Name"].lower():
         return False
-    if request.get("StatusEquals") not in (None, summary[f"{noun}Status"]):
+    if request.get("StatusEquals") not in (None, summary.get(f"{noun}Status")):
         return False
     for member in ("CreationTime", "LastModifiedTime"):
         after, before = request.get(f"{member}After"), request.get(f"{member}Before")

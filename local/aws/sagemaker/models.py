@@ -19,7 +19,7 @@ MODEL_NOT_FOUND = 'Could not find model "{}".'
 
 @dataclass(frozen=True)
 class Container:
-    """The parts of a model that a batch transform needs."""
+    """The parts of a model that a batch transform or an endpoint needs."""
 
     image: str
     model_data: str
@@ -54,6 +54,8 @@ def _resolved(response: Any, container: Mapping[str, Any]) -> Container:
         packaged = specification["Containers"][0]
     whole = {**packaged, **container}
     environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
+    if whole.get("Mode", "SingleModel") != "SingleModel":
+        refuse(f"runs one model per container, and not Mode {whole['Mode']}")
     return Container(whole.get("Image", ""), _model_data(whole), environment)
 
 

@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from local.aws.job_runner import CannotRunError, Outcome
-from local.aws.sagemaker import transfer
+from local.aws.sagemaker import model_files, transfer
 from local.aws.sagemaker.images import Environment, environment_of
 from local.aws.sagemaker.job import SageMakerJob, SageMakerSettings, algorithm_error
+from local.aws.sagemaker.model_files import CODE, MODEL, PROGRAM
 from local.aws.sagemaker.models import Container
 from local.aws.sagemaker.opt_ml import OptMl, Program
 from local.aws.sagemaker.requests import refuse, refuse_many_instances, refuse_s3_source
 from local.aws.sagemaker.transfer import Location
 
-MODEL = "/opt/ml/model"
-CODE = "/opt/ml/code"
 REQUESTS = "/opt/ml/requests"
 ANSWERS = "/opt/ml/answers"
 SERVER = Path(__file__).with_name("model_server.py")
-PROGRAM = "SAGEMAKER_PROGRAM"
-SUBMITTED = "SAGEMAKER_SUBMIT_DIRECTORY"
 DEFAULT_PAYLOAD_MB = 6
 BYTES_IN_MB = 1024 * 1024
 
@@ -43,14 +40,7 @@ class TransformJob(SageMakerJob):
 
     def stage_in(self, ml: OptMl, environment: Environment) -> Program:
         variables = {**self._container.environment, **(self.request.get("Environment") or {})}
-        transfer.fetch_archive(self._container.model_data, ml.path(MODEL))
-        code = self._code(ml, variables.get(SUBMITTED, CODE))
-        environment.check_requirements(code / "requirements.txt")
-        program = variables[PROGRAM]
-        if not (code / program).is_file():
-            raise CannotRunError(
-                f"ClientError: {variables.get(SUBMITTED, CODE)} of the model has no {program!r}"
-            )
+        module = model_files.stage(ml, environment, self._container.model_data, variables)
         source = self.request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         limit = self.request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB) * BYTES_IN_MB
         for file in transfer.fetch_prefix(source, ml.path(REQUESTS)):
@@ -61,26 +51,14 @@ class TransformJob(SageMakerJob):
                     f"MaxPayloadInMB allows {limit}"
                 )
         ml.make(ANSWERS)
-        return Program(self._server(ml, program), {**variables, "SM_MODEL_DIR": MODEL}, cwd=CODE)
+        return Program(self._server(ml, module), {**variables, "SM_MODEL_DIR": MODEL}, cwd=CODE)
 
-    def _code(self, ml: OptMl, submitted: str) -> Path:
-        """Put the code in /opt/ml/code, where the toolkit puts it, from wherever it was submitted."""
-        code = ml.path(CODE)
-        if submitted.startswith("s3://"):
-            transfer.fetch_archive(submitted, code)
-            return code
-        given = ml.path(submitted)
-        if given != code and given.is_dir():
-            code.symlink_to(Path(given).relative_to(code.parent), target_is_directory=True)
-        return ml.path(CODE) if code.exists() else ml.make(CODE)
-
-    def _server(self, ml: OptMl, program: str) -> list[str]:
+    def _server(self, ml: OptMl, module: str) -> list[str]:
         (ml.root / "model_server.py").write_bytes(SERVER.read_bytes())
         types = {
             "content_type": self.request["TransformInput"].get("ContentType", "application/json"),
             "accept": self.request["TransformOutput"].get("Accept", ""),
         }
-        module = program.removesuffix(".py")
         return [
             *(
                 "python3",

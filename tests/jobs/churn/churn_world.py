@@ -19,7 +19,7 @@ from contracts.shop import GOLD, SILVER
 from contracts.shop.ml_features import ML_FEATURES
 from jobs.glue import churn_dataset, session
 from jobs.glue.churn.churn_manifest import ChurnWork
-from jobs.glue.churn.store_records import in_store
+from jobs.glue.churn.store_records import STORED
 from jobs.glue.storage import Storage
 
 Row = dict[str, Any]
@@ -63,7 +63,7 @@ def features(key: int, day: date, **values: Any) -> Row:
 def record(key: int, day: date, written: datetime, *, gone: bool = False, **values: Any) -> Row:
     """A record of the offline store, in its types."""
     told = features(key, day, **values)
-    in_types = {in_store(column.name): _in_store(column, told[column.name]) for column in ML_FEATURES.columns}
+    in_types = {column.name: _in_store(column, told[column.name]) for column in STORED}
     at = values.get("event_time", f"{day}T00:00:00Z")
     return {
         **in_types,
@@ -89,7 +89,7 @@ def _store_type(column: Column) -> pa.DataType:
 
 
 _STORE = pa.schema(
-    [(in_store(column.name), _store_type(column)) for column in ML_FEATURES.columns]
+    [(column.name, _store_type(column)) for column in STORED]
     + [("event_time", pa.string()), ("write_time", pa.timestamp("us", "UTC"))]
     + [("api_invocation_time", pa.timestamp("us", "UTC")), ("is_deleted", pa.bool_())]
 )

@@ -261,7 +261,6 @@ def test_records_that_are_not_of_the_day(disk: Disk) -> None:
         9: ([stored(9, HOURS, 52), stored(9, HOURS, 51), stored(9, HOURS, 51)], 51),
         10: ([stored(10, HOURS, 50, gone=True), stored(10, HOURS, 51)], 51),
         11: ([], made_up),
-        12: ([stored(12, HOURS, 50) | {"is_customer_deleted": 1}], None),
     }
     facts = [row for key in cases for row in orders(key, at - 30 * day)] + orders(99, LONG_AGO)
     customers = [version(key, LONG_AGO) for key in (*cases, 99)]
@@ -270,7 +269,7 @@ def test_records_that_are_not_of_the_day(disk: Disk) -> None:
     assert {key: row["orders"] for key, row in found.of(LATEST).items()} == {
         key: number for key, (_, number) in cases.items() if number is not None
     }
-    assert found.figures["origins"][0]["refused"] == {"deleted": 2}
+    assert found.figures["origins"][0]["refused"] == {"deleted": 1}
 
 
 def test_nothing_is_made_up_if_that_is_not_wanted(disk: Disk, made: World) -> None:
@@ -320,6 +319,7 @@ def test_a_store_of_another_version_is_named(disk: Disk, tmp_path: Path) -> None
     )
     pq.write_table(table, path)
     with pytest.raises(
-        DataError, match=r"old\.parquet among them, lack the columns customer_key, analysis_date"
+        DataError,
+        match=r"old\.parquet among them, lack the columns api_invocation_time, is_deleted, customer_key",
     ):
         store_records.records(disk.spark, [f"file://{path}"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
@@ -15,7 +17,7 @@ from contracts.shop.customer_analytics import CUSTOMER_ANALYTICS
 from contracts.shop.ml_features import ML_FEATURES
 from contracts.shop.sales_summary import SALES_SUMMARY
 from contracts.shop.segments import parse
-from jobs.glue.shop.customer_analytics import customer_analytics
+from jobs.glue.shop.customer_analytics import customer_analytics, newest_scores
 from jobs.glue.shop.sales_summary import sales_summary
 from tests.jobs.shop.gold_world import DAY, MIDNIGHT, World, line, random_world, version
 
@@ -76,7 +78,9 @@ SELECT customer_key, customer_id,
     -- Whole cents, rounded half up by integers.
     (coalesce((lifetime_value * 200)::BIGINT // divisor + 1, 1)::BIGINT // 2 / 100)::DECIMAL(18, 2) AS avg_order_value,
     currency, last_order_date, preferred_category, geographic_region,
-    NULL::DOUBLE AS churn_probability, DATE '{DAY}' AS analysis_date
+    (SELECT probability FROM predictions p WHERE p.customer_key = told.customer_key
+        AND as_of = (SELECT max(as_of) FROM predictions WHERE as_of <= DATE '{DAY}')) AS churn_probability,
+    DATE '{DAY}' AS analysis_date
 FROM told
 """
 SUMMARY_ORACLE = """
@@ -93,7 +97,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def analytics(spark: SparkSession, world: World) -> list[dict[str, Any]]:
-    return computed(spark, world)
+    return computed(spark, world, SCORED)
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +108,23 @@ def summary(spark: SparkSession, world: World) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in frame.collect()]
 
 
-def computed(spark: SparkSession, world: World) -> list[dict[str, Any]]:
-    frame = customer_analytics(*world.frames(spark), SEGMENTS, DAY)
+def predictions(day: date, factor: float, keys: range) -> list[tuple[int, date, float]]:
+    return [(key, day, key * factor) for key in keys]
+
+
+# The newest scoring up to the day counts, also for those whom only an earlier one has; a later one for nobody.
+SCORED = [
+    *predictions(DAY - timedelta(days=9), 0.001, range(1, 200)),
+    *predictions(DAY - timedelta(days=2), 0.002, range(50, 320)),
+    *predictions(DAY + timedelta(days=1), 0.003, range(1, 300)),
+]
+
+
+def computed(
+    spark: SparkSession, world: World, scored: Sequence[tuple[int, date, float]] = ()
+) -> list[dict[str, Any]]:
+    found = spark.createDataFrame(scored, "customer_key bigint, as_of date, probability double")
+    frame = customer_analytics(*world.frames(spark), newest_scores(found, DAY), SEGMENTS, DAY)
     assert types(frame) == contract_types(CUSTOMER_ANALYTICS)
     return [row.asDict() for row in frame.collect()]
 
@@ -123,7 +142,14 @@ def by_text(rows: Any) -> list[tuple[Any, ...]]:
 
 
 def test_every_customer_is_as_the_oracle_says(world: World, analytics: list[dict[str, Any]]) -> None:
-    expected = world.duck().sql(ANALYTICS_ORACLE).fetchall()
+    duck = world.duck()
+    duck.register(
+        "predictions",
+        pa.table(dict(zip(("customer_key", "as_of", "probability"), zip(*SCORED, strict=True), strict=True))),
+    )
+    expected = duck.sql(ANALYTICS_ORACLE).fetchall()
+    scores = {row["customer_key"]: row["churn_probability"] for row in analytics}
+    assert (scores[49], scores[50], scores[300]) == (None, 0.1, 0.6)
     assert by_text(row.values() for row in analytics) == by_text(expected)
     assert {row["customer_segment"] for row in analytics} == {rule.name for rule in SEGMENTS.rules}
     assert len(analytics) == 300
@@ -205,7 +231,9 @@ def test_a_part_of_the_customers_is_computed_as_the_whole(
         [row for row in world.customers if row["customer_key"] in keys],
     )
     expected = [row for row in analytics if row["customer_key"] in keys]
-    assert by_text(row.values() for row in computed(spark, part)) == by_text(row.values() for row in expected)
+    assert by_text(row.values() for row in computed(spark, part, SCORED)) == by_text(
+        row.values() for row in expected
+    )
 
     days = {row["order_date"] for row in world.facts[::40]}
     facts, _ = World([row for row in world.facts if row["order_date"] in days], []).frames(spark)

@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from contracts.dialects.arrow_types import arrow_type
-from contracts.shop import GOLD, SILVER
+from contracts.shop import GOLD, LEARNED, SILVER
 from jobs.glue import gold, session
 from jobs.glue.layers.manifest import Delta, LayerWork, TableWork
 from jobs.glue.storage import Storage
@@ -29,7 +29,8 @@ SEGMENTS = [
     {"name": "other"},
 ]
 DAY, NEXT = date(2026, 1, 10), date(2026, 1, 11)
-SOURCES = ("dim_customers", "fact_orders")
+SOURCES = ("dim_customers", "fact_orders", "churn_predictions")
+CONTRACTS = {**SILVER, **LEARNED}
 
 
 @dataclass
@@ -115,7 +116,21 @@ def silver_of(seed: int) -> dict[str, pa.Table]:
 
 
 def arrow(name: str, rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(rows, pa.schema([(c.name, arrow_type(c.kind)) for c in SILVER[name].columns]))
+    return pa.Table.from_pylist(
+        rows, pa.schema([(c.name, arrow_type(c.kind)) for c in CONTRACTS[name].columns])
+    )
+
+
+def scoring(customers: pa.Table, day: date, factor: float, every: int = 2) -> pa.Table:
+    """Every second customer is scored, if nothing else is said."""
+    known = {row["customer_key"]: row["customer_id"] for row in customers.to_pylist()}
+    rows = [
+        {"customer_key": key, "customer_id": name, "as_of": day, "probability": number * factor, "decile": 1}
+        | {"reasons": "[]", "model_version": "churn-1", "run_id": "run"}
+        for number, (key, name) in enumerate(sorted(known.items()))
+        if number % every == 0
+    ]
+    return arrow("churn_predictions", rows)
 
 
 def changed(rows: dict[str, pa.Table], seed: int) -> dict[str, pa.Table]:
@@ -160,3 +175,42 @@ def test_run_after_run_is_as_everything_at_once(spark: SparkSession, tmp_path: P
     assert [row for row in features if row["analysis_date"] == DAY] == later
     assert sum(row["analysis_date"] == NEXT for row in features) == len(later)
     assert step.rows("sales_summary") == summary
+
+
+def test_a_scoring_changes_those_whose_score_is_another(spark: SparkSession, tmp_path: Path) -> None:
+    session.configure(spark)
+    step, rows = Gold(spark, tmp_path / "step"), silver_of(seed=2)
+    step.replace(rows)
+    step.run(DAY)
+    before = step.rows("customer_analytics")
+    assert {row["churn_probability"] for row in before} == {None}
+
+    def scored(*scorings: pa.Table) -> tuple[dict[int, float], int]:
+        """Scores by customer after a run with these scorings, and how many rows of the table differ."""
+        step.silver["churn_predictions"] = [step._file("churn_predictions", some) for some in scorings]
+        figures = step.run(DAY)["tables"]
+        assert figures["ml_features"]["rows_added"] == figures["sales_summary"]["rows_added"] == 0
+        told, now = figures["customer_analytics"], step.rows("customer_analytics")
+        assert [row | {"churn_probability": None} for row in now] == before
+        assert told["rows_added"] == told["rows_removed"]
+        scores = {row["customer_key"]: row["churn_probability"] for row in now}
+        return {key: score for key, score in scores.items() if score is not None}, told["rows_added"]
+
+    def expected(scoring_of: pa.Table) -> dict[int, float]:
+        columns = (scoring_of.column(name).to_pylist() for name in ("customer_key", "probability"))
+        return dict(zip(*columns, strict=True))
+
+    first = scoring(rows["dim_customers"], date(2026, 1, 3), 0.01)
+    assert scored(first) == (expected(first), first.num_rows)
+    # The next one is of fewer customers: the others have no score any more. All but the one with 0 change. A scoring of a
+    # day to come counts from that day on.
+    second = scoring(rows["dim_customers"], DAY, 0.02, every=4)
+    later = scoring(rows["dim_customers"], NEXT, 0.005, every=1)
+    assert scored(first, second, later) == (expected(second), first.num_rows - 1)
+    once = Gold(spark, tmp_path / "once")
+    once.replace(rows)
+    once.silver["churn_predictions"] = step.silver["churn_predictions"]
+    once.run(DAY)
+    assert step.rows("customer_analytics") == once.rows("customer_analytics")
+    # The newest is withdrawn: the one before counts again.
+    assert scored(first) == (expected(first), first.num_rows - 1)

@@ -15,12 +15,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception.Local")
 
 CASES: list[tuple[str, str, dict[str, Any], str]] = [
     (
-        "sagemaker",
-        "create_endpoint",
-        {"EndpointName": "e", "EndpointConfigName": "c"},
-        "has no SageMaker endpoints",
-    ),
-    (
         "ecs",
         "start_task",
         {"taskDefinition": "t", "containerInstances": ["i"]},

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws.server import LocalAws
+from local.aws.processes import kill_marked_by, marked
+from local.aws.server import READY_FILE, REGION, LocalAws
 from tests.local.aws.conftest import LAKE, ROLE, SCRIPTS, XGBOOST, archive
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -44,6 +50,10 @@ def categories(name: str, *values: str) -> dict[str, Any]:
 
 @pytest.fixture
 def start(s3: Any, sagemaker: Any) -> Callable[..., str]:
+    return beginner(s3, sagemaker)
+
+
+def beginner(s3: Any, sagemaker: Any) -> Callable[..., str]:
     """Start a tuning job over a script's text. `config` and `definition` change their parts of the request."""
 
     def begin(
@@ -536,3 +546,60 @@ def test_what_can_not_be_honoured_is_refused(
 ) -> None:
     with pytest.raises(ClientError, match=why):
         start(PARABOLA, SIZE, config, lambda *_: definition, **more)
+
+
+@pytest.fixture
+def other_server(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """`python -m local.aws` on a state of this test's own; killed at its end."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin() -> subprocess.Popen[bytes]:
+        (tmp_path / READY_FILE).unlink(missing_ok=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        command = [sys.executable, "-m", "local.aws", "--port", port, "--state", str(tmp_path)]
+        started.append(subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL))
+        until(lambda: (tmp_path / READY_FILE).exists())
+        return started[-1]
+
+    yield begin
+    for server in started:
+        server.kill()
+        server.wait()
+    kill_marked_by(str(tmp_path), grace=1)
+
+
+def of_state(state: Path) -> int:
+    return len(marked(lambda mark: mark.startswith(f"{state}:")))
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_that_ends_leaves_no_trial(
+    other_server: Callable[[], subprocess.Popen[bytes]], tmp_path: Path, how: signal.Signals
+) -> None:
+    """A killed server can not end its trials; the next one does."""
+    first = other_server()
+    url = json.loads((tmp_path / READY_FILE).read_text())["url"]
+
+    def there(name: str) -> Any:
+        given = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        return boto3.client(name, endpoint_url=url, region_name=REGION, **given)  # type: ignore[call-overload]
+
+    s3 = there("s3")
+    for bucket in (SCRIPTS, LAKE):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    limits = {"MaxNumberOfTrainingJobs": 50, "MaxParallelTrainingJobs": 2}
+    beginner(s3, there("sagemaker"))(SLEEP, SIZE, {"ResourceLimits": limits})
+    until(lambda: of_state(tmp_path) >= 2 * min(2, os.cpu_count() or 1))
+
+    first.send_signal(how)
+    first.wait(timeout=20)
+    if how is signal.SIGKILL:
+        assert of_state(tmp_path) > 0
+        other_server()
+
+    assert of_state(tmp_path) == 0
+    time.sleep(0.5)
+    assert of_state(tmp_path) == 0

@@ -16,7 +16,7 @@ import pytest
 
 from local.aws.server import LocalAws
 from tasks.churn import churn_training
-from tasks.churn.churn_training import DEFAULTS, Trained
+from tasks.churn.churn_training import DEFAULTS, Trained, Tuning
 from tasks.models import model_code, model_jobs
 from tasks.models.model_code import Package
 from tasks.services import aws
@@ -94,7 +94,7 @@ def model_of(trained: Trained) -> dict[str, Any]:
 
 
 def test_the_best_of_the_trials_is_the_model(rows: Rows) -> None:
-    tuned = churn_training.tune(rows, "flow-1", trials=3)
+    tuned = churn_training.tune(rows, "flow-1", Tuning(trials=3))
 
     assert tuned.hyperparameters.keys() == {"max-depth", "learning-rate", "min-child-weight", "rounds"}
     assert tuned.objective == pytest.approx(1 / int(tuned.hyperparameters["max-depth"]))
@@ -109,11 +109,11 @@ def test_the_best_of_the_trials_is_the_model(rows: Rows) -> None:
 
 
 def test_the_same_work_is_tuned_once_and_with_the_same_values_elsewhere(rows: Rows) -> None:
-    tuned, jobs = churn_training.tune(rows, "flow-1"), count("hyper_parameter_tuning")
-    assert churn_training.tune(rows, "flow-2") == tuned
+    tuned, jobs = churn_training.tune(rows, "flow-1", Tuning()), count("hyper_parameter_tuning")
+    assert churn_training.tune(rows, "flow-2", Tuning()) == tuned
     assert count("hyper_parameter_tuning") == jobs
 
-    again = churn_training.tune(Rows(f"{rows.key[:-1]}x", rows.history), "flow-3")
+    again = churn_training.tune(Rows(f"{rows.key[:-1]}x", rows.history), "flow-3", Tuning())
     assert again.job != tuned.job
     assert (again.hyperparameters, again.objective) == (tuned.hyperparameters, tuned.objective)
 
@@ -146,7 +146,7 @@ def test_what_is_searched() -> None:
     training = model_jobs.Training(
         "s3://a/c.tar.gz", {"seed": "7"}, ("validation_logloss",), "s3://a/h/", "s3://a/m"
     )
-    request = model_jobs.tuning_request(training, churn_training.search(4, 2))
+    request = model_jobs.tuning_request(training, churn_training.search(Tuning(trials=4, parallel=2)))
     config = request["HyperParameterTuningJobConfig"]
     ranges = {
         given["Name"]: (given["MinValue"], given["MaxValue"], given["ScalingType"])

@@ -16,7 +16,7 @@ from contracts.language.dataset import Dataset
 from tasks.errors import StaleResult
 from tasks.lake import lake_commits, lake_tables
 from tasks.lake.lake_commits import Commit
-from tasks.medallion.layers import Layer, Made
+from tasks.medallion.layers import GOLD_LAYER, Layer, Made
 from tasks.medallion.planning import Plan
 from tasks.services import aws
 
@@ -151,3 +151,49 @@ def test_a_commit_without_a_difference_says_how_far_the_table_is(empty_layers: N
         plan.base("goods"),
     )
     assert Plan.of(LAYER, TODAY).behind == ()
+
+
+BESIDE = replace(LAYER, tables={"goods": Made(("deliveries", "notices"), ("day",))}, beside={"notices": "ml"})
+
+
+def test_a_source_of_another_database_may_be_absent(empty_layers: None) -> None:
+    aws.glue().create_database(DatabaseInput={"Name": "ml"})
+    file = deliver("w1", 1)
+    plan = Plan.of(BESIDE, TODAY)
+    assert plan.notes("goods")["source.notices"] == "None"
+    assert asked(plan)["sources"] == {"deliveries": [file], "notices": []}
+    computed(plan, 1)
+    assert Plan.of(BESIDE, TODAY).behind == ()
+
+
+def test_a_source_of_another_database_comes_and_changes(empty_layers: None) -> None:
+    aws.glue().create_database(DatabaseInput={"Name": "ml"})
+    first = publish("ml", "notices", "n1", put("ml/notices/data/n1/published/a.parquet", (1,)))
+    assert Plan.of(BESIDE, TODAY).is_empty
+    lake_tables.catalog().drop_table(("ml", "notices"))
+    deliver("w1", 1)
+    computed(Plan.of(BESIDE, TODAY), 1)
+
+    publish("ml", "notices", "n1", first)
+    plan = Plan.of(BESIDE, TODAY)
+    assert plan.behind == ("goods",)
+    found = asked(plan)
+    nothing: dict[str, list[str]] = {"added": [], "removed": []}
+    assert (found["is_whole"], found["deltas"]) == (
+        False,
+        {"deliveries": nothing, "notices": {"added": [first], "removed": []}},
+    )
+    computed(plan, 1)
+    second = put("ml/notices/data/n2/published/a.parquet", (2,))
+    publish("ml", "notices", "n2", second, removed=(first,))
+    found = asked(Plan.of(BESIDE, TODAY))
+    assert not found["is_whole"]
+    assert found["deltas"]["notices"] == {"added": [second], "removed": [first]}
+
+
+def test_gold_knows_where_the_scores_are() -> None:
+    assert GOLD_LAYER.database("churn_predictions") == "ml"
+    assert GOLD_LAYER.database("fact_orders") == "silver"
+    assert [name for name, made in GOLD_LAYER.tables.items() if "churn_predictions" in made.sources] == [
+        "customer_analytics"
+    ]

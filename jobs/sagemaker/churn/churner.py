@@ -1,0 +1,136 @@
+"""The model that is registered: the blend, or plain logistic regression where the blend does not beat it; calibrated."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jobs.sagemaker.churn import calibration, inputs
+from jobs.sagemaker.churn.blend import Blend
+from jobs.sagemaker.churn.calibration import Calibration
+from jobs.sagemaker.churn.linear import Logistic
+from jobs.sagemaker.churn.measures import average_precision, log_loss
+from jobs.sagemaker.churn.trees import Settings
+
+BLEND, LOGISTIC = "blend", "logistic"
+FEWEST_ROWS, FEWEST_OF_A_CLASS = 200, 20
+_BETTER = 1.002
+"""How much average precision of the blend must exceed logistic regression's where its log loss is not lower."""
+_FILE = "churner.json"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which method was chosen, and what it and the simpler one did on customers whom they had not seen."""
+
+    method: str
+    why: str
+    log_loss: dict[str, float]
+    average_precision: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Churner:
+    settings: Settings
+    choice: Choice
+    calibration: Calibration
+    blend: Blend | None
+    line: Logistic
+
+    @classmethod
+    def fitted(cls, rows: pd.DataFrame, settings: Settings, known: pd.DataFrame | None = None) -> Churner:
+        """Trained on rows with known labels, in whatever order. `known` may add rows without labels, as of a later date."""
+        rows = inputs.in_order(rows)
+        _refuse_too_few(rows)
+        seen = rows if known is None else pd.concat([rows, known], ignore_index=True)
+        unseen, line = _unseen(rows, settings, seen)
+        latest = (rows["as_of"] == rows["as_of"].max()).to_numpy()
+        churned, fold = rows["churned"].to_numpy(float), inputs.folds(rows["customer_id"])
+        choice = _choice(unseen, churned)
+        score = unseen[choice.method]
+        kept = calibration.chosen(score[latest], churned[latest], fold[latest])
+        whole = Blend.fitted(rows, settings, seen) if choice.method == BLEND else None
+        return cls(settings, choice, kept, whole, line)
+
+    def score(self, rows: pd.DataFrame) -> np.ndarray:
+        if self.blend is not None:
+            return self.blend.score(rows)
+        return self.line.logit(inputs.classic(rows).values)
+
+    def probability(self, rows: pd.DataFrame) -> np.ndarray:
+        return self.calibration.probability(self.score(rows))
+
+    def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """What each feature adds to the log odds, compared with the average customer of training."""
+        if self.blend is not None:
+            return self.blend.contributions(rows)
+        view = inputs.classic(rows)
+        added = pd.DataFrame(self.line.contributions(view.values).T, index=list(view.of), columns=rows.index)
+        return added.groupby(level=0, sort=False).sum().T
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.blend is not None:
+            self.blend.save(folder)
+        document = {
+            "settings": asdict(self.settings),
+            "choice": asdict(self.choice),
+            "calibration": self.calibration.document(),
+            "line": self.line.document(),
+        }
+        (folder / _FILE).write_text(json.dumps(document, sort_keys=True))
+
+    @classmethod
+    def load(cls, folder: Path) -> Churner:
+        told = json.loads((folder / _FILE).read_text())
+        choice = Choice(**told["choice"])
+        return cls(
+            Settings(**told["settings"]),
+            choice,
+            Calibration.of_document(told["calibration"]),
+            Blend.load(folder) if choice.method == BLEND else None,
+            Logistic.of_document(told["line"]),
+        )
+
+
+def _unseen(
+    rows: pd.DataFrame, settings: Settings, seen: pd.DataFrame
+) -> tuple[dict[str, np.ndarray], Logistic]:
+    """Scores of each customer by methods trained on other customers, and logistic regression trained on all."""
+    churned, fold = rows["churned"].to_numpy(float), inputs.folds(rows["customer_id"])
+    classic = inputs.classic(rows).values
+    found = {BLEND: np.empty(len(rows)), LOGISTIC: np.empty(len(rows))}
+    for one in range(inputs.FOLDS):
+        inside = fold == one
+        blend = Blend.fitted(rows[~inside], settings, seen, seeds=1)
+        found[BLEND][inside] = blend.score(rows[inside])
+        line = Logistic.fitted(classic[~inside], churned[~inside], 1.0)
+        found[LOGISTIC][inside] = line.logit(classic[inside])
+    return found, Logistic.fitted(classic, churned, 1.0)
+
+
+def _choice(unseen: dict[str, np.ndarray], churned: np.ndarray) -> Choice:
+    said = {method: 1 / (1 + np.exp(-score)) for method, score in unseen.items()}
+    loss = {method: round(log_loss(churned, one), 6) for method, one in said.items()}
+    precision = {method: round(average_precision(churned, one), 6) for method, one in said.items()}
+    figures = (
+        f"log loss {loss[BLEND]:.4f} and average precision {precision[BLEND]:.4f} of the blend, "
+        f"{loss[LOGISTIC]:.4f} and {precision[LOGISTIC]:.4f} of logistic regression, on customers not trained on"
+    )
+    if loss[BLEND] < loss[LOGISTIC] or precision[BLEND] > _BETTER * precision[LOGISTIC]:
+        return Choice(BLEND, f"the blend is better: {figures}", loss, precision)
+    return Choice(LOGISTIC, f"the simpler one is not beaten: {figures}", loss, precision)
+
+
+def _refuse_too_few(rows: pd.DataFrame) -> None:
+    churned = int(rows["churned"].astype(bool).sum())
+    fewest = min(churned, len(rows) - churned)
+    if len(rows) < FEWEST_ROWS or fewest < FEWEST_OF_A_CLASS:
+        raise ValueError(
+            f"{len(rows)} training rows, of which {churned} churned: at least {FEWEST_ROWS} rows with "
+            f"{FEWEST_OF_A_CLASS} of either kind are needed; give more history, or a horizon in which some churn and some do not"
+        )

@@ -1,0 +1,29 @@
+"""Score the customers of a day: a batch transform of the registered model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.churn.churn_dataset import Dataset
+from tasks.jobs import external_jobs, sagemaker
+from tasks.models import model_jobs
+from tasks.models.model_registry import ModelVersion
+from tasks.settings import settings
+
+
+def score(dataset: Dataset, model: ModelVersion, owner: str) -> str:
+    """Run batch transform. Returns the folder with one output file per input file."""
+    work = f"{dataset.key}{model.metadata['code_version'][:8]}"
+
+    def folder(attempt: int) -> str:
+        return f"s3://{settings().lake_bucket}/ml/churn_predictions/raw/{work}-{attempt}"
+
+    def request(attempt: int) -> dict[str, Any]:
+        name = f"churn-{work}-{model.name}"
+        model_jobs.create_model(name, model)
+        return model_jobs.transform_request(name, dataset.future, folder(attempt))
+
+    entry = external_jobs.run(
+        sagemaker.TRANSFORM, "churn-predict", f"churn-predict/{work}-{model.name}", request, owner
+    )
+    return folder(entry.attempt)

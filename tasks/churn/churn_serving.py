@@ -1,0 +1,92 @@
+"""The steps by which a churn model comes into service: beside the champion, watched, then in its place or out again."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow.parquet as pq
+from prefect.artifacts import create_table_artifact
+
+from tasks.churn.churn_dataset import Dataset
+from tasks.lake import lake_tables
+from tasks.models.model_registry import ModelVersion
+from tasks.runs import alerts
+from tasks.runs.run import Run
+from tasks.runs.run_page import rounded
+from tasks.services import objects
+from tasks.serving import deploying, observing, tidying
+from tasks.serving.deploying import Deployment
+from tasks.serving.observing import Observation
+from tasks.serving.rollout import Rollout, failed
+from tasks.step import step
+
+_PROBES = 200
+
+
+def serve(run: Run, dataset: Dataset, model: ModelVersion, rollout: Rollout) -> str:
+    """Bring an approved model into service. Returns what the endpoint serves afterwards, in words."""
+    if model.status != "Approved":
+        return f"not deployed: model {model.name} is {model.status}"
+    deployment = deploy_challenger(model, rollout)
+    if deployment.state == "challenger":
+        seen = watch(dataset, deployment, rollout)
+        deployment = promote(model) if seen.decision == "promote" else roll_back(run, model, seen)
+    clean_up()
+    return deployment.message
+
+
+@step("deploy challenger")
+def deploy_challenger(model: ModelVersion, rollout: Rollout) -> Deployment:
+    return deploying.deploy_challenger(model, rollout)
+
+
+@step("watch challenger")
+def watch(dataset: Dataset, deployment: Deployment, rollout: Rollout) -> Observation:
+    seen = observing.observe(deployment, rollout, probes(dataset))
+    create_table_artifact(
+        key="churn-challenger",
+        description=f"Challenger {deployment.version} beside champion {seen.champion.version}, {seen.since:%Y-%m-%d %H:%M} "
+        f"to {seen.until:%H:%M} UTC: {seen.decision}",
+        table=[
+            {
+                "figure": verdict.figure,
+                "value": rounded(verdict.value),
+                "limit": rounded(verdict.limit),
+                "verdict": verdict.outcome,
+            }
+            for verdict in seen.verdicts
+        ],
+    )
+    return seen
+
+
+@step("promote")
+def promote(model: ModelVersion) -> Deployment:
+    return deploying.promote(model)
+
+
+@step("roll back")
+def roll_back(run: Run, model: ModelVersion, seen: Observation) -> Deployment:
+    deployment = deploying.roll_back(model)
+    alerts.send(
+        "WARNING",
+        f"churn model {model.name} was taken out of the endpoint again: {failed(seen.verdicts)}. {deployment.message}.",
+        run.facts(),
+    )
+    return deployment
+
+
+@step("clean up endpoint")
+def clean_up() -> None:
+    """Delete configurations and models that nobody uses. The last champion stays for a way back by hand."""
+    tidying.clean_up()
+
+
+def probes(dataset: Dataset) -> Sequence[dict[str, Any]]:
+    """Customers of the day as an application would send them."""
+    first = lake_tables.parquet_files(dataset.future)[0]
+    rows = pq.read_table(io.BytesIO(objects.read(first))).slice(0, _PROBES).to_pylist()
+    return [json.loads(json.dumps(row, default=str)) for row in rows]

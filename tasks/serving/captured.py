@@ -1,0 +1,76 @@
+"""Read what the endpoint captured of its requests: who was scored, by which variant, when, and how."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tasks.errors import DataError
+from tasks.services import objects
+from tasks.serving.endpoint_requests import captured_folder
+from tasks.settings import settings
+
+PROBE = "probe-"
+"""How the inference ids of our own requests begin. They are nobody's traffic."""
+_HOUR = timedelta(hours=1)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True)
+class Served:
+    """One customer's score, as a variant gave it."""
+
+    variant: str
+    customer_id: str
+    at: datetime
+    probability: float
+    probe: bool = False
+
+
+def served(variant: str, since: datetime, until: datetime) -> Iterator[Served]:
+    """The scores that a variant gave in [since, until), from the files of these hours. AWS writes whole seconds."""
+    since, hour = since.replace(microsecond=0), since.replace(minute=0, second=0, microsecond=0)
+    while hour < until:
+        folder = f"{captured_folder()}/{settings().endpoint}/{variant}/{hour.astimezone(UTC):%Y/%m/%d/%H}/"
+        for file in objects.listed(folder):
+            yield from (
+                s for s in in_file(variant, file.address, objects.read(file.address)) if since <= s.at < until
+            )
+        hour += _HOUR
+
+
+def in_file(variant: str, address: str, content: bytes) -> Iterator[Served]:
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield from _in_line(variant, json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"Line {number} of {address} is not a captured answer of the churn model ({type(error).__name__}: {error}). "
+                "Delete the file if it was not written by the endpoint, then run again."
+            ) from error
+
+
+def _in_line(variant: str, line: Mapping[str, Any]) -> Iterator[Served]:
+    event, output = line["eventMetadata"], line["captureData"].get("endpointOutput")
+    if output is None:
+        return
+    at = datetime.strptime(event["inferenceTime"], _TIME).replace(tzinfo=UTC)
+    probe = str(event.get("inferenceId", "")).startswith(PROBE)
+    for customer, probability in predictions(_text(output)):
+        yield Served(variant, customer, at, probability, probe)
+
+
+def predictions(answer: str | bytes) -> Iterator[tuple[str, float]]:
+    """Customer and probability of each prediction in an answer."""
+    for found in json.loads(answer)["predictions"]:
+        yield str(found["customer_id"]), float(found["probability"])
+
+
+def _text(side: Mapping[str, str]) -> str:
+    return base64.b64decode(side["data"]).decode() if side["encoding"] == "BASE64" else side["data"]
