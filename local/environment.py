@@ -57,6 +57,7 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_SILVER_JOB": resources.SILVER_JOB.name,
         "HIGHWATER_GOLD_JOB": resources.GOLD_JOB.name,
         "HIGHWATER_MODEL_GROUP": resources.DEMAND_FORECAST.name,
+        "HIGHWATER_CHURN_MODEL_GROUP": resources.CHURN.name,
         "HIGHWATER_FEATURE_GROUP": resources.CUSTOMER_FEATURES.name,
         "HIGHWATER_BRONZE_DIGEST_JOB": resources.BRONZE_DIGEST.name,
         "HIGHWATER_SAGEMAKER_ROLE": resources.SAGEMAKER_ROLE,

@@ -1,4 +1,4 @@
-"""Classify AWS requests: S3 by method and path, other services by X-Amz-Target header, path or form fields."""
+"""Classify AWS requests: S3 and the feature store by method and path, others by X-Amz-Target, path or form fields."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from local.faults.call import Call, masked
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
 _READS = ("Get", "List", "Describe", "Head", "Search", "Scan", "Query", "BatchGet", "Receive", "TransactGet")
 _CBOR = re.compile(r"^/service/[^/]+/operation/(?P<action>\w+)$")
+_RECORD = re.compile(r"^/FeatureGroup/(?P<group>[^/]+)$")
+_RECORD_ACTIONS = {"PUT": "PutRecord", "GET": "GetRecord", "DELETE": "DeleteRecord"}
 # Lease expiry and TTL of a ledger row. A write that changes nothing else is a heartbeat.
 _OF_TIME = frozenset({"lease_expires_at", "expires_at"})
 _NAMES = (
     *("JobName", "Name", "TrainingJobName", "ProcessingJobName", "TransformJobName", "ModelName"),
     *("ModelPackageName", "ModelPackageGroupName", "SecretId", "QueueUrl", "TopicArn", "Namespace"),
+    "FeatureGroupName",
 )
 
 
@@ -31,7 +34,7 @@ class AwsCalls:
         service = _service(headers)
         if service == "s3":
             return _s3(method, target, headers)
-        action, request = _asked(target, headers, body)
+        action, request = _asked(method, target, headers, body)
         key, heartbeat = _key(service, request), False
         if service == "dynamodb" and action == "PutItem":
             heartbeat = self._is_heartbeat(request)
@@ -51,11 +54,16 @@ def _service(headers: Mapping[str, str]) -> str:
     return found["service"] if found else "s3"
 
 
-def _asked(target: str, headers: Mapping[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
+def _asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
     if wanted := headers.get("X-Amz-Target"):
         return wanted.rpartition(".")[2], json.loads(body or b"{}")
-    if found := _CBOR.match(urlsplit(target).path):
+    path = urlsplit(target).path
+    if found := _CBOR.match(path):
         return found["action"], {}
+    if found := _RECORD.match(path):
+        return _RECORD_ACTIONS.get(method, "?"), {"FeatureGroupName": unquote(found["group"])}
+    if path == "/BatchGetRecord":
+        return "BatchGetRecord", json.loads(body)["Identifiers"][0]
     form = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
     return form.get("Action", "?"), form
 

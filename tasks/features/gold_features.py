@@ -14,13 +14,22 @@ from tasks.lake.lake_tables import GOLD
 TABLE = "ml_features"
 
 
-def batches(as_of: date, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """The columns of the day's rows. Raises DataError if there are none."""
-    table = lake_tables.load(GOLD, TABLE)
+def snapshot() -> int | None:
+    """The table's snapshot by now. Steps that must see the same rows name it."""
+    return lake_tables.snapshot_id(lake_tables.load(GOLD, TABLE))
+
+
+def batches(as_of: date, columns: Sequence[str], snapshot_id: int | None) -> Iterator[pa.RecordBatch]:
+    """The columns of the day's rows in a snapshot. Raises DataError if there are none."""
+    table = lake_tables.load(GOLD, TABLE) if snapshot_id is not None else None
     rows = 0
     if table is not None:
         with lake_tables.told(f"reading {GOLD}.{TABLE} of {as_of}"):
-            found = table.scan(row_filter=f"analysis_date = '{as_of}'", selected_fields=tuple(columns))
+            found = table.scan(
+                row_filter=f"analysis_date = '{as_of}'",
+                selected_fields=tuple(columns),
+                snapshot_id=snapshot_id,
+            )
             for batch in found.to_arrow_batch_reader():
                 rows += batch.num_rows
                 yield batch

@@ -22,6 +22,7 @@ from tasks.events import log
 from tasks.features import gold_features, offline, online
 from tasks.features.feature_group import described
 from tasks.features.online import Refused
+from tasks.services import aws
 
 _THREADS = 16
 _REFUSED_AT_MOST = 1000
@@ -33,6 +34,8 @@ class Ingested:
     """What became of a day's rows: rows_in = put + already_there + deleted + len(refused)."""
 
     as_of: date
+    snapshot: int | None = None
+    """The snapshot of gold.ml_features whose rows these are."""
     rows_in: int = 0
     put: int = 0
     already_there: int = 0
@@ -53,11 +56,12 @@ def ingest(as_of: date, *, threads: int = _THREADS) -> Ingested:
     """Put the rows of a day. Raises DataError if there are none, or if more than 1,000 are refused."""
     group = described()
     there = offline.customers(group, as_of)
-    total = Ingested(as_of)
+    aws.feature_store()  # made here once: threads that make clients at the same time fail
+    total = Ingested(as_of, gold_features.snapshot())
     with ThreadPoolExecutor(threads, thread_name_prefix="features") as pool:
         under_way: deque[Future[Ingested]] = deque()
         try:
-            for rows in _chunks(as_of):
+            for rows in _chunks(as_of, total.snapshot):
                 if len(under_way) >= 2 * threads:
                     _add(total, under_way.popleft().result())
                 under_way.append(pool.submit(_ingest, group.name, as_of, rows, there))
@@ -78,8 +82,8 @@ def ingest(as_of: date, *, threads: int = _THREADS) -> Ingested:
     return total
 
 
-def _chunks(as_of: date) -> Iterator[Sequence[Row]]:
-    for batch in gold_features.batches(as_of, (*COLUMNS, DELETED)):
+def _chunks(as_of: date, snapshot: int | None) -> Iterator[Sequence[Row]]:
+    for batch in gold_features.batches(as_of, (*COLUMNS, DELETED), snapshot):
         for start in range(0, batch.num_rows, online.AT_ONCE):
             yield batch.slice(start, online.AT_ONCE).to_pylist()
 

@@ -56,6 +56,7 @@ def customers(group: FeatureGroup, as_of: date) -> set[str]:
 
 def wait_until_shown(
     as_of: date,
+    snapshot: int | None,
     refused: Collection[str] = (),
     *,
     limit: timedelta = LATE,
@@ -63,11 +64,11 @@ def wait_until_shown(
 ) -> int:
     """Wait until the offline store has a record of each customer of the day. Gives their number.
 
-    The customers are those of gold.ml_features that are not deleted, without the `refused` ones. Raises SystemFault
-    after the limit.
+    The customers are those of a snapshot of gold.ml_features, the ingested one, that are not deleted, without the
+    `refused` ones. Raises SystemFault after the limit.
     """
     group = described()
-    missing = _expected(as_of) - set(refused)
+    missing = _expected(as_of, snapshot) - set(refused)
     number, read = len(missing), set[str]()
     deadline, pause = time.monotonic() + limit.total_seconds(), every[0]
     while True:
@@ -97,9 +98,9 @@ def _too_late(as_of: date, missing: Collection[str], number: int, limit: timedel
     )
 
 
-def _expected(as_of: date) -> set[str]:
+def _expected(as_of: date, snapshot: int | None) -> set[str]:
     found: set[str] = set()
-    for batch in gold_features.batches(as_of, (IDENTIFIER, DELETED)):
+    for batch in gold_features.batches(as_of, (IDENTIFIER, DELETED), snapshot):
         found.update(row[IDENTIFIER] for row in batch.to_pylist() if not row[DELETED])
     return found
 

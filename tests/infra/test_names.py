@@ -68,6 +68,12 @@ def names_of(name: str, kind: str, field: str) -> set[str]:
             "ModelPackageGroupName",
             {g.name for g in resources.MODEL_PACKAGE_GROUPS},
         ),
+        (
+            "compute",
+            "AWS::SageMaker::FeatureGroup",
+            "FeatureGroupName",
+            {g.name for g in resources.FEATURE_GROUPS},
+        ),
         ("observability", "AWS::SNS::Topic", "TopicName", {t.name for t in resources.TOPICS}),
     ],
 )
@@ -223,8 +229,10 @@ def test_alarms_hold_the_limits_of_contracts_and_code() -> None:
     assert nulls["Threshold"] == spec.thresholds.null_rate_max
     assert {metric["Namespace"] for metric in watched.values()} == {names.QUALITY_NAMESPACE}
     limits = model_drift.Limits()
-    drift = alarms["highwater-model-features-drift"]
-    assert (drift["Namespace"], drift["Threshold"]) == (names.MODELS_NAMESPACE, limits.psi_max)
+    for alarm, model in (("model", names.FORECAST_JOBS), ("churn", names.CHURN_MODEL)):
+        drift = alarms[f"highwater-{alarm}-features-drift"]
+        assert (drift["Namespace"], drift["Threshold"]) == (names.MODELS_NAMESPACE, limits.psi_max)
+        assert drift["Dimensions"] == [{"Name": "Model", "Value": model}]
     failures = [
         m["MetricStat"]["Metric"] for m in alarms["highwater-run-failures"]["Metrics"] if "MetricStat" in m
     ]

@@ -24,8 +24,14 @@ _BUCKETS = {"lake_bucket": "LAKE", "artifacts_bucket": "ARTIFACTS", "inbox_bucke
 # What stands for the first part of a key where it is no literal: these functions and names are read for theirs,
 _KEYS = {"folder": "LAKE", "address": "LAKE", "prefix": "ARTIFACTS"}
 # and these are keys that were listed or given, the places of deliveries, and the namespaces of the catalog (named()).
-_GIVEN = {"key", "Key", "root", "namespace"}
-_NAMESPACES = (lake_tables.CURATED, lake_tables.QUARANTINE, lake_tables.SILVER, lake_tables.GOLD)
+_GIVEN = {"key", "Key", "root", "namespace", "ML"}
+_NAMESPACES = (
+    lake_tables.CURATED,
+    lake_tables.QUARANTINE,
+    lake_tables.SILVER,
+    lake_tables.GOLD,
+    lake_tables.ML,
+)
 
 
 def prefixes_of(source: str) -> set[tuple[str, str]]:
@@ -144,8 +150,11 @@ def test_a_flow_run_may_read_what_tasks_name() -> None:
 
 
 def test_a_flow_run_may_write_what_tasks_name_but_deliveries_and_models() -> None:
-    # The one is written by those who deliver, the other by SageMaker's role.
-    for_others = {("LAKE", "raw"), ("ARTIFACTS", "demand_forecast")}
+    # The first is written by those who deliver, the others by SageMaker's role: models, and what an endpoint captures.
+    for_others = {
+        ("LAKE", "raw"),
+        *(("ARTIFACTS", name) for name in ("demand_forecast", "churn", "endpoints")),
+    }
     assert _ours(named()) - for_others == _ours(allowed("s3:PutObject")) - {("ARTIFACTS", "results")}
     assert allowed("s3:AbortMultipartUpload") == allowed("s3:PutObject")
 

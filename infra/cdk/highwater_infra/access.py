@@ -10,7 +10,7 @@ from constructs import Construct
 from deployments import names
 from highwater_infra.environments import Environment
 from highwater_infra.optional import is_given
-from highwater_infra.permissions import extraction, inbox, jobs, outside, people, tasks
+from highwater_infra.permissions import churn, extraction, inbox, jobs, outside, people, tasks
 from highwater_infra.permissions.statement import Statement, role_arn
 
 _GITHUB = "token.actions.githubusercontent.com"
@@ -27,6 +27,9 @@ class Access(Stack):
         self.sagemaker = self._role(
             names.SAGEMAKER, "sagemaker", "trains, evaluates and predicts", jobs.sagemaker_job(arn)
         )
+        self.feature_store = self._role(
+            names.FEATURE_STORE, "sagemaker", "writes the offline store's files", churn.feature_store(arn)
+        )
         self.flow_run = self._role(
             names.FLOW_RUN, "ecs-tasks", "flow runs: start jobs, publish, tell people", tasks.flow_run(arn)
         )
@@ -34,6 +37,7 @@ class Access(Stack):
         self._more(
             self.flow_run, names.FLOW_RUN_EXTRACTION, "what is extracted from sources", extraction.flow_run()
         )
+        self._more(self.flow_run, names.FLOW_RUN_CHURN, "the churn model and its endpoint", churn.flow_run())
         self.flow_run_start = self._role(
             names.FLOW_RUN_START,
             "ecs-tasks",

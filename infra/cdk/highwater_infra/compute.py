@@ -1,4 +1,4 @@
-"""What carries the data: Glue's jobs with their code, and the forecast's registry of models."""
+"""What carries the data: Glue's jobs with their code, the feature group, and the registries of models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from deployments import names
+from highwater_infra import churn_endpoint
 from highwater_infra.access import Access
+from highwater_infra.customer_features import feature_group
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 
@@ -22,7 +24,18 @@ REPOSITORY: Final = Path(__file__).resolve().parents[3]
 GLUE_VERSION: Final = "5.1"
 SLOW_MINUTES: Final = 60
 
-_MODELS: Final = "Weekly demand per SKU and region; a version for each training that passed the gate"
+_MODELS: Final = {
+    "Models": (
+        names.MODEL_GROUP,
+        "Weekly demand per SKU and region; a version for each training that passed the gate",
+    ),
+    "ChurnModels": (
+        names.CHURN_MODEL_GROUP,
+        "Churn of each customer; a version for each training that passed the gate",
+    ),
+}
+# Personal data of silver and gold is read by their role alone.
+_OF_THE_MEDALLION: Final = (*names.MEDALLION_JOBS, names.CHURN_DATASET)
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,7 @@ class Job:
 JOBS: Final = (
     Job(names.CURATE, "jobs/glue/curate.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.DEMAND_FEATURES, "jobs/glue/demand_features.py", timeout_minutes=120, concurrent_runs=4),
+    Job(names.CHURN_DATASET, "jobs/glue/churn_dataset.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.SILVER_JOB, "jobs/glue/silver.py", timeout_minutes=120, concurrent_runs=4, reads_phones=True),
     Job(names.BRONZE_DIGEST, "jobs/glue/bronze_digest.py", timeout_minutes=120, concurrent_runs=4),
     Job(names.GOLD_JOB, "jobs/glue/gold.py", timeout_minutes=120, concurrent_runs=4),
@@ -54,7 +68,7 @@ class Compute(Stack):
         for job in JOBS:
             script = assets.Asset(self, f"{job.name}-script", path=str(REPOSITORY / job.script))
             archives = (packages, phones) if job.reads_phones else (packages,)
-            role = access.medallion_job if job.name in names.MEDALLION_JOBS else access.glue_job
+            role = access.medallion_job if job.name in _OF_THE_MEDALLION else access.glue_job
             glue.CfnJob(
                 self,
                 job.name,
@@ -82,12 +96,12 @@ class Compute(Stack):
                 ),
                 security_configuration=security.ref,
             )
-        sagemaker.CfnModelPackageGroup(
-            self,
-            "Models",
-            model_package_group_name=names.MODEL_GROUP,
-            model_package_group_description=_MODELS,
-        )
+        for construct, (group, what) in _MODELS.items():
+            sagemaker.CfnModelPackageGroup(
+                self, construct, model_package_group_name=group, model_package_group_description=what
+            )
+        feature_group(self, lake, access.feature_store)
+        churn_endpoint.scale(self)
 
     def _packages(self) -> assets.Asset:
         """contracts/ and jobs/ as one archive, as the local cloud ships them; nothing else of the repository."""

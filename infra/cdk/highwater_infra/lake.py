@@ -14,6 +14,7 @@ from constructs import Construct
 from deployments import names
 from highwater_infra import key, partners
 from highwater_infra.buckets import bucket_name
+from highwater_infra.permissions.churn import CAPTURED
 
 _HISTORY = s3.LifecycleRule(
     id="history",
@@ -84,6 +85,8 @@ class Lake(Stack):
             names.ARTIFACTS,
             _HISTORY,
             s3.LifecycleRule(id="results", prefix=f"{names.RESULTS_FOLDER}/", expiration=Duration.days(90)),
+            # Requests and answers of the endpoint: until the churn of a year is known, and no longer.
+            s3.LifecycleRule(id="captured", prefix=f"{CAPTURED}/", expiration=Duration.days(365)),
         )
         for database in names.GLUE_DATABASES:
             glue.CfnDatabase(

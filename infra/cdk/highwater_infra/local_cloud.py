@@ -24,6 +24,7 @@ NOT_HELD: Final = frozenset(
         "AWS::Glue::SecurityConfiguration",
         "AWS::IAM::OIDCProvider",
         "AWS::S3::BucketPolicy",
+        "AWS::SageMaker::FeatureGroup",
         "AWS::SageMaker::ModelPackageGroup",
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",

@@ -8,7 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from deployments import names
-from highwater_infra import machinery
+from highwater_infra import churn_endpoint, machinery
 from highwater_infra.watch import Watch
 
 _Comparison = cloudwatch.ComparisonOperator
@@ -33,7 +33,14 @@ RUN_FAILURES: Final = 3
 
 def watches(*, scheduled: bool) -> list[Watch]:
     """Where nothing runs by schedule, a day without a run is nothing to tell."""
-    return [*_data(), *([_silence()] if scheduled else []), *_models(), _failures(), *machinery.queues()]
+    return [
+        *_data(),
+        *([_silence()] if scheduled else []),
+        *_models(),
+        *churn_endpoint.watches(),
+        _failures(),
+        *machinery.queues(),
+    ]
 
 
 def _data() -> list[Watch]:
@@ -82,11 +89,11 @@ def _silence() -> Watch:
 
 
 def _models() -> list[Watch]:
-    def figure(metric: str) -> cloudwatch.Metric:
+    def figure(metric: str, model: str = names.FORECAST_JOBS) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=names.MODELS_NAMESPACE,
             metric_name=metric,
-            dimensions_map={"Model": names.FORECAST_JOBS},
+            dimensions_map={"Model": model},
             statistic="Maximum",
             period=Duration.hours(1),
         )
@@ -105,6 +112,13 @@ def _models() -> list[Watch]:
             ERROR_RATIO_MAX,
             _Comparison.GREATER_THAN_THRESHOLD,
             "The forecast errs more than its backtest did: train anew, and look at the weeks that went wrong.",
+        ),
+        Watch(
+            "churn-features-drift",
+            figure("feature_psi_max", names.CHURN_MODEL),
+            PSI_MAX,
+            _Comparison.GREATER_THAN_THRESHOLD,
+            "A feature of the churn model is not distributed as at training: MONITORING.MODEL_DRIFT says which.",
         ),
     ]
 

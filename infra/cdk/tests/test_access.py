@@ -11,11 +11,14 @@ if TYPE_CHECKING:
 NAME = "highwater-access"
 # Actions for which AWS knows no resource.
 NO_RESOURCE = {
+    "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "ecs:DescribeTaskDefinition",
     "ecs:ListTasks",
+    "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModelPackages",
+    "sagemaker:ListModels",
     "sns:ListTopics",
 }
 
@@ -80,7 +83,7 @@ def test_a_role_holds_no_more_than_iam_takes(prod: Templates) -> None:
         for policy in _policies(prod[NAME])
     }
     named = {p.get("ManagedPolicyName") for p in prod[NAME].properties("AWS::IAM::ManagedPolicy")}
-    assert named == {"highwater-flow-run-inbox", "highwater-flow-run-extraction"}
+    assert named == {f"highwater-flow-run-{part}" for part in ("inbox", "extraction", "churn")}
     assert max(size for name, size in sizes.items() if name not in named) < 10_240
     assert max(sizes[name] for name in named) < 6_144
 
@@ -139,7 +142,7 @@ def test_a_grant_on_the_key_is_for_disks_of_jobs_alone(prod: Templates) -> None:
 
 def test_a_flow_run_writes_no_raw_file_and_deletes_below_the_tables_alone(prod: Templates) -> None:
     statements = _of(prod, "highwater-flow-run")
-    deleting = {action for action in _actions(statements) if "Delete" in action}
+    deleting = {action for action in _actions(statements) if "Delete" in action and action.startswith("s3")}
     assert deleting == {"s3:DeleteObject", "s3:DeleteObjectVersion"}
     assert _places(statements, "s3:DeleteObject") == {
         "lake/curated/*", "lake/quarantine/*", "lake/ml/*", "lake/bronze/*", "lake/silver/*", "lake/gold/*",
@@ -169,6 +172,84 @@ def test_a_flow_run_moves_the_version_that_it_read_and_writes_no_delivery(prod: 
     for action in ("s3:PutObject", "s3:AbortMultipartUpload"):
         written = {place for place in _places(statements, action) if place.startswith("inbox")}
         assert written == {"inbox/history/*", "inbox/inbox/*.error.json"}
+
+
+def _named(statements: list[dict[str, Any]], action: str) -> set[str]:
+    """`endpoint/highwater-churn` for what of our region and account this action may be done to."""
+    resources = [r for s in statements if action in _listed(s["Action"]) for r in _listed(s["Resource"])]
+    return {resource["Fn::Join"][1][-1].removeprefix(":") for resource in resources}
+
+
+_FORECAST_JOBS = {f"{kind}-job/demand-forecast-*" for kind in ("training", "processing", "transform")}
+_CHURN_JOBS = {
+    f"{kind}-job/churn-*" for kind in ("training", "processing", "transform", "hyper-parameter-tuning")
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "resources"),
+    [
+        ("CreateTrainingJob", _FORECAST_JOBS | _CHURN_JOBS),
+        ("CreateHyperParameterTuningJob", _CHURN_JOBS),
+        ("StopHyperParameterTuningJob", _CHURN_JOBS),
+        ("ListTrainingJobsForHyperParameterTuningJob", {"hyper-parameter-tuning-job/churn-*"}),
+        ("DeleteModel", {"model/highwater-churn-live-*"}),
+        ("CreateModel", {"model/demand-forecast-*", "model/churn-*", "model/highwater-churn-live-*"}),
+        ("PutRecord", {"feature-group/highwater-customer-features"}),
+        ("DeleteRecord", {"feature-group/highwater-customer-features"}),
+        ("UpdateEndpoint", {"endpoint/highwater-churn", "endpoint-config/highwater-churn-*"}),
+        ("UpdateEndpointWeightsAndCapacities", {"endpoint/highwater-churn"}),
+        ("InvokeEndpoint", {"endpoint/highwater-churn"}),
+        ("DeleteEndpoint", {"endpoint/highwater-churn"}),
+        ("DeleteEndpointConfig", {"endpoint-config/highwater-churn-*"}),
+    ],
+)
+def test_a_flow_run_makes_and_serves_models_under_their_names_alone(
+    prod: Templates, action: str, resources: set[str]
+) -> None:
+    statements = _of(prod, "highwater-flow-run")
+    assert _named(statements, f"sagemaker:{action}") == resources
+
+
+def test_scaling_is_ended_for_endpoints_alone(prod: Templates) -> None:
+    statements = _of(prod, "highwater-flow-run")
+    (ended,) = [s for s in statements if "application-autoscaling" in str(s["Action"])]
+    assert ended["Action"] == "application-autoscaling:DeregisterScalableTarget"
+    assert ended["Condition"] == {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
+
+
+def test_a_flow_run_reads_what_models_wrote_and_writes_none_of_it(prod: Templates) -> None:
+    statements = _of(prod, "highwater-flow-run")
+    models = {"lake/feature-store/*", "artifacts/churn/*", "artifacts/endpoints/captured/*"}
+    assert models <= _places(statements, "s3:GetObject")
+    assert not models & _places(statements, "s3:PutObject")
+
+
+def test_the_offline_store_is_written_by_a_role_of_its_own(prod: Templates) -> None:
+    statements = _of(prod, "highwater-feature-store")
+    assert _actions(statements) == {
+        "kms:Decrypt", "kms:GenerateDataKey", "s3:GetBucketAcl", "s3:PutObject", "s3:PutObjectAcl"
+    }  # fmt: skip
+    assert _places(statements, "s3:PutObject") == {"lake/feature-store/*"}
+    writers = {
+        role["RoleName"]
+        for role in prod[NAME].properties("AWS::IAM::Role")
+        if "lake/feature-store/*" in _places(_of(prod, role["RoleName"]), "s3:PutObject")
+    }
+    assert writers == {"highwater-feature-store"}
+    group = prod["highwater-compute"].one("AWS::SageMaker::FeatureGroup")
+    assert "highwaterfeaturestore" in str(group["RoleArn"])
+
+
+def test_jobs_read_and_write_their_part_of_the_churn_model(prod: Templates) -> None:
+    glue, sagemaker = _of(prod, "highwater-glue-medallion"), _of(prod, "highwater-sagemaker")
+    assert {"lake/feature-store/*", "lake/ml/churn_predictions/*"} <= _places(glue, "s3:GetObject")
+    assert {place for place in _places(glue, "s3:PutObject") if "/ml" in place} == {"lake/ml/churn_dataset/*"}
+    assert {"lake/ml/*", "artifacts/churn/*"} <= _places(sagemaker, "s3:GetObject")
+    assert _places(sagemaker, "s3:PutObject") == {
+        "lake/ml/predictions/*", "lake/ml/churn_predictions/*",
+        "artifacts/demand_forecast/*", "artifacts/churn/*", "artifacts/endpoints/captured/*",
+    }  # fmt: skip
 
 
 def _queues(statements: list[dict[str, Any]], action: str) -> list[str]:
@@ -258,6 +339,10 @@ def test_a_person_mends_rolls_back_and_approves_but_runs_and_deletes_nothing_of_
     (put,) = [s["Resource"] for s in statements if "s3:PutObject" in _listed(s["Action"])]
     assert {r["Fn::Join"][1][-1] for r in put} == {"/mended/*", "/curated/*/metadata/*"}
     assert _secrets_of(prod, "highwater-operator") == {"highwater/snowflake"}
+    assert _named(statements, "sagemaker:UpdateModelPackage") == {
+        "model-package/highwater-demand-forecast/*",
+        "model-package/highwater-churn/*",
+    }
 
 
 def test_snowflake_reads_what_was_published(prod: Templates) -> None:

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from contracts.shop.customer_features import FEATURES
+
 if TYPE_CHECKING:
     from tests.conftest import Templates
 
@@ -35,3 +39,77 @@ def test_production_is_given_more_workers_than_development(prod: Templates, dev:
 
     assert sizes(prod) == {("G.2X", 5)}
     assert sizes(dev) == {("G.1X", 2)}
+
+
+@pytest.mark.parametrize(
+    ("job", "role"),
+    [
+        ("highwater-curate", "highwaterglue"),
+        ("highwater-demand-features", "highwaterglue"),
+        ("highwater-churn-dataset", "highwatergluemedallion"),
+        ("highwater-gold", "highwatergluemedallion"),
+    ],
+)
+def test_personal_data_is_read_by_the_medallions_role_alone(prod: Templates, job: str, role: str) -> None:
+    found = prod[NAME].one("AWS::Glue::Job", Name=job)["Role"]["Fn::ImportValue"]
+    assert ("medallion" in found) == ("medallion" in role)
+    assert role in found
+
+
+def test_each_model_has_its_registry(prod: Templates) -> None:
+    groups = prod[NAME].properties("AWS::SageMaker::ModelPackageGroup")
+    assert [group["ModelPackageGroupName"] for group in groups] == [
+        "highwater-demand-forecast",
+        "highwater-churn",
+    ]
+
+
+def test_the_feature_group_is_the_contracts(prod: Templates) -> None:
+    group = prod[NAME].one("AWS::SageMaker::FeatureGroup")
+    assert group["FeatureGroupName"] == "highwater-customer-features"
+    keys = (group["RecordIdentifierFeatureName"], group["EventTimeFeatureName"])
+    assert keys == ("customer_id", "event_time")
+    types = {feature["FeatureName"]: feature["FeatureType"] for feature in group["FeatureDefinitions"]}
+    assert types == dict(FEATURES)
+    assert (types["customer_key"], types["amount"], types["event_time"]) == (
+        "Integral",
+        "Fractional",
+        "String",
+    )
+    # AWS gives the offline files columns of these names.
+    assert not {"is_deleted", "write_time", "api_invocation_time"} & types.keys()
+
+
+def test_the_feature_group_is_encrypted_in_the_lake_and_outlives_the_stack(prod: Templates) -> None:
+    (resource,) = prod[NAME].all("AWS::SageMaker::FeatureGroup")
+    group = resource["Properties"]
+    online, offline = group["OnlineStoreConfig"], group["OfflineStoreConfig"]
+    assert online["EnableOnlineStore"] is True
+    assert "Key" in str(online["SecurityConfig"]["KmsKeyId"]["Fn::ImportValue"])
+    storage = offline["S3StorageConfig"]
+    assert storage["KmsKeyId"] == online["SecurityConfig"]["KmsKeyId"]
+    scheme, bucket, folder = storage["S3Uri"]["Fn::Join"][1]
+    assert (scheme, folder) == ("s3://", "/feature-store")
+    assert "Lake" in bucket["Fn::ImportValue"]
+    assert offline["DisableGlueTableCreation"] is True
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_the_champion_is_scaled_once_there_is_an_endpoint(prod: Templates) -> None:
+    """The challenger is not: an update that removes a scaled variant is refused."""
+    parameter = prod[NAME].content["Parameters"]["ChurnEndpoint"]
+    assert (parameter["Default"], parameter["AllowedValues"]) == ("", ["", "deployed"])
+    (target,) = prod[NAME].all("AWS::ApplicationAutoScaling::ScalableTarget")
+    (policy,) = prod[NAME].all("AWS::ApplicationAutoScaling::ScalingPolicy")
+    assert {target["Condition"], policy["Condition"]} == {"ChurnEndpointIsDeployed"}
+    scaled = target["Properties"]
+    assert scaled["ResourceId"] == "endpoint/highwater-churn/variant/champion"
+    assert scaled["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
+    assert (scaled["MinCapacity"], scaled["MaxCapacity"]) == (1, 4)
+    assert "RoleARN" not in scaled  # the service-linked one
+    tracking = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["PredefinedMetricSpecification"] == {
+        "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+    }
+    assert tracking["TargetValue"] == 3000
+    assert tracking["ScaleInCooldown"] > tracking["ScaleOutCooldown"]

@@ -81,6 +81,12 @@ def test_only_what_is_read_once_is_deleted(prod: Templates) -> None:
     assert not [rule for rule in _rules(prod, "highwater-inbox").values() if "ExpirationInDays" in rule]
 
 
+def test_what_an_endpoint_was_asked_is_kept_for_a_year(prod: Templates) -> None:
+    rules = _rules(prod, "highwater-artifacts")
+    expiring = {r["Prefix"]: r["ExpirationInDays"] for r in rules.values() if "ExpirationInDays" in r}
+    assert expiring == {"results/": 90, "endpoints/captured/": 365}
+
+
 @pytest.mark.parametrize("bucket", ["highwater-lake", "highwater-artifacts", "highwater-inbox"])
 def test_a_version_that_was_replaced_is_kept_for_90_days(prod: Templates, bucket: str) -> None:
     rule = _rules(prod, bucket)["history"]

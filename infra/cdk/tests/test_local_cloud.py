@@ -134,7 +134,7 @@ class TestDeployed:
     def test_the_network_has_its_endpoints(self, cloud: Cloud) -> None:
         ec2 = cloud.client("ec2")
         services = {e["ServiceName"] for e in ec2.describe_vpc_endpoints()["VpcEndpoints"]}
-        assert len(services) == 15
+        assert len(services) == 17
         assert f"com.amazonaws.{REGION}.s3" in services
 
     def test_roles_are_trusted_by_their_service_alone(self, cloud: Cloud) -> None:

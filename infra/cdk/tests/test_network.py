@@ -22,7 +22,7 @@ def _endpoints(template: Template) -> set[str]:
 def test_aws_is_reached_without_the_internet(prod: Templates) -> None:
     assert _endpoints(prod[NAME]) == {
         "s3", "dynamodb", "ecr.api", "ecr.dkr", "ecs", "events", "glue", "kms", "logs", "monitoring",
-        "sagemaker.api", "secretsmanager", "sns", "sqs", "sts",
+        "sagemaker.api", "sagemaker.featurestore-runtime", "sagemaker.runtime", "secretsmanager", "sns", "sqs", "sts",
     }  # fmt: skip
 
 

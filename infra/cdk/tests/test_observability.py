@@ -36,6 +36,13 @@ def _topic(prod: Templates, name: str) -> str:
         ("nothing-ran-today", "highwater-critical", "breaching"),
         ("model-features-drift", "highwater-warnings", "notBreaching"),
         ("model-errors-drift", "highwater-warnings", "notBreaching"),
+        ("churn-features-drift", "highwater-warnings", "notBreaching"),
+        ("churn-champion-fails", "highwater-critical", "notBreaching"),
+        ("churn-challenger-fails", "highwater-warnings", "notBreaching"),
+        ("churn-champion-slow", "highwater-warnings", "notBreaching"),
+        ("churn-challenger-slow", "highwater-warnings", "notBreaching"),
+        ("churn-champion-refuses", "highwater-warnings", "notBreaching"),
+        ("churn-challenger-refuses", "highwater-warnings", "notBreaching"),
         ("run-failures", "highwater-critical", "notBreaching"),
         ("dead-letters", "highwater-warnings", "notBreaching"),
         ("task-ends-unread", "highwater-critical", "notBreaching"),
@@ -75,6 +82,50 @@ def test_the_first_dead_letter_is_told_on_the_queue_that_exists(prod: Templates,
     (dimension,) = alarm["Dimensions"]
     queue = prod["highwater-orchestration"].one("AWS::SQS::Queue", QueueName=dimension["Value"])
     assert "RedrivePolicy" not in queue
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("demand-forecast", "model-features-drift"), ("customer-churn", "churn-features-drift")],
+)
+def test_drift_is_watched_by_model(prod: Templates, model: str, name: str) -> None:
+    alarm = _alarm(prod, name)
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("Highwater/Models", "feature_psi_max")
+    assert alarm["Dimensions"] == [{"Name": "Model", "Value": model}]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0.25, "GreaterThanThreshold")
+
+
+@pytest.mark.parametrize("variant", ["champion", "challenger"])
+@pytest.mark.parametrize(
+    ("name", "metric", "statistic", "threshold", "periods"),
+    [("fails", "Invocation5XXErrors", "Sum", 3, 1), ("slow", "ModelLatency", "p99", 100_000, 3)],
+)
+def test_a_variant_that_fails_or_is_slow_is_told(
+    prod: Templates, variant: str, name: str, metric: str, statistic: str, threshold: int, periods: int
+) -> None:
+    alarm = _alarm(prod, f"churn-{variant}-{name}")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SageMaker", metric)
+    assert alarm.get("Statistic", alarm.get("ExtendedStatistic")) == statistic
+    assert alarm["Dimensions"] == _variant(variant)
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["Period"]) == (threshold, periods, 300)
+
+
+@pytest.mark.parametrize("variant", ["champion", "challenger"])
+def test_the_share_of_refused_requests_is_of_a_few_requests_at_least(prod: Templates, variant: str) -> None:
+    alarm = _alarm(prod, f"churn-{variant}-refuses")
+    (share,) = [metric for metric in alarm["Metrics"] if "Expression" in metric]
+    assert share["Expression"] == "IF(requests >= 20, refused / requests, 0)"
+    counted = {m["Id"]: m["MetricStat"] for m in alarm["Metrics"] if "MetricStat" in m}
+    assert {name: (s["Metric"]["MetricName"], s["Stat"]) for name, s in counted.items()} == {
+        "refused": ("Invocation4XXErrors", "Sum"),
+        "requests": ("Invocations", "Sum"),
+    }
+    assert all(s["Metric"]["Dimensions"] == _variant(variant) for s in counted.values())
+    assert alarm["Threshold"] == 0.05
+
+
+def _variant(name: str) -> list[dict[str, str]]:
+    return [{"Name": "EndpointName", "Value": "highwater-churn"}, {"Name": "VariantName", "Value": name}]
 
 
 def test_the_dashboard_shows_what_is_watched(prod: Templates) -> None:
@@ -171,7 +222,8 @@ def test_the_month_has_a_limit(prod: Templates, dev: Templates) -> None:
 
 def test_a_job_that_takes_an_hour_is_told(prod: Templates) -> None:
     jobs = prod["highwater-compute"].properties("AWS::Glue::Job")
-    assert [job["NotificationProperty"] for job in jobs] == [{"NotifyDelayAfter": 60}] * 5
+    assert [job["NotificationProperty"] for job in jobs] == [{"NotifyDelayAfter": 60}] * len(jobs)
+    assert "highwater-churn-dataset" in {job["Name"] for job in jobs}
     assert all(job["Timeout"] > job["NotificationProperty"]["NotifyDelayAfter"] for job in jobs)
     rule = prod[NAME].one("AWS::Events::Rule")
     assert rule["EventPattern"]["source"] == ["aws.glue"]

@@ -15,7 +15,7 @@ from constructs import IConstruct
 from highwater_infra import acknowledged
 from highwater_infra.account import account
 from highwater_infra.environments import PRIVATE
-from highwater_infra.permissions import inbox, jobs, outside, people, statement, tasks
+from highwater_infra.permissions import churn, inbox, jobs, outside, people, statement, tasks
 
 
 def _found(directory: Path) -> str:
@@ -92,6 +92,8 @@ def _statements() -> list[statement.Statement]:
         *tasks.flow_run(key),
         *tasks.worker(key),
         *inbox.flow_run(),
+        *churn.flow_run(),
+        *churn.feature_store(key),
         *inbox.listener(key),
         *tasks.start(key, log_groups=["/a/log/group"], secrets=["a/secret"]),
         *outside.snowflake(key),

@@ -14,12 +14,14 @@ from botocore.exceptions import ClientError
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
+from local import resources
 from local.aws.actions import Overrides
 from local.aws.checkpoints import PATH
 from local.aws.sagemaker.feature_store import FeatureStore
 from local.aws.sagemaker.feature_store_offline import OfflineStore
 from local.aws.sagemaker.feature_store_records import record_of
 from local.aws.server import REGION, LocalAws
+from local.aws_resources import create_feature_group
 from tests.local.aws.conftest import LAKE
 from tests.local.aws.test_feature_store import DAY, FEATURES, STORES, create, record, runtime, shown
 
@@ -40,6 +42,19 @@ def test_a_name_is_taken_until_its_group_is_deleted(
         sagemaker.describe_feature_group(FeatureGroupName=name)
     assert create(FeatureGroupName=name) == name
     assert "Record" not in runtime.get_record(FeatureGroupName=name, RecordIdentifierValueAsString="c1")
+
+
+def test_the_declared_group_may_be_created_again(sagemaker: Any) -> None:
+    declared = resources.CUSTOMER_FEATURES
+    for _ in range(2):
+        create_feature_group(sagemaker, declared)
+    found = sagemaker.describe_feature_group(FeatureGroupName=declared.name)
+    assert {d["FeatureName"]: d["FeatureType"] for d in found["FeatureDefinitions"]} == declared.features
+    place = found["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"]
+    assert place.startswith(
+        "s3://highwater-lake/feature-store/123456789012/sagemaker/ap-south-1/offline-store/"
+    )
+    sagemaker.delete_feature_group(FeatureGroupName=declared.name)
 
 
 def test_groups_are_listed(create: Callable[..., str], sagemaker: Any) -> None:

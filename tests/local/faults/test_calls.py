@@ -51,6 +51,21 @@ def test_json_services_by_target_and_what_they_name() -> None:
     assert aws_call("glue", "BatchStopJobRun", {"JobName": "curate"}).mutating is True
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "action", "mutating"),
+    [
+        ("PUT", "/FeatureGroup/customers", "PutRecord", True),
+        ("GET", "/FeatureGroup/customers?RecordIdentifierValueAsString=c1", "GetRecord", False),
+        ("DELETE", "/FeatureGroup/customers?RecordIdentifierValueAsString=c1", "DeleteRecord", True),
+        ("POST", "/BatchGetRecord", "BatchGetRecord", False),
+    ],
+)
+def test_the_feature_store_by_method_and_path(method: str, target: str, action: str, mutating: bool) -> None:
+    body = json.dumps({"Identifiers": [{"FeatureGroupName": "customers"}]}).encode()
+    found = AwsCalls().call(method, target, {"Authorization": SCOPE.format("sagemaker")}, body)
+    assert found == Call("sagemaker", action, "customers", mutating)
+
+
 def test_form_services_by_their_action() -> None:
     headers = {"Authorization": SCOPE.format("sns")}
     found = AwsCalls().call("POST", "/", headers, b"Action=Publish&TopicArn=arn%3Aaws%3Asns%3Ax%3A1%3Aalerts")

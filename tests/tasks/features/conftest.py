@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -15,8 +19,9 @@ import pytest
 from contracts.dialects.arrow_types import arrow_type
 from contracts.shop.ml_features import ML_FEATURES
 from local import resources
-from local.aws.server import LocalAws
+from local.aws.server import READY_FILE, REGION
 from local.aws_resources import create_bucket, create_feature_group
+from local.settings import REPOSITORY
 from tasks.features.feature_group import described
 from tasks.lake import lake_tables
 from tasks.services import aws
@@ -27,17 +32,40 @@ SCHEMA = pa.schema([(column.name, arrow_type(column.kind)) for column in ML_FEAT
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    server = LocalAws(port=0, state=tmp_path_factory.mktemp("aws"), offline_store_seconds=0.2)
-    server.start()
-    yield server
-    server.stop()
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The local AWS in a process of its own, as its changes to moto are not for other tests. Gives its environment."""
+    state = tmp_path_factory.mktemp("aws")
+    options = (
+        "--port",
+        "0",
+        "--state",
+        str(state),
+        "--offline-store-seconds",
+        "0.2",
+        "--spark-warm-jvms",
+        "0",
+    )
+    server = subprocess.Popen([sys.executable, "-m", "local.aws", *options], cwd=REPOSITORY)
+    deadline = time.monotonic() + 120
+    ready = state / READY_FILE
+    while not (ready.exists() and ready.read_text().endswith("\n")):
+        assert server.poll() is None, "the local AWS ended"
+        assert time.monotonic() < deadline, "the local AWS is not ready"
+        time.sleep(0.1)
+    yield {
+        "AWS_ENDPOINT_URL": json.loads(ready.read_text())["url"],
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    server.terminate()
+    server.wait(timeout=30)
 
 
 @pytest.fixture
-def store(cloud: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def store(cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The feature store of an account in which nothing was done yet. Gives the runtime's client."""
-    for name, value in cloud.environment.items():
+    for name, value in cloud.items():
         monkeypatch.setenv(name, value)
     _forget_clients()
     create_bucket(aws.s3(), resources.LAKE)

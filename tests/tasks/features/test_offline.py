@@ -12,7 +12,7 @@ import pytest
 from local import resources
 from local.aws_resources import create_feature_group
 from tasks.errors import DataError, SystemFault
-from tasks.features import offline, online
+from tasks.features import gold_features, offline, online
 from tasks.features.feature_group import described
 from tasks.features.ingesting import ingest
 from tasks.services import aws, objects
@@ -61,8 +61,17 @@ def test_what_does_not_come_is_an_error_that_names_it(
     with pytest.raises(
         SystemFault, match=r"lacks 1 of 2 customers of 2026-11-29 after 0 minutes, such as c1"
     ) as late:
-        offline.wait_until_shown(DAY, {"c3"}, limit=2 * SOON, every=(0.1, 0.1))
+        offline.wait_until_shown(DAY, gold_features.snapshot(), {"c3"}, limit=2 * SOON, every=(0.1, 0.1))
     assert "AWS writes within 15 minutes" in str(late.value)
+
+
+def test_a_customer_that_came_to_gold_meanwhile_is_not_waited_for(gold: Callable[..., None]) -> None:
+    gold([row("c1")])
+    done = ingest(DAY)
+    gold([row("c1"), row("c2")])
+    assert offline.wait_until_shown(DAY, done.snapshot, done.refused) == 1
+    with pytest.raises(SystemFault, match="lacks 1 of 2 customers"):
+        offline.wait_until_shown(DAY, gold_features.snapshot(), limit=SOON, every=(0.1, 0.1))
 
 
 def test_a_blocked_store_is_named(
@@ -77,7 +86,7 @@ def test_a_blocked_store_is_named(
     online.put(GROUP, {"customer_id": "c1", "event_time": "2026-11-29T00:00:00Z"})
     monkeypatch.setattr(offline.objects, "listed", lambda _: iter(()))
     with pytest.raises(SystemFault, match=r"SageMaker says that it is blocked: .*NoSuchBucket"):
-        offline.wait_until_shown(DAY, limit=4 * SOON, every=(0.1, 0.1))
+        offline.wait_until_shown(DAY, gold_features.snapshot(), limit=4 * SOON, every=(0.1, 0.1))
 
 
 def test_a_file_that_is_none_of_the_stores(gold: Callable[..., None]) -> None:
@@ -94,8 +103,8 @@ def test_what_was_known_then(gold: Callable[..., None], written: Callable[[], li
     gold([row("c1", orders=2), row("c1", day=before, orders=1), row("c2", orders=9)])
     ingest(DAY)
     ingest(before)
-    offline.wait_until_shown(DAY)
-    offline.wait_until_shown(before)
+    offline.wait_until_shown(DAY, gold_features.snapshot())
+    offline.wait_until_shown(before, gold_features.snapshot())
 
     rows = written()
     origin = moment(29)

@@ -150,6 +150,22 @@ def test_whole_then_by_what_changed(warehouse: Warehouse, lake: CopiedLake) -> N
     assert warehouse.rows(HEADS)[0][2] == "run-2"
 
 
+def test_a_scoring_reaches_the_mart(warehouse: Warehouse, lake: CopiedLake) -> None:
+    others = [customer(key) for key in range(10, 20)]
+    old, kept = lake.commit(CUSTOMERS, [[customer(1), customer(2)], others])
+    bring(warehouse, CUSTOMERS)
+    lake.commit(
+        CUSTOMERS, [[customer(1, churn_probability=0.125), customer(2, churn_probability=1.0)]], [old]
+    )
+    assert bring(warehouse, CUSTOMERS).how == "changes"
+    assert lake.mart(CUSTOMERS) == lake.rows(CUSTOMERS)
+    scored = "SELECT customer_key, churn_probability FROM MARTS.CUSTOMER_ANALYTICS WHERE churn_probability IS NOT NULL"
+    assert sorted(warehouse.rows(scored)) == [(1, 0.125), (2, 1.0)]
+    lake.commit(CUSTOMERS, [[customer(10, churn_probability=0.5), *others[1:]]], [kept])
+    bring(warehouse, CUSTOMERS)
+    assert sorted(warehouse.rows(scored)) == [(1, 0.125), (2, 1.0), (10, 0.5)]
+
+
 def test_groups_that_vanish_are_gone_and_a_null_is_not_a_blank(
     warehouse: Warehouse, lake: CopiedLake
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from aws_cdk import Aws
 
 from deployments import names
+from highwater_infra.permissions.churn import CAPTURED, MODELS
 from highwater_infra.permissions.statement import (
     IMAGE_LAYERS,
     Statement,
@@ -30,9 +31,13 @@ def glue_job(key_arn: str) -> list[Statement]:
 
 
 def medallion_job(key_arn: str) -> list[Statement]:
-    """Reads bronze and silver, which hold personal data; no other job does. Rows that are in quarantine are known, too."""
-    written = (names.SILVER, names.GOLD, "runs")
-    return _glue(key_arn, read=(names.BRONZE, "quarantine", *written), written=written)
+    """Reads bronze and silver, which hold personal data; no other job does. Rows that are in quarantine are known, too.
+
+    The churn model's rows are made from silver, gold and the feature store; its scores go into gold.
+    """
+    written = (names.SILVER, names.GOLD, "ml/churn_dataset", "runs")
+    read = (names.BRONZE, "quarantine", "ml/churn_predictions", names.FEATURE_STORE_FOLDER)
+    return _glue(key_arn, read=(*read, *written), written=written)
 
 
 def _glue(key_arn: str, read: Sequence[str], written: Sequence[str]) -> list[Statement]:
@@ -68,18 +73,21 @@ def sagemaker_job(key_arn: str) -> list[Statement]:
         listing(names.LAKE, names.ARTIFACTS),
         Statement(
             ["s3:GetObject"],
-            [*objects(names.LAKE, "ml"), *objects(names.ARTIFACTS, "sagemaker", "demand_forecast")],
+            [*objects(names.LAKE, "ml"), *objects(names.ARTIFACTS, "sagemaker", "demand_forecast", MODELS)],
             because=_KEYS,
         ),
         Statement(
             ["s3:PutObject", "s3:AbortMultipartUpload"],
-            [*objects(names.LAKE, "ml/predictions"), *objects(names.ARTIFACTS, "demand_forecast")],
+            [
+                *objects(names.LAKE, "ml/predictions", "ml/churn_predictions"),
+                *objects(names.ARTIFACTS, "demand_forecast", MODELS, CAPTURED),
+            ],
             because=_KEYS,
         ),
         Statement(
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
             [arn("logs", "log-group:/aws/sagemaker/*")],
-            because="SageMaker makes a log group for each kind of job, and a stream for each job",
+            because="SageMaker makes a log group for each kind of job and for the endpoint, with streams of its own naming",
         ),
         metrics("/aws/sagemaker/*"),
         Statement(

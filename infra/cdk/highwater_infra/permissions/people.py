@@ -62,9 +62,10 @@ def _models() -> list[Statement]:
         ),
         Statement(
             ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"],
-            [arn("sagemaker", f"model-package/{names.MODEL_GROUP}/*")],
+            [arn("sagemaker", f"model-package/{g}/*") for g in (names.MODEL_GROUP, names.CHURN_MODEL_GROUP)],
             because="SageMaker numbers the versions of the group",
         ),
+        Statement(["sagemaker:DescribeEndpoint"], [arn("sagemaker", f"endpoint/{names.ENDPOINT}")]),
     ]
 
 
@@ -83,8 +84,11 @@ def _tasks() -> list[Statement]:
         ),
         Statement(
             ["logs:FilterLogEvents", "logs:GetLogEvents"],
-            [arn("logs", "log-group:/highwater/*")],
-            because="the log groups of worker, server and flow runs, one stream a task",
+            [
+                arn("logs", "log-group:/highwater/*"),
+                arn("logs", f"log-group:/aws/sagemaker/Endpoints/{names.ENDPOINT}:*"),
+            ],
+            because="the log groups of worker, server and flow runs, one stream a task; the endpoint's, one an instance",
         ),
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from deployments import names
+from highwater_infra.permissions import models
 from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
     EVERYTHING,
@@ -99,33 +100,14 @@ def _glue() -> list[Statement]:
 
 
 def _sagemaker() -> list[Statement]:
-    kinds = ("Training", "Processing", "Transform")
-    verbs = [f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop") for kind in kinds]
-    by_run = "a job's name ends with the run that it belongs to"
     return [
-        Statement(
-            [*verbs, "sagemaker:AddTags"],
-            [arn("sagemaker", f"{kind.lower()}-job/{names.FORECAST_JOBS}-*") for kind in kinds],
-            because=by_run,
-        ),
+        models.jobs(names.FORECAST_JOBS),
         Statement(
             ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
             [arn("sagemaker", f"model/{names.FORECAST_JOBS}-*")],
-            because=by_run,
+            because=models.BY_RUN,
         ),
-        Statement(
-            [
-                "sagemaker:CreateModelPackage",
-                "sagemaker:DescribeModelPackage",
-                "sagemaker:UpdateModelPackage",
-                "sagemaker:DescribeModelPackageGroup",
-            ],
-            [
-                arn("sagemaker", f"model-package-group/{names.MODEL_GROUP}"),
-                arn("sagemaker", f"model-package/{names.MODEL_GROUP}/*"),
-            ],
-            because="SageMaker numbers the versions of the group",
-        ),
+        models.versions(names.MODEL_GROUP),
         Statement(
             ["sagemaker:ListModelPackages"],
             EVERYTHING,
