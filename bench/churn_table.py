@@ -31,8 +31,12 @@ class Table:
 
 
 def read_orders(orders: pd.DataFrame) -> pd.DataFrame:
+    """The four columns. Moments stay as given, whatever their zone; orders without a customer or a moment say nothing."""
     if absent := [name for name in COLUMNS if name not in orders]:
         raise Refused(f"the orders have no column {', '.join(absent)}; needed are {', '.join(COLUMNS)}")
+    orders = orders[orders["customer_id"].notna() & orders["order_ts"].notna()]
+    if orders.empty:
+        raise Refused("0 orders with a customer and a time")
     orders = orders[list(COLUMNS)].assign(
         customer_id=orders["customer_id"].astype(str),
         order_id=orders["order_id"].astype(str),
@@ -40,8 +44,8 @@ def read_orders(orders: pd.DataFrame) -> pd.DataFrame:
         amount=pd.to_numeric(orders["amount"]).astype(float),
     )
     if orders["order_ts"].dt.tz is not None:
-        orders["order_ts"] = orders["order_ts"].dt.tz_convert("UTC").dt.tz_localize(None)
-    return orders
+        orders["order_ts"] = orders["order_ts"].dt.tz_localize(None)
+    return orders.fillna({"amount": 0.0})
 
 
 def refuse(orders: pd.DataFrame, as_of: date, horizon: int) -> None:
@@ -52,10 +56,10 @@ def refuse(orders: pd.DataFrame, as_of: date, horizon: int) -> None:
         raise Refused(
             f"{as_of}: the horizon of {horizon} days ends on {end.date()}, past the last order on {last.date()}"
         )
-    past = (midnight - first) / pd.Timedelta(days=1)
+    past = (midnight - first.normalize()).days
     if past < HISTORY * horizon:
         raise Refused(
-            f"{as_of}: {past:.1f} days from the first order, less than {HISTORY} x {horizon} = {HISTORY * horizon}"
+            f"{as_of}: {past} days from the first order, less than {HISTORY} x {horizon} = {HISTORY * horizon}"
         )
     at = orders["order_ts"]
     count = orders.loc[

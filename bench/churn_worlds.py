@@ -23,7 +23,9 @@ def journey(_seed: int = 0) -> pd.DataFrame:
     query = f"""SELECT cast(household_id AS VARCHAR) AS customer_id, cast(basket_id AS VARCHAR) AS order_id,
         min(transaction_timestamp) AS order_ts, round(sum(sales_value), 2) AS amount
         FROM '{data}' GROUP BY ALL ORDER BY ALL"""
-    return duckdb.sql(query).df()
+    with duckdb.connect() as database:
+        found: pd.DataFrame = database.execute(query).df()
+    return found
 
 
 def music(seed: int = 1, customers: int = 23_000) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Our score: two logistic regressions and boosted trees, weighed in log odds.
 
-The straight one goes on where history is shorter than the future that it is asked about, the bent one and the trees know more
-of what was seen. Weights are fixed: learned ones were worse on dates that they had not seen.
+The straight one goes on where training saw a shorter history than the date that is scored, the bent one and the trees
+know more of what was seen. Weights are fixed: learned ones were worse on dates that they had not seen.
 """
 
 from __future__ import annotations
@@ -38,11 +38,9 @@ class Blend:
     grown: list[xgboost.Booster]
 
     @classmethod
-    def fitted(cls, rows: pd.DataFrame, settings: Settings, known: pd.DataFrame, seeds: int = SEEDS) -> Blend:
-        """`known` are the rows from which BG/NBD learns, without regard to their labels."""
+    def fitted(cls, rows: pd.DataFrame, settings: Settings, buyers: BgNbd, seeds: int = SEEDS) -> Blend:
         churned = rows["churned"].to_numpy(float)
         columns = inputs.present(rows)
-        buyers = alive.fitted(known)
         views = _views(rows, columns, buyers, settings.horizon_days)
         return cls(
             settings,
@@ -55,24 +53,23 @@ class Blend:
 
     def score(self, rows: pd.DataFrame) -> np.ndarray:
         """Log odds of churn, not yet calibrated."""
-        straight, bent, raw = self._views(rows)
-        grown = sum((trees.score(one, raw) for one in self.grown), np.zeros(len(rows)))
-        return np.asarray(
-            STRAIGHT * self.straight.logit(straight.values)
-            + BENT * self.bent.logit(bent.values)
-            + TREES * grown / len(self.grown)
-        )
+        return self._score(*self._views(rows))
 
-    def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What each feature adds to the score, compared with the average customer of training."""
+    def explained(self, rows: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+        """The score, and what each feature adds to it compared with the average customer of training."""
+        views = self._views(rows)
         found: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(rows)))
-        for weight, view, added in self._added(rows):
+        for weight, view, added in self._added(*views):
             for number, feature in enumerate(view.of):
-                found[feature] = found[feature] + weight * added[:, number]
-        return pd.DataFrame(dict(found), index=rows.index)
+                found[feature] += weight * added[:, number]
+        return self._score(*views), pd.DataFrame(found)
 
-    def _added(self, rows: pd.DataFrame) -> Iterator[tuple[float, View, np.ndarray]]:
-        straight, bent, raw = self._views(rows)
+    def _score(self, straight: View, bent: View, raw: View) -> np.ndarray:
+        grown = sum((trees.score(one, raw) for one in self.grown), np.zeros(len(raw.values)))
+        lines = STRAIGHT * self.straight.logit(straight.values) + BENT * self.bent.logit(bent.values)
+        return np.asarray(lines + TREES * grown / len(self.grown))
+
+    def _added(self, straight: View, bent: View, raw: View) -> Iterator[tuple[float, View, np.ndarray]]:
         yield STRAIGHT, straight, self.straight.contributions(straight.values)
         yield BENT, bent, self.bent.contributions(bent.values)
         for one in self.grown:
@@ -114,5 +111,6 @@ class Blend:
 
 def _views(rows: pd.DataFrame, columns: list[str], buyers: BgNbd, horizon: int) -> tuple[View, View, View]:
     of_buyers = alive.view(buyers, rows, horizon)
-    straight = inputs.classic(rows).beside(of_buyers)
-    return straight, straight.beside(inputs.bent(rows)), inputs.raw(rows, columns).beside(of_buyers)
+    classic = inputs.classic(rows)
+    straight = classic.beside(of_buyers)
+    return straight, straight.beside(inputs.bent(rows, classic)), inputs.raw(rows, columns).beside(of_buyers)

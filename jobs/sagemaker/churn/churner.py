@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jobs.sagemaker.churn import calibration, inputs
+from jobs.sagemaker.churn import alive, calibration, inputs
+from jobs.sagemaker.churn.bgnbd import BgNbd
 from jobs.sagemaker.churn.blend import Blend
 from jobs.sagemaker.churn.calibration import Calibration
 from jobs.sagemaker.churn.linear import Logistic
@@ -17,7 +18,7 @@ from jobs.sagemaker.churn.measures import average_precision, log_loss
 from jobs.sagemaker.churn.trees import Settings
 
 BLEND, LOGISTIC = "blend", "logistic"
-FEWEST_ROWS, FEWEST_OF_A_CLASS = 200, 20
+FEWEST_ROWS, FEWEST_OF_A_CLASS = 100, 5
 _BETTER = 1.002
 """How much average precision of the blend must exceed logistic regression's where its log loss is not lower."""
 _FILE = "churner.json"
@@ -47,13 +48,14 @@ class Churner:
         rows = inputs.in_order(rows)
         _refuse_too_few(rows)
         seen = rows if known is None else pd.concat([rows, known], ignore_index=True)
-        unseen, line = _unseen(rows, settings, seen)
+        buyers = alive.fitted(seen)
+        unseen, line = _unseen(rows, settings, buyers)
         latest = (rows["as_of"] == rows["as_of"].max()).to_numpy()
         churned, fold = rows["churned"].to_numpy(float), inputs.folds(rows["customer_id"])
         choice = _choice(unseen, churned)
         score = unseen[choice.method]
         kept = calibration.chosen(score[latest], churned[latest], fold[latest])
-        whole = Blend.fitted(rows, settings, seen) if choice.method == BLEND else None
+        whole = Blend.fitted(rows, settings, buyers) if choice.method == BLEND else None
         return cls(settings, choice, kept, whole, line)
 
     def score(self, rows: pd.DataFrame) -> np.ndarray:
@@ -64,13 +66,15 @@ class Churner:
     def probability(self, rows: pd.DataFrame) -> np.ndarray:
         return self.calibration.probability(self.score(rows))
 
-    def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What each feature adds to the log odds, compared with the average customer of training."""
+    def explained(self, rows: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+        """The probability, and what each feature adds to the log odds compared with the average customer of training."""
         if self.blend is not None:
-            return self.blend.contributions(rows)
-        view = inputs.classic(rows)
-        added = pd.DataFrame(self.line.contributions(view.values).T, index=list(view.of), columns=rows.index)
-        return added.groupby(level=0, sort=False).sum().T
+            score, added = self.blend.explained(rows)
+        else:
+            view = inputs.classic(rows)
+            score = self.line.logit(view.values)
+            added = pd.DataFrame(dict(zip(view.of, self.line.contributions(view.values).T, strict=True)))
+        return self.calibration.probability(score), added
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,16 +101,14 @@ class Churner:
         )
 
 
-def _unseen(
-    rows: pd.DataFrame, settings: Settings, seen: pd.DataFrame
-) -> tuple[dict[str, np.ndarray], Logistic]:
+def _unseen(rows: pd.DataFrame, settings: Settings, buyers: BgNbd) -> tuple[dict[str, np.ndarray], Logistic]:
     """Scores of each customer by methods trained on other customers, and logistic regression trained on all."""
     churned, fold = rows["churned"].to_numpy(float), inputs.folds(rows["customer_id"])
     classic = inputs.classic(rows).values
     found = {BLEND: np.empty(len(rows)), LOGISTIC: np.empty(len(rows))}
     for one in range(inputs.FOLDS):
         inside = fold == one
-        blend = Blend.fitted(rows[~inside], settings, seen, seeds=1)
+        blend = Blend.fitted(rows[~inside], settings, buyers, seeds=1)
         found[BLEND][inside] = blend.score(rows[inside])
         line = Logistic.fitted(classic[~inside], churned[~inside], 1.0)
         found[LOGISTIC][inside] = line.logit(classic[inside])
@@ -132,5 +134,5 @@ def _refuse_too_few(rows: pd.DataFrame) -> None:
     if len(rows) < FEWEST_ROWS or fewest < FEWEST_OF_A_CLASS:
         raise ValueError(
             f"{len(rows)} training rows, of which {churned} churned: at least {FEWEST_ROWS} rows with "
-            f"{FEWEST_OF_A_CLASS} of either kind are needed; give more history, or a horizon in which some churn and some do not"
+            f"{FEWEST_OF_A_CLASS} of either kind are needed; give more history or another horizon"
         )

@@ -74,7 +74,7 @@ def evaluate(rows: pd.DataFrame, settings: Settings, as_of: str) -> Evaluation:
 
 def shap(model: Churner, rows: pd.DataFrame) -> dict[str, float]:
     """Mean absolute contribution of each feature to the log odds, the greatest first."""
-    means = model.contributions(rows).abs().mean().sort_values(ascending=False, kind="stable")
+    means = model.explained(rows)[1].abs().mean().sort_values(ascending=False, kind="stable")
     return {str(name): round(float(value), 6) for name, value in means.items()}
 
 

@@ -1,7 +1,7 @@
 """The four functions of the SageMaker XGBoost container's script mode: customers in, probabilities and reasons out.
 
-Batch transform sends Parquet and gets Parquet; an endpoint sends {"instances": [{feature: value}]}. A bad request is answered
-with 400 and the name of the column. The container's server passes on the status of its own exception class alone.
+Batch transform sends Parquet and gets Parquet; an endpoint sends {"instances": [{feature: value}]}. A bad request
+is answered with 400 and the name of the column. The container's server passes on the status of its own errors alone.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def predict_fn(input_data: pd.DataFrame, model: Loaded) -> pd.DataFrame:
     found = input_data[[name for name in KEYS if name in input_data]].copy()
     if rows.empty:
         return found.assign(probability=0.0, reasons=None)
-    found["probability"] = model.model.probability(rows)
-    found["reasons"] = reasons(rows, model.model.contributions(rows))
+    found["probability"], contributions = model.model.explained(rows)
+    found["reasons"] = reasons(rows, contributions)
     return found
 
 

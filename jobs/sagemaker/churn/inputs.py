@@ -80,7 +80,7 @@ def folds(customers: pd.Series[str]) -> np.ndarray:
 
 
 def numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
-    return np.asarray(pd.to_numeric(rows[name]).to_numpy(dtype=float, na_value=np.nan))
+    return np.asarray(rows[name].to_numpy(dtype=float, na_value=np.nan))
 
 
 def present(rows: pd.DataFrame) -> list[str]:
@@ -93,7 +93,7 @@ def raw(rows: pd.DataFrame, names: list[str]) -> View:
 
 
 def classic(rows: pd.DataFrame) -> View:
-    """Logarithms of recency, frequency, value, tenure and recency over mean gap; the last has a flag where there is no gap."""
+    """Logarithms of recency, frequency, value, tenure and recency over mean gap, with a flag where there is no gap."""
     ratio = numbers(rows, "gap_ratio")
     known = ratio >= 0
     return _view(
@@ -106,9 +106,9 @@ def classic(rows: pd.DataFrame) -> View:
     )
 
 
-def bent(rows: pd.DataFrame) -> View:
+def bent(rows: pd.DataFrame, straight: View) -> View:
     """Beside the classic ones: recent counts, how regular gaps are, and bends. All go on straight beyond what was seen."""
-    recency, frequency, _, _, ratio, _ = classic(rows).values.T
+    recency, frequency, _, _, ratio, _ = straight.values.T
     orders, mean, spread = (numbers(rows, name) for name in ("orders", "mean_gap_days", "std_gap_days"))
     varying = np.nan_to_num(np.log1p(spread / np.maximum(mean, 0.05)))
     return _view(

@@ -27,12 +27,15 @@ SUBJECTS = {
 def reasons(rows: pd.DataFrame, contributions: pd.DataFrame) -> list[list[str]]:
     """Three sentences per row, the weightiest first, each with whether it raises or lowers the risk."""
     names = list(SUBJECTS)
+    added = {str(name): values.to_numpy() for name, values in contributions.items()}
+    nothing = np.zeros(len(rows))
     by_subject = np.column_stack(
-        [contributions[[one for one in SUBJECTS[name] if one in contributions]].sum(axis=1) for name in names]
+        [sum((added[one] for one in SUBJECTS[name] if one in added), nothing) for name in names]
     )
     order = np.argsort(-np.abs(by_subject), axis=1, kind="stable")[:, :COUNT]
     columns = [one for ones in SUBJECTS.values() for one in ones if one in rows]
-    values = rows[columns].to_dict("records")
+    table = [rows[name].tolist() for name in columns]
+    values = [dict(zip(columns, of_row, strict=True)) for of_row in zip(*table, strict=True)]
     return [
         [
             f"{'raises' if by_subject[row, subject] > 0 else 'lowers'} the risk: {_told(names[subject], of)}"
@@ -69,7 +72,8 @@ def _told(subject: str, of: Mapping[Any, Any]) -> str:
 
 
 def _known(value: Any) -> bool:
-    return value is not None and not pd.isna(value)
+    """Null or NaN, which is no number equal to itself, is not."""
+    return value is not None and bool(value == value)
 
 
 def _number(value: Any) -> str:

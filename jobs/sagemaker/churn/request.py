@@ -7,6 +7,7 @@ import math
 from http import HTTPStatus
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 try:  # Only the container has it, and only its subclasses keep their status: any other exception is answered with 500.
@@ -59,24 +60,22 @@ def checked(rows: pd.DataFrame, columns: list[str], nullable: list[str]) -> pd.D
     for name in columns:
         if name not in rows:
             raise BadRequest(f"column {name!r} is missing")
-    return pd.DataFrame({name: _numbers(rows[name], name in nullable) for name in columns}, index=rows.index)
+    return pd.DataFrame({name: _numbers(name, rows[name], name in nullable) for name in columns})
 
 
-def _numbers(values: pd.Series[Any], may_be_null: bool) -> pd.Series[float]:
+def _numbers(name: str, values: pd.Series[Any], may_be_null: bool) -> np.ndarray:
     if values.dtype == object:
         for number, value in enumerate(values):
             if not (value is None or _is_number(value)):
-                raise BadRequest(f"column {values.name!r} of instance {number} is {value!r}, not a number")
+                raise BadRequest(f"column {name!r} of instance {number} is {value!r}, not a number")
     try:
-        found = pd.to_numeric(values).astype(float)
+        found = np.asarray(values.to_numpy(dtype=float, na_value=np.nan))
     except (TypeError, ValueError) as error:
-        raise BadRequest(f"column {values.name!r} holds no numbers: {error}") from error
-    wrong = (found.isna() & (not may_be_null)) | found.isin([math.inf, -math.inf])
+        raise BadRequest(f"column {name!r} holds no numbers: {error}") from error
+    wrong = np.isinf(found) if may_be_null else ~np.isfinite(found)
     if wrong.any():
-        number = int(wrong.to_numpy().argmax())
-        raise BadRequest(
-            f"column {values.name!r} of instance {number} is {found.iloc[number]}; a number is needed"
-        )
+        number = int(wrong.argmax())
+        raise BadRequest(f"column {name!r} of instance {number} is {found[number]}; a number is needed")
     return found
 
 

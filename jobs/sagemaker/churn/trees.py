@@ -14,7 +14,7 @@ import xgboost
 from jobs.sagemaker.churn.inputs import View
 
 THREADS = 1
-"""Always the same, because sums of parts depend on how many parts there are; and one waits for no other on a busy machine."""
+"""Always the same, because sums depend on how they are split; and a single one waits for no other."""
 RISING = ("recency_days", "gap_ratio", "bg_nbd_silent")
 FALLING = ("orders_30d", "orders_90d", "orders_180d", "orders_365d")
 
@@ -37,7 +37,7 @@ class Settings:
 
 def grown(view: View, target: np.ndarray, settings: Settings, constrained: bool = True) -> xgboost.Booster:
     directions = [(name in RISING) - (name in FALLING) for name in view.names]
-    parameters = {
+    parameters: dict[str, object] = {
         "objective": "binary:logistic",
         "tree_method": "hist",
         "max_bin": 64 if constrained else 256,
