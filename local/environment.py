@@ -59,6 +59,7 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_MODEL_GROUP": resources.DEMAND_FORECAST.name,
         "HIGHWATER_CHURN_MODEL_GROUP": resources.CHURN.name,
         "HIGHWATER_FEATURE_GROUP": resources.CUSTOMER_FEATURES.name,
+        "HIGHWATER_ENDPOINT": resources.ENDPOINT,
         "HIGHWATER_BRONZE_DIGEST_JOB": resources.BRONZE_DIGEST.name,
         "HIGHWATER_SAGEMAKER_ROLE": resources.SAGEMAKER_ROLE,
         "HIGHWATER_XGBOOST_IMAGE": resources.XGBOOST_IMAGE,

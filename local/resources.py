@@ -209,6 +209,7 @@ CHURN = ModelPackageGroup(
     names.CHURN_MODEL_GROUP,
     "Churn of each customer; a version for each training that passed the gate",
 )
+ENDPOINT = names.ENDPOINT
 CUSTOMER_FEATURES = FeatureGroup(
     name=names.FEATURE_GROUP,
     identifier=customer_features.IDENTIFIER,
@@ -278,6 +279,8 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_GOLD_JOB",
     "HIGHWATER_MODEL_GROUP",
     "HIGHWATER_CHURN_MODEL_GROUP",
+    "HIGHWATER_FEATURE_GROUP",
+    "HIGHWATER_ENDPOINT",
     "HIGHWATER_BRONZE_DIGEST_JOB",
     "HIGHWATER_SAGEMAKER_ROLE",
     "HIGHWATER_XGBOOST_IMAGE",

@@ -54,7 +54,7 @@ def fill_feature_store(run: Run) -> Ingested | None:
             return None
         build_gold.fn(run)
     ingested = ingesting.ingest(run.first)
-    offline.wait_until_shown(run.first, ingested.refused)
+    offline.wait_until_shown(run.first, ingested.snapshot, ingested.refused)
     return ingested
 
 

@@ -52,7 +52,10 @@ def test_the_sample_source_has_a_login_of_its_own() -> None:
 def test_the_forecasts_resources_are_the_agreed_ones() -> None:
     assert resources.DEMAND_FEATURES.name == "highwater-demand-features"
     assert resources.DEMAND_FEATURES.script == "s3://highwater-artifacts/glue/demand_features.py"
-    assert [group.name for group in resources.MODEL_PACKAGE_GROUPS] == ["highwater-demand-forecast"]
+    assert [group.name for group in resources.MODEL_PACKAGE_GROUPS] == [
+        "highwater-demand-forecast",
+        "highwater-churn",
+    ]
 
 
 def test_the_glue_job_is_the_agreed_one() -> None:
