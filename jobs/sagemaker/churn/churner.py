@@ -1,4 +1,4 @@
-"""The model that is registered: the blend, or plain logistic regression where the blend does not beat it; calibrated."""
+"""The model that is registered: the blend, or logistic regression where that is better; calibrated."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from jobs.sagemaker.churn.trees import Settings
 
 BLEND, LOGISTIC = "blend", "logistic"
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 100, 5
-_BETTER = 1.002
-"""How much average precision of the blend must exceed logistic regression's where its log loss is not lower."""
+_BEYOND_CHANCE = 2.0
+"""Standard errors by which logistic regression's log loss must be lower for it to be chosen."""
 _FILE = "churner.json"
 
 
@@ -123,9 +123,14 @@ def _choice(unseen: dict[str, np.ndarray], churned: np.ndarray) -> Choice:
         f"log loss {loss[BLEND]:.4f} and average precision {precision[BLEND]:.4f} of the blend, "
         f"{loss[LOGISTIC]:.4f} and {precision[LOGISTIC]:.4f} of logistic regression, on customers not trained on"
     )
-    if loss[BLEND] < loss[LOGISTIC] or precision[BLEND] > _BETTER * precision[LOGISTIC]:
-        return Choice(BLEND, f"the blend is better: {figures}", loss, precision)
-    return Choice(LOGISTIC, f"the simpler one is not beaten: {figures}", loss, precision)
+    lost = _losses(churned, said[BLEND]) - _losses(churned, said[LOGISTIC])
+    if not lost.any() or lost.mean() > _BEYOND_CHANCE * lost.std() / np.sqrt(len(lost)):
+        return Choice(LOGISTIC, f"the simpler one is not beaten: {figures}", loss, precision)
+    return Choice(BLEND, f"logistic regression is not better beyond chance: {figures}", loss, precision)
+
+
+def _losses(churned: np.ndarray, said: np.ndarray) -> np.ndarray:
+    return -np.log(np.where(churned > 0, said, 1 - said))
 
 
 def _refuse_too_few(rows: pd.DataFrame) -> None:
