@@ -24,6 +24,10 @@ _BEYOND_CHANCE = 2.0
 _FILE = "churner.json"
 
 
+class TooFewError(ValueError):
+    """Not enough rows, or not enough of one kind, to train on."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """Which method was chosen, and what it and the simpler one did on customers whom they had not seen."""
@@ -137,7 +141,7 @@ def _refuse_too_few(rows: pd.DataFrame) -> None:
     churned = int(rows["churned"].astype(bool).sum())
     fewest = min(churned, len(rows) - churned)
     if len(rows) < FEWEST_ROWS or fewest < FEWEST_OF_A_CLASS:
-        raise ValueError(
+        raise TooFewError(
             f"{len(rows)} training rows, of which {churned} churned: at least {FEWEST_ROWS} rows with "
             f"{FEWEST_OF_A_CLASS} of either kind are needed; give more history or another horizon"
         )
