@@ -23,7 +23,5 @@ def score(dataset: Dataset, model: ModelVersion, owner: str) -> str:
         model_jobs.create_model(name, model)
         return model_jobs.transform_request(name, dataset.future, folder(attempt))
 
-    entry = external_jobs.run(
-        sagemaker.TRANSFORM, "churn-predict", f"churn-predict/{work}", request, owner
-    )
+    entry = external_jobs.run(sagemaker.TRANSFORM, "churn-predict", f"churn-predict/{work}", request, owner)
     return folder(entry.attempt)

@@ -42,9 +42,7 @@ SCORES = "ML_OUTPUTS.CHURN_PREDICTIONS"
 DEATHS = (
     "'tasks.features.online:put', 'after', 200",
     "'tasks.jobs.external_jobs:_wait', 'before', 2",  # the first is for the data set, the second for the tuning
-    "'tasks.models.model_registry:Registry.register', 'after'",
     "'tasks.churn.churn_publishing:publish', 'after'",
-    "'tasks.warehouse.copy_load:load', 'after'",
 )
 
 
