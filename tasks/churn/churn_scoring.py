@@ -12,8 +12,11 @@ from tasks.settings import settings
 
 
 def score(dataset: Dataset, model: ModelVersion, owner: str) -> str:
-    """Run batch transform. Returns the folder with one output file per input file."""
-    work = f"{dataset.key}{model.metadata['code_version'][:8]}-{model.name}"
+    """Run batch transform. Returns the folder with one output file per input file.
+
+    Two models of one day, of the same code but tuned differently, write to different folders.
+    """
+    work = f"{dataset.key}{model.metadata['code_version'][:8]}{model.name}"
 
     def folder(attempt: int) -> str:
         return f"s3://{settings().lake_bucket}/ml/churn_predictions/raw/{work}-{attempt}"
