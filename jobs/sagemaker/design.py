@@ -56,7 +56,7 @@ def design(columns: Columns, kinds: Sequence[str]) -> tuple[Floats, list[str]]:
         made[name] = _numbers(columns, name)
     made["weeks_known"] = np.minimum(_numbers(columns, "weeks_known"), _LONG)
     made["weeks_since_sale"] = np.minimum(_numbers(columns, "weeks_since_sale"), 26.0)
-    made |= _promotion(columns, base) | _season(columns)
+    made |= _promotion(columns, base) | _prices(columns) | _season(columns)
     made["kind"] = _coded(columns, kinds)
     return np.column_stack(list(made.values())).astype(np.float32), list(made)
 
@@ -85,6 +85,20 @@ def _promotion(columns: Columns, base: Floats) -> dict[str, Floats]:
         "spend": np.where(promoted, spend, 0.0),
         "own_promotions": np.minimum(_numbers(columns, "own_promotions"), 20.0),
         "competing_change": _numbers(columns, "competing_share") - _numbers(columns, "competing_share_13"),
+    }
+
+
+def _prices(columns: Columns) -> dict[str, Floats]:
+    """How the regular price moved, and the shelf price of the week against that of half a year ago: in logarithms."""
+    usual, regular = _numbers(columns, "usual_price"), _numbers(columns, "regular_price")
+    before = _numbers(columns, "usual_price_26")
+    discount = np.minimum(_numbers(columns, "discount"), 0.95)
+    reduced = np.where(np.isnan(discount), _numbers(columns, "promo_price_index"), 1 - discount)
+    shelf = regular * np.where(_numbers(columns, "is_promoted") > 0, reduced, 1.0)
+    return {
+        "price_shift": np.log(usual / before),
+        "price_now": np.log(regular / usual),
+        "planned_price": np.log(shelf / np.where(np.isnan(before), usual, before)),
     }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -243,6 +243,10 @@ class ValueOracle(Oracle):
         )
         return fmean(self._share(key, w) for w in [*year, week]) / share if suspect else 1.0
 
+    def _regular_price(self, key: Key, week: int) -> float | None:
+        lately = self._past(key, week, 6, lambda c: None if c["promoted"] else c["price"])
+        return median(lately) if lately else self.cells[key][week]["usual_price"]
+
     def state(self, key: Key, week: int) -> dict[str, float | None]:
         cells = self.cells[key]
         beside, of_sku = self._beside(key), [k for k in self.cells if k[0] == key[0]]
@@ -254,6 +258,8 @@ class ValueOracle(Oracle):
         return {
             **{f"lag_{n}": cells[week - n]["units"] if week - n in cells else None for n in (2, 3, 5, 6, 8, 26)},
             **{f"mean_{n}": _mean(self._past(key, week, n, lambda c: c["units"])) for n in (8, 26)},
+            "usual_price_26": cells[week - 26]["usual_price"] if week - 26 in cells else None,
+            "regular_price": self._regular_price(key, week),
             "price_index_last": cells[week - 1]["index"] if week - 1 in cells else None,
             "price_trend": fmean(prices[8]) / fmean(prices[52]) if prices[8] else None,
             "normal_8": _mean(self._past(key, week, 8, lambda c: c["units"] if c["normal"] else None)),
