@@ -20,7 +20,7 @@ OF_LONG_HISTORY = frozenset((
     "week_sine", "week_cosine", "category_trend", "category_season", "own_season", "competing_change", "competing_share",
     "competing_discount", "category_lift", "year_ago_units", "year_ago_level", "year_ago_promoted", "lag_3", "lag_5",
     "lag_6", "lag_13", "lag_26", "lag_52", "promoted_share_52", "promo_price_index", "price_trend", "stockout_share_8",
-    "spend", "weeks_known",
+    "spend", "weeks_known", "price_shift", "price_now", "planned_price",
 ))  # fmt: skip
 """What tells one week from all others: of two years, trees learn from it by heart what happened in that week."""
 _LONG = 104.0
