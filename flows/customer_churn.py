@@ -32,7 +32,7 @@ _HOURS = 3600
 # Prefect builds a pydantic model of the parameters, and pydantic warns that `register` shadows a class method.
 warnings.filterwarnings("ignore", message='Field name "register" in "Customer_Churn')
 Horizon = Annotated[
-    int, Field(ge=7, le=365, description="a customer has churned who orders nothing for so many days")
+    int, Field(ge=7, le=182, description="a customer has churned who orders nothing for so many days")
 ]
 MinimumDue = Annotated[int, Field(ge=50, description="fewest customers that a model can learn from")]
 
@@ -117,6 +117,7 @@ def _churn(
 ) -> dict[str, Any]:
     steps.fill_feature_store(run)
     dataset = steps.make_dataset(run, horizon_days, minimum_due)
+    steps.check_outcomes(run, dataset)
     trained = steps.train(run, dataset, tune)
     evaluated = steps.evaluate(run, dataset, trained)
     evaluation = steps.judge(run, gate, evaluated, horizon_days)
@@ -125,7 +126,6 @@ def _churn(
     scores = steps.predict(run, dataset, model)
     steps.publish(run, dataset, scores)
     loaded = steps.load(run, dataset)
-    steps.check_outcomes(run, dataset)
     drifted = steps.check_drift(run, dataset, scores, limits)
     served = serve(run, dataset, model, deploy) if deploy else "as it was"
     return steps.finish(run, dataset, model, evaluation, scores, loaded, drifted, served)

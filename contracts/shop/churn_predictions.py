@@ -8,8 +8,8 @@ from contracts.language.dataset import Dataset
 CHURN_PREDICTIONS = Dataset(
     domain="shop",
     name="churn_predictions",
-    description="A row per as_of and customer who was scored: those with an order in the 180 days before as_of (a "
-    "parameter) who were not deleted. Another scoring of the same as_of replaces its rows.",
+    description="A row per as_of and customer who was scored: those with an order in the 180 days before as_of "
+    "who were not deleted. Another scoring of the same as_of replaces its rows.",
     key=("customer_key", "as_of"),
     columns=(
         required("customer_key", "integer", "The customer, as in silver.dim_customers."),

@@ -224,6 +224,17 @@ def build(inputs: Inputs, run_id: str, owner: str) -> Dataset:
     return made
 
 
+def require_evaluation(dataset: Dataset) -> None:
+    """Raise DataError unless the latest origin can be evaluated by a model that learned from earlier ones."""
+    days = sorted(date.fromisoformat(origin["as_of"]) for origin in dataset.figures["origins"])
+    if (span := (days[-1] - days[0]).days) < dataset.horizon_days:
+        raise DataError(
+            f"the evaluation of {days[-1]} needs an origin {dataset.horizon_days} days before it, and the earliest with "
+            f"{dataset.inputs.history_days} days of history is {span} days before it: the first order is of "
+            f"{dataset.figures['first_order']}. Choose a later day or a shorter horizon. Nothing was trained."
+        )
+
+
 def _has_rows(table: Table | None, where: str) -> bool:
     if table is None or table.current_snapshot() is None:
         return False

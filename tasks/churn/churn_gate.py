@@ -31,7 +31,8 @@ class ChurnGate(BaseModel):
     )
     beats_logistic: bool = Field(
         default=True,
-        description="whether average precision and log loss must not be worse than those of logistic regression",
+        description="whether average precision and log loss must not be worse than those of logistic regression; not judged "
+        "where that is the model",
     )
     ece_max: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=0.05,
@@ -80,7 +81,7 @@ def judge(gate: ChurnGate, evaluation: ChurnEvaluation, approved: Approved | Non
     ours, logistic = evaluation.methods[OURS], evaluation.methods[LOGISTIC]
     relative = evaluation.relative_precision
     verdicts = [at_least("average precision over the RFM rule's", relative, 1 + gate.skill_min)]
-    if gate.beats_logistic:
+    if gate.beats_logistic and evaluation.chosen != LOGISTIC:
         precision, loss = logistic["average_precision"], logistic["log_loss"]
         verdicts += [
             at_least("average precision beside logistic regression", ours["average_precision"], precision),
@@ -90,7 +91,11 @@ def judge(gate: ChurnGate, evaluation: ChurnEvaluation, approved: Approved | Non
         verdicts.append(at_most("calibration error", ours["ece"], gate.ece_max))
     if approved is not None:
         limit = None if approved.best is None else approved.best * (1 - gate.worse_max)
-        verdicts.append(at_least("the same over the best approved model's", relative, limit))
+        verdicts.append(
+            at_least(
+                "average precision over the RFM rule's, beside the best approved model's", relative, limit
+            )
+        )
     return verdicts
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tasks.churn.churn_dataset import Dataset
+from tasks.churn.churn_models import registry
 from tasks.lake import lake_tables
 from tasks.models import model_page
 from tasks.models.model_registry import ModelVersion
@@ -27,13 +28,14 @@ _PROBES = 200
 
 
 def serve(run: Run, dataset: Dataset, model: ModelVersion, rollout: Rollout) -> str:
-    """Bring an approved model into service. Returns what the endpoint serves afterwards, in words."""
-    if model.status != "Approved":
-        return f"not deployed: model {model.name} is {model.status}"
-    deployment = deploy_challenger(model, rollout)
+    """Bring the run's model into service, or else the newest approved one. Returns what the endpoint then serves."""
+    approved = model if model.status == "Approved" else registry().newest("Approved", dataset.horizon_days)
+    if approved is None:
+        return f"not deployed: model {model.name} is {model.status}, and no other is approved"
+    deployment = deploy_challenger(approved, rollout)
     if deployment.state == "challenger":
         seen = watch(dataset, deployment, rollout)
-        deployment = promote(model) if seen.decision == "promote" else roll_back(run, model, seen)
+        deployment = promote(approved) if seen.decision == "promote" else roll_back(run, approved, seen)
     clean_up()
     return deployment.message
 

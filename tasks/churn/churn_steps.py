@@ -63,10 +63,12 @@ def fill_feature_store(run: Run) -> Ingested | None:
 def make_dataset(run: Run, horizon_days: int, minimum_due: int) -> Dataset:
     """The rows to learn from, as they were known at each origin, the customers to score, and what became of earlier ones."""
     first = min(churn_dataset.origins(run.first, horizon_days))
-    files = offline.files(_midnight(first), _midnight(run.first + timedelta(days=1)))
+    files = offline.files(_midnight(first - timedelta(days=1)), _midnight(run.first + timedelta(days=1)))
     closed = churn_outcomes.closed_scorings(run.first)
     inputs = churn_dataset.pin(run.first, horizon_days, files, minimum_due=minimum_due, predictions=closed)
-    return churn_dataset.build(inputs, run.run_id, run.owner)
+    dataset = churn_dataset.build(inputs, run.run_id, run.owner)
+    churn_dataset.require_evaluation(dataset)
+    return dataset
 
 
 @step("train")

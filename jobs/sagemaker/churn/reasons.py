@@ -48,7 +48,7 @@ def reasons(rows: pd.DataFrame, contributions: pd.DataFrame) -> list[list[str]]:
 def _told(subject: str, of: Mapping[Any, Any]) -> str:
     gap = of.get("mean_gap_days")
     if subject == "recency":
-        usual = f", usually every {_number(gap)}" if _known(gap) else ", the only order so far"
+        usual = f", usually every {_days(gap)}" if _known(gap) else ", the only order so far"
         return f"last order {_days(of['recency_days'])} ago{usual}"
     if subject == "frequency":
         return f"{_count(of['orders'], 'order')} so far"

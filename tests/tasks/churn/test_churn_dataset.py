@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from jobs.glue.churn import churn_manifest
 from tasks.churn import churn_dataset
-from tasks.churn.churn_dataset import Inputs, build, has_features, origins, pin
+from tasks.churn.churn_dataset import Dataset, Inputs, build, has_features, origins, pin, require_evaluation
 from tasks.errors import DataError, TransientError
 from tasks.lake import lake_commits, lake_tables
 from tasks.lake.lake_commits import Commit
@@ -187,3 +187,15 @@ def test_the_rows_are_where_the_jobs_run_has_written_them(
     build(INPUTS, "run-1", "owner-1")
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert warning.message.endswith("last_order=2026-02-21 as_of=2026-03-01")
+
+
+def test_an_evaluation_needs_an_origin_a_horizon_before_the_latest() -> None:
+    def made(*days: str) -> Dataset:
+        figures = {"origins": [{"as_of": day} for day in days], "first_order": "2025-05-01"}
+        return Dataset(Inputs(AS_OF, 60, {}, (), ()), "s3://lake/x", figures, None)
+
+    require_evaluation(made("2025-12-28", "2025-11-30", "2025-10-26"))
+    with pytest.raises(
+        DataError, match=r"evaluation of 2025-12-28 needs an origin 60 days before it.* is 56 days before"
+    ):
+        require_evaluation(made("2025-12-28", "2025-11-30", "2025-11-02"))
