@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tasks.churn.churn_dataset import Dataset
+from tasks.churn.churn_models import registry
 from tasks.lake import lake_tables
 from tasks.models import model_page
-from tasks.models.model_registry import ModelVersion
+from tasks.models.model_registry import AS_OF, ModelVersion
 from tasks.runs import alerts
 from tasks.runs.run import Run
 from tasks.services import objects
@@ -30,12 +31,22 @@ def serve(run: Run, dataset: Dataset, model: ModelVersion, rollout: Rollout) -> 
     """Bring an approved model into service. Returns what the endpoint serves afterwards, in words."""
     if model.status != "Approved":
         return f"not deployed: model {model.name} is {model.status}"
+    if newer := newer_model(dataset):
+        day = newer.metadata[AS_OF]
+        return f"not deployed: model {newer.name} as of {day} is newer than {model.name} as of {dataset.as_of}"
     deployment = deploy_challenger(model, rollout)
     if deployment.state == "challenger":
         seen = watch(dataset, deployment, rollout)
         deployment = promote(model) if seen.decision == "promote" else roll_back(run, model, seen)
     clean_up()
     return deployment.message
+
+
+@step("look for a newer model")
+def newer_model(dataset: Dataset) -> ModelVersion | None:
+    """An approved model of a later day. A past day that is run again has the highest number, but not the newest model."""
+    newest = registry().newest("Approved", dataset.horizon_days)
+    return newest if newest and newest.metadata.get(AS_OF, "") > dataset.as_of.isoformat() else None
 
 
 @step("deploy challenger")

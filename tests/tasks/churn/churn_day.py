@@ -54,7 +54,12 @@ def model(number: int = 7, status: str = "Approved", **metadata: str) -> ModelVe
         arn=f"arn:aws:sagemaker:ap-south-1:123456789012:model-package/highwater-churn/{number}",
         number=number,
         status=status,
-        metadata={"as_of": AS_OF.isoformat(), "horizon_days": "90", "code_version": "c0dec0dec0de", **metadata},
+        metadata={
+            "as_of": AS_OF.isoformat(),
+            "horizon_days": "90",
+            "code_version": "c0dec0dec0de",
+            **metadata,
+        },
         model_data=f"s3://highwater-lake/models/{number}/model.tar.gz",
         image="image",
         evaluation="s3://highwater-lake/evaluation.json",

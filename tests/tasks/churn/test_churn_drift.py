@@ -69,7 +69,9 @@ def compare(
     put(BEFORE.model_data, archive({"metadata.json": told}))
     columns = {
         "recency_days": pa.array(recency, pa.float64()),
-        "orders_90d": pa.array([[0, 0, 0, 0, 0, 1, 2, 3, 4, None][place % 10] for place in range(len(recency))]),
+        "orders_90d": pa.array(
+            [[0, 0, 0, 0, 0, 1, 2, 3, 4, None][place % 10] for place in range(len(recency))]
+        ),
         "customer_id": ["C"] * len(recency),
     }
     half = len(recency) // 2
@@ -86,7 +88,11 @@ def compare(
 
 def test_customers_like_those_that_were_learned_from_have_not_drifted(account: None) -> None:
     found = compare([*ALIKE], [value / 100 for value in ALIKE])
-    assert found.keys() == {"recency_days", "orders_90d", "probability"}  # what only accumulates is not compared
+    assert found.keys() == {
+        "recency_days",
+        "orders_90d",
+        "probability",
+    }  # what only accumulates is not compared
     assert [record.value for record in found.values()] == [pytest.approx(0)] * 3
     assert not any(record.drifted for record in found.values())
     assert {(r.check_date, r.model_version, r.metric, r.run_id, r.rows_compared) for r in found.values()} == {
@@ -117,7 +123,10 @@ def test_the_limit_allows_for_chance_in_few_rows(account: None) -> None:
 
 
 def test_a_model_that_knows_no_scores_is_compared_by_features_alone(account: None) -> None:
-    put(BEFORE.model_data, archive({"metadata.json": json.dumps({"distributions": {"recency_days": FOURTHS}})}))
+    put(
+        BEFORE.model_data,
+        archive({"metadata.json": json.dumps({"distributions": {"recency_days": FOURTHS}})}),
+    )
     put_customers(dataset(), pa.table({"recency_days": ALIKE}))
     records = churn_drift.compare(dataset(), Scores("v7", (), 0, 0.0), BEFORE, DriftLimits(), "run-1")
     assert [record.feature for record in records] == ["recency_days"]

@@ -66,7 +66,9 @@ def test_customers_are_ranked_together_whatever_file_they_are_in(account: None) 
     scores = accept(answer(odd), answer(even), due=20)
 
     assert (scores.rows, scores.model_version) == (20, "v7")
-    assert scores.files == tuple(f"s3://highwater-lake/{WRITTEN}part-0000{number}.parquet" for number in (0, 1))
+    assert scores.files == tuple(
+        f"s3://highwater-lake/{WRITTEN}part-0000{number}.parquet" for number in (0, 1)
+    )
     assert scores.churners == pytest.approx(sum(said.values()))
     found = rows(scores)
     assert [row["customer_key"] for row in found] == [*odd, *even]
@@ -122,7 +124,10 @@ def test_another_run_finds_the_files_as_they_were(account: None) -> None:
         ([{1: 0.5, 2: 0.5}], "asked for 3 customers and returned 2 rows: 1 customers are missing, 0 rows"),
         ([{1: 0.5, 2: 0.5, 3: 0.5}, {3: 0.5}], "returned 4 rows: 0 customers are missing, 1 rows"),
         ([{1: 0.5, 2: 0.5}, {2: 0.5}], "returned 3 rows: 1 customers are missing, 1 rows"),
-        ([{1: 0.5, 2: 0.5, 4: 0.5}], "returned 3 rows: 1 customers are missing, 0 rows .*, 1 of one whom nobody"),
+        (
+            [{1: 0.5, 2: 0.5, 4: 0.5}],
+            "returned 3 rows: 1 customers are missing, 0 rows .*, 1 of one whom nobody",
+        ),
         ([], "returned 0 rows: 3 customers are missing"),
     ],
 )
@@ -171,7 +176,9 @@ def test_equal_probabilities_are_ranked_by_key() -> None:
     assert ranking.decile(np.array([9, 5])).tolist() == [9, 1]
 
 
-CUSTOMERS = st.dictionaries(st.integers(-(2**62), 2**62), st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]), max_size=60)
+CUSTOMERS = st.dictionaries(
+    st.integers(-(2**62), 2**62), st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]), max_size=60
+)
 
 
 @given(CUSTOMERS, st.randoms())
@@ -185,7 +192,8 @@ def test_deciles_are_tenths_in_the_order_of_probability_whatever_the_order_of_th
     assert ranking.keys.tolist() == sorted(said)
     deciles = dict(zip(ranking.keys.tolist(), ranking.deciles.tolist(), strict=True))
     assert deciles == {
-        key: place * 10 // len(said) + 1 for place, key in enumerate(sorted(said, key=lambda k: (-said[k], k)))
+        key: place * 10 // len(said) + 1
+        for place, key in enumerate(sorted(said, key=lambda k: (-said[k], k)))
     }
     sizes = Counter(deciles.values())
     assert all(1 <= decile <= 10 for decile in sizes)

@@ -58,7 +58,9 @@ def test_too_little_to_judge_is_waited_for() -> None:
     nothing = Figures("challenger", 4, 0, 0, None)
     assert decide(judge(replace(CHAMPION, invocations=0, latency_ms=None), nothing, ROLLOUT)) == "wait"
     told = failed(judge(CHAMPION, nothing, ROLLOUT))
-    assert told.startswith("invocations = 0 (limit 200) FAILED, error_rate = unknown (limit 0.0250) not judged: ")
+    assert told.startswith(
+        "invocations = 0 (limit 200) FAILED, error_rate = unknown (limit 0.0250) not judged: "
+    )
 
 
 def test_a_challenger_that_answers_nothing_goes_back_however_few_asked() -> None:
