@@ -33,7 +33,9 @@ def serve(run: Run, dataset: Dataset, model: ModelVersion, rollout: Rollout) -> 
         return f"not deployed: model {model.name} is {model.status}"
     if newer := newer_model(dataset):
         day = newer.metadata[AS_OF]
-        return f"not deployed: model {newer.name} as of {day} is newer than {model.name} as of {dataset.as_of}"
+        return (
+            f"not deployed: model {newer.name} as of {day} is newer than {model.name} as of {dataset.as_of}"
+        )
     deployment = deploy_challenger(model, rollout)
     if deployment.state == "challenger":
         seen = watch(dataset, deployment, rollout)
