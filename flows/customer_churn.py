@@ -125,6 +125,7 @@ def _churn(
     scores = steps.predict(run, dataset, model)
     steps.publish(run, dataset, scores)
     loaded = steps.load(run, dataset)
+    steps.check_outcomes(run, dataset)
     drifted = steps.check_drift(run, dataset, scores, limits)
     served = serve(run, dataset, model, deploy) if deploy else "as it was"
     return steps.finish(run, dataset, model, evaluation, scores, loaded, drifted, served)

@@ -1,7 +1,8 @@
 """The Glue job highwater-churn-dataset: churn_dataset.py --manifest s3://... --figures s3://... --JOB_RUN_ID jr_...
 
 From silver, gold and the feature store to what the churn model learns from and scores: a row per due customer and day, with
-the features that were known on the day and, where that is over, whether he stayed away.
+the features that were known on the day and, where that is over, whether he stayed away. And what became of the customers
+of earlier scorings.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from contracts.shop.churn_predictions import CHURN_PREDICTIONS
 from jobs.glue import request, session
-from jobs.glue.churn import churn_manifest
-from jobs.glue.churn.churn_manifest import FACTS, HORIZONS, ChurnWork
+from jobs.glue.churn import churn_manifest, outcomes
+from jobs.glue.churn.churn_manifest import FACTS, HORIZONS, PREDICTIONS, ChurnWork
 from jobs.glue.churn.churn_rows import ChurnRows, refused, to_use
 from jobs.glue.churn.due_customers import days_frame, due_customers
 from jobs.glue.errors import DataError
-from jobs.glue.layers.frames import settled
+from jobs.glue.layers.frames import settled, table
 from jobs.glue.shop.spending import counted
 from jobs.glue.storage import Storage
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def build(spark: SparkSession, storage: Storage, work: ChurnWork) -> dict[str, Any]:
-    """Writes <output>/history, <output>/future and <output>/refused, and says what is in them."""
+    """Writes <output>/history, <output>/future, <output>/refused and <output>/outcomes, and says what is in them."""
     session.size_shuffles(spark, 0)
     rows = ChurnRows(spark, work)
     span = _span(rows.facts, work)
@@ -49,12 +51,20 @@ def build(spark: SparkSession, storage: Storage, work: ChurnWork) -> dict[str, A
     due = settled(due_customers(rows.facts, days_frame(rows.facts, (*origins, work.as_of)), work))
     _require_due(due, work)
     judged = rows.judged(due)
-    figures = {**_figures(judged, origins, work), **{name: str(day) for name, day in span.items()}}
+    scored = table(spark, CHURN_PREDICTIONS, work.sources[PREDICTIONS])
+    became = settled(outcomes.outcomes(rows.facts, scored, work.as_of))
+    figures = {
+        **_figures(judged, origins, work),
+        **{name: str(day) for name, day in span.items()},
+        "outcomes": outcomes.counts(became),
+    }
     _require_rows(figures, work)
     storage.remove(work.output)
     _write(to_use(judged).where("NOT is_future"), f"{work.output}/history", figures["rows_history"])
     _write(to_use(judged).where("is_future"), f"{work.output}/future", 1, ROWS_A_REQUEST)
     _write(refused(judged), f"{work.output}/refused", 1)
+    if days := len(figures["outcomes"]):
+        outcomes.write(became, f"{work.output}/outcomes", days)
     print(json.dumps({"event": "churn dataset", "run": work.run_id, **figures}, sort_keys=True), flush=True)
     return figures
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.language.document import rules_document
 from contracts.shop import GOLD as GOLD_CONTRACTS
 from contracts.shop import SILVER as SILVER_CONTRACTS
+from contracts.shop.churn_predictions import CHURN_PREDICTIONS
 from tasks.errors import DataError
 from tasks.events import log
 from tasks.intake import landing
@@ -65,12 +66,18 @@ class Inputs:
     known_within_days: int = KNOWN_WITHIN_DAYS
     max_age_days: int = MAX_AGE_DAYS
     reconstruct: bool = True
+    predictions: tuple[str, ...] = ()
+    """Files of earlier scorings whose outcome is known. Not a snapshot: that of the day itself changes nothing."""
 
     @property
     def key(self) -> str:
         rules = [
             rules_document(contract)
-            for contract in (*SILVER_CONTRACTS.values(), GOLD_CONTRACTS["ml_features"])
+            for contract in (
+                *SILVER_CONTRACTS.values(),
+                GOLD_CONTRACTS["ml_features"],
+                CHURN_PREDICTIONS,
+            )
         ]
         facts = {**asdict(self), "code": settings().code_version, "rules": rules}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:24]
@@ -91,14 +98,21 @@ class Inputs:
             "origins": [day.isoformat() for day in self.origins],
             "output": output,
             "snapshots": dict(self.snapshots),
-            "sources": {**files, "store": list(self.store_files)},
+            "sources": {
+                **files,
+                "store": list(self.store_files),
+                "predictions": list(self.predictions),
+            },
             **{name: getattr(self, name) for name in names},
         }
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows as Parquet files: those to learn from, those to score, and the due customers that are not to be scored."""
+    """Rows as Parquet files: those to learn from, those to score, and the due customers that are not to be scored.
+
+    Beside them, what became of the customers of earlier scorings.
+    """
 
     inputs: Inputs
     output: str
@@ -128,6 +142,14 @@ class Dataset:
     @property
     def refused(self) -> str:
         return f"{self.output}/refused/"
+
+    @property
+    def outcomes(self) -> Mapping[date, int]:
+        """How many customers' outcomes are told, by the day of their scoring."""
+        return {date.fromisoformat(day["as_of"]): int(day["rows"]) for day in self.figures["outcomes"]}
+
+    def outcomes_of(self, day: date) -> str:
+        return f"{self.output}/outcomes/day={day.isoformat()}/"
 
     @property
     def rows_future(self) -> int:

@@ -11,6 +11,7 @@ from tasks.churn import (
     churn_dataset,
     churn_drift,
     churn_gate,
+    churn_outcomes,
     churn_publishing,
     churn_scores,
     churn_scoring,
@@ -60,10 +61,11 @@ def fill_feature_store(run: Run) -> Ingested | None:
 
 @step("dataset")
 def make_dataset(run: Run, horizon_days: int, minimum_due: int) -> Dataset:
-    """The rows to learn from, as they were known at each origin, and the customers to score."""
+    """The rows to learn from, as they were known at each origin, the customers to score, and what became of earlier ones."""
     first = min(churn_dataset.origins(run.first, horizon_days))
     files = offline.files(_midnight(first), _midnight(run.first + timedelta(days=1)))
-    inputs = churn_dataset.pin(run.first, horizon_days, files, minimum_due=minimum_due)
+    closed = churn_outcomes.closed_scorings(run.first)
+    inputs = churn_dataset.pin(run.first, horizon_days, files, minimum_due=minimum_due, predictions=closed)
     return churn_dataset.build(inputs, run.run_id, run.owner)
 
 
@@ -159,6 +161,20 @@ def load(run: Run, dataset: Dataset) -> int:
     with run.session("count scores") as connection:
         (rows,) = execute(connection, count_scores(dataset.as_of))
     return int(rows)
+
+
+@step("outcomes")
+def check_outcomes(run: Run, dataset: Dataset) -> dict[str, int]:
+    """Publish what became of earlier scorings' customers, and hold it against their scores. Returns the rows of each day.
+
+    The mart is rebuilt whenever there are outcomes: the day's scores may replace some whose outcome is known, and a run
+    that was killed may have loaded outcomes without it.
+    """
+    published = churn_outcomes.publish(dataset, run.run_id)
+    if load_mart.fn(run, "churn_outcomes")["snapshot_id"] is not None:
+        with run.session("churn accuracy") as connection:
+            churn_outcomes.rebuild_accuracy(connection, run.run_id)
+    return {day.isoformat(): rows for day, rows in published.items()}
 
 
 @step("drift")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CURATED, QUARANTINE, ML = "curated", "quarantine", "ml"
 CHURN_PREDICTIONS = "churn_predictions"
 """The table of database ml from which gold takes probabilities."""
+CHURN_OUTCOMES = "churn_outcomes"
+"""The table of database ml with what became of the customers whom CHURN_PREDICTIONS is about."""
 BRONZE, SILVER, GOLD = "bronze", "silver", "gold"
 PUBLISHED_FOLDER = "/published/"
 LOST_RACE = (CommitFailedException, ValidationException)

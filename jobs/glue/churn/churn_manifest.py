@@ -11,7 +11,9 @@ from typing import Any
 from jobs.glue.errors import DataError
 
 FACTS, CUSTOMERS, FEATURES, STORE = "fact_orders", "dim_customers", "ml_features", "store"
-SOURCES = (FACTS, CUSTOMERS, FEATURES, STORE)
+PREDICTIONS = "predictions"
+"""Earlier scorings whose outcome is asked for: files of ml.churn_predictions."""
+SOURCES = (FACTS, CUSTOMERS, FEATURES, STORE, PREDICTIONS)
 HORIZONS = 3
 """So many horizons of history there must be before `as_of`."""
 

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from contracts.dialects.arrow_types import arrow_type
 from contracts.language.dataset import Column, Dataset
 from contracts.shop import GOLD, SILVER
+from contracts.shop.churn_predictions import CHURN_PREDICTIONS
 from contracts.shop.ml_features import ML_FEATURES
 from jobs.glue import churn_dataset, session
 from jobs.glue.churn.churn_manifest import ChurnWork
@@ -48,7 +49,7 @@ WORK = ChurnWork(
     minimum_due=1,
     reconstruct=True,
     output="",
-    sources={"fact_orders": (), "dim_customers": (), "ml_features": (), "store": ()},
+    sources={"fact_orders": (), "dim_customers": (), "ml_features": (), "store": (), "predictions": ()},
 )
 
 
@@ -122,6 +123,9 @@ class Disk:
         ]
         return self._file(pa.Table.from_pylist(aware, _STORE))
 
+    def predictions(self, rows: Iterable[Row]) -> str:
+        return self._table(CHURN_PREDICTIONS, rows)
+
     def _table(self, dataset: Dataset, rows: Iterable[Row]) -> str:
         schema = pa.schema([(column.name, arrow_type(column.kind)) for column in dataset.columns])
         return self._file(pa.Table.from_pylist(list(rows), schema))
@@ -137,9 +141,10 @@ class Disk:
         customers: Iterable[Row],
         gold: Iterable[Row] = (),
         store: Sequence[Iterable[Row]] = (),
+        predictions: Sequence[Iterable[Row]] = (),
         **changes: Any,
     ) -> Outcome:
-        """`store` has the rows of each of its files."""
+        """`store` and `predictions` have the rows of each of their files."""
         session.configure(self.spark)
         output = self.folder / f"out-{next(self._numbers)}"
         sources = {
@@ -147,6 +152,7 @@ class Disk:
             "dim_customers": (self.customers(customers),),
             "ml_features": (self.gold(gold),),
             "store": tuple(self.store(rows) for rows in store),
+            "predictions": tuple(self.predictions(rows) for rows in predictions),
         }
         work = replace(WORK, output=f"file://{output}", sources=sources, **changes)
         return Outcome(churn_dataset.build(self.spark, Storage(self.spark), work), output)

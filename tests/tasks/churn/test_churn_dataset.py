@@ -35,6 +35,7 @@ FIGURES: dict[str, Any] = {
     "origins": [{}, {}],
     "future": {"refused": {"deleted": 4}},
     "last_order": "2026-02-28",
+    "outcomes": [{"as_of": "2025-12-01", "horizon_days": 60, "rows": 70, "churned": 20}],
 }
 
 
@@ -86,13 +87,17 @@ def test_the_snapshots_and_the_files_are_pinned(silver: dict[str, list[str]]) ->
         "dim_customers": tuple(silver["dim_customers"]),
         "ml_features": (new,),
         "store": ("s3://lake/a.parquet", "s3://lake/b.parquet"),
+        "predictions": (),
     }
     assert old not in work.sources["ml_features"]
     assert (work.as_of, work.horizon_days, work.due_days, work.minimum_due) == (AS_OF, 60, 180, 500)
     assert (work.known_within_days, work.max_age_days, work.reconstruct) == (2, 1, True)
     assert work.origins == origins(AS_OF, 60)
     assert work.output == "s3://lake/out"
-    given_too = pin(AS_OF, 60, origins_max=2, due_days=90, minimum_due=3, reconstruct=False)
+    given_too = pin(
+        AS_OF, 60, origins_max=2, due_days=90, minimum_due=3, reconstruct=False, predictions=("s3://lake/p",)
+    )
+    assert given_too.manifest("run-1", "s3://lake/out")["sources"]["predictions"] == ["s3://lake/p"]
     assert (len(given_too.origins), given_too.due_days, given_too.minimum_due) == (2, 90, 3)
     assert not given_too.reconstruct
 
@@ -130,6 +135,7 @@ def test_the_same_inputs_are_the_same_work(monkeypatch: pytest.MonkeyPatch) -> N
         {"minimum_due": 3},
         {"reconstruct": False},
         {"known_within_days": 1},
+        {"predictions": ("s3://lake/p",)},
     ]
     keys = {INPUTS.key, *(replace(INPUTS, **change).key for change in changes)}
     monkeypatch.setattr(settings(), "code_version", "another")
@@ -172,6 +178,9 @@ def test_the_rows_are_where_the_jobs_run_has_written_them(
     )
     assert (made.key, made.as_of, made.horizon_days, made.job_run_id) == (key, AS_OF, 60, "jr_9")
     assert (made.rows_future, made.rows_refused) == (130, 4)
+    scored = date(2025, 12, 1)
+    assert made.outcomes == {scored: 70}
+    assert made.outcomes_of(scored) == f"{made.output}/outcomes/day=2025-12-01/"
     assert "rows_history=900 churned=300 rows_future=130" in caplog.text
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     monkeypatch.setattr(churn_dataset.objects, "read_json", lambda _: {**FIGURES, "last_order": "2026-02-21"})

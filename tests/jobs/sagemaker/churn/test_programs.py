@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import subprocess
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +187,40 @@ def test_other_kinds_of_content_are_named() -> None:
     with pytest.raises(BadRequest, match="image/png") as error:
         output_fn(pd.DataFrame(), "image/png")
     assert error.value.status_code == 406
+
+
+def test_the_container_is_given_an_error_of_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server asks for this class, and answers any other exception with 500."""
+
+    class BaseInferenceToolkitError(Exception):
+        def __init__(self, status_code: int, message: str, phrase: str) -> None:
+            self.status_code, self.message, self.phrase = status_code, message, phrase
+            super().__init__(status_code, message, phrase)
+
+    errors = types.ModuleType("sagemaker_inference.errors")
+    errors.BaseInferenceToolkitError = BaseInferenceToolkitError
+    monkeypatch.setitem(sys.modules, "sagemaker_inference", types.ModuleType("sagemaker_inference"))
+    monkeypatch.setitem(sys.modules, "sagemaker_inference.errors", errors)
+    there = importlib.util.module_from_spec(importlib.util.find_spec("jobs.sagemaker.churn.request"))
+    there.__spec__.loader.exec_module(there)
+    error = there.BadRequest("column 'orders' is missing")
+    assert isinstance(error, BaseInferenceToolkitError)
+    assert (error.status_code, error.phrase, str(error)) == (400, "column 'orders' is missing", error.message)
+
+
+def test_the_code_in_the_model_starts_alone(folder: Path, future: pd.DataFrame) -> None:
+    body = json.dumps({"instances": [instance(future, 3)]})
+    program = (
+        "import sys, inference as i\n"
+        f"print(i.output_fn(i.predict_fn(i.input_fn(sys.argv[1], {JSON!r}), i.model_fn('..')), {JSON!r}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, body],
+        cwd=folder / "model" / "code",
+        capture_output=True,
+        text=True,
+        env={"PATH": "", "PYTHONPATH": "."},
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["predictions"][0]["customer_id"] == future.loc[3, "customer_id"]
