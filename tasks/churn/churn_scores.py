@@ -126,11 +126,8 @@ def _answer(model: ModelVersion, address: str) -> pa.Table:
 
 def _asked(dataset: Dataset) -> npt.NDArray[np.int64]:
     files = (io.BytesIO(objects.read(address)) for address in lake_tables.parquet_files(dataset.future))
-    keys = [pq.read_table(file, columns=["customer_key"]) for file in files]
-    asked: npt.NDArray[np.int64] = pa.concat_tables([_NOBODY.select(["customer_key"]), *keys])[
-        "customer_key"
-    ].to_numpy()
-    return asked
+    keys = (pq.read_table(file, columns=["customer_key"])["customer_key"].cast(pa.int64()) for file in files)
+    return np.concatenate([np.empty(0, np.int64), *(key.to_numpy() for key in keys)])
 
 
 def _origin(dataset: Dataset, model: ModelVersion, run_id: str) -> dict[str, pa.Scalar]:

@@ -14,7 +14,7 @@ from tasks.churn.churn_dataset import Dataset
 from tasks.churn.churn_models import registry
 from tasks.lake import lake_tables
 from tasks.models import model_page
-from tasks.models.model_registry import ModelVersion
+from tasks.models.model_registry import AS_OF, ModelVersion
 from tasks.runs import alerts
 from tasks.runs.run import Run
 from tasks.services import objects
@@ -31,13 +31,25 @@ def serve(run: Run, dataset: Dataset, model: ModelVersion, rollout: Rollout) -> 
     """Bring the run's model into service, or else the newest approved one. Returns what the endpoint then serves."""
     approved = model if model.status == "Approved" else registry().newest("Approved", dataset.horizon_days)
     if approved is None:
-        return f"not deployed: model {model.name} is {model.status}, and no other is approved"
+        return f"not deployed: model {model.name} is {model.status}"
+    if approved is model and (newer := newer_model(dataset)):
+        day = newer.metadata[AS_OF]
+        return (
+            f"not deployed: model {newer.name} as of {day} is newer than {model.name} as of {dataset.as_of}"
+        )
     deployment = deploy_challenger(approved, rollout)
     if deployment.state == "challenger":
         seen = watch(dataset, deployment, rollout)
         deployment = promote(approved) if seen.decision == "promote" else roll_back(run, approved, seen)
     clean_up()
     return deployment.message
+
+
+@step("look for a newer model")
+def newer_model(dataset: Dataset) -> ModelVersion | None:
+    """An approved model of a later day. A past day that is run again has the highest number, but not the newest model."""
+    newest = registry().newest("Approved", dataset.horizon_days)
+    return newest if newest and newest.metadata.get(AS_OF, "") > dataset.as_of.isoformat() else None
 
 
 @step("deploy challenger")

@@ -98,7 +98,8 @@ def test_what_is_written_keeps_the_contract(account: None) -> None:
 
 
 def test_keys_of_another_type_are_keys_all_the_same(account: None) -> None:
-    asked([1, 2])
+    required = pa.schema([pa.field("customer_key", pa.int32(), nullable=False)])
+    put_customers(dataset(), pa.table({"customer_key": [1]}), pa.table({"customer_key": [2]}, required))
     strange = answer(
         {1: 0.1, 2: 0.9}, customer_key=pa.array(["1", "2"]), probability=pa.array([0.1, 0.9], pa.float32())
     )
