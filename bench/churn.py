@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from bench.churn_table import Refused, Table, churned, read_orders, refuse, table
-from jobs.sagemaker.churn.churner import Churner
+from jobs.sagemaker.churn.churner import Churner, TooFewError
 from jobs.sagemaker.churn.inputs import in_order
 from jobs.sagemaker.churn.measures import measures
 from jobs.sagemaker.churn.peers import PEERS
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         orders = read_orders(pd.read_parquet(given.orders))
         found, rows = compare(orders, given.as_of, given.horizon_days)
-    except Refused as error:
+    except (Refused, TooFewError) as error:
         sys.exit(f"refused: {error}")
     if given.out is not None:
         rows.to_parquet(given.out, index=False)

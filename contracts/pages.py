@@ -25,7 +25,8 @@ COMPUTED: dict[str, tuple[str, Dataset]] = {
 }
 """Every table that is computed, by the name of its page, with its layer."""
 _MEDALLION = "the flow `snowflake-medallion` ([the Snowflake medallion](../medallion.md))"
-_COMPUTED_BY = {"silver": _MEDALLION, "gold": _MEDALLION, "ml": "the flow `customer-churn`"}
+_CHURN = "the flow `customer-churn` ([the customer churn pipeline](../customer-churn.md))"
+_COMPUTED_BY = {"silver": _MEDALLION, "gold": _MEDALLION, "ml": _CHURN}
 _ANEW = "; a change of a contract of its layer or below computes it anew"
 
 

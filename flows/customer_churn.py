@@ -24,7 +24,6 @@ from tasks.churn.churn_serving import report_ab, serve
 from tasks.churn.churn_training import Tuning
 from tasks.errors import DataError, HighwaterError
 from tasks.models.model_registry import Registration
-from tasks.runs.business_day import scheduled_today
 from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
 from tasks.runs.run import Run, guarded
 from tasks.serving.rollout import Rollout
@@ -39,15 +38,20 @@ MinimumDue = Annotated[int, Field(ge=50, description="fewest customers that a mo
 
 
 def _run_name() -> str:
-    return f"customer-churn {runtime.flow_run.parameters.get('as_of') or scheduled_today()}"
+    return f"customer-churn {runtime.flow_run.parameters.get('as_of') or _scheduled()}"
 
 
 def as_of_or_today(as_of: date | None) -> date:
-    """The requested day, or today, in UTC: a day whose features nobody can know yet is refused."""
+    """The requested day, or that for which the run was scheduled, in UTC. Of a day to come nobody knows the features."""
     today = datetime.now(UTC).date()
     if as_of and as_of > today:
         raise DataError(f"as_of {as_of} is in the future: today is {today} (UTC). Choose today or earlier.")
-    return as_of or today
+    return as_of or min(_scheduled(), today)
+
+
+def _scheduled() -> date:
+    """A run that waits for approval over midnight, or is taken up on the next day, stays with its day."""
+    return (runtime.flow_run.scheduled_start_time or datetime.now(UTC)).astimezone(UTC).date()
 
 
 @flow(
@@ -92,6 +96,7 @@ def customer_churn(
             "register": register.model_dump(),
             "deploy": deploy and deploy.model_dump(),
             "minimum_due": minimum_due,
+            "limits": limits.model_dump(),
         }
         run = Run("customer-churn", day, day, parameters)
         with guarded(run):

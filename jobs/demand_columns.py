@@ -10,8 +10,8 @@ LAGS = (1, 2, 3, 4, 5, 6, 8, 13, 26, 52)
 MEANS = (4, 8, 13, 26, 52)
 
 STATE = (
-    "base_units", "usual_price", "price_index_last", "price_trend", "promo_price_index", "normal_4", "normal_8",
-    "normal_weeks_13",
+    "base_units", "usual_price", "usual_price_26", "regular_price", "price_index_last", "price_trend",
+    "promo_price_index", "normal_4", "normal_8", "normal_weeks_13",
     *(f"lag_{n}" for n in LAGS), *(f"mean_{n}" for n in MEANS), "std_13", "zero_share_13", "zero_share_52",
     "promoted_share_13", "promoted_share_52", "stockout_share_8", "competing_share_13", "season_13",
     "category_season_13", "own_lift", "own_promotions", "sku_lift", "sku_promotions", "category_lift", "depth_past",

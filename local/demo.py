@@ -1,4 +1,4 @@
-"""`python -m local demo`: backfill a data set, run its last day daily, forecast, take in files, extract.
+"""`python -m local demo`: backfill a data set, run its last day daily, forecast, take in files, extract, score customers.
 
 It does nothing that a person could not do by hand: all runs are deployment runs on the local Prefect server, and all
 figures that it prints are queries on the local Snowflake.
@@ -17,7 +17,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import TaskRunSort
 
-from local import demo_data, demo_marketing, demo_medallion, resources
+from local import demo_churn, demo_data, demo_marketing, demo_medallion, resources
+from local.demo_churn import show_churn
 from local.demo_data import DataSet
 from local.demo_forecast import forecast_summary
 from local.demo_inbox import show_inbox
@@ -57,7 +58,8 @@ def run_demo(settings: LocalSettings, report: Report, data: DataSet) -> None:
         medallion = show_medallion(
             settings, lambda given: _result(client, settings, demo_medallion.FLOW, given, report)
         )
-    print(_summary(settings, data, runs[demo_data.DAILY], inbox, medallion))
+        churn = show_churn(settings, lambda given: _result(client, settings, demo_churn.FLOW, given, report))
+    print(_summary(settings, data, runs[demo_data.DAILY], inbox, f"{medallion}\n\n{churn}"))
 
 
 def _result(
@@ -107,7 +109,7 @@ def _tell_finished_steps(client: SyncPrefectClient, run: UUID, told: set[UUID], 
             report(f"  {step.name} {'' if step.state.is_completed() else step.state.name} ({seconds:.1f} s)")
 
 
-def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str, medallion: str) -> str:
+def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str, shop: str) -> str:
     run_id = str(daily.flow_run.id)
     address = settings.prefect_url
     return "\n".join(
@@ -138,7 +140,7 @@ def _summary(settings: LocalSettings, data: DataSet, daily: DemoRun, inbox: str,
             "",
             marketing_summary(settings),
             "",
-            medallion,
+            shop,
             "",
             f"Prefect UI     {address}/runs/flow-run/{run_id}",
             'Ask the marts  .venv/bin/python -m local sql "SELECT * FROM MARTS.SALES_PERFORMANCE_MART LIMIT 5"',

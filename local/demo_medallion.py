@@ -12,7 +12,7 @@ from local.shop import change_shop, summary
 from local.sql import Result, connect, query
 
 FLOW = "snowflake-medallion"
-_SEED, _CUSTOMERS = 1, 300
+_SEED, _CUSTOMERS, _HISTORY = 1, 600, 730
 _DAY = timedelta(days=1)
 _SEGMENTS = (
     "SELECT customer_segment, COUNT(*) AS CUSTOMERS, SUM(total_orders) AS ORDERS, SUM(lifetime_value) AS LIFETIME_VALUE "
@@ -23,7 +23,7 @@ _SEGMENTS = (
 def show_medallion(settings: LocalSettings, run: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
     """Extract the shop twice: all of it, then what a day changed, with silver and gold. `run` runs the flow."""
     with closing(connect(settings)) as connection:
-        change_shop(connection, _DAY, _SEED, _CUSTOMERS)
+        change_shop(connection, _DAY, _SEED, _CUSTOMERS, days=_HISTORY)
         first = run({"stages": ["extract"]})["entities"]
         _, changes = change_shop(connection, _DAY, _SEED, _CUSTOMERS)
         last = run({})

@@ -58,6 +58,7 @@ class BusinessError(HighwaterError):
 _TRANSIENT_CODES = frozenset(
     {
         "ConcurrentRunsExceededException",
+        "ConditionalRequestConflict",
         "InternalError",
         "InternalFailure",
         "InternalServerError",

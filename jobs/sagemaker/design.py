@@ -20,7 +20,7 @@ OF_LONG_HISTORY = frozenset((
     "week_sine", "week_cosine", "category_trend", "category_season", "own_season", "competing_change", "competing_share",
     "competing_discount", "category_lift", "year_ago_units", "year_ago_level", "year_ago_promoted", "lag_3", "lag_5",
     "lag_6", "lag_13", "lag_26", "lag_52", "promoted_share_52", "promo_price_index", "price_trend", "stockout_share_8",
-    "spend", "weeks_known",
+    "spend", "weeks_known", "price_shift", "price_now", "planned_price",
 ))  # fmt: skip
 """What tells one week from all others: of two years, trees learn from it by heart what happened in that week."""
 _LONG = 104.0
@@ -56,7 +56,7 @@ def design(columns: Columns, kinds: Sequence[str]) -> tuple[Floats, list[str]]:
         made[name] = _numbers(columns, name)
     made["weeks_known"] = np.minimum(_numbers(columns, "weeks_known"), _LONG)
     made["weeks_since_sale"] = np.minimum(_numbers(columns, "weeks_since_sale"), 26.0)
-    made |= _promotion(columns, base) | _season(columns)
+    made |= _promotion(columns, base) | _prices(columns) | _season(columns)
     made["kind"] = _coded(columns, kinds)
     return np.column_stack(list(made.values())).astype(np.float32), list(made)
 
@@ -85,6 +85,20 @@ def _promotion(columns: Columns, base: Floats) -> dict[str, Floats]:
         "spend": np.where(promoted, spend, 0.0),
         "own_promotions": np.minimum(_numbers(columns, "own_promotions"), 20.0),
         "competing_change": _numbers(columns, "competing_share") - _numbers(columns, "competing_share_13"),
+    }
+
+
+def _prices(columns: Columns) -> dict[str, Floats]:
+    """How the regular price moved, and the shelf price of the week against that of half a year ago: in logarithms."""
+    usual, regular = _numbers(columns, "usual_price"), _numbers(columns, "regular_price")
+    before = _numbers(columns, "usual_price_26")
+    discount = np.minimum(_numbers(columns, "discount"), 0.95)
+    reduced = np.where(np.isnan(discount), _numbers(columns, "promo_price_index"), 1 - discount)
+    shelf = regular * np.where(_numbers(columns, "is_promoted") > 0, reduced, 1.0)
+    return {
+        "price_shift": np.log(usual / before),
+        "price_now": np.log(regular / usual),
+        "planned_price": np.log(shelf / np.where(np.isnan(before), usual, before)),
     }
 
 

@@ -45,7 +45,8 @@ class DriftLimits(BaseModel):
 def model_before(dataset: Dataset) -> ModelVersion | None:
     """The newest model of an earlier day that was approved."""
     known = registry().last(_LOOKED_AT, "Approved", dataset.horizon_days)
-    return next((model for model in known if model.metadata[AS_OF] < dataset.as_of.isoformat()), None)
+    day = dataset.as_of.isoformat()
+    return next((model for model in known if model.metadata.get(AS_OF, day) < day), None)
 
 
 def compare(

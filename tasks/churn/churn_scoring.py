@@ -12,18 +12,19 @@ from tasks.settings import settings
 
 
 def score(dataset: Dataset, model: ModelVersion, owner: str) -> str:
-    """Run batch transform. Returns the folder with one output file per input file."""
-    work = f"{dataset.key}{model.metadata['code_version'][:8]}"
+    """Run batch transform. Returns the folder with one output file per input file.
+
+    Two models of one day, of the same code but tuned differently, write to different folders.
+    """
+    work = f"{dataset.key}{model.metadata['code_version'][:8]}{model.name}"
 
     def folder(attempt: int) -> str:
         return f"s3://{settings().lake_bucket}/ml/churn_predictions/raw/{work}-{attempt}"
 
     def request(attempt: int) -> dict[str, Any]:
-        name = f"churn-{work}-{model.name}"
+        name = f"churn-{work}"
         model_jobs.create_model(name, model)
         return model_jobs.transform_request(name, dataset.future, folder(attempt))
 
-    entry = external_jobs.run(
-        sagemaker.TRANSFORM, "churn-predict", f"churn-predict/{work}-{model.name}", request, owner
-    )
+    entry = external_jobs.run(sagemaker.TRANSFORM, "churn-predict", f"churn-predict/{work}", request, owner)
     return folder(entry.attempt)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import io
-import json
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow.parquet as pq
-from prefect.artifacts import create_table_artifact
 
 from tasks.churn import churn_ab
 from tasks.churn.churn_dataset import Dataset
 from tasks.lake import lake_tables
+from tasks.models import model_page
 from tasks.models.model_registry import ModelVersion
 from tasks.runs import alerts
 from tasks.runs.run import Run
-from tasks.runs.run_page import rounded
 from tasks.services import objects
 from tasks.serving import deploying, observing, serving_page, tidying
 from tasks.serving.ab_report import as_json
@@ -48,20 +48,11 @@ def deploy_challenger(model: ModelVersion, rollout: Rollout) -> Deployment:
 @step("watch challenger")
 def watch(dataset: Dataset, deployment: Deployment, rollout: Rollout) -> Observation:
     seen = observing.observe(deployment, rollout, probes(dataset))
-    create_table_artifact(
-        key="churn-challenger",
-        description=f"Challenger {deployment.version} beside champion {seen.champion.version}, {seen.since:%Y-%m-%d %H:%M} "
-        f"to {seen.until:%H:%M} UTC: {seen.decision}",
-        table=[
-            {
-                "figure": verdict.figure,
-                "value": rounded(verdict.value),
-                "limit": rounded(verdict.limit),
-                "verdict": verdict.outcome,
-            }
-            for verdict in seen.verdicts
-        ],
+    what = (
+        f"Challenger {deployment.version} beside champion {seen.champion.version}, {seen.since:%Y-%m-%d %H:%M} to "
+        f"{seen.until:%H:%M} UTC, {seen.decision}"
     )
+    model_page.gate_table("churn-challenger", what, seen.verdicts, {})
     return seen
 
 
@@ -98,6 +89,17 @@ def clean_up() -> None:
 
 def probes(dataset: Dataset) -> Sequence[dict[str, Any]]:
     """Customers of the day as an application would send them."""
-    first = lake_tables.parquet_files(dataset.future)[0]
-    rows = pq.read_table(io.BytesIO(objects.read(first))).slice(0, _PROBES).to_pylist()
-    return [json.loads(json.dumps(row, default=str)) for row in rows]
+    found: list[dict[str, Any]] = []
+    for address in lake_tables.parquet_files(dataset.future):
+        rows = pq.read_table(io.BytesIO(objects.read(address))).slice(0, _PROBES - len(found))
+        found += [{name: _in_json(value) for name, value in row.items()} for row in rows.to_pylist()]
+        if len(found) == _PROBES:
+            break
+    return found
+
+
+def _in_json(value: Any) -> Any:
+    """JSON has no NaN, no decimals and no dates."""
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
+    return value if value is None or isinstance(value, int | str) else str(value)

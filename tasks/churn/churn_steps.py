@@ -257,8 +257,15 @@ def finish(
     record(run, "COMPLETED", message, rows, [dataset.job_run_id] if dataset.job_run_id else [])
     alerts.send("INFO", message, run.facts())
     if moved:
-        told = "; ".join(headlines["drifted"])
-        alerts.send("WARNING", f"churn model {model.name} as of {run.label}: {told}", run.facts())
+        told = ", ".join(
+            f"{record.feature} has PSI {record.value:.3f} (limit {record.threshold:.3f})" for record in moved
+        )
+        alerts.send(
+            "WARNING",
+            f"customers or scores as of {run.label} are not like those that churn model {moved[0].model_version} learned "
+            f"from: {told}. Look at the drift table on the run's page.",
+            run.facts(),
+        )
     return headlines
 
 

@@ -15,7 +15,7 @@ from pyiceberg.table import Table
 
 from tasks.errors import SystemFault
 from tasks.events import log
-from tasks.jobs import glue
+from tasks.jobs import glue, sagemaker
 from tasks.lake import lake_log, lake_tables
 from tasks.lake.lake_tables import told
 from tasks.leases import job_entry
@@ -26,6 +26,7 @@ from tasks.settings import settings
 FOLDERS = ("data", "metadata", "notes")
 _NAMING_FILES = ("sightings", "figures", "profile")
 """Notes of a publication that are addresses."""
+_WRITERS = (glue.KIND, sagemaker.TRANSFORM)
 _LEDGER_PART = 8
 
 
@@ -123,7 +124,7 @@ def _in_notes(table: Table) -> Iterator[str]:
 
 def in_use() -> set[str]:
     """Parts of folder names that are in use. A work in the ledger, finished or not, may be read again by a repeated run."""
-    works = [work.rpartition("/")[2] for work in job_entry.works_done_by(glue.KIND)]
+    works = [work.rpartition("/")[2] for kind in _WRITERS for work in job_entry.works_done_by(kind)]
     return {part for work in works for part in (work, work[:_LEDGER_PART])}
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
 
 from tasks.errors import DataError, aws_failures
+from tasks.events import log
 from tasks.services import aws, objects
 
 _ANSWER = ".out"
@@ -29,16 +32,23 @@ def read(address: str, columns: Sequence[str]) -> pa.Table:
     try:
         table = pq.read_table(io.BytesIO(body))
         return table.select([name for name in columns if name in table.column_names])
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:  # OSError: its end is sound, what is before it is not
         raise DataError(f"{address} is not the Parquet file that the model should return: {error}") from error
 
 
-def write(address: str, table: pa.Table) -> None:
+def write(address: str, table: pa.Table, *, once: bool = False) -> None:
+    """Write a Parquet file. With `once`, one that is there stays: it may be published, and may then not change."""
     bucket, key = aws.split(address)
     body = io.BytesIO()
     pq.write_table(table, body)
+    condition: dict[str, Any] = {"IfNoneMatch": "*"} if once else {}
     with aws_failures(f"writing {address}"):
-        aws.s3().put_object(Bucket=bucket, Key=key, Body=body.getvalue())
+        try:
+            aws.s3().put_object(Bucket=bucket, Key=key, Body=body.getvalue(), **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+            log("already written", file=address)
 
 
 def with_constants(table: pa.Table, constants: dict[str, pa.Scalar]) -> pa.Table:

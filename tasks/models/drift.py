@@ -56,7 +56,7 @@ def psi(expected: Sequence[float], actual: Sequence[float]) -> float:
     return sum((a - e) * math.log(a / e) for e, a in pairs)
 
 
-def chance(bins: int, rows: int) -> float:
+def chance(bins: int, rows: float) -> float:
     """The PSI that chance alone may cause. PSI x rows is roughly chi-squared: its mean plus three standard deviations."""
     freedom = bins - 1
     return (freedom + 3 * math.sqrt(2 * freedom)) / rows

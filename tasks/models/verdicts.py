@@ -1,4 +1,4 @@
-"""The rules of a model's gate: each compares a figure with its limit. Which rules there are is each model's own matter."""
+"""Rules about a model: each compares a figure with its limit. Which rules there are is the matter of who judges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of one gate rule. An unknown figure fails; a figure that is not judged neither passes nor fails."""
+    """The result of one rule. An unknown figure does not pass; `not_judged` says why a figure could not fail."""
 
     figure: str
     value: float | None
@@ -79,4 +79,6 @@ def ratio(value: float | None, of: float | None) -> float | None:
 
 
 def _formatted(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4f}"
+    if value is None:
+        return "unknown"
+    return str(value) if isinstance(value, int) else f"{value:.4f}"

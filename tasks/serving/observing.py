@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from deployments.names import CHALLENGER, CHAMPION
 from tasks.errors import BusinessError, aws_failures
 from tasks.events import log
+from tasks.models.verdicts import Verdict
 from tasks.services import aws
 from tasks.serving import captured
 from tasks.serving.deploying import Deployment
 from tasks.serving.endpoint_state import Serving
 from tasks.serving.probing import Probed, Record, probe
-from tasks.serving.rollout import ERRORS, Decision, Figures, Rollout, Verdict, decide, judge
+from tasks.serving.rollout import ERRORS, Decision, Figures, Rollout, decide, judge
 from tasks.settings import settings
 
 if TYPE_CHECKING:

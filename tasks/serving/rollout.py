@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
 
+from tasks.models.drift import chance, psi
+from tasks.models.verdicts import Verdict, all_passed, at_least, at_most
+
 Decision = Literal["promote", "roll back", "wait"]
 INVOCATIONS, ERRORS, LATENCY, SCORES = "invocations", "error_rate", "latency_ratio", "score_shift"
 _BINS = 10
-_MIN_SHARE = 1e-4  # an empty bin would make the index infinite
-_DEVIATIONS = 3.0
 _PER_BIN = 20
 _FEWEST_PAIRED = 40
 
@@ -79,28 +80,11 @@ class Figures:
         return float(np.mean(self.scores)) if self.scores else None
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """One figure against its limit. A value of None could not be judged."""
-
-    figure: str
-    value: float | None
-    limit: float
-    passed: bool
-
-    @property
-    def outcome(self) -> str:
-        if self.value is None:
-            return "not judged"
-        return "passed" if self.passed else "missed"
-
-
 def judge(champion: Figures, challenger: Figures, rollout: Rollout) -> list[Verdict]:
     """A verdict per rule. What can't be judged has not passed."""
     fewest = min(champion.invocations, challenger.invocations)
-    enough = Verdict(INVOCATIONS, fewest, rollout.min_invocations, fewest >= rollout.min_invocations)
     return [
-        enough,
+        at_least(INVOCATIONS, fewest, rollout.min_invocations),
         _at_most(ERRORS, challenger.error_rate, (champion.error_rate or 0.0) + rollout.max_error_rate),
         _at_most(LATENCY, latency_ratio(champion, challenger), rollout.max_latency_ratio),
         _at_most(SCORES, score_shift(champion, challenger, rollout.min_invocations), rollout.max_score_shift),
@@ -115,16 +99,12 @@ def decide(verdicts: Iterable[Verdict]) -> Decision:
     found = list(verdicts)
     if any(v.value is not None and not v.passed and v.figure != INVOCATIONS for v in found):
         return "roll back"
-    return "promote" if all(v.passed for v in found) else "wait"
+    return "promote" if all_passed(found) else "wait"
 
 
 def failed(verdicts: Iterable[Verdict]) -> str:
     """The missed and the unjudged figures, as the end of a sentence."""
-    missed = [v for v in verdicts if not v.passed]
-    return ", ".join(
-        f"{v.figure} {'unknown' if v.value is None else f'{v.value:.4g}'} (limit {v.limit:.4g})"
-        for v in missed
-    )
+    return ", ".join(str(verdict) for verdict in verdicts if not verdict.passed)
 
 
 def latency_ratio(champion: Figures, challenger: Figures) -> float | None:
@@ -142,18 +122,12 @@ def score_shift(champion: Figures, challenger: Figures, fewest: int) -> float | 
     bins = min(_BINS, max(2, len(ours) // _PER_BIN))
     edges = np.unique(np.quantile(ours, np.arange(1, bins) / bins))
     index = psi(_shares(ours, edges), _shares(theirs, edges))
-    return index if paired else max(0.0, index - _by_chance(len(edges), len(ours), len(theirs)))
+    return index if paired else max(0.0, index - _by_chance(len(edges) + 1, len(ours), len(theirs)))
 
 
-def psi(expected: Sequence[float], actual: Sequence[float]) -> float:
-    e, a = np.maximum(expected, _MIN_SHARE), np.maximum(actual, _MIN_SHARE)
-    return float(np.sum((a - e) * np.log(a / e)))
-
-
-def _by_chance(freedom: int, one: int, other: int) -> float:
-    """The index of two samples of one distribution is about chi-squared, scaled: its mean and three deviations."""
-    scale = 1 / one + 1 / other
-    return float(scale * (freedom + _DEVIATIONS * np.sqrt(2 * freedom)))
+def _by_chance(bins: int, one: int, other: int) -> float:
+    """Two samples differ as one does from a known distribution, if it is as large as half their harmonic mean."""
+    return chance(bins, 1 / (1 / one + 1 / other))
 
 
 def _shares(scores: Sequence[float], edges: np.ndarray) -> list[float]:
@@ -162,4 +136,5 @@ def _shares(scores: Sequence[float], edges: np.ndarray) -> list[float]:
 
 
 def _at_most(figure: str, value: float | None, limit: float) -> Verdict:
-    return Verdict(figure, value, limit, value is not None and value <= limit)
+    verdict = at_most(figure, value, limit)
+    return verdict if value is not None else replace(verdict, not_judged="too little was seen")

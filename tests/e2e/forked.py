@@ -17,7 +17,10 @@ from pathlib import Path
 
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
-    ["flows.cpg_backfill", "flows.cpg_daily", "flows.cpg_replay", "flows.demand_forecast", "tests.e2e.world"]
+    [
+        *("flows.cpg_backfill", "flows.cpg_daily", "flows.cpg_replay", "flows.demand_forecast"),
+        *("flows.customer_churn", "tests.e2e.world"),
+    ]
 )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,8 @@ LATE = ("B-1", "S")
 NEVER_SOLD = {"Z-2": 2, "Z-4": 4, "Z-20": 20, "Z-60": 60}
 """Weeks in stock, to the origin, of articles that nobody ever bought."""
 OUT_OF_STOCK = "Z-OUT"
-FALSE_WEEK = WEEKS - 12
-"""Its calendar flags everything, and no flag has a discount."""
+FALSE_WEEKS = (WEEKS - 12, WEEKS - 9)
+"""Their calendar flags everything, and no flag has a discount."""
 LEAST_SUSPECT_SERIES = 4
 """In place of the job's limit, for a world of eight series."""
 PROMOTION = pa.schema(
@@ -72,7 +72,7 @@ class BusyWorld(World):
                 units[gap : gap + 3] = [0] * len(units[gap : gap + 3])
             self.units[key] = units
             self._plan(key, start, draw)
-            self.lines[(*key, FALSE_WEEK)] = [Line("F", "display", None, None)]
+            self.lines |= {(*key, week): [Line("F", "display", None, None)] for week in FALSE_WEEKS}
             self._sell(key, draw)
         self.lines["Z-20", "N", WEEKS + 1] = [Line("P", "price_off", 0.25, None)]
 
@@ -171,6 +171,7 @@ class ValueOracle(Oracle):
         self._own_season = cache(self._own_season_of)
         self._category_season = cache(self._category_season_of)
         self._share = cache(self._share_of)
+        self._trust = cache(self._trust_of)
 
     def _past(self, key: Key, week: int, weeks: int, read: Callable[[Cell], Any]) -> list[Any]:
         cells = self.cells[key]
@@ -221,22 +222,30 @@ class ValueOracle(Oracle):
     def _share_of(self, key: Key, week: int) -> float:
         return fmean(self._is_planned(k, week) for k in self._of_category(key, week))
 
-    def _depth(self, key: Key, weeks: range) -> float:
+    def _depth(self, key: Key, weeks: Sequence[int]) -> float:
         """Mean discount of what is flagged."""
         cells = [(k, w) for w in weeks for k in self._of_category(key, w) if self._is_planned(k, w)]
         return fmean(self._discount(*cell) for cell in cells) if cells else 0.0
 
-    def _trust(self, key: Key, week: int) -> float:
+    def _trust_of(self, key: Key, week: int) -> float:
+        """Held against the weeks before that were believed themselves."""
+        share = self._share(key, week)
+        if share < 0.9 or len(self._of_category(key, week)) < LEAST_SUSPECT_SERIES:
+            return 1.0
         first = min(min(self.cells[k]) for k in self._of_category(key, week))
-        share, before = self._share(key, week), [self._share(key, w) for w in range(first, week)]
+        before = [w for w in range(first, week) if self._trust(key, w) == 1.0]
+        year = [w for w in before if w >= week - 52]
         suspect = (
-            len(self._of_category(key, week)) >= LEAST_SUSPECT_SERIES
-            and len(before) >= 52
-            and share >= 0.9
-            and share >= max(before) + 0.05
-            and self._depth(key, range(week, week + 1)) <= 0.5 * self._depth(key, range(week - 52, week))
+            len(before) >= 52
+            and share >= max(self._share(key, w) for w in before) + 0.05
+            and self._depth(key, [week]) <= 0.5 * self._depth(key, year)
+            and week - max(first, week - 52) - len(year) < 3
         )
-        return fmean([*before[-52:], share]) / share if suspect else 1.0
+        return fmean(self._share(key, w) for w in [*year, week]) / share if suspect else 1.0
+
+    def _regular_price(self, key: Key, week: int) -> float | None:
+        lately = self._past(key, week, 6, lambda c: None if c["promoted"] else c["price"])
+        return median(lately) if lately else self.cells[key][week]["usual_price"]
 
     def state(self, key: Key, week: int) -> dict[str, float | None]:
         cells = self.cells[key]
@@ -249,6 +258,8 @@ class ValueOracle(Oracle):
         return {
             **{f"lag_{n}": cells[week - n]["units"] if week - n in cells else None for n in (2, 3, 5, 6, 8, 26)},
             **{f"mean_{n}": _mean(self._past(key, week, n, lambda c: c["units"])) for n in (8, 26)},
+            "usual_price_26": cells[week - 26]["usual_price"] if week - 26 in cells else None,
+            "regular_price": self._regular_price(key, week),
             "price_index_last": cells[week - 1]["index"] if week - 1 in cells else None,
             "price_trend": fmean(prices[8]) / fmean(prices[52]) if prices[8] else None,
             "normal_8": _mean(self._past(key, week, 8, lambda c: c["units"] if c["normal"] else None)),

@@ -22,6 +22,8 @@ MOSTLY = 0.6
 """Prices follow promotions where at least this share of them show in the price; elsewhere a price proves nothing."""
 SOLD_MORE = 1.5
 """A flagged week that sold as many times the usual units was promoted, whatever its price says."""
+REGULAR_WEEKS = 6
+"""A regular price that changed is seen after three of them, when half of 26 weeks still have the old one."""
 FEW_NORMAL_WEEKS = 3
 LARGE_MIDDLE = 5
 """From so many units a week on, the median tells the level: a week that sold tenfold unplanned does not move it. Of smaller
@@ -38,8 +40,12 @@ def with_prices(cells: DataFrame) -> DataFrame:
         F.avg(ordinary).over(past(near)),
         F.max("price").over(past(near, 52)),
     )
-    return cells.withColumn("usual_price", usual).withColumn(
-        "price_index", F.col("price") / F.col("usual_price")
+    now = F.expr("percentile(CASE WHEN NOT is_promoted THEN price END, 0.5)").over(past(near, REGULAR_WEEKS))
+    return cells.withColumn("usual_price", usual).withColumns(
+        {
+            "price_index": F.col("price") / F.col("usual_price"),
+            "regular_price": F.coalesce(now, F.col("usual_price")),
+        }
     )
 
 
@@ -124,6 +130,7 @@ def with_state(cells: DataFrame) -> DataFrame:
     last_sale = F.max(F.when(F.col("units") > 0, F.col("week_no"))).over(past(near))
     state: dict[str, Column] = {
         "price_index_last": F.max("price_index").over(near.rangeBetween(-1, -1)),
+        "usual_price_26": F.max("usual_price").over(near.rangeBetween(-26, -26)),
         "price_trend": F.avg("price").over(past(near, 8)) / F.avg("price").over(past(near, 52)),
         "promo_price_index": F.avg(ran_price).over(past(near, 104)),
         "normal_4": F.avg(normal).over(past(near, 4)),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from pyspark.sql import DataFrame, Window
@@ -17,53 +20,94 @@ _LEAST_WEEKS = 52
 _AS_DEEP = 0.5
 """A week whose flags come with more than this share of the usual discount is an event, not a mistake."""
 _A_YEAR = 52
+_MOST_MISTAKES = 3
+"""In a year: what is flagged more often than that is how this calendar is kept, and counts as usual."""
 _MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class _Week:
+    """Of a category: `share` of its series are flagged, `depth` is the sum of their discounts."""
+
+    number: int
+    share: float
+    flags: int
+    depth: float
+    series: int
+
+    @property
+    def flags_most(self) -> bool:
+        return self.share >= _MOST_OF_A_CATEGORY and self.series >= _LEAST_SERIES
 
 
 def with_trust(cells: DataFrame) -> DataFrame:
     """`calendar_trust`: how much of a week's flags to believe, by what the calendar says of it and of the weeks before.
 
-    1 in an ordinary week. In one that flags nine in ten series of a category, and more of it than any week before, at
-    hardly a discount: the share that is usual, over the share flagged. Sales play no part, so that it is known as far
-    ahead as the calendar.
+    1 in an ordinary week. In one that flags nine in ten series of a category, and more of it than any week before that
+    was believed, at hardly a discount: the share that is usual, over the share flagged. Sales play no part, so that it
+    is known as far ahead as the calendar.
     """
-    so_far = Window.partitionBy("category").orderBy("week_no")
-    year = so_far.rangeBetween(-_A_YEAR, -1)
-    promoted, depth = F.col("is_promoted").cast("int"), F.expr("CASE WHEN is_promoted THEN discount END")
-    by_week = (
-        cells.groupBy("category", "week_no")
-        .agg(
-            F.avg(promoted).alias("share"),
-            F.sum(promoted).alias("flags"),
-            F.coalesce(F.sum(depth), F.lit(0.0)).alias("depth"),
-            F.count(F.lit(1)).alias("series"),
-        )
-        .withColumns(
-            {
-                "highest_before": F.max("share").over(past(so_far)),
-                "weeks_before": F.count("share").over(past(so_far)),
-                # With the week itself, so that flags are never worth nothing at all.
-                "usual_share": F.avg("share").over(so_far.rangeBetween(-_A_YEAR, 0)),
-                "usual_depth": F.coalesce(F.sum("depth").over(year) / F.sum("flags").over(year), F.lit(0.0)),
-            }
-        )
+    found = cells.sparkSession.createDataFrame(
+        list(_doubted(cells)), "category string, week_no int, calendar_trust double"
     )
-    is_suspect = (
-        f"share >= {_MOST_OF_A_CATEGORY} AND share >= highest_before + {_ABOVE_ALL_BEFORE} "
-        f"AND series >= {_LEAST_SERIES} AND weeks_before >= {_LEAST_WEEKS} "
-        f"AND depth / flags <= {_AS_DEEP} * usual_depth"
+    joined = cells.join(F.broadcast(found), ["category", "week_no"], "left")
+    return joined.withColumn("calendar_trust", F.coalesce("calendar_trust", F.lit(1.0)))
+
+
+def _doubted(cells: DataFrame) -> Iterator[tuple[str, int, float]]:
+    """Category, week and trust. Whether a week is believed depends on which weeks before it were: none can be told alone."""
+    flagged = F.expr("CASE WHEN is_promoted THEN coalesce(discount, 0.0D) END")
+    by_week = cells.groupBy("category", "week_no").agg(
+        F.avg(F.col("is_promoted").cast("int")).alias("share"),
+        F.count(flagged).alias("flags"),
+        F.coalesce(F.sum(flagged), F.lit(0.0)).alias("depth"),
+        F.count(F.lit(1)).alias("series"),
     )
-    trust = f"CASE WHEN {is_suspect} THEN usual_share / share ELSE 1D END AS calendar_trust"
-    return cells.join(F.broadcast(by_week.selectExpr("category", "week_no", trust)), ["category", "week_no"])
+    flags_most = (
+        f"max(share >= {_MOST_OF_A_CATEGORY} AND series >= {_LEAST_SERIES}) OVER (PARTITION BY category)"
+    )
+    of_some = by_week.withColumn("is_in_question", F.expr(flags_most)).where("is_in_question")
+    named = of_some.selectExpr("category", "week_no AS number", "share", "flags", "depth", "series")
+    rows = named.orderBy("category", "number").collect()
+    for category, group in groupby(rows, key=lambda row: str(row["category"])):
+        weeks = (_Week(*row[1:]) for row in group)
+        yield from ((category, week, trust) for week, trust in _mistakes(weeks))
+
+
+def _mistakes(weeks: Iterable[_Week]) -> Iterator[tuple[int, float]]:
+    """The weeks of a category that are not believed in full, and how far they are."""
+    believed: list[_Week] = []
+    doubted: list[int] = []
+    for week in weeks:
+        year = [each for each in believed if each.number >= week.number - _A_YEAR]
+        if (
+            week.flags_most
+            and sum(number >= week.number - _A_YEAR for number in doubted) < _MOST_MISTAKES
+            and _is_suspect(week, believed, year)
+        ):
+            doubted.append(week.number)
+            # With the week itself, so that flags are never worth nothing at all.
+            usual = [*(each.share for each in year), week.share]
+            yield week.number, sum(usual) / len(usual) / week.share
+        else:
+            believed.append(week)
+
+
+def _is_suspect(week: _Week, before: list[_Week], year: list[_Week]) -> bool:
+    if len(before) < _LEAST_WEEKS or week.share < max(each.share for each in before) + _ABOVE_ALL_BEFORE:
+        return False
+    flags = sum(each.flags for each in year)
+    usual_depth = sum(each.depth for each in year) / flags if flags else 0.0
+    return week.depth / week.flags <= _AS_DEEP * usual_depth
 
 
 def suspect_calendar_weeks(rows: DataFrame) -> list[dict[str, Any]]:
-    """The weeks that are not believed in full: newest first."""
+    """The weeks that are not believed in full: newest first, each beside the highest share believed before it."""
     before = past(Window.partitionBy("category").orderBy(F.unix_date("week")))
     by_week = (
         rows.groupBy("category", "week")
         .agg(F.avg(F.col("is_promoted").cast("int")).alias("share"), F.min("calendar_trust").alias("trust"))
-        .withColumn("highest_before", F.max("share").over(before))
+        .withColumn("highest_before", F.max(F.expr("CASE WHEN trust = 1 THEN share END")).over(before))
     )
     found = by_week.where("trust < 1").orderBy(F.desc("week"), "category").limit(_MOST_NAMED)
     return [

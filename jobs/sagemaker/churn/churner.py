@@ -1,4 +1,4 @@
-"""The model that is registered: the blend, or plain logistic regression where the blend does not beat it; calibrated."""
+"""The model that is registered: the blend, or logistic regression where that is better; calibrated."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ from jobs.sagemaker.churn.trees import Settings
 
 BLEND, LOGISTIC = "blend", "logistic"
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 100, 5
-_BETTER = 1.002
-"""How much average precision of the blend must exceed logistic regression's where its log loss is not lower."""
+_BEYOND_CHANCE = 2.0
+"""Standard errors by which logistic regression's log loss must be lower for it to be chosen."""
 _FILE = "churner.json"
+
+
+class TooFewError(ValueError):
+    """Not enough rows, or not enough of one kind, to train on."""
 
 
 @dataclass(frozen=True)
@@ -123,16 +127,21 @@ def _choice(unseen: dict[str, np.ndarray], churned: np.ndarray) -> Choice:
         f"log loss {loss[BLEND]:.4f} and average precision {precision[BLEND]:.4f} of the blend, "
         f"{loss[LOGISTIC]:.4f} and {precision[LOGISTIC]:.4f} of logistic regression, on customers not trained on"
     )
-    if loss[BLEND] < loss[LOGISTIC] or precision[BLEND] > _BETTER * precision[LOGISTIC]:
-        return Choice(BLEND, f"the blend is better: {figures}", loss, precision)
-    return Choice(LOGISTIC, f"the simpler one is not beaten: {figures}", loss, precision)
+    lost = _losses(churned, said[BLEND]) - _losses(churned, said[LOGISTIC])
+    if not lost.any() or lost.mean() > _BEYOND_CHANCE * lost.std() / np.sqrt(len(lost)):
+        return Choice(LOGISTIC, f"the simpler one is not beaten: {figures}", loss, precision)
+    return Choice(BLEND, f"logistic regression is not better beyond chance: {figures}", loss, precision)
+
+
+def _losses(churned: np.ndarray, said: np.ndarray) -> np.ndarray:
+    return -np.log(np.where(churned > 0, said, 1 - said))
 
 
 def _refuse_too_few(rows: pd.DataFrame) -> None:
     churned = int(rows["churned"].astype(bool).sum())
     fewest = min(churned, len(rows) - churned)
     if len(rows) < FEWEST_ROWS or fewest < FEWEST_OF_A_CLASS:
-        raise ValueError(
+        raise TooFewError(
             f"{len(rows)} training rows, of which {churned} churned: at least {FEWEST_ROWS} rows with "
             f"{FEWEST_OF_A_CLASS} of either kind are needed; give more history or another horizon"
         )

@@ -13,7 +13,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,11 +28,10 @@ SCHEMA = pa.schema(
         ("customer_id", pa.string()),
         ("as_of", pa.date32()),
         ("probability", pa.float64()),
-        ("decile", pa.int64()),
         ("reasons", pa.string()),
     ]
 )
-"""`decile` is 1 for the tenth of the file most likely to churn; `reasons` is a JSON list of three sentences."""
+"""`reasons` is a JSON list of three sentences."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +84,7 @@ def output_fn(prediction: pd.DataFrame, accept: str) -> bytes | str:
 
 
 def _parquet(prediction: pd.DataFrame) -> bytes:
-    shown = prediction.assign(
-        decile=deciles(prediction["probability"].to_numpy(float)),
-        reasons=[json.dumps(ones) for ones in prediction["reasons"]],
-    )
+    shown = prediction.assign(reasons=[json.dumps(ones) for ones in prediction["reasons"]])
     if "as_of" in shown:
         shown["as_of"] = pd.to_datetime(shown["as_of"]).dt.date
     for name in SCHEMA.names:
@@ -98,13 +93,6 @@ def _parquet(prediction: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pandas(shown[SCHEMA.names], schema=SCHEMA, preserve_index=False), buffer)
     return buffer.getvalue()
-
-
-def deciles(probability: np.ndarray) -> np.ndarray:
-    """1 for the tenth with the greatest probabilities, 10 for the last; equal ones by their place in the file."""
-    place = np.empty(len(probability), dtype=np.int64)
-    place[np.argsort(-probability, kind="stable")] = np.arange(len(probability))
-    return place * 10 // max(len(probability), 1) + 1
 
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:

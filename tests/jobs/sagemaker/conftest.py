@@ -74,7 +74,9 @@ def _state(frame: pd.DataFrame, name: str) -> pd.Series:
         "weeks_known": pd.Series(np.minimum(np.arange(len(frame)), WEEKS), dtype=float),
         "profile_units": before.rolling(13, min_periods=1).mean(),
         "category_lift": pd.Series(0.5, index=frame.index),
-        "usual_price": pd.Series(10.0, index=frame.index),
+        **dict.fromkeys(
+            ("usual_price", "usual_price_26", "regular_price"), pd.Series(10.0, index=frame.index)
+        ),
     }
     return known.get(name, pd.Series(np.nan, index=frame.index)).astype(float)
 

@@ -126,11 +126,14 @@ def test_what_a_work_in_the_ledger_wrote_is_in_use(lake: None) -> None:
     folder = plan.output("sales", 1).removeprefix(f"s3://{BUCKET}/")
     job = put(f"{folder}/jr_1/published/part-0.parquet", order_id=["x"])
     features = put("curated/sales/data/0123456789abcdef01234567-1/features/p.parquet", order_id=["x"])
-    assert set(look().candidates) == {job, features}
+    scores = put("curated/sales/data/0123456789abcdef01234567c0dec0dev3-1/part-0.parquet", order_id=["x"])
+    assert set(look().candidates) == {job, features, scores}
     run_lease.begin("w-dead-of-a-compaction", "lake-maintenance").end("FAILED")
-    assert set(look().candidates) == {job, features}  # how a run ended says nothing of files
-    for row in (plan.key, "features/0123456789abcdef01234567"):
-        entry = job_entry.claim(row, "glue", "curate", "run")
+    assert set(look().candidates) == {job, features, scores}  # how a run ended says nothing of files
+    works = {plan.key: "glue", "features/0123456789abcdef01234567": "glue"}
+    works["churn-predict/0123456789abcdef01234567c0dec0dev3"] = "sagemaker-transform"
+    for row, kind in works.items():
+        entry = job_entry.claim(row, kind, "curate", "run")
         assert entry
         lease.renew(entry, status="SUCCEEDED")
     assert look().candidates == {}

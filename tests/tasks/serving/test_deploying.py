@@ -135,7 +135,7 @@ def test_a_bad_challenger_is_taken_back(
     deployment = deploy_challenger(two, ROLLOUT)
     seen = observe(deployment, ROLLOUT, CUSTOMERS[:40])
     assert seen.decision == "roll back", outcomes(seen)
-    assert outcomes(seen)[figure] == "missed"
+    assert outcomes(seen)[figure] == "FAILED"
 
     back = roll_back(two)
     assert (back.state, serving()) == ("out", ({"champion": 1}, {"champion": 1.0}))
@@ -163,7 +163,7 @@ def test_live_traffic_is_enough_where_there_is_some(version: Version, cloud: Loc
     assert sorted(seen.champion.scores) == sorted(c["x"] for c in CUSTOMERS)
     assert seen.champion.latency_ms is not None
     assert 0.05 < seen.champion.latency_ms < 5000
-    assert (seen.decision, outcomes(seen)["score_shift"]) == ("roll back", "missed")
+    assert (seen.decision, outcomes(seen)["score_shift"]) == ("roll back", "FAILED")
 
 
 def test_a_failing_challenger_is_not_watched_to_the_end(version: Version, cloud: LocalAws) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.serving.rollout import Figures, Rollout, decide, failed, judge, psi, score_shift
+from tasks.serving.rollout import Figures, Rollout, decide, failed, judge, score_shift
 
 ROLLOUT = Rollout(min_invocations=200, max_error_rate=0.02, max_latency_ratio=1.5, max_score_shift=0.2)
 SCORES = tuple(np.random.default_rng(7).beta(2, 3, 1000))
@@ -26,7 +26,7 @@ def test_within_the_limits_is_promoted() -> None:
     assert found["error_rate"] == (0.015, 0.025)  # the champion's 0.5% and 2% more
     assert found["latency_ratio"] == (pytest.approx(1.4875), 1.5)
     assert found["score_shift"][0] == 0.0  # no more than chance
-    assert {v.outcome for v in verdicts} == {"passed"}
+    assert {v.outcome for v in verdicts} == {"ok"}
     assert decide(verdicts) == "promote"
 
 
@@ -43,21 +43,22 @@ def test_one_missed_limit_is_the_way_back(change: dict[str, object], figure: str
     verdicts = judge(CHAMPION, challenger, ROLLOUT)
     assert {v.figure for v in verdicts if not v.passed} == {figure}
     assert decide(verdicts) == "roll back"
-    assert failed(verdicts).startswith(f"{figure} ")
+    assert failed(verdicts).startswith(f"{figure} = ")
 
 
 def test_too_little_to_judge_is_waited_for() -> None:
     few = replace(CHALLENGER, invocations=199, scores=())
     assert outcomes(CHAMPION, few) == {
-        "invocations": "missed",
-        "error_rate": "passed",
-        "latency_ratio": "passed",
-        "score_shift": "not judged",
+        "invocations": "FAILED",
+        "error_rate": "ok",
+        "latency_ratio": "ok",
+        "score_shift": "not judged: too little was seen",
     }
     assert decide(judge(CHAMPION, few, ROLLOUT)) == "wait"
     nothing = Figures("challenger", 4, 0, 0, None)
     assert decide(judge(replace(CHAMPION, invocations=0, latency_ms=None), nothing, ROLLOUT)) == "wait"
-    assert "error_rate unknown" in failed(judge(CHAMPION, nothing, ROLLOUT))
+    told = failed(judge(CHAMPION, nothing, ROLLOUT))
+    assert told.startswith("invocations = 0 (limit 200) FAILED, error_rate = unknown (limit 0.0250) not judged: ")
 
 
 def test_a_challenger_that_answers_nothing_goes_back_however_few_asked() -> None:
@@ -80,12 +81,6 @@ def test_scores_of_the_same_customers_are_compared_without_an_allowance() -> Non
     assert paired is not None
     assert apart is not None
     assert paired > apart > 0.2
-
-
-def test_the_index_is_the_textbooks() -> None:
-    assert psi([0.5, 0.5], [0.5, 0.5]) == 0.0
-    assert psi([0.5, 0.5], [0.25, 0.75]) == pytest.approx(0.25 * np.log(2) + 0.25 * np.log(1.5))
-    assert np.isfinite(psi([1.0, 0.0], [0.0, 1.0]))
 
 
 def test_chance_alone_seldom_misses_the_limit() -> None:

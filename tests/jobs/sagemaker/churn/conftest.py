@@ -21,7 +21,7 @@ AS_OF, HORIZON = date(2007, 9, 1), 60
 QUICK = Settings(horizon_days=HORIZON, rounds=40, learning_rate=0.15)
 
 
-def dataset(customers: int = 900, seed: int = 3, origins: int = 5) -> pd.DataFrame:
+def dataset(customers: int = 900, seed: int = 3, origins: int = 8) -> pd.DataFrame:
     """As the Glue job writes it: origins with labels, and the rows of the date itself without."""
     orders = grocer(seed, customers)
     dates = training_dates(orders["order_ts"].min().date(), AS_OF, HORIZON)[:origins]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import subprocess
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +15,7 @@ import pandas as pd
 import pytest
 
 from jobs.sagemaker.churn import evaluate, inference, train
-from jobs.sagemaker.churn.inference import Loaded, deciles, input_fn, model_fn, output_fn, predict_fn
+from jobs.sagemaker.churn.inference import Loaded, input_fn, model_fn, output_fn, predict_fn
 from jobs.sagemaker.churn.request import BadRequest
 from jobs.sagemaker.churn.trees import Settings
 from tests.jobs.sagemaker.churn.conftest import AS_OF
@@ -113,7 +117,7 @@ def test_the_evaluation_judges_the_latest_known_date_beside_the_peers(
     assert (output / "reliability.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_a_file_of_customers_gets_a_row_each_with_decile_and_reasons(
+def test_a_file_of_customers_gets_a_row_each_with_probability_and_reasons(
     model: Loaded, future: pd.DataFrame
 ) -> None:
     buffer = io.BytesIO()
@@ -124,11 +128,7 @@ def test_a_file_of_customers_gets_a_row_each_with_decile_and_reasons(
     assert found["customer_id"].tolist() == future["customer_id"].tolist()
     assert found["customer_key"].tolist() == future["customer_key"].tolist()
     assert set(found["as_of"]) == {AS_OF}
-    sizes = found.groupby("decile").size()
-    assert sizes.index.tolist() == list(range(1, 11))
-    assert sizes.max() - sizes.min() <= 1
-    means = found.groupby("decile")["probability"].mean()
-    assert means.is_monotonic_decreasing
+    assert found["probability"].between(0, 1).all()
     told = [json.loads(text) for text in found["reasons"]]
     assert all(len(ones) == 3 and len(set(ones)) == 3 for ones in told)
     likely = told[int(found["probability"].argmax())]
@@ -189,6 +189,38 @@ def test_other_kinds_of_content_are_named() -> None:
     assert error.value.status_code == 406
 
 
-def test_deciles_are_tenths() -> None:
-    assert deciles(np.array([0.1, 0.9, 0.5])).tolist() == [7, 1, 4]
-    assert np.bincount(deciles(np.linspace(0, 1, 40)))[1:].tolist() == [4] * 10
+def test_the_container_is_given_an_error_of_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server asks for this class, and answers any other exception with 500."""
+
+    class BaseInferenceToolkitError(Exception):
+        def __init__(self, status_code: int, message: str, phrase: str) -> None:
+            self.status_code, self.message, self.phrase = status_code, message, phrase
+            super().__init__(status_code, message, phrase)
+
+    errors = types.ModuleType("sagemaker_inference.errors")
+    errors.BaseInferenceToolkitError = BaseInferenceToolkitError
+    monkeypatch.setitem(sys.modules, "sagemaker_inference", types.ModuleType("sagemaker_inference"))
+    monkeypatch.setitem(sys.modules, "sagemaker_inference.errors", errors)
+    there = importlib.util.module_from_spec(importlib.util.find_spec("jobs.sagemaker.churn.request"))
+    there.__spec__.loader.exec_module(there)
+    error = there.BadRequest("column 'orders' is missing")
+    assert isinstance(error, BaseInferenceToolkitError)
+    assert (error.status_code, error.phrase, str(error)) == (400, "column 'orders' is missing", error.message)
+
+
+def test_the_code_in_the_model_starts_alone(folder: Path, future: pd.DataFrame) -> None:
+    body = json.dumps({"instances": [instance(future, 3)]})
+    program = (
+        "import sys, inference as i\n"
+        f"print(i.output_fn(i.predict_fn(i.input_fn(sys.argv[1], {JSON!r}), i.model_fn('..')), {JSON!r}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, body],
+        cwd=folder / "model" / "code",
+        capture_output=True,
+        text=True,
+        env={"PATH": "", "PYTHONPATH": "."},
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["predictions"][0]["customer_id"] == future.loc[3, "customer_id"]
