@@ -20,7 +20,7 @@ from tasks.churn import churn_steps as steps
 from tasks.churn.churn_dataset import MINIMUM_DUE
 from tasks.churn.churn_drift import DriftLimits
 from tasks.churn.churn_gate import ChurnGate
-from tasks.churn.churn_serving import serve
+from tasks.churn.churn_serving import report_ab, serve
 from tasks.churn.churn_training import Tuning
 from tasks.errors import DataError, HighwaterError
 from tasks.models.model_registry import Registration
@@ -126,6 +126,11 @@ def _churn(
     scores = steps.predict(run, dataset, model)
     steps.publish(run, dataset, scores)
     loaded = steps.load(run, dataset)
+<<<<<<< HEAD
+=======
+    steps.check_outcomes(run, dataset)
+    report_ab(dataset)
+>>>>>>> churnoutcomes
     drifted = steps.check_drift(run, dataset, scores, limits)
     served = serve(run, dataset, model, deploy) if deploy else "as it was"
     return steps.finish(run, dataset, model, evaluation, scores, loaded, drifted, served)

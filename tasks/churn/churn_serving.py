@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from tasks.churn import churn_ab
 from tasks.churn.churn_dataset import Dataset
 from tasks.churn.churn_models import registry
 from tasks.lake import lake_tables
@@ -18,7 +19,8 @@ from tasks.models.model_registry import AS_OF, ModelVersion
 from tasks.runs import alerts
 from tasks.runs.run import Run
 from tasks.services import objects
-from tasks.serving import deploying, observing, tidying
+from tasks.serving import deploying, observing, serving_page, tidying
+from tasks.serving.ab_report import as_json
 from tasks.serving.deploying import Deployment
 from tasks.serving.observing import Observation
 from tasks.serving.rollout import Rollout, failed
@@ -82,6 +84,15 @@ def roll_back(run: Run, model: ModelVersion, seen: Observation) -> Deployment:
         run.facts(),
     )
     return deployment
+
+
+@step("ab report")
+def report_ab(dataset: Dataset) -> dict[str, Any]:
+    """Show on the run's page how good the endpoint's answers were, once it is known who came back. Returns the figures."""
+    parts = churn_ab.report(dataset)
+    if parts:
+        serving_page.ab_table(parts)
+    return as_json(parts)
 
 
 @step("clean up endpoint")

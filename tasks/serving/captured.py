@@ -16,7 +16,7 @@ from tasks.settings import settings
 
 PROBE = "probe-"
 """How the inference ids of our own requests begin. They are nobody's traffic."""
-_HOUR = timedelta(hours=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -33,14 +33,21 @@ class Served:
 
 def served(variant: str, since: datetime, until: datetime) -> Iterator[Served]:
     """The scores that a variant gave in [since, until), from the files of these hours. AWS writes whole seconds."""
-    since, hour = since.replace(microsecond=0), since.replace(minute=0, second=0, microsecond=0)
-    while hour < until:
-        folder = f"{captured_folder()}/{settings().endpoint}/{variant}/{hour.astimezone(UTC):%Y/%m/%d/%H}/"
-        for file in objects.listed(folder):
+    since = since.astimezone(UTC).replace(microsecond=0)
+    for folder in _folders(since, until):
+        for file in objects.listed(f"{captured_folder()}/{settings().endpoint}/{variant}/{folder}/"):
             yield from (
                 s for s in in_file(variant, file.address, objects.read(file.address)) if since <= s.at < until
             )
-        hour += _HOUR
+
+
+def _folders(since: datetime, until: datetime) -> Iterator[str]:
+    """Of each hour, or of a day that is wholly within: a folder takes a request to list, and most hours have none."""
+    at = since.replace(minute=0, second=0)
+    while at < until:
+        is_day = at.hour == 0 and at + _DAY <= until
+        yield f"{at:%Y/%m/%d}" if is_day else f"{at:%Y/%m/%d/%H}"
+        at += _DAY if is_day else _HOUR
 
 
 def in_file(variant: str, address: str, content: bytes) -> Iterator[Served]:

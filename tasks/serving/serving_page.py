@@ -17,7 +17,7 @@ def ab_table(parts: Sequence[Part]) -> None:
         *("mean_probability", "realised", "not_known_yet"),
     )
     create_table_artifact(
-        key="model-ab-report",
+        key="churn-ab",
         description="Champion and challenger against what happened: a customer counts once per variant and day",
         table=[
             {"figure": name, **{part.variant: rounded(getattr(part, name)) for part in parts}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ BUCKET = "highwater-artifacts"
 def local_sagemaker(state: Path) -> Iterator[LocalAws]:
     server = LocalAws(port=0, state=state, stop_grace=1.0)
     server.start()
+    urllib.request.urlopen(urllib.request.Request(f"{server.url}/moto-api/reset", method="POST")).close()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**server.environment, "NO_PROXY": "127.0.0.1"}.items():
             patch.setenv(name, value)
