@@ -118,6 +118,7 @@ def _churn(
     steps.fill_feature_store(run)
     dataset = steps.make_dataset(run, horizon_days, minimum_due)
     steps.check_outcomes(run, dataset)
+    report_ab(dataset)
     trained = steps.train(run, dataset, tune)
     evaluated = steps.evaluate(run, dataset, trained)
     evaluation = steps.judge(run, gate, evaluated, horizon_days)
@@ -126,11 +127,6 @@ def _churn(
     scores = steps.predict(run, dataset, model)
     steps.publish(run, dataset, scores)
     loaded = steps.load(run, dataset)
-<<<<<<< HEAD
-=======
-    steps.check_outcomes(run, dataset)
-    report_ab(dataset)
->>>>>>> churnoutcomes
     drifted = steps.check_drift(run, dataset, scores, limits)
     served = serve(run, dataset, model, deploy) if deploy else "as it was"
     return steps.finish(run, dataset, model, evaluation, scores, loaded, drifted, served)
