@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,13 +48,22 @@ class Churner:
     line: Logistic
 
     @classmethod
-    def fitted(cls, rows: pd.DataFrame, settings: Settings, known: pd.DataFrame | None = None) -> Churner:
-        """Trained on rows with known labels, in whatever order. `known` may add rows without labels, as of a later date."""
+    def fitted(
+        cls,
+        rows: pd.DataFrame,
+        settings: Settings,
+        known: pd.DataFrame | None = None,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> Churner:
+        """Trained on rows with known labels, in whatever order. `known` may add rows without labels, as of a later date.
+
+        `progress` is told the blend's log loss on unseen customers after each fold, over the folds so far.
+        """
         rows = inputs.in_order(rows)
         _refuse_too_few(rows)
         seen = rows if known is None else pd.concat([rows, known], ignore_index=True)
         buyers = alive.fitted(seen)
-        unseen, line = _unseen(rows, settings, buyers)
+        unseen, line = _unseen(rows, settings, buyers, progress)
         latest = (rows["as_of"] == rows["as_of"].max()).to_numpy()
         churned, fold = rows["churned"].to_numpy(float), inputs.folds(rows["customer_id"])
         choice = _choice(unseen, churned)
@@ -105,7 +115,9 @@ class Churner:
         )
 
 
-def _unseen(rows: pd.DataFrame, settings: Settings, buyers: BgNbd) -> tuple[dict[str, np.ndarray], Logistic]:
+def _unseen(
+    rows: pd.DataFrame, settings: Settings, buyers: BgNbd, progress: Callable[[float], None]
+) -> tuple[dict[str, np.ndarray], Logistic]:
     """Scores of each customer by methods trained on other customers, and logistic regression trained on all."""
     churned, fold = rows["churned"].to_numpy(float), inputs.folds(rows["customer_id"])
     classic = inputs.classic(rows).values
@@ -116,6 +128,8 @@ def _unseen(rows: pd.DataFrame, settings: Settings, buyers: BgNbd) -> tuple[dict
         found[BLEND][inside] = blend.score(rows[inside])
         line = Logistic.fitted(classic[~inside], churned[~inside], 1.0)
         found[LOGISTIC][inside] = line.logit(classic[inside])
+        done = fold <= one
+        progress(log_loss(churned[done], 1 / (1 + np.exp(-found[BLEND][done]))))
     return found, Logistic.fitted(classic, churned, 1.0)
 
 

@@ -24,6 +24,8 @@ from jobs.sagemaker.drift import distribution
 PACKAGE = Path(inputs.__file__).resolve().parent
 METADATA = "metadata.json"
 SCORE = "probability"
+OBJECTIVE = "validation_logloss"
+"""Told after each fold, so that a tuning job can stop a hopeless trial, and at the end, where the last value counts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,12 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def train(rows: pd.DataFrame, settings: Settings, as_of: str, target: Path) -> Churner:
     started = time.monotonic()
     rows = usable(rows, settings, as_of)
-    model = Churner.fitted(rows, settings)
+    model = Churner.fitted(rows, settings, progress=lambda loss: report(OBJECTIVE, round(loss, 6)))
     target.mkdir(parents=True, exist_ok=True)
     model.save(target)
     (target / METADATA).write_text(json.dumps(description(model, rows, as_of), indent=1, sort_keys=True))
     ship_inference(target / "code")
-    report("validation_logloss", model.choice.log_loss[model.choice.method])
+    report(OBJECTIVE, model.choice.log_loss[model.choice.method])
     report("validation_average_precision", model.choice.average_precision[model.choice.method])
     report("rows", len(rows))
     report("origins", rows["as_of"].nunique())

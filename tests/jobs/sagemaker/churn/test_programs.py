@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jobs.sagemaker.churn import evaluate, inference, train
+from jobs.sagemaker.churn import evaluate, inference, inputs, train
 from jobs.sagemaker.churn.inference import Loaded, input_fn, model_fn, output_fn, predict_fn
 from jobs.sagemaker.churn.request import BadRequest
 from jobs.sagemaker.churn.trees import Settings
@@ -71,6 +71,19 @@ def test_training_tells_its_metrics_and_what_it_was_trained_on(
     assert sum(told["distributions"]["probability"]["shares"]) == pytest.approx(1, abs=1e-4)
     train.report("validation_logloss", 0.4)
     assert capsys.readouterr().out == "metric validation_logloss=0.4\n"
+
+
+def test_the_objective_is_told_after_each_fold_and_at_the_end(
+    rows: pd.DataFrame, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings = Settings(horizon_days=60, rounds=40, learning_rate=0.15)
+    model = train.train(rows, settings, AS_OF.isoformat(), tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    told = [float(line.partition("=")[2]) for line in lines if line.startswith("metric validation_logloss=")]
+    assert len(told) == inputs.FOLDS + 1
+    assert told[-2] == pytest.approx(model.choice.log_loss["blend"], abs=1e-6)
+    assert told[-1] == model.choice.log_loss[model.choice.method]
+    assert len(set(told[:-1])) == inputs.FOLDS
 
 
 def test_the_same_data_gives_the_same_bytes(folder: Path, rows: pd.DataFrame, tmp_path: Path) -> None:
