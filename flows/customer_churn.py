@@ -1,8 +1,8 @@
 """Customer churn: who will not order again within the horizon, how likely, and why.
 
-gold features ─► feature store ─► dataset (Spark) ─► tune ─► evaluate ─► gate ─► register ─► predict ─► publish ─► gold
-                 (online, offline) as known at each day                  └─ a rule fails: nothing is registered or published
-                                                                     drift ◄─┘        └─► endpoint: challenger, champion
+gold features ─► feature store ─► dataset (Spark) ─► outcomes ─► tune ─► evaluate ─► gate ─► register ─► predict
+                 (online, offline) as known at each day                              └─ a rule fails: nothing is registered
+predict ─► publish ─► load, gold ─► drift ─► endpoint, if asked: challenger, then champion
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class ChurnEvaluation:
     rows: int
     churn_rate: float
     chosen: str
-    """The simplest method that was not beaten: what the model's scores come from."""
+    """What the evaluation's model chose: the blend, or logistic regression where that is better."""
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> ChurnEvaluation:
