@@ -17,7 +17,7 @@ from pydantic import Field
 
 from flows.model_approval import with_decision
 from tasks.churn import churn_steps as steps
-from tasks.churn.churn_dataset import MINIMUM_DUE
+from tasks.churn.churn_dataset import MINIMUM_DUE, STALE_DAYS
 from tasks.churn.churn_drift import DriftLimits
 from tasks.churn.churn_gate import ChurnGate
 from tasks.churn.churn_serving import report_ab, serve
@@ -34,6 +34,7 @@ warnings.filterwarnings("ignore", message='Field name "register" in "Customer_Ch
 Horizon = Annotated[
     int, Field(ge=7, le=182, description="a customer has churned who orders nothing for so many days")
 ]
+StaleDays = Annotated[int, Field(ge=0, description="greatest age of the last order, in days")]
 MinimumDue = Annotated[int, Field(ge=50, description="fewest customers that a model can learn from")]
 
 
@@ -71,6 +72,7 @@ def customer_churn(
     register: Registration = Registration(),  # noqa: B008
     deploy: Rollout | None = None,
     minimum_due: MinimumDue = MINIMUM_DUE,
+    stale_days: StaleDays = STALE_DAYS,
     limits: DriftLimits = DriftLimits(),  # noqa: B008
 ) -> dict[str, Any] | State[Any]:
     """Score how likely each customer is to order nothing in the next days, if the model is good enough.
@@ -85,6 +87,7 @@ def customer_churn(
         register: What to do with a model that passed the gate.
         deploy: How an approved model gets to the endpoint. Leave empty to leave the endpoint as it is.
         minimum_due: Required number of customers with an order in the 180 days before the day.
+        stale_days: How many days before the day the last order may be. If it is older, orders are perhaps missing.
         limits: The limits of drift above which a WARNING is sent.
     """
     try:
@@ -96,11 +99,12 @@ def customer_churn(
             "register": register.model_dump(),
             "deploy": deploy and deploy.model_dump(),
             "minimum_due": minimum_due,
+            "stale_days": stale_days,
             "limits": limits.model_dump(),
         }
         run = Run("customer-churn", day, day, parameters)
         with guarded(run):
-            return _churn(run, horizon_days, tune, gate, register, deploy, minimum_due, limits)
+            return _churn(run, horizon_days, tune, gate, register, deploy, minimum_due, stale_days, limits)
     except HighwaterError as error:
         return ended_badly(error)
 
@@ -113,10 +117,11 @@ def _churn(
     register: Registration,
     deploy: Rollout | None,
     minimum_due: int,
+    stale_days: int,
     limits: DriftLimits,
 ) -> dict[str, Any]:
     steps.fill_feature_store(run)
-    dataset = steps.make_dataset(run, horizon_days, minimum_due)
+    dataset = steps.make_dataset(run, horizon_days, minimum_due, stale_days)
     steps.check_outcomes(run, dataset)
     report_ab(dataset)
     trained = steps.train(run, dataset, tune)

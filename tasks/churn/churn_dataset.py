@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,14 @@ from contracts.language.document import rules_document
 from contracts.shop import GOLD as GOLD_CONTRACTS
 from contracts.shop import SILVER as SILVER_CONTRACTS
 from contracts.shop.churn_predictions import CHURN_PREDICTIONS
-from tasks.errors import DataError
+from tasks.errors import DataError, aws_failures
 from tasks.events import log
 from tasks.intake import landing
 from tasks.jobs import external_jobs, glue
 from tasks.lake import lake_tables
 from tasks.lake.lake_tables import GOLD, ML, SILVER
 from tasks.medallion.medallion_steps import require_one_state
-from tasks.services import objects
+from tasks.services import aws, objects
 from tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ DAYS_BETWEEN_ORIGINS = 28
 HISTORY_DAYS = 60
 KNOWN_WITHIN_DAYS = 2
 MAX_AGE_DAYS = 1
-STALE_DAYS = 7
+STALE_DAYS = 3
 """If the last order is older than so many days, perhaps orders are missing, and customers only seem to stay away."""
 _DAYS_A_WEEK = 7
 _NAMESPACES = {"fact_orders": SILVER, "dim_customers": SILVER, "ml_features": GOLD}
@@ -81,6 +80,19 @@ class Inputs:
         ]
         facts = {**asdict(self), "code": settings().code_version, "rules": rules}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+    @classmethod
+    def parsed(cls, document: Mapping[str, Any]) -> Inputs:
+        """From asdict, written as JSON."""
+        return cls(
+            **{
+                **document,
+                "as_of": date.fromisoformat(document["as_of"]),
+                "origins": tuple(map(date.fromisoformat, document["origins"])),
+                "store_files": tuple(document["store_files"]),
+                "predictions": tuple(document["predictions"]),
+            }
+        )
 
     def manifest(self, run_id: str, output: str) -> dict[str, Any]:
         names = (
@@ -150,6 +162,12 @@ class Dataset:
 
     def outcomes_of(self, day: date) -> str:
         return f"{self.output}/outcomes/day={day.isoformat()}/"
+
+    @property
+    def reconstructed_share(self) -> float:
+        """Of the rows to learn from, those whose features nobody noted at the time."""
+        made = sum(day["by_features"].get("reconstructed", 0) for day in self.figures["origins"])
+        return float(made / max(int(self.figures["rows_history"]), 1))
 
     @property
     def rows_future(self) -> int:
@@ -224,6 +242,30 @@ def build(inputs: Inputs, run_id: str, owner: str) -> Dataset:
     return made
 
 
+def pinned(run_id: str, make: Callable[[], Inputs]) -> Inputs:
+    """The inputs that this run began with. A run that is taken up goes on with them, and so with the jobs it had started."""
+    bucket, key = settings().lake_bucket, f"runs/churn-inputs-{run_id}.json"
+    address = f"s3://{bucket}/{key}"
+    with aws_failures(f"looking for {address}"):
+        is_there = aws.s3().list_objects_v2(Bucket=bucket, Prefix=key).get("KeyCount", 0)
+    if is_there:
+        return Inputs.parsed(objects.read_json(address))
+    inputs = make()
+    objects.write(address, json.dumps(asdict(inputs), default=str).encode())
+    return inputs
+
+
+def require_fresh(dataset: Dataset, stale_days: int) -> None:
+    """Raise DataError if the last order is old: where orders are missing, customers only seem to stay away."""
+    last = date.fromisoformat(dataset.figures["last_order"])
+    if (days := (dataset.as_of - last).days) > stale_days:
+        raise DataError(
+            f"the last order in silver is of {last}, {days} days before {dataset.as_of}, and may be {stale_days} days old "
+            "(stale_days): customers whose orders are missing would count as churned. Run snowflake-medallion, or choose an "
+            "earlier day; raise stale_days if nobody ordered. Nothing was trained."
+        )
+
+
 def require_evaluation(dataset: Dataset) -> None:
     """Raise DataError unless the latest origin can be evaluated by a model that learned from earlier ones."""
     days = sorted(date.fromisoformat(origin["as_of"]) for origin in dataset.figures["origins"])
@@ -253,11 +295,3 @@ def _log_figures(made: Dataset) -> None:
         refused=figures["future"]["refused"],
         origins=len(figures["origins"]),
     )
-    stale = (made.as_of - date.fromisoformat(figures["last_order"])).days
-    if stale > STALE_DAYS:
-        log(
-            "the last order before the day is old: if orders are missing, customers only seem to stay away",
-            level=logging.WARNING,
-            last_order=figures["last_order"],
-            as_of=made.as_of,
-        )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.shop.churn_predictions import CHURN_PREDICTIONS
@@ -49,26 +50,40 @@ def publish(files: Sequence[str], as_of: date, *, work: str, run_id: str, rows: 
 
 
 def _require_sound(files: Sequence[str], as_of: date, rows: int) -> None:
-    """All files together: a customer may not be in two of them."""
+    """File by file, and of all together the keys: a customer may not be in two of them."""
     from contracts.dialects.pandera_schema import breaches  # a second of imports, which no other step needs
 
     if not files:
         raise DataError(
             f"there is no file of churn predictions of {as_of} to publish: score the customers first."
         )
-    table = pa.concat_tables([_read(file) for file in files])
-    broken = Counter(breaches(CHURN_PREDICTIONS, table))
-    if "as_of" in table.column_names:
-        others = sum(day != as_of for day in table.column("as_of").to_pylist())
-        broken += Counter({"as_of:another_day": others})
+    broken: Counter[str] = Counter()
+    keys: list[pa.ChunkedArray] = []
+    found = 0
+    for file in files:
+        table = _read(file)
+        found += table.num_rows
+        broken.update(breaches(CHURN_PREDICTIONS, table))
+        if "as_of" in table.column_names:
+            others = pc.sum(pc.not_equal(table.column("as_of"), pa.scalar(as_of, pa.date32()))).as_py()
+            broken += Counter({"as_of:another_day": others or 0})
+        if "customer_key" in table.column_names:
+            keys.append(table.column("customer_key"))
+    together = (
+        pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.int64())
+        if not broken
+        else None
+    )
+    if together is not None and (twice := len(together) - len(together.unique())):
+        broken["duplicates"] += twice
     if broken:
         counts = ", ".join(f"{rule}: {number}" for rule, number in sorted(broken.items()))
         raise DataError(
             f"the churn predictions of {as_of} break their contract ({counts}); none was published. Look at {files[0]}."
         )
-    if table.num_rows != rows:
+    if found != rows:
         raise DataError(
-            f"{rows} customers were scored as of {as_of} and the files have {table.num_rows}; none was published. Look at "
+            f"{rows} customers were scored as of {as_of} and the files have {found}; none was published. Look at "
             f"{files[0]}."
         )
 

@@ -17,7 +17,7 @@ from tasks.churn import (
     churn_scoring,
     churn_training,
 )
-from tasks.churn.churn_dataset import Dataset
+from tasks.churn.churn_dataset import Dataset, Inputs
 from tasks.churn.churn_drift import DriftLimits
 from tasks.churn.churn_gate import OURS, ChurnEvaluation, ChurnGate
 from tasks.churn.churn_models import HORIZON_DAYS, registry
@@ -40,6 +40,7 @@ from tasks.settings import settings
 from tasks.step import step
 from warehouse.load.shop.churn import count_scores
 
+_DAY = timedelta(days=1)
 RELATIVE_PRECISION = "relative_precision"
 
 
@@ -49,24 +50,32 @@ def fill_feature_store(run: Run) -> Ingested | None:
 
     What gold has of a past day was known then, or it is not there: the dataset then takes what silver knows now.
     """
-    if not churn_dataset.has_features(run.first):
-        if run.first != datetime.now(UTC).date():
-            log("gold has no features of this day: nothing to put into the feature store", as_of=run.first)
-            return None
+    if _is_today(run):
         build_gold.fn(run)
+    elif not churn_dataset.has_features(run.first):
+        log("gold has no features of this day: nothing to put into the feature store", as_of=run.first)
+        return None
     ingested = ingesting.ingest(run.first)
     offline.wait_until_shown(run.first, ingested.snapshot, ingested.refused)
     return ingested
 
 
 @step("dataset")
-def make_dataset(run: Run, horizon_days: int, minimum_due: int) -> Dataset:
+def make_dataset(run: Run, horizon_days: int, minimum_due: int, stale_days: int) -> Dataset:
     """The rows to learn from, as they were known at each origin, the customers to score, and what became of earlier ones."""
-    first = min(churn_dataset.origins(run.first, horizon_days))
-    files = offline.files(_midnight(first - timedelta(days=1)), _midnight(run.first + timedelta(days=1)))
-    closed = churn_outcomes.closed_scorings(run.first)
-    inputs = churn_dataset.pin(run.first, horizon_days, files, minimum_due=minimum_due, predictions=closed)
-    dataset = churn_dataset.build(inputs, run.run_id, run.owner)
+
+    def pin() -> Inputs:
+        if _is_today(
+            run
+        ):  # silver may have moved on since, and a customer who is due by its orders needs features of them
+            build_gold.fn(run)
+        days = churn_dataset.origins(run.first, horizon_days)
+        files = offline.files(_midnight(min(days) - _DAY), _midnight(max(days) + _DAY))
+        closed = churn_outcomes.closed_scorings(run.first)
+        return churn_dataset.pin(run.first, horizon_days, files, minimum_due=minimum_due, predictions=closed)
+
+    dataset = churn_dataset.build(churn_dataset.pinned(run.run_id, pin), run.run_id, run.owner)
+    churn_dataset.require_fresh(dataset, stale_days)
     churn_dataset.require_evaluation(dataset)
     return dataset
 
@@ -129,6 +138,7 @@ def register_model(
         "image": settings().xgboost_image,
         "training_job": trained.job,
         "chosen": evaluation.chosen,
+        "reconstructed_share": f"{dataset.reconstructed_share:.4f}",
         **{name: f"{value:.6g}" for name, value in figures.items() if value is not None},
         **{f"snapshot.{name}": str(snapshot) for name, snapshot in dataset.inputs.snapshots.items()},
     }
@@ -269,6 +279,10 @@ def finish(
             run.facts(),
         )
     return headlines
+
+
+def _is_today(run: Run) -> bool:
+    return run.first == datetime.now(UTC).date()
 
 
 def _midnight(day: date) -> datetime:

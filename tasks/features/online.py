@@ -18,6 +18,8 @@ from tasks.services import aws
 AT_ONCE = 100
 """How many records BatchGetRecord reads."""
 _TRIES = 5
+_PASSING = ("InternalFailure", "ServiceUnavailable", "ThrottlingException")
+"""Errors of single records that another try may not have."""
 _INVALID = ("ValidationError", "ValidationException")
 _NO_GROUP = "Resource Not Found"
 
@@ -33,16 +35,18 @@ def event_times(group: str, ids: Sequence[str]) -> dict[str, str]:
     for _ in range(_TRIES):
         with aws_failures(doing):
             answer = aws.feature_store().batch_get_record(Identifiers=[_wanted(group, left)])
-        if errors := answer["Errors"]:
-            first = errors[0]
+        errors = answer["Errors"]
+        if lasting := [error for error in errors if error["ErrorCode"] not in _PASSING]:
+            first = lasting[0]
             raise SystemFault(
-                f"{doing}: {len(errors)} failed, the first is {first['RecordIdentifierValueAsString']}: "
+                f"{doing}: {len(lasting)} failed, the first is {first['RecordIdentifierValueAsString']}: "
                 f"{first['ErrorCode']} {first['ErrorMessage']}. Fix what the message names, then run again."
             )
         for record in answer["Records"]:
             values = {value["FeatureName"]: value["ValueAsString"] for value in record["Record"]}
             found[record["RecordIdentifierValueAsString"]] = values[EVENT_TIME]
-        left = [
+        left = [error["RecordIdentifierValueAsString"] for error in errors]
+        left += [
             id_ for some in answer["UnprocessedIdentifiers"] for id_ in some["RecordIdentifiersValueAsString"]
         ]
         if not left:

@@ -26,7 +26,7 @@ TUNING = "sagemaker-tuning"
 _UNDER_WAY = frozenset({"InProgress", "Stopping"})
 _LONGEST_NAME = 63
 _LONGEST_TUNING_NAME = 32
-_DATA_ERRORS = ("DataError", "FeaturesError")
+_DATA_ERRORS = ("DataError", "FeaturesError", "TooFewError")
 
 
 def job_name(entry: JobEntry) -> str:

@@ -28,6 +28,8 @@ def dataset(due: int = 3, refused: Mapping[str, int] | None = None, **inputs: An
         "due": future["due"],
         "rows_future": due,
         "rows_refused": sum(refused.values()),
+        "rows_history": 10,
+        "origins": [{"by_features": {"store": 6, "reconstructed": 4}}],
         "future": future,
     }
     return Dataset(made, "s3://highwater-lake/ml/churn_dataset/data/w-1", figures, None)

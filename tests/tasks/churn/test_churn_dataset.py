@@ -19,7 +19,17 @@ from hypothesis import strategies as st
 
 from jobs.glue.churn import churn_manifest
 from tasks.churn import churn_dataset
-from tasks.churn.churn_dataset import Dataset, Inputs, build, has_features, origins, pin, require_evaluation
+from tasks.churn.churn_dataset import (
+    Dataset,
+    Inputs,
+    build,
+    has_features,
+    origins,
+    pin,
+    pinned,
+    require_evaluation,
+    require_fresh,
+)
 from tasks.errors import DataError, TransientError
 from tasks.lake import lake_commits, lake_tables
 from tasks.lake.lake_commits import Commit
@@ -182,11 +192,6 @@ def test_the_rows_are_where_the_jobs_run_has_written_them(
     assert made.outcomes == {scored: 70}
     assert made.outcomes_of(scored) == f"{made.output}/outcomes/day=2025-12-01/"
     assert "rows_history=900 churned=300 rows_future=130" in caplog.text
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
-    monkeypatch.setattr(churn_dataset.objects, "read_json", lambda _: {**FIGURES, "last_order": "2026-02-21"})
-    build(INPUTS, "run-1", "owner-1")
-    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert warning.message.endswith("last_order=2026-02-21 as_of=2026-03-01")
 
 
 def test_an_evaluation_needs_an_origin_a_horizon_before_the_latest() -> None:
@@ -199,3 +204,37 @@ def test_an_evaluation_needs_an_origin_a_horizon_before_the_latest() -> None:
         DataError, match=r"evaluation of 2025-12-28 needs an origin 60 days before it.* is 56 days before"
     ):
         require_evaluation(made("2025-12-28", "2025-11-30", "2025-11-02"))
+
+
+def test_a_run_that_is_taken_up_goes_on_with_the_inputs_it_began_with(silver: dict[str, list[str]]) -> None:
+    began = pinned(
+        "run-1", lambda: pin(AS_OF, 60, ["s3://b/2.parquet", "s3://b/1.parquet"], predictions=("s3://b/p",))
+    )
+    publish("gold", "ml_features")
+    assert pin(AS_OF, 60).snapshots != began.snapshots
+    again = pinned("run-1", lambda: pin(AS_OF, 60))
+    assert (again, again.key) == (began, began.key)
+    assert pinned("run-2", lambda: pin(AS_OF, 60)).snapshots != began.snapshots
+
+
+@pytest.mark.parametrize(
+    ("last", "allowed", "refused"),
+    [("2026-02-26", 3, False), ("2026-02-25", 3, True), ("2026-02-25", 4, False)],
+)
+def test_where_the_last_order_is_old_nobody_is_called_churned(last: str, allowed: int, refused: bool) -> None:
+    made = Dataset(Inputs(AS_OF, 60, {}, (), ()), "s3://lake/x", {"last_order": last}, None)
+    if refused:
+        with pytest.raises(
+            DataError, match=r"last order in silver is of 2026-02-25, 4 days before 2026-03-01"
+        ):
+            require_fresh(made, allowed)
+    else:
+        require_fresh(made, allowed)
+
+
+def test_the_share_of_features_that_nobody_noted() -> None:
+    origins = [{"by_features": {"store": 60, "reconstructed": 20}}, {"by_features": {"reconstructed": 20}}]
+    made = Dataset(
+        Inputs(AS_OF, 60, {}, (), ()), "s3://lake/x", {"origins": origins, "rows_history": 100}, None
+    )
+    assert made.reconstructed_share == 0.4
