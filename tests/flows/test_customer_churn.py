@@ -164,6 +164,7 @@ def test_a_model_is_registered_with_all_that_it_came_from(evaluated: None) -> No
         "image": settings().xgboost_image,
         "training_job": "tune-1-001",
         "chosen": "blend",
+        "reconstructed_share": "0.4000",
         "relative_precision": "1.2",
         "churn_rate": "0.4",
         "ours_auc": "0.8",
