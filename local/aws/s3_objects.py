@@ -61,11 +61,16 @@ def guard_bodies(overrides: Overrides) -> None:
     Without this, a concurrent reader may get only a part of the body, or moto may store the ETag of a part.
     """
     unguarded = FakeKey.__dict__["etag"].fget
+    if getattr(
+        unguarded, "is_guarded", False
+    ):  # by another server of this process: the lock can't be taken twice
+        return
 
     def etag(self: FakeKey) -> str:
         with self.lock:
             return cast(str, unguarded(self))
 
+    etag.is_guarded = True  # type: ignore[attr-defined]
     overrides.replace(FakeKey, "etag", property(etag))
 
 

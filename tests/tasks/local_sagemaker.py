@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import tarfile
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from moto.moto_api._internal.models import moto_api_backend
 
 from local import resources
 from local.aws.server import LocalAws
@@ -24,17 +24,21 @@ BUCKET = "highwater-artifacts"
 @contextmanager
 def local_sagemaker(state: Path) -> Iterator[LocalAws]:
     server = LocalAws(port=0, state=state, stop_grace=1.0)
+    moto_api_backend.reset()  # what an earlier server of this process has left
     server.start()
-    urllib.request.urlopen(urllib.request.Request(f"{server.url}/moto-api/reset", method="POST")).close()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**server.environment, "NO_PROXY": "127.0.0.1"}.items():
-            patch.setenv(name, value)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {**server.environment, "NO_PROXY": "127.0.0.1"}.items():
+                patch.setenv(name, value)
+            _forget_clients()
+            create_table(aws.dynamodb(), resources.LEDGER)
+            aws.s3().create_bucket(
+                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
+            )
+            yield server
+    finally:
+        server.stop()
         _forget_clients()
-        create_table(aws.dynamodb(), resources.LEDGER)
-        aws.s3().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
-        yield server
-    server.stop()
-    _forget_clients()
 
 
 def _forget_clients() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.moto_api._internal.models import moto_api_backend
 
 from local.aws.server import LocalAws
 from tasks.models.model_registry import ModelVersion
@@ -46,6 +47,7 @@ def output_fn(predictions, accept):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    moto_api_backend.reset()  # what an earlier server of this process has left
     local = LocalAws(port=0, state=tmp_path_factory.mktemp("aws"), stop_grace=1.0)
     local.start()
     yield local
