@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tasks.churn import churn_ab
 from tasks.churn.churn_dataset import Dataset
 from tasks.churn.churn_models import registry
+from tasks.errors import HighwaterError
 from tasks.lake import lake_tables
 from tasks.models import model_page
 from tasks.models.model_registry import AS_OF, ModelVersion
@@ -41,7 +42,10 @@ def serve(run: Run, dataset: Dataset, model: ModelVersion, rollout: Rollout) -> 
         )
     deployment = deploy_challenger(approved, rollout)
     if deployment.state == "challenger":
-        seen = watch(dataset, deployment, rollout)
+        try:
+            seen = watch(dataset, deployment, rollout)
+        except HighwaterError as error:
+            raise _out_again(approved, error) from error
         deployment = promote(approved) if seen.decision == "promote" else roll_back(run, approved, seen)
     clean_up()
     return deployment.message
@@ -84,6 +88,24 @@ def roll_back(run: Run, model: ModelVersion, seen: Observation) -> Deployment:
         run.facts(),
     )
     return deployment
+
+
+@step("take out challenger")
+def take_out(model: ModelVersion) -> Deployment:
+    """The challenger could not be watched: nobody would see it fail."""
+    return deploying.roll_back(model)
+
+
+def _out_again(model: ModelVersion, error: HighwaterError) -> HighwaterError:
+    """The watch's error, with what became of the challenger."""
+    try:
+        what = f"The challenger was taken out again: {take_out(model).message}."
+    except HighwaterError as second:
+        what = (
+            f"The challenger could not be taken out either, and keeps its share of the traffic ({second}). Run again with "
+            "`deploy`, or go back by hand: docs/operate.md, The churn endpoint."
+        )
+    return type(error)(f"{error} {what}")
 
 
 @step("ab report")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -19,11 +20,13 @@ from local.aws.server import LocalAws
 from tasks.churn import churn_serving
 from tasks.churn.churn_models import registry
 from tasks.churn.churn_serving import probes, serve
+from tasks.errors import DataError, SystemFault
 from tasks.models import model_page
 from tasks.models.model_registry import ModelVersion
 from tasks.runs import alerts
 from tasks.runs.run import Run
 from tasks.services import aws
+from tasks.serving import deploying, observing
 from tasks.serving.endpoint_state import settled
 from tasks.serving.rollout import Rollout
 from tasks.settings import settings
@@ -37,7 +40,7 @@ from tests.tasks.serving.conftest import version as version
 ROLLOUT = Rollout(challenger_weight=0.2, watch_minutes=0, min_invocations=40, max_latency_ratio=1000)
 RUN = Run("customer-churn", AS_OF, AS_OF, run_id="run-1")
 DAY = dataset(60)
-STEPS = ("newer_model", "deploy_challenger", "watch", "promote", "roll_back", "clean_up")
+STEPS = ("newer_model", "deploy_challenger", "watch", "promote", "roll_back", "take_out", "clean_up")
 Version = Callable[..., ModelVersion]
 Heard = Callable[[], list[str]]
 
@@ -155,6 +158,34 @@ def test_a_model_of_which_too_little_was_seen_goes_back_too(
     assert (
         "again: invocations = 0 (limit 40) FAILED, error_rate = unknown (limit 0.0100) not judged: " in alert
     )
+
+
+def test_a_challenger_that_can_not_be_watched_does_not_stay(
+    heard: Heard, version: Version, customers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(RUN, DAY, version(1), ROLLOUT)
+
+    def failing(*_: Any) -> Any:
+        found = settled()
+        assert found is not None
+        assert found.versions == {"champion": 1, "challenger": 2}
+        raise DataError("The customers of the day can't be read.")
+
+    monkeypatch.setattr(observing, "observe", failing)
+    one = f"{settings().endpoint} serves version 1 as champion, and not version 2"
+    told = f"The customers of the day can't be read. The challenger was taken out again: {one}."
+    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+        serve(RUN, DAY, version(2), ROLLOUT)
+    assert serving() == ({"champion": 1}, "InService")
+
+    def denied(_: Any) -> Any:
+        raise SystemFault("UpdateEndpoint: AccessDenied.")
+
+    monkeypatch.setattr(deploying, "roll_back", denied)
+    with pytest.raises(
+        DataError, match=r"^The customers .* could not be taken out either, .* \(UpdateEndpoint: AccessDenied"
+    ):
+        serve(RUN, DAY, version(2), ROLLOUT)
 
 
 def test_probes_are_json_and_no_more_than_asked_for(account: None) -> None:
