@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 from collections.abc import Sequence
 from decimal import Decimal
@@ -14,6 +15,7 @@ from tasks.churn import churn_ab
 from tasks.churn.churn_dataset import Dataset
 from tasks.churn.churn_models import registry
 from tasks.errors import HighwaterError
+from tasks.events import log
 from tasks.lake import lake_tables
 from tasks.models import model_page
 from tasks.models.model_registry import AS_OF, ModelVersion
@@ -106,6 +108,19 @@ def _out_again(model: ModelVersion, error: HighwaterError) -> HighwaterError:
             "`deploy`, or go back by hand: docs/operate.md, The churn endpoint."
         )
     return type(error)(f"{error} {what}")
+
+
+def try_report_ab(run: Run, dataset: Dataset) -> None:
+    """The report informs people. A run goes on without it."""
+    try:
+        report_ab(dataset)
+    except HighwaterError as error:
+        log("no A/B report", level=logging.WARNING, error=error)
+        alerts.send(
+            "WARNING",
+            f"customer-churn {run.label} goes on without its A/B report: {error}",
+            run.facts(),
+        )
 
 
 @step("ab report")

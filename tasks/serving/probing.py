@@ -76,7 +76,7 @@ def _send(variant: str, place: int, record: Record, probed: Probed) -> None:
     probed.milliseconds.append((time.perf_counter() - started) * 1000)
     try:
         ((_, score),) = predictions(body)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         probed.errors += 1
         probed.first_error = probed.first_error or f"the answer is no prediction: {error}"
         return
