@@ -20,7 +20,7 @@ from tasks.churn import churn_steps as steps
 from tasks.churn.churn_dataset import MINIMUM_DUE, STALE_DAYS
 from tasks.churn.churn_drift import DriftLimits
 from tasks.churn.churn_gate import ChurnGate
-from tasks.churn.churn_serving import report_ab, serve
+from tasks.churn.churn_serving import serve, try_report_ab
 from tasks.churn.churn_training import Tuning
 from tasks.errors import DataError, HighwaterError
 from tasks.models.model_registry import Registration
@@ -123,7 +123,7 @@ def _churn(
     steps.fill_feature_store(run)
     dataset = steps.make_dataset(run, horizon_days, minimum_due, stale_days)
     steps.check_outcomes(run, dataset)
-    report_ab(dataset)
+    try_report_ab(run, dataset)
     trained = steps.train(run, dataset, tune)
     evaluated = steps.evaluate(run, dataset, trained)
     evaluation = steps.judge(run, gate, evaluated, horizon_days)

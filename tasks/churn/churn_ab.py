@@ -16,7 +16,7 @@ from tasks.churn.churn_dataset import Dataset
 from tasks.lake import lake_tables
 from tasks.services import objects
 from tasks.serving import captured
-from tasks.serving.ab_report import Part, ab_report
+from tasks.serving.ab_report import LastAnswers, Part, ab_report, last_answers
 from tasks.serving.captured import Served
 
 SCORINGS = 5
@@ -30,16 +30,14 @@ def report(dataset: Dataset) -> list[Part]:
 
     A request is held against the outcome of the last scoring before it: whether the customer stayed away from that day on.
     """
-    served: list[Served] = []
+    last: LastAnswers = {}
     outcomes: dict[tuple[str, date], bool] = {}
     for scored, until in _weeks(sorted(dataset.outcomes)[-SCORINGS:]):
-        found = list(_served(scored, until))
+        found = last_answers(_served(scored, until))
         churned = _churned(dataset, scored) if found else {}
-        served += found
-        outcomes |= {
-            (s.customer_id, s.at.date()): churned[s.customer_id] for s in found if s.customer_id in churned
-        }
-    return ab_report(served, outcomes)
+        last |= found
+        outcomes |= {(customer, day): churned[customer] for _, customer, day in found if customer in churned}
+    return ab_report(last, outcomes)
 
 
 def _weeks(days: list[date]) -> Iterator[tuple[date, date]]:
@@ -50,8 +48,7 @@ def _weeks(days: list[date]) -> Iterator[tuple[date, date]]:
 
 def _served(since: date, until: date) -> Iterator[Served]:
     for variant in (CHAMPION, CHALLENGER):
-        found = captured.served(variant, _midnight(since), _midnight(until))
-        yield from (s for s in found if s.customer_id and not s.probe)
+        yield from captured.served(variant, _midnight(since), _midnight(until))
 
 
 def _churned(dataset: Dataset, scored: date) -> dict[str, bool]:

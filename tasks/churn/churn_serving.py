@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import logging
 import math
 from collections.abc import Sequence
 from decimal import Decimal
@@ -13,9 +15,11 @@ import pyarrow.parquet as pq
 from tasks.churn import churn_ab
 from tasks.churn.churn_dataset import Dataset
 from tasks.churn.churn_models import registry
+from tasks.errors import HighwaterError, retried
+from tasks.events import log
 from tasks.lake import lake_tables
 from tasks.models import model_page
-from tasks.models.model_registry import AS_OF, ModelVersion
+from tasks.models.model_registry import AS_OF, ModelVersion, how_to_try_again, mark_rolled_back
 from tasks.runs import alerts
 from tasks.runs.run import Run
 from tasks.services import objects
@@ -30,28 +34,54 @@ _PROBES = 200
 
 
 def serve(run: Run, dataset: Dataset, model: ModelVersion, rollout: Rollout) -> str:
-    """Bring the run's model into service, or else the newest approved one. Returns what the endpoint then serves."""
-    approved = model if model.status == "Approved" else registry().newest("Approved", dataset.horizon_days)
+    """Bring the run's model into service, or else the newest approved one. Returns what the endpoint then serves.
+
+    A version that was rolled back before is left out.
+    """
+    known = approved_models(dataset)
+    newest = next((version for version in known if not version.rolled_back), None)
+    own = model.status == "Approved" and not model.rolled_back
+    approved, told = (model, "") if own else (newest, _skipped(model, known, newest))
     if approved is None:
-        return f"not deployed: model {model.name} is {model.status}"
-    if approved is model and (newer := newer_model(dataset)):
-        day = newer.metadata[AS_OF]
+        state = "" if model.status == "Approved" else f"model {model.name} is {model.status}"
+        return f"not deployed: {'; '.join(filter(None, (state, told)))}"
+    if own and newest and newest.metadata.get(AS_OF, "") > dataset.as_of.isoformat():
+        day = newest.metadata[AS_OF]
         return (
-            f"not deployed: model {newer.name} as of {day} is newer than {model.name} as of {dataset.as_of}"
+            f"not deployed: model {newest.name} as of {day} is newer than {model.name} as of {dataset.as_of}"
         )
+    served = _served(run, dataset, approved, rollout)
+    return f"{served}; {told}" if told else served
+
+
+def _skipped(model: ModelVersion, known: Sequence[ModelVersion], newest: ModelVersion | None) -> str:
+    """Which newer version was left out, the newest of them, and how it is tried again. Empty if none was."""
+    newer = itertools.takewhile(lambda version: version is not newest, known)
+    version = model if model.status == "Approved" else next(newer, None)
+    if version is None:
+        return ""
+    return (
+        f"model {version.name} is not tried again, it was rolled back by {version.rolled_back}. "
+        f"{how_to_try_again(version)}"
+    )
+
+
+def _served(run: Run, dataset: Dataset, approved: ModelVersion, rollout: Rollout) -> str:
     deployment = deploy_challenger(approved, rollout)
     if deployment.state == "challenger":
-        seen = watch(dataset, deployment, rollout)
+        try:
+            seen = watch(dataset, deployment, rollout)
+        except HighwaterError as error:
+            raise _out_again(approved, error) from error
         deployment = promote(approved) if seen.decision == "promote" else roll_back(run, approved, seen)
     clean_up()
     return deployment.message
 
 
-@step("look for a newer model")
-def newer_model(dataset: Dataset) -> ModelVersion | None:
-    """An approved model of a later day. A past day that is run again has the highest number, but not the newest model."""
-    newest = registry().newest("Approved", dataset.horizon_days)
-    return newest if newest and newest.metadata.get(AS_OF, "") > dataset.as_of.isoformat() else None
+@step("look for approved models")
+def approved_models(dataset: Dataset) -> list[ModelVersion]:
+    """Newest first. A past day that is run again has the highest number, but not the newest model."""
+    return registry().last(None, "Approved", dataset.horizon_days)
 
 
 @step("deploy challenger")
@@ -77,13 +107,58 @@ def promote(model: ModelVersion) -> Deployment:
 
 @step("roll back")
 def roll_back(run: Run, model: ModelVersion, seen: Observation) -> Deployment:
+    """Take the challenger out, and mark it: otherwise every later run would try it again."""
     deployment = deploying.roll_back(model)
+    told = (
+        _marked(run, model, seen) if deployment.state != "champion" else "Another run promoted it meanwhile."
+    )
     alerts.send(
         "WARNING",
-        f"churn model {model.name} was taken out of the endpoint again: {failed(seen.verdicts)}. {deployment.message}.",
+        f"churn model {model.name} was taken out of the endpoint again: {failed(seen.verdicts)}. "
+        f"{deployment.message}. {told}",
         run.facts(),
     )
     return deployment
+
+
+def _marked(run: Run, model: ModelVersion, seen: Observation) -> str:
+    missed = failed(v for v in seen.verdicts if not v.not_judged) or failed(seen.verdicts)
+    try:
+        retried(mark_rolled_back, model, run.run_id, missed)
+    except HighwaterError as error:
+        return f"It could not be marked, so that the next run with `deploy` tries it again, unless it is rejected: {error}"
+    return f"It is not tried again. {how_to_try_again(model)}"
+
+
+@step("take out challenger")
+def take_out(model: ModelVersion) -> Deployment:
+    """The challenger could not be watched: nobody would see it fail."""
+    return deploying.roll_back(model)
+
+
+def _out_again(model: ModelVersion, error: HighwaterError) -> HighwaterError:
+    """The watch's error, with what became of the challenger."""
+    try:
+        what = f"The challenger was taken out again: {take_out(model).message}."
+    except HighwaterError as second:
+        what = (
+            f"The challenger could not be taken out either, and keeps its share of the traffic ({second}). Run again with "
+            "`deploy`, or go back by hand: docs/operate.md, The churn endpoint."
+        )
+    return type(error)(f"{error} {what}")
+
+
+def try_report_ab(run: Run, dataset: Dataset) -> None:
+    """The report informs people. A run goes on without it."""
+    try:
+        report_ab(dataset)
+    except HighwaterError as error:
+        log("no A/B report", level=logging.WARNING, error=error)
+        alerts.send(
+            "WARNING",
+            f"customer-churn {run.label} goes on without its A/B report: {error}",
+            run.facts(),
+        )
 
 
 @step("ab report")

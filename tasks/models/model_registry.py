@@ -5,6 +5,7 @@ A package stores the key of the work that produced it, so that registering twice
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -23,7 +24,11 @@ CONTENT_TYPE = "application/x-parquet"
 Status = Literal["PendingManualApproval", "Approved", "Rejected"]
 AS_OF = "as_of"
 HORIZON_WEEKS = "horizon_weeks"
+ROLLED_BACK = "rolled_back"
+"""The entry of a version that was taken out of service: by which run, and why. It is not tried again while it has it."""
 _WORK = "work"
+_VALUE_MOST = 256
+_NOT_IN_VALUES = re.compile(r"[^\w\s.:/=+@-]")  # SageMaker refuses other characters
 
 
 class Registration(BaseModel):
@@ -56,6 +61,11 @@ class ModelVersion:
         """The version's name in the warehouse."""
         return f"v{self.number}"
 
+    @property
+    def rolled_back(self) -> str:
+        """By which run the version was taken out of service, and why. Empty if it was not."""
+        return self.metadata.get(ROLLED_BACK, "")
+
     def figure(self, name: str) -> float | None:
         return float(self.metadata[name]) if name in self.metadata else None
 
@@ -75,8 +85,8 @@ class Registry:
         """The newest version, optionally of one status, or of those that agree in `alike`."""
         return next(iter(self.last(1, status, like)), None)
 
-    def last(self, most: int, status: Status | None = None, like: object = None) -> list[ModelVersion]:
-        """Up to `most` versions, newest first.
+    def last(self, most: int | None, status: Status | None = None, like: object = None) -> list[ModelVersion]:
+        """Up to `most` versions (None: all), newest first.
 
         Sorted by as-of day before version number: rerunning a past day creates the highest number, but not the newest model.
         """
@@ -159,6 +169,25 @@ def decide(model: ModelVersion, status: Literal["Approved", "Rejected"], why: st
             ApprovalDescription=why[:1024],
         )
     return _describe(model.arn)
+
+
+def mark_rolled_back(model: ModelVersion, run_id: str, why: str) -> ModelVersion:
+    """Record on the version that it was taken out of service. Its approval and its other entries stay as they are."""
+    value = " ".join(_NOT_IN_VALUES.sub(" ", f"run {run_id}: {why}").split())[:_VALUE_MOST].rstrip()
+    with aws_failures(f"marking {model.arn} as rolled back"):
+        aws.sagemaker().update_model_package(
+            ModelPackageArn=model.arn,
+            CustomerMetadataProperties={**_describe(model.arn).metadata, ROLLED_BACK: value},
+        )
+    log("model marked as rolled back", version=model.number, why=value)
+    return _describe(model.arn)
+
+
+def how_to_try_again(model: ModelVersion) -> str:
+    return (
+        "Approve a newer version, or remove the mark: aws sagemaker update-model-package --model-package-arn "
+        f"{model.arn} --customer-metadata-properties-to-remove {ROLLED_BACK}"
+    )
 
 
 def _describe(arn: str) -> ModelVersion:

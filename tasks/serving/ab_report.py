@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from tasks.serving.captured import Served
 
 _EPSILON = 1e-15
+LastAnswers = dict[tuple[str, str, date], tuple[datetime, float]]
+"""By variant, customer and day: when it was answered, and the probability."""
 Outcomes = Mapping[tuple[str, date], bool]
 """Whether a customer churned, counted from a day. Who is missing is not known yet."""
 
@@ -31,19 +33,25 @@ class Part:
     not_known_yet: int
 
 
-def ab_report(served: Iterable[Served], outcomes: Outcomes) -> list[Part]:
-    """A part per variant. A customer counts once per variant and day, with the last score.
+def last_answers(served: Iterable[Served]) -> LastAnswers:
+    """Each variant's last answer about a customer and day. Requests of ours don't count, and none without its customer."""
+    last: LastAnswers = {}
+    for found in served:
+        if not found.customer_id or found.probe:
+            continue
+        key = found.variant, found.customer_id, found.at.astimezone(UTC).date()
+        if key not in last or last[key][0] <= found.at:
+            last[key] = found.at, found.probability
+    return last
 
-    Requests of ours don't count, and none that does not name its customer.
-    """
-    last: dict[tuple[str, str, date], Served] = {}
-    for found in sorted((s for s in served if s.customer_id and not s.probe), key=lambda s: s.at):
-        last[found.variant, found.customer_id, found.at.astimezone(UTC).date()] = found
+
+def ab_report(last: LastAnswers, outcomes: Outcomes) -> list[Part]:
+    """A part per variant. A customer counts once per variant and day, with the last score."""
     parts = []
     for variant in sorted({variant for variant, _, _ in last}):
         rows = [
-            (score.probability, outcomes.get((customer, day)))
-            for (name, customer, day), score in last.items()
+            (probability, outcomes.get((customer, day)))
+            for (name, customer, day), (_, probability) in last.items()
             if name == variant
         ]
         known = [(p, churned) for p, churned in rows if churned is not None]

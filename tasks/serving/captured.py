@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tasks.errors import DataError
+from tasks.events import log
 from tasks.services import objects
 from tasks.serving.endpoint_requests import JSON, captured_folder
 from tasks.settings import settings
@@ -31,14 +33,33 @@ class Served:
     probe: bool = False
 
 
+@dataclass
+class Unread:
+    """The lines that could not be read, and why not the first of them."""
+
+    lines: int = 0
+    first: str = ""
+
+
 def served(variant: str, since: datetime, until: datetime) -> Iterator[Served]:
-    """The scores that a variant gave in [since, until), from the files of these hours. AWS writes whole seconds."""
+    """The scores that a variant gave in [since, until), from the files of these hours. AWS writes whole seconds.
+
+    Lines that can't be read are left out, and logged at the end.
+    """
+    unread = Unread()
     since = since.astimezone(UTC).replace(microsecond=0)
     for folder in _folders(since, until):
         for file in objects.listed(f"{captured_folder()}/{settings().endpoint}/{variant}/{folder}/"):
-            yield from (
-                s for s in in_file(variant, file.address, objects.read(file.address)) if since <= s.at < until
-            )
+            found = in_file(variant, file.address, objects.read(file.address), unread)
+            yield from (s for s in found if since <= s.at < until)
+    if unread.lines:
+        log(
+            "captured answers that can't be read were left out",
+            level=logging.WARNING,
+            variant=variant,
+            lines=unread.lines,
+            first=unread.first,
+        )
 
 
 def _folders(since: datetime, until: datetime) -> Iterator[str]:
@@ -50,17 +71,17 @@ def _folders(since: datetime, until: datetime) -> Iterator[str]:
         at += _DAY if is_day else _HOUR
 
 
-def in_file(variant: str, address: str, content: bytes) -> Iterator[Served]:
+def in_file(variant: str, address: str, content: bytes, unread: Unread) -> Iterator[Served]:
     for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            yield from _in_line(variant, json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"Line {number} of {address} is not a captured answer of the churn model ({type(error).__name__}: {error}). "
-                "Delete the file if it was not written by the endpoint, then run again."
-            ) from error
+            found = list(_in_line(variant, json.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            unread.lines += 1
+            unread.first = unread.first or f"line {number} of {address}: {type(error).__name__}: {error}"
+            continue
+        yield from found
 
 
 def _in_line(variant: str, line: Mapping[str, Any]) -> Iterator[Served]:
@@ -76,7 +97,10 @@ def _in_line(variant: str, line: Mapping[str, Any]) -> Iterator[Served]:
 def predictions(answer: str | bytes) -> Iterator[tuple[str, float]]:
     """Customer and probability of each prediction in an answer. A request need not say whom it is about."""
     for found in json.loads(answer)["predictions"]:
-        yield str(found.get("customer_id") or ""), float(found["probability"])
+        probability = float(found["probability"])
+        if not math.isfinite(probability):
+            raise ValueError(f"the probability is {probability}")
+        yield str(found.get("customer_id") or ""), probability
 
 
 def _text(side: Mapping[str, str]) -> str:

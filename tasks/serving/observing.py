@@ -18,7 +18,7 @@ from tasks.serving import captured
 from tasks.serving.deploying import Deployment
 from tasks.serving.endpoint_state import Serving
 from tasks.serving.probing import Probed, Record, probe
-from tasks.serving.rollout import ERRORS, Decision, Figures, Rollout, decide, judge
+from tasks.serving.rollout import ERRORS, FEWEST_ERRORS, Decision, Figures, Rollout, decide, judge
 from tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _METRICS = {
 }
 _SCORES_MOST = 20_000
 _LOOK_SECONDS = 30.0
-_FEWEST_ERRORS = 5
 _SECOND = timedelta(seconds=1)
 
 
@@ -71,7 +70,7 @@ def observe(deployment: Deployment, rollout: Rollout, probes: Sequence[Record] =
             invocations=challenger.invocations,
             errors=challenger.errors,
         )
-        if challenger.errors >= _FEWEST_ERRORS and _misses_errors(champion, challenger, rollout):
+        if challenger.errors >= FEWEST_ERRORS and _misses_errors(champion, challenger, rollout):
             break
         time.sleep(min(_LOOK_SECONDS, max(0.0, (until - now).total_seconds())))
     now = datetime.now(UTC)
@@ -81,7 +80,7 @@ def observe(deployment: Deployment, rollout: Rollout, probes: Sequence[Record] =
     found = probe(probes, rollout.min_invocations)
     places = found[CHAMPION].scores.keys() & found[CHALLENGER].scores.keys()
     both = [
-        _with_probes(figures, found[figures.variant], sorted(places))
+        _with_probes(figures, found[figures.variant], sorted(places), rollout.min_invocations)
         for figures in (seen.champion, seen.challenger)
     ]
     return _judged(both, rollout, serving.since, datetime.now(UTC), probed=True)
@@ -168,12 +167,13 @@ def _too_little(seen: Observation, rollout: Rollout) -> bool:
     )
 
 
-def _with_probes(figures: Figures, probed: Probed, places: Sequence[int]) -> Figures:
-    """Errors of customers' requests and of ours count alike. Latency and scores are those of the same records."""
+def _with_probes(figures: Figures, probed: Probed, places: Sequence[int], fewest: int) -> Figures:
+    """What our requests showed. Customers' requests count beside them if they are many, or several of them failed."""
+    counts = figures.invocations >= fewest or figures.errors >= FEWEST_ERRORS
     return replace(
         figures,
-        invocations=figures.invocations + probed.invocations,
-        errors=figures.errors + probed.errors,
+        invocations=probed.invocations + (figures.invocations if counts else 0),
+        errors=probed.errors + (figures.errors if counts else 0),
         latency_ms=probed.latency_ms,
         scores=tuple(probed.scores[place] for place in places),
         paired=True,

@@ -14,13 +14,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from deployments.names import CHALLENGER, CHAMPION
-from tasks.errors import aws_failures
+from tasks.errors import aws_failures, from_aws, is_transient
 from tasks.services import aws
 from tasks.serving.captured import PROBE, predictions
 from tasks.serving.endpoint_requests import JSON
 from tasks.settings import settings
 
 Record = Mapping[str, Any]
+_UNREADY = ("ModelError", "ModelNotReadyException")
+_SERVER_FAILED = 500
 
 
 @dataclass
@@ -66,7 +68,7 @@ def _send(variant: str, place: int, record: Record, probed: Probed) -> None:
             )
             body = answer["Body"].read()
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ModelError":
+            if not _is_the_variants(error):
                 raise
             probed.errors += 1
             probed.first_error = probed.first_error or str(error.response.get("OriginalMessage", error))
@@ -74,8 +76,17 @@ def _send(variant: str, place: int, record: Record, probed: Probed) -> None:
     probed.milliseconds.append((time.perf_counter() - started) * 1000)
     try:
         ((_, score),) = predictions(body)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         probed.errors += 1
         probed.first_error = probed.first_error or f"the answer is no prediction: {error}"
         return
     probed.scores[place] = score
+
+
+def _is_the_variants(error: ClientError) -> bool:
+    """Whether a customer would get this answer too. A missing endpoint or permission says nothing about the variant."""
+    return (
+        error.response["Error"]["Code"] in _UNREADY
+        or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_FAILED
+        or is_transient(from_aws(error, "asking"))
+    )

@@ -17,6 +17,8 @@ INVOCATIONS, ERRORS, LATENCY, SCORES = "invocations", "error_rate", "latency_rat
 _BINS = 10
 _PER_BIN = 20
 _FEWEST_PAIRED = 40
+FEWEST_ERRORS = 5
+"""Fewer failed requests among too few customers' requests say nothing."""
 
 
 class Rollout(BaseModel):
@@ -81,13 +83,20 @@ class Figures:
 
 
 def judge(champion: Figures, challenger: Figures, rollout: Rollout) -> list[Verdict]:
-    """A verdict per rule. What can't be judged has not passed."""
+    """A verdict per rule. What can't be judged has not passed.
+
+    A handful of customers' requests tells neither latency nor scores; only several errors are enough to go back.
+    """
     fewest = min(champion.invocations, challenger.invocations)
+    enough = fewest >= rollout.min_invocations or (champion.paired and challenger.paired)
+    error_rate = challenger.error_rate if enough or challenger.errors >= FEWEST_ERRORS else None
+    latency = latency_ratio(champion, challenger) if enough else None
+    shift = score_shift(champion, challenger, rollout.min_invocations) if enough else None
     return [
         at_least(INVOCATIONS, fewest, rollout.min_invocations),
-        _at_most(ERRORS, challenger.error_rate, (champion.error_rate or 0.0) + rollout.max_error_rate),
-        _at_most(LATENCY, latency_ratio(champion, challenger), rollout.max_latency_ratio),
-        _at_most(SCORES, score_shift(champion, challenger, rollout.min_invocations), rollout.max_score_shift),
+        _at_most(ERRORS, error_rate, (champion.error_rate or 0.0) + rollout.max_error_rate),
+        _at_most(LATENCY, latency, rollout.max_latency_ratio),
+        _at_most(SCORES, shift, rollout.max_score_shift),
     ]
 
 

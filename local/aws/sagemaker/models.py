@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from moto.sagemaker.responses import SageMakerResponse
 from local.aws.actions import Action, Overrides, refused
 from local.aws.sagemaker.requests import check_name, refuse
 
+_ENTRIES_MOST, _NAME_MOST, _VALUE_MOST = 50, 128, 256
+_METADATA = re.compile(r"[\w\s.:/=+@-]*")
 MODEL_NOT_FOUND = 'Could not find model "{}".'
 
 
@@ -124,10 +127,20 @@ def _update_what_is_given(update: Action) -> Action:
         request.setdefault("ModelApprovalStatus", package.model_approval_status)
         request.setdefault("ApprovalDescription", package.approval_description)
         properties = package.customer_metadata_properties or {}
-        request["CustomerMetadataProperties"] = {
-            **properties,
-            **request.get("CustomerMetadataProperties", {}),
-        }
+        properties = {**properties, **request.get("CustomerMetadataProperties", {})}
+        _check_metadata(properties, request.get("CustomerMetadataPropertiesToRemove") or ())
+        request["CustomerMetadataProperties"] = properties
         return update(response)
 
     return update_package
+
+
+def _check_metadata(properties: Mapping[str, str], removed: Iterable[str]) -> None:
+    kept = {name: value for name, value in properties.items() if name not in set(removed)}
+    if len(kept) > _ENTRIES_MOST:
+        raise refused(
+            "ValidationException", f"Model package has more than {_ENTRIES_MOST} entries of metadata"
+        )
+    for name, value in kept.items():
+        if len(name) > _NAME_MOST or len(value) > _VALUE_MOST or not _METADATA.fullmatch(name + value):
+            raise refused("ValidationException", f"Value '{value}' of '{name}' failed to satisfy constraint")

@@ -40,6 +40,19 @@ def test_an_update_changes_what_it_names_and_nothing_else(sagemaker: Any, group:
     assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == ("Rejected", "no")
 
 
+@pytest.mark.parametrize(
+    "given", [{f"n{i}": "0" for i in range(50)}, {"why": "x" * 257}, {"why": "a, b"}, {"n" * 129: "0"}]
+)
+def test_metadata_that_aws_refuses_is_refused(sagemaker: Any, group: str, given: dict[str, str]) -> None:
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName=group, CustomerMetadataProperties={"as_of": "2026-01-05"}
+    )["ModelPackageArn"]
+    with pytest.raises(ClientError, match="ValidationException"):
+        sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties=given)
+    package = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert package["CustomerMetadataProperties"] == {"as_of": "2026-01-05"}
+
+
 def test_versions_wait_for_approval_unless_told_otherwise(sagemaker: Any, group: str) -> None:
     arns = [
         sagemaker.create_model_package(ModelPackageGroupName=group, **given)["ModelPackageArn"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 
 from tasks.churn import churn_ab, churn_serving
 from tasks.churn.churn_dataset import Dataset, Inputs, origins
+from tasks.errors import SystemFault
+from tasks.runs.run import Run
 from tasks.services import aws
 from tasks.serving import captured, serving_page
 from tasks.serving.ab_report import Part, as_json
@@ -126,6 +130,54 @@ def test_the_report_is_on_the_page_if_somebody_was_served(monkeypatch: pytest.Mo
     (table,) = shown
     assert table["key"] == "churn-ab"
     assert {"figure": "mean_probability", "challenger": 0.75} in table["table"]
+
+
+def test_a_line_that_is_no_answer_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    answered("champion", FIRST, 3, ("C1", 0.75))
+    folder = f"{captured.captured_folder()}/{settings().endpoint}/champion/{FIRST:%Y/%m/%d}/03"
+    bucket, key = aws.split(f"{folder}/cut-off.jsonl")
+    aws.s3().put_object(Bucket=bucket, Key=key, Body=b'{"captureData": {"endpo\n{}\n')
+    with caplog.at_level("WARNING", logger="highwater"):
+        assert part(churn_ab.report(made(CHURNED)), "champion")["n"] == 1
+    (told,) = (record.getMessage() for record in caplog.records if record.name == "highwater")
+    assert told.startswith("captured answers that can't be read were left out variant=champion lines=2 ")
+    assert "/cut-off.jsonl: JSONDecodeError" in told
+
+
+def test_of_many_answers_about_a_customer_one_a_day_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """30,000 answers in memory would be 6 MB."""
+
+    def many(variant: str, since: datetime, _: datetime) -> Iterator[captured.Served]:
+        for second in range(30_000 if variant == "champion" else 0):
+            yield captured.Served(variant, "C1", since + timedelta(seconds=second), second / 30_000)
+
+    dataset = made({FIRST: {1: True}})
+    monkeypatch.setattr(captured, "served", many)
+    monkeypatch.setattr(churn_ab, "_churned", lambda *_: {"C1": True})
+    churn_ab.report(dataset)  # numpy imports parts of itself when they are first used
+    tracemalloc.start()
+    try:
+        found = part(churn_ab.report(dataset), "champion")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (found["n"], found["mean_probability"]) == (1, 29_999 / 30_000)
+    assert peak < 1_000_000
+
+
+def test_a_report_that_fails_is_told_of_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        churn_serving.alerts, "send", lambda severity, message, _: told.append((severity, message))
+    )
+
+    def denied(_: Dataset) -> Any:
+        raise SystemFault("Listing the captured answers: AccessDenied.")
+
+    monkeypatch.setattr(churn_serving, "report_ab", denied)
+    churn_serving.try_report_ab(Run("customer-churn", AS_OF, AS_OF, run_id="run-1"), made(CHURNED))
+    why = "customer-churn 2026-03-01 goes on without its A/B report: Listing the captured answers: AccessDenied."
+    assert told == [("WARNING", why)]
 
 
 def test_a_window_has_every_answer_of_its_hours_and_days() -> None:

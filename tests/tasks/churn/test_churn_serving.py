@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -19,11 +20,13 @@ from local.aws.server import LocalAws
 from tasks.churn import churn_serving
 from tasks.churn.churn_models import registry
 from tasks.churn.churn_serving import probes, serve
+from tasks.errors import DataError, SystemFault
 from tasks.models import model_page
-from tasks.models.model_registry import ModelVersion
+from tasks.models.model_registry import ModelVersion, Status, current, mark_rolled_back
 from tasks.runs import alerts
 from tasks.runs.run import Run
 from tasks.services import aws
+from tasks.serving import deploying, observing
 from tasks.serving.endpoint_state import settled
 from tasks.serving.rollout import Rollout
 from tasks.settings import settings
@@ -37,7 +40,7 @@ from tests.tasks.serving.conftest import version as version
 ROLLOUT = Rollout(challenger_weight=0.2, watch_minutes=0, min_invocations=40, max_latency_ratio=1000)
 RUN = Run("customer-churn", AS_OF, AS_OF, run_id="run-1")
 DAY = dataset(60)
-STEPS = ("newer_model", "deploy_challenger", "watch", "promote", "roll_back", "clean_up")
+STEPS = ("approved_models", "deploy_challenger", "watch", "promote", "roll_back", "take_out", "clean_up")
 Version = Callable[..., ModelVersion]
 Heard = Callable[[], list[str]]
 
@@ -53,7 +56,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def heard(cloud: LocalAws, shown: list[dict[str, Any]]) -> Iterator[Heard]:
+def heard(cloud: LocalAws, shown: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
+    monkeypatch.setenv("HIGHWATER_CHURN_MODEL_GROUP", f"churn-{settings().endpoint}")
+    settings.cache_clear()
     caches = (aws.sns.cache_clear, aws.sqs.cache_clear, alerts._topic_arn.cache_clear)
     for forget in caches:
         forget()
@@ -64,6 +69,13 @@ def heard(cloud: LocalAws, shown: list[dict[str, Any]]) -> Iterator[Heard]:
     yield heard
     for forget in caches:
         forget()
+
+
+def registered(model: ModelVersion, status: Status = "Approved") -> ModelVersion:
+    """The model as the next version of the registry."""
+    work = f"{settings().endpoint}-{model.number}".rjust(36, "w")
+    metadata = {"as_of": f"{AS_OF}", "horizon_days": "90", **{f"figure_{i}": "0.5" for i in range(42)}}
+    return registry().register(work, model.model_data, model.image, "s3://a/e.json", metadata, status)
 
 
 @pytest.fixture
@@ -133,15 +145,91 @@ def test_a_model_that_fails_goes_back_and_people_are_told(
     heard: Heard, version: Version, customers: None, shown: list[dict[str, Any]]
 ) -> None:
     serve(RUN, DAY, version(1), ROLLOUT)
-    message = serve(RUN, DAY, version(2, fails=True), ROLLOUT)
+    registered(version(1))
+    two = registered(version(2, fails=True))
+    message = serve(RUN, DAY, two, ROLLOUT)
     assert message == f"{settings().endpoint} serves version 1 as champion, and not version 2"
     assert serving() == ({"champion": 1}, "InService")
     (alert,) = heard()
     assert alert.startswith(
         "WARNING churn model v2 was taken out of the endpoint again: error_rate = 1.0000 (limit 0.0100) FAILED, "
     )
-    assert alert.endswith(f". {message}.")
+    again = (
+        "Approve a newer version, or remove the mark: aws sagemaker update-model-package --model-package-arn "
+        f"{two.arn} --customer-metadata-properties-to-remove rolled_back"
+    )
+    assert alert.endswith(f". {message}. It is not tried again. {again}")
     assert shown[0]["description"].endswith(" UTC, roll back: 1 of 2 rules missed")
+
+    marked = current(two)
+    assert marked.status == "Approved"
+    why = "run run-1: error_rate = 1.0000 limit 0.0100 FAILED"
+    assert marked.metadata == {**two.metadata, "rolled_back": why}
+    told = f"model v2 is not tried again, it was rolled back by {why}. {again}"
+    one = f"{settings().endpoint} serves version 1 as champion"
+    # The next run of the same day, and one of another model that nobody approved yet.
+    assert serve(RUN, DAY, marked, ROLLOUT) == f"{one}; {told}"
+    three = registered(version(3), "PendingManualApproval")
+    assert serve(RUN, DAY, three, ROLLOUT) == f"{one}; {told}"
+    assert serving() == ({"champion": 1}, "InService")
+    assert len(shown) == 1
+    assert heard() == []
+
+
+def test_a_newer_model_than_the_one_that_was_rolled_back_is_deployed(heard: Heard, version: Version) -> None:
+    mark_rolled_back(registered(version(1)), "run-0", "error_rate = 1.0000")
+    two = registered(version(2))
+    assert serve(RUN, DAY, two, ROLLOUT) == f"{settings().endpoint} serves version 2 as champion"
+
+
+def test_where_all_approved_models_were_rolled_back_none_is_deployed(heard: Heard, version: Version) -> None:
+    one = mark_rolled_back(registered(version(1)), "run-0", "score_shift = 0.5 (limit 0.25) FAILED")
+    told = (
+        "model v1 is not tried again, it was rolled back by run run-0: score_shift = 0.5 limit 0.25 FAILED. "
+    )
+    assert serve(RUN, DAY, one, ROLLOUT).startswith(f"not deployed: {told}Approve a newer version, or ")
+    pending = registered(version(2), "PendingManualApproval")
+    assert serve(RUN, DAY, pending, ROLLOUT).startswith(
+        f"not deployed: model v2 is PendingManualApproval; {told}"
+    )
+    assert settled() is None
+    aws.sagemaker().update_model_package(
+        ModelPackageArn=one.arn, CustomerMetadataPropertiesToRemove=["rolled_back"]
+    )
+    assert serve(RUN, DAY, current(one), ROLLOUT) == f"{settings().endpoint} serves version 1 as champion"
+
+
+def test_what_another_run_promoted_meanwhile_is_not_marked(
+    heard: Heard, version: Version, customers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(RUN, DAY, version(1), ROLLOUT)
+    registered(version(1))
+    two, call = registered(version(2, fails=True)), deploying.roll_back
+
+    def after_another_run(model: ModelVersion) -> Any:
+        deploying.promote(model)
+        return call(model)
+
+    monkeypatch.setattr(deploying, "roll_back", after_another_run)
+    assert serve(RUN, DAY, two, ROLLOUT) == f"{settings().endpoint} serves version 2 as champion"
+    assert current(two).rolled_back == ""
+    (alert,) = heard()
+    assert alert.endswith(". Another run promoted it meanwhile.")
+
+
+def test_a_mark_is_what_sagemaker_takes(heard: Heard, version: Version) -> None:
+    marked = mark_rolled_back(registered(version(1)), "run-0", "x (limit; 1), " * 50)
+    assert marked.rolled_back.startswith("run run-0: x limit 1 x limit 1 ")
+    assert 250 < len(marked.rolled_back) <= 256
+
+
+def test_a_version_that_can_not_be_marked_is_out_all_the_same(
+    heard: Heard, version: Version, customers: None
+) -> None:
+    serve(RUN, DAY, version(1), ROLLOUT)
+    assert "and not version 2" in serve(RUN, DAY, version(2, fails=True), ROLLOUT)  # not in the registry
+    (alert,) = heard()
+    assert ". It could not be marked, so that the next run with `deploy` tries it again, unless it" in alert
 
 
 def test_a_model_of_which_too_little_was_seen_goes_back_too(
@@ -155,6 +243,34 @@ def test_a_model_of_which_too_little_was_seen_goes_back_too(
     assert (
         "again: invocations = 0 (limit 40) FAILED, error_rate = unknown (limit 0.0100) not judged: " in alert
     )
+
+
+def test_a_challenger_that_can_not_be_watched_does_not_stay(
+    heard: Heard, version: Version, customers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(RUN, DAY, version(1), ROLLOUT)
+
+    def failing(*_: Any) -> Any:
+        found = settled()
+        assert found is not None
+        assert found.versions == {"champion": 1, "challenger": 2}
+        raise DataError("The customers of the day can't be read.")
+
+    monkeypatch.setattr(observing, "observe", failing)
+    one = f"{settings().endpoint} serves version 1 as champion, and not version 2"
+    told = f"The customers of the day can't be read. The challenger was taken out again: {one}."
+    with pytest.raises(DataError, match=f"^{re.escape(told)}$"):
+        serve(RUN, DAY, version(2), ROLLOUT)
+    assert serving() == ({"champion": 1}, "InService")
+
+    def denied(_: Any) -> Any:
+        raise SystemFault("UpdateEndpoint: AccessDenied.")
+
+    monkeypatch.setattr(deploying, "roll_back", denied)
+    with pytest.raises(
+        DataError, match=r"^The customers .* could not be taken out either, .* \(UpdateEndpoint: AccessDenied"
+    ):
+        serve(RUN, DAY, version(2), ROLLOUT)
 
 
 def test_probes_are_json_and_no_more_than_asked_for(account: None) -> None:

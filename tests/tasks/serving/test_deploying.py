@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -164,6 +164,40 @@ def test_live_traffic_is_enough_where_there_is_some(version: Version, cloud: Loc
     assert seen.champion.latency_ms is not None
     assert 0.05 < seen.champion.latency_ms < 5000
     assert (seen.decision, outcomes(seen)["score_shift"]) == ("roll back", "FAILED")
+
+
+@pytest.mark.parametrize("failed", [4, 5])
+def test_a_handful_of_live_requests_says_nothing_but_by_several_errors(
+    version: Version, cloud: LocalAws, failed: int
+) -> None:
+    deploy_challenger(version(1), ROLLOUT)
+    deployment = deploy_challenger(version(2), ROLLOUT)
+    for _ in range(failed):
+        with pytest.raises(ClientError):
+            ask({"customer_id": "c", "x": "one"}, TargetVariant="challenger")
+    for variant in ("champion", "challenger"):
+        ask(TargetVariant=variant)
+    time.sleep(2.5)
+    seen = observe(deployment, ROLLOUT, CUSTOMERS)
+    if failed == 4:
+        assert (seen.decision, seen.probed) == ("promote", True), outcomes(seen)
+        assert (seen.champion.invocations, seen.challenger.invocations, seen.challenger.errors) == (60, 60, 0)
+    else:
+        assert (seen.decision, seen.probed, seen.challenger.invocations) == ("roll back", False, 6)
+        assert outcomes(seen)["latency_ratio"] == "not judged: too little was seen"
+
+
+def test_several_live_errors_count_beside_our_requests(version: Version, cloud: LocalAws) -> None:
+    lenient = ROLLOUT.model_copy(update={"max_error_rate": 0.9})
+    deploy_challenger(version(1), lenient)
+    deployment = deploy_challenger(version(2), lenient)
+    for number in range(6):
+        with suppress(ClientError):
+            ask({"customer_id": "c", "x": "one" if number else 0.5}, TargetVariant="challenger")
+    time.sleep(2.5)
+    seen = observe(deployment, lenient, CUSTOMERS)
+    assert (seen.probed, seen.champion.invocations) == (True, 60)
+    assert (seen.challenger.invocations, seen.challenger.errors) == (66, 5)
 
 
 def test_a_failing_challenger_is_not_watched_to_the_end(version: Version, cloud: LocalAws) -> None:

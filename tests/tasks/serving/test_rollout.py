@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,12 +47,16 @@ def test_one_missed_limit_is_the_way_back(change: dict[str, object], figure: str
     assert failed(verdicts).startswith(f"{figure} = ")
 
 
-def test_too_little_to_judge_is_waited_for() -> None:
-    few = replace(CHALLENGER, invocations=199, scores=())
+@pytest.mark.parametrize(
+    "change",
+    [{"errors": 4}, {"latency_ms": 80.0}, {"scores": tuple(s / 2 for s in SCORES)}],
+)
+def test_a_handful_of_customers_requests_is_too_little_to_judge(change: dict[str, Any]) -> None:
+    few = replace(CHALLENGER, invocations=199, **change)
     assert outcomes(CHAMPION, few) == {
         "invocations": "FAILED",
-        "error_rate": "ok",
-        "latency_ratio": "ok",
+        "error_rate": "not judged: too little was seen",
+        "latency_ratio": "not judged: too little was seen",
         "score_shift": "not judged: too little was seen",
     }
     assert decide(judge(CHAMPION, few, ROLLOUT)) == "wait"
@@ -63,9 +68,10 @@ def test_too_little_to_judge_is_waited_for() -> None:
     )
 
 
-def test_a_challenger_that_answers_nothing_goes_back_however_few_asked() -> None:
+def test_a_challenger_of_which_several_requests_failed_goes_back_however_few_asked() -> None:
     broken = Figures("challenger", 4, 5, 5, None)
     assert decide(judge(CHAMPION, broken, ROLLOUT)) == "roll back"
+    assert decide(judge(CHAMPION, replace(broken, errors=4), ROLLOUT)) == "wait"
 
 
 def test_scores_of_the_same_customers_are_compared_without_an_allowance() -> None:
