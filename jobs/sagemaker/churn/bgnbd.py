@@ -24,7 +24,7 @@ _FAR = 12.0
 
 @dataclass(frozen=True)
 class Purchases:
-    """Per customer: repeated orders, days from the first to the last order, days from the first order to now."""
+    """Per customer: days with orders after the first one, days from the first to the last order, and from it to now."""
 
     repeats: np.ndarray
     last: np.ndarray
@@ -34,7 +34,8 @@ class Purchases:
     def of(cls, rows: pd.DataFrame) -> Purchases:
         age = rows["days_since_first_order"].to_numpy(float)
         last = np.maximum(age - rows["recency_days"].to_numpy(float), 0.0)
-        repeats = np.maximum(rows["orders"].to_numpy(float) - 1, 0.0)
+        # Orders of one day are one purchase. How many days had any is not told, but none was after the last.
+        repeats = np.clip(rows["orders"].to_numpy(float) - 1, 0.0, np.ceil(last))
         return cls(repeats, last, np.maximum(age, last))
 
 
