@@ -15,8 +15,9 @@ from scipy.special import betaln, gammaln, logsumexp
 
 _UNIT = 7.0
 """Days of the unit of time in which the fit is stable."""
-_PENALTY = 1e-3
-"""Keeps parameters finite that data of few customers do not tell."""
+_PENALTY = 1.0
+_PENALTY_PER_CUSTOMER = 1e-3
+"""Keep parameters finite that data of few customers do not tell. Of the two the smaller one holds."""
 _MOST = 20_000
 """Distinct histories; of more, evenly spread ones are enough for four numbers."""
 _FAR = 12.0
@@ -56,12 +57,13 @@ class BgNbd:
             distinct, weight = distinct[some], weight[some]
         repeats, last, age = distinct.T
         share = weight / weight.sum()
+        penalty = min(_PENALTY / weight.sum(), _PENALTY_PER_CUSTOMER)
 
         def cost(logs: np.ndarray) -> float:
             r, alpha, a, b = np.exp(np.clip(logs, -_FAR, _FAR))
             return float(
                 -(share * _log_likelihood(r, alpha, a, b, repeats, last, age)).sum()
-                + _PENALTY * (logs**2).sum()
+                + penalty * (logs**2).sum()
             )
 
         starts = ([0.0, 1.0, 0.0, 1.0], [-1.0, 2.0, -1.0, 1.0])
