@@ -1,9 +1,10 @@
 """python -m bench.churn --orders O.parquet --as-of 2025-01-06,2025-04-07 --horizon-days 90 [--out ROWS.parquet]
 
-The churn model beside what one would use instead, on any order history, a Parquet file or a folder of them: customer_id text,
-order_id text, order_ts timestamp, amount double, one row per order. Due are customers with an order in the 180 days before 00:00 of a date; churned are those
-of them without an order in the horizon from it on. Each date trains on the orders before it alone. Prints one JSON object:
-per method the figures as means over the dates, and by date. `seconds`, too, is a mean over the dates: a method's own time for one.
+The churn model beside what one would use instead, on any order history, a Parquet file or a folder of them: customer_id
+text, order_id text, order_ts timestamp, amount double, one row per order. Due are customers with an order in the 180 days
+before 00:00 of a date; churned are those of them without an order in the horizon from it on. Each date trains on the orders
+before it alone. Prints one JSON object: per method the figures as means over the dates, and by date. `seconds` is a method's
+own time for one date.
 """
 
 from __future__ import annotations
@@ -99,7 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench.churn", description="Churn forecasts beside peers."
     )
-    parser.add_argument("--orders", type=Path, required=True, help="the order history, one row per order: a Parquet file or a folder of them")
+    parser.add_argument(
+        "--orders",
+        type=Path,
+        required=True,
+        help="the order history, one row per order: a Parquet file or a folder of them",
+    )
     parser.add_argument("--as-of", type=_dates, required=True, help="dates to forecast from, comma-separated")
     parser.add_argument("--horizon-days", type=int, required=True)
     parser.add_argument("--out", type=Path, help="all forecasts row by row, as Parquet")

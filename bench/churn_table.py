@@ -41,7 +41,9 @@ class Table:
 
 def load_orders(source: Path) -> pd.DataFrame:
     """The columns of a Parquet file, or of all those in a folder. Whole numbers stay whole where one is missing."""
-    files = [source] if source.is_file() else sorted(path for path in source.rglob("*.parquet") if path.is_file())
+    files = (
+        [source] if source.is_file() else sorted(path for path in source.rglob("*.parquet") if path.is_file())
+    )
     if not files:
         raise Refused(f"{source}: no Parquet file in it")
     return pd.concat([_loaded(path) for path in files], ignore_index=True)
@@ -63,7 +65,7 @@ def read_orders(orders: pd.DataFrame) -> pd.DataFrame:
 
     Orders without a customer or a moment say nothing and are left out.
     """
-    _refuse_absent(list(orders), "")
+    _refuse_absent([str(name) for name in orders], "")
     orders = orders[list(COLUMNS)].reset_index(drop=True)
     known = orders["customer_id"].notna() & orders["order_ts"].notna()
     if not known.all():
@@ -97,7 +99,11 @@ def _moments(values: pd.Series[Any]) -> pd.Series[Any]:
     if is_numeric_dtype(values.dtype):
         raise Refused(f"order_ts: {values.dtype} is no kind of moment; needed is a timestamp")
     try:
-        found = pd.to_datetime(values, errors="coerce") if is_datetime64_any_dtype(values.dtype) else _parsed(values)
+        found = (
+            pd.to_datetime(values, errors="coerce")
+            if is_datetime64_any_dtype(values.dtype)
+            else _parsed(values)
+        )
     except (TypeError, ValueError) as error:
         raise Refused(f"order_ts: {error}") from error
     _refuse_unread("order_ts", "moment", values, found.isna())
@@ -120,7 +126,9 @@ def _refuse_unread(column: str, kind: str, values: pd.Series[Any], wrong: pd.Ser
         row = wrong.index[int(wrong.to_numpy().argmax())]
         value = values[row]
         told = repr(value) if isinstance(value, str) else str(value)
-        raise Refused(f"{column}: {told} in row {row} is no {kind} (of {int(wrong.sum())} such rows the first)")
+        raise Refused(
+            f"{column}: {told} in row {row} is no {kind} (of {int(wrong.sum())} such rows the first)"
+        )
 
 
 def refuse(orders: pd.DataFrame, as_of: date, horizon: int) -> None:

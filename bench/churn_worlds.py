@@ -1,4 +1,4 @@
-"""python -m bench.churn_worlds --kind journey|music|wholesale|invoices|grocer --out O.parquet: order histories for bench.churn.
+"""python -m bench.churn_worlds --kind journey --out O.parquet: order histories for bench.churn.
 
 `journey` are the baskets of completejourney's households, a year of real grocery. The others are invented: customers with a
 rate and an end of their own, so that how well one can do is limited by chance as it is in the data they resemble.

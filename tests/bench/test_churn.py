@@ -112,7 +112,11 @@ def test_an_older_answer_does_not_stay_beside_a_refusal(orders: pd.DataFrame, tm
 
 @pytest.mark.parametrize(
     ("out", "message"),
-    [("absent/rows.parquet", "absent does not exist"), (".", "is a folder"), ("orders.parquet", "would be lost")],
+    [
+        ("absent/rows.parquet", "absent does not exist"),
+        (".", "is a folder"),
+        ("orders.parquet", "would be lost"),
+    ],
 )
 def test_where_rows_cannot_go_is_said_before_anything_is_computed(
     orders: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, message: str

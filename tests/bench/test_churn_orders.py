@@ -16,8 +16,13 @@ AT = pd.to_datetime(["2025-01-01", "2025-01-02", "2025-01-03"])
 
 
 def orders(**columns: object) -> pd.DataFrame:
-    base = {"customer_id": ["A", "B", "C"], "order_id": ["1", "2", "3"], "order_ts": AT, "amount": [1.0, 2.0, 3.0]}
-    return pd.DataFrame(base | columns)  # fmt: skip
+    base = {
+        "customer_id": ["A", "B", "C"],
+        "order_id": ["1", "2", "3"],
+        "order_ts": AT,
+        "amount": [1.0, 2.0, 3.0],
+    }
+    return pd.DataFrame(base | columns)
 
 
 def test_numbers_as_ids_are_told_without_a_point_although_one_is_missing(tmp_path: Path) -> None:
