@@ -91,6 +91,11 @@ def present(rows: pd.DataFrame) -> list[str]:
 
 
 def raw(rows: pd.DataFrame, names: list[str]) -> View:
+    return View(tuple(names), tuple(names), np.column_stack([numbers(rows, name) for name in names]))
+
+
+def by_days(rows: pd.DataFrame, names: list[str]) -> View:
+    """The raw numbers, but gap_ratio as `ratio` has it."""
     values = [ratio(rows) if name == "gap_ratio" else numbers(rows, name) for name in names]
     return View(tuple(names), tuple(names), np.column_stack(values))
 

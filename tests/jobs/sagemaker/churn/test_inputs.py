@@ -42,15 +42,20 @@ def test_a_gap_below_a_day_counts_as_a_day(rows: pd.DataFrame) -> None:
     assert recency == [60, 60, 60, 60, 59]
     expected = [0, *np.log1p(recency[1:])]
     assert column(inputs.classic(rows), "ratio") == pytest.approx(expected)
-    assert column(inputs.raw(rows, ["gap_ratio"]), "gap_ratio")[1:] == recency[1:]
-    assert np.isnan(column(inputs.raw(rows, ["gap_ratio"]), "gap_ratio")[0])
+    assert column(inputs.by_days(rows, ["gap_ratio"]), "gap_ratio")[1:] == recency[1:]
+    assert np.isnan(column(inputs.by_days(rows, ["gap_ratio"]), "gap_ratio")[0])
+    given = column(inputs.raw(rows, ["gap_ratio"]), "gap_ratio")
+    assert np.isnan(given[:2]).all()
+    assert given[2] > 5_000
 
 
 def test_gaps_of_a_day_and_more_are_as_they_were() -> None:
     at = [FIRST, FIRST + timedelta(days=3), FIRST + timedelta(days=5)]
     orders = pd.DataFrame({"customer_id": "A", "order_id": range(3), "order_ts": at, "amount": 5.0})
     rows = due(orders, (FIRST + timedelta(days=60)).date())
-    assert column(inputs.raw(rows, ["gap_ratio"]), "gap_ratio") == rows["gap_ratio"].tolist() == [55 / 2.5]
+    assert (
+        column(inputs.by_days(rows, ["gap_ratio"]), "gap_ratio") == rows["gap_ratio"].tolist() == [55 / 2.5]
+    )
 
 
 def test_how_irregular_gaps_of_minutes_are_is_told_in_days() -> None:
