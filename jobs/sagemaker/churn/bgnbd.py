@@ -25,7 +25,7 @@ _FAR = 12.0
 
 @dataclass(frozen=True)
 class Purchases:
-    """Per customer: days with orders after the first one, days from the first to the last order, and from it to now."""
+    """Per customer: repeated orders, none if all are of one day, days from the first to the last order, and from it to now."""
 
     repeats: np.ndarray
     last: np.ndarray
@@ -35,8 +35,8 @@ class Purchases:
     def of(cls, rows: pd.DataFrame) -> Purchases:
         age = rows["days_since_first_order"].to_numpy(float)
         last = np.maximum(age - rows["recency_days"].to_numpy(float), 0.0)
-        # Orders of one day are one purchase. How many days had any is not told, but none was after the last.
-        repeats = np.clip(rows["orders"].to_numpy(float) - 1, 0.0, np.ceil(last))
+        # Orders of the first day are one purchase. Of later days the columns do not tell how many had several.
+        repeats = np.where(last > 0, np.maximum(rows["orders"].to_numpy(float) - 1, 0.0), 0.0)
         return cls(repeats, last, np.maximum(age, last))
 
 

@@ -84,13 +84,12 @@ def test_the_population_has_those_who_left_with_the_time_that_has_passed() -> No
     assert found.loc["B", ["recency_days", "days_since_first_order", "orders"]].tolist() == [198, 328, 2]
 
 
-def test_orders_of_one_day_are_one_purchase() -> None:
-    """As far as the columns tell: nobody has more days of repeats than days from the first order to the last."""
+def test_who_ordered_on_one_day_alone_has_repeated_nothing() -> None:
     rows = pd.DataFrame(
-        {"orders": [1, 3, 5, 5], "recency_days": [40, 40, 40, 10], "days_since_first_order": [40, 40, 42, 40]}
+        {"orders": [1, 3, 5], "recency_days": [40, 40, 10], "days_since_first_order": [40, 40, 40]}
     )
     found = Purchases.of(rows)
-    assert found.repeats.tolist() == [0, 0, 2, 4]
-    assert found.last.tolist() == [0, 0, 2, 30]
+    assert found.repeats.tolist() == [0, 0, 4]
+    assert found.last.tolist() == [0, 0, 30]
     silent = TRUE.silent(found, HORIZON)
     assert silent[0] == silent[1]
