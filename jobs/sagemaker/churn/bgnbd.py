@@ -25,7 +25,7 @@ _FAR = 12.0
 
 @dataclass(frozen=True)
 class Purchases:
-    """Per customer: repeated orders, none if all are of one day, days from the first to the last order, and from it to now."""
+    """Per customer: repeated orders (none if all are of one day), days from first to last order, days from first to now."""
 
     repeats: np.ndarray
     last: np.ndarray
