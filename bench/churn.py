@@ -1,15 +1,17 @@
 """python -m bench.churn --orders O.parquet --as-of 2025-01-06,2025-04-07 --horizon-days 90 [--out ROWS.parquet]
 
-The churn model beside what one would use instead, on any order history: customer_id text, order_id text, order_ts timestamp,
-amount double, one row per order. Due are customers with an order in the 180 days before 00:00 of a date; churned are those
-of them without an order in the horizon from it on. Each date trains on the orders before it alone. Prints one JSON object:
-per method the figures as means over the dates, and by date. `seconds` is a method's own time for all dates.
+The churn model beside what one would use instead, on any order history, a Parquet file or a folder of them: customer_id
+text, order_id text, order_ts timestamp, amount double, one row per order. Due are customers with an order in the 180 days
+before 00:00 of a date; churned are those of them without an order in the horizon from it on. Each date trains on the orders
+before it alone. Prints one JSON object: per method the figures as means over the dates, and by date. `seconds` is a method's
+own time for one date.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.churn_table import Refused, Table, churned, read_orders, refuse, table
+from bench.churn_table import Refused, Table, churned, load_orders, read_orders, refuse, table
 from jobs.sagemaker.churn.churner import Churner, TooFewError
 from jobs.sagemaker.churn.inputs import in_order
 from jobs.sagemaker.churn.measures import measures
@@ -42,7 +44,10 @@ def compare(orders: pd.DataFrame, dates: Sequence[date], horizon: int) -> tuple[
         truth = churned(orders, given.scored["customer_id"], day, horizon).astype(float)
         for method in METHODS:
             started = time.monotonic()
-            probability = probabilities(method, given, horizon)
+            try:
+                probability = probabilities(method, given, horizon)
+            except TooFewError as error:
+                raise Refused(f"{day}: {error}") from error
             seconds = round(time.monotonic() - started, 2)
             found[method][day.isoformat()] = {**measures(truth, probability), "seconds": seconds}
             parts.append(_rows(given, method, probability))
@@ -95,23 +100,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench.churn", description="Churn forecasts beside peers."
     )
-    parser.add_argument("--orders", type=Path, required=True, help="the order history, one row per order")
+    parser.add_argument(
+        "--orders",
+        type=Path,
+        required=True,
+        help="the order history, one row per order: a Parquet file or a folder of them",
+    )
     parser.add_argument("--as-of", type=_dates, required=True, help="dates to forecast from, comma-separated")
     parser.add_argument("--horizon-days", type=int, required=True)
     parser.add_argument("--out", type=Path, help="all forecasts row by row, as Parquet")
     given = parser.parse_args(arguments)
-    if not given.orders.is_file():
+    if not given.orders.exists():
         parser.error(f"{given.orders} does not exist")
     if given.horizon_days < 1:
         parser.error(f"a horizon of {given.horizon_days} days is none")
+    if given.out is not None:
+        if wrong := _no_place(given.out, given.orders):
+            parser.error(wrong)
+        given.out.unlink(missing_ok=True)
     try:
-        orders = read_orders(pd.read_parquet(given.orders))
+        orders = read_orders(load_orders(given.orders))
         found, rows = compare(orders, given.as_of, given.horizon_days)
-    except (Refused, TooFewError) as error:
+    except Refused as error:
         sys.exit(f"refused: {error}")
     if given.out is not None:
-        rows.to_parquet(given.out, index=False)
+        _write(rows, given.out)
     print(json.dumps(found, indent=2))
+
+
+def _no_place(out: Path, orders: Path) -> str | None:
+    """What speaks against writing there, asked before anything is computed."""
+    if not out.parent.is_dir():
+        return f"--out {out}: {out.parent} does not exist"
+    if out.is_dir():
+        return f"--out {out} is a folder"
+    if out.resolve() == orders.resolve() or orders.resolve() in out.resolve().parents:
+        return f"--out {out} is where the orders are; they would be lost or mixed up with its rows"
+    return None
+
+
+def _write(rows: pd.DataFrame, out: Path) -> None:
+    """Whole or not at all."""
+    part = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        rows.to_parquet(part, index=False)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pandas.api.types import is_datetime64_any_dtype, is_float_dtype, is_numeric_dtype
 
 from bench.churn_features import features
 
@@ -17,9 +23,12 @@ HISTORY = 3
 """Horizons between the first order and the date."""
 COLUMNS = {"customer_id": "text", "order_id": "text", "order_ts": "timestamp", "amount": "double"}
 
+_WHOLE = {kind: pd.Int64Dtype() for kind in (pa.int8(), pa.int16(), pa.int32(), pa.int64())}
+_WHOLE |= {kind: pd.UInt64Dtype() for kind in (pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64())}
+
 
 class Refused(ValueError):
-    """A date that cannot be judged, with the figure that says why."""
+    """Orders that cannot be read or a date that cannot be judged, with the column or figure that says why."""
 
 
 @dataclass(frozen=True)
@@ -30,22 +39,96 @@ class Table:
     """All due customers of the date, without labels."""
 
 
-def read_orders(orders: pd.DataFrame) -> pd.DataFrame:
-    """The four columns. Moments stay as given, whatever their zone; orders without a customer or a moment say nothing."""
-    if absent := [name for name in COLUMNS if name not in orders]:
-        raise Refused(f"the orders have no column {', '.join(absent)}; needed are {', '.join(COLUMNS)}")
-    orders = orders[orders["customer_id"].notna() & orders["order_ts"].notna()]
-    if orders.empty:
-        raise Refused("0 orders with a customer and a time")
-    orders = orders[list(COLUMNS)].assign(
-        customer_id=orders["customer_id"].astype(str),
-        order_id=orders["order_id"].astype(str),
-        order_ts=pd.to_datetime(orders["order_ts"]),
-        amount=pd.to_numeric(orders["amount"]).astype(float),
+def load_orders(source: Path) -> pd.DataFrame:
+    """The columns of a Parquet file, or of all those in a folder. Whole numbers stay whole where one is missing."""
+    files = (
+        [source] if source.is_file() else sorted(path for path in source.rglob("*.parquet") if path.is_file())
     )
-    if orders["order_ts"].dt.tz is not None:
-        orders["order_ts"] = orders["order_ts"].dt.tz_localize(None)
-    return orders.fillna({"amount": 0.0})
+    if not files:
+        raise Refused(f"{source}: no Parquet file in it")
+    return pd.concat([_loaded(path) for path in files], ignore_index=True)
+
+
+def _loaded(path: Path) -> pd.DataFrame:
+    try:
+        with pq.ParquetFile(path) as file:
+            _refuse_absent(file.schema_arrow.names, f"{path.name}: ")
+            found = file.read(columns=list(COLUMNS))
+    except (pa.ArrowException, OSError) as error:
+        raise Refused(f"{path.name}: {error}") from error
+    rows: pd.DataFrame = found.to_pandas(types_mapper=_WHOLE.get)
+    return rows
+
+
+def read_orders(orders: pd.DataFrame) -> pd.DataFrame:
+    """The four columns as they are needed. Moments stay as given, whatever their zone; a missing amount counts as 0.
+
+    Orders without a customer or a moment say nothing and are left out.
+    """
+    _refuse_absent([str(name) for name in orders], "")
+    orders = orders[list(COLUMNS)].reset_index(drop=True)
+    known = orders["customer_id"].notna() & orders["order_ts"].notna()
+    if not known.all():
+        nobody, never = int(orders["customer_id"].isna().sum()), int(orders["order_ts"].isna().sum())
+        told = f"left out of {len(orders)} orders: {nobody} without a customer, {never} without a moment"
+        print(told, file=sys.stderr, flush=True)
+    if not known.any():
+        raise Refused("0 orders with a customer and a time")
+    orders = orders[known]
+    return orders.assign(
+        customer_id=_names(orders["customer_id"]),
+        order_id=_names(orders["order_id"]),
+        order_ts=_moments(orders["order_ts"]),
+        amount=_amounts(orders["amount"]),
+    ).reset_index(drop=True)
+
+
+def _refuse_absent(names: list[str], where: str) -> None:
+    if absent := [name for name in COLUMNS if name not in names]:
+        raise Refused(f"{where}no column {', '.join(absent)}; needed are {', '.join(COLUMNS)}")
+
+
+def _names(values: pd.Series[Any]) -> pd.Series[Any]:
+    """As text. Whole numbers that became ones with a point, because one was missing, are told without it."""
+    if is_float_dtype(values.dtype) and bool((values.dropna() % 1 == 0).all()):
+        values = values.astype("Int64")
+    return values.astype(str)
+
+
+def _moments(values: pd.Series[Any]) -> pd.Series[Any]:
+    if is_numeric_dtype(values.dtype):
+        raise Refused(f"order_ts: {values.dtype} is no kind of moment; needed is a timestamp")
+    try:
+        found = (
+            pd.to_datetime(values, errors="coerce")
+            if is_datetime64_any_dtype(values.dtype)
+            else _parsed(values)
+        )
+    except (TypeError, ValueError) as error:
+        raise Refused(f"order_ts: {error}") from error
+    _refuse_unread("order_ts", "moment", values, found.isna())
+    return found.dt.tz_localize(None) if found.dt.tz is not None else found
+
+
+def _parsed(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Text in ISO 8601, or days."""
+    return pd.to_datetime(values.astype(str), format="ISO8601", errors="coerce")
+
+
+def _amounts(values: pd.Series[Any]) -> pd.Series[Any]:
+    found = pd.to_numeric(values, errors="coerce").astype(float)
+    _refuse_unread("amount", "number", values, (found.isna() & values.notna()) | np.isinf(found))
+    return found.fillna(0.0)
+
+
+def _refuse_unread(column: str, kind: str, values: pd.Series[Any], wrong: pd.Series[Any]) -> None:
+    if wrong.any():
+        row = wrong.index[int(wrong.to_numpy().argmax())]
+        value = values[row]
+        told = repr(value) if isinstance(value, str) else str(value)
+        raise Refused(
+            f"{column}: {told} in row {row} is no {kind} (of {int(wrong.sum())} such rows the first)"
+        )
 
 
 def refuse(orders: pd.DataFrame, as_of: date, horizon: int) -> None:
@@ -78,9 +161,14 @@ def table(orders: pd.DataFrame, as_of: date, horizon: int) -> Table:
 
 
 def training_dates(first: date, as_of: date, horizon: int) -> list[date]:
-    """Every four weeks, the labels of the latest known before the date, as far back as some history is before them."""
-    latest = as_of - timedelta(days=7 * -(-horizon // 7))
+    """Every four weeks, the labels of the latest known before the date, as far back as some history is before them.
+
+    They are whole weeks before the date, unless that leaves the latest without history.
+    """
     least = min(horizon, 60)
+    latest = as_of - timedelta(days=7 * -(-horizon // 7))
+    if (latest - first).days < least:
+        latest = as_of - timedelta(days=horizon)
     count = ((latest - first).days - least) // STEP_DAYS + 1
     return [latest - timedelta(days=STEP_DAYS * number) for number in range(max(count, 1))]
 

@@ -1,4 +1,4 @@
-"""python -m bench.churn_worlds --kind journey|music|wholesale|grocer --out O.parquet: order histories for bench.churn.
+"""python -m bench.churn_worlds --kind journey --out O.parquet: order histories for bench.churn.
 
 `journey` are the baskets of completejourney's households, a year of real grocery. The others are invented: customers with a
 rate and an end of their own, so that how well one can do is limited by chance as it is in the data they resemble.
@@ -57,6 +57,24 @@ def wholesale(seed: int = 2, customers: int = 4_000) -> pd.DataFrame:
     return _orders(kept, "2010-12-01", np.round(size, 2), hours=True)
 
 
+def invoices(seed: int = 2, customers: int = 4_000) -> pd.DataFrame:
+    """The same wholesaler, who writes up to four invoices for what is ordered at once, minutes after one another."""
+    orders = wholesale(seed, customers)
+    draw = np.random.default_rng(seed)
+    count = np.where(draw.random(len(orders)) < 0.3, draw.integers(2, 5, len(orders)), 1)
+    place = np.repeat(np.arange(len(orders)), count)
+    number = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
+    minutes = (number * draw.integers(0, 20, len(place))).astype("timedelta64[m]")
+    split = orders.iloc[place].reset_index(drop=True)
+    at = split["order_ts"].to_numpy()
+    same_day = (at + minutes).astype("datetime64[D]") == at.astype("datetime64[D]")
+    return split.assign(
+        order_id=[f"{one}-{part}" for one, part in zip(split["order_id"], number, strict=True)],
+        order_ts=np.where(same_day, at + minutes, at),
+        amount=np.round(split["amount"] / count[place], 2),
+    )
+
+
 def grocer(seed: int = 3, customers: int = 1_500) -> pd.DataFrame:
     """Two years of a small panel that orders in regular gaps of weeks."""
     draw = np.random.default_rng(seed)
@@ -72,6 +90,7 @@ WORLDS: dict[str, Callable[..., pd.DataFrame]] = {
     "journey": journey,
     "music": music,
     "wholesale": wholesale,
+    "invoices": invoices,
     "grocer": grocer,
 }
 

@@ -100,6 +100,53 @@ def test_a_refusal_writes_no_rows(
     assert capsys.readouterr().out == ""
 
 
+def test_an_older_answer_does_not_stay_beside_a_refusal(orders: pd.DataFrame, tmp_path: Path) -> None:
+    orders.to_parquet(tmp_path / "orders.parquet", index=False)
+    out = tmp_path / "rows.parquet"
+    out.write_text("older")
+    asked = ["--orders", str(tmp_path / "orders.parquet"), "--as-of", "2007-12-01", "--horizon-days", "60"]
+    with pytest.raises(SystemExit, match="refused: 2007-12-01"):
+        main([*asked, "--out", str(out)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["orders.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("absent/rows.parquet", "absent does not exist"),
+        (".", "is a folder"),
+        ("orders.parquet", "would be lost"),
+    ],
+)
+def test_where_rows_cannot_go_is_said_before_anything_is_computed(
+    orders: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, message: str
+) -> None:
+    orders.to_parquet(tmp_path / "orders.parquet", index=False)
+    asked = ["--orders", str(tmp_path / "orders.parquet"), "--as-of", "2007-05-01", "--horizon-days", "60"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*asked, "--out", str(tmp_path / out)])
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "2007-05-01: " not in told
+    assert (tmp_path / "orders.parquet").is_file()
+
+
+def test_too_few_of_a_kind_are_refused_with_the_date(orders: pd.DataFrame) -> None:
+    """Everybody orders on every day, so that nobody has ever churned."""
+    days = pd.date_range("2025-01-01", "2025-02-28")
+    daily = pd.DataFrame(
+        {
+            "customer_id": [f"C{one}" for one in range(600) for _ in days],
+            "order_id": [str(number) for number in range(600 * len(days))],
+            "order_ts": np.tile(days.to_numpy(), 600),
+            "amount": 1.0,
+        }
+    )
+    with pytest.raises(Refused, match=r"^2025-02-15: .* of which 0 churned"):
+        compare(daily, [date(2025, 2, 15)], 7)
+
+
 def test_the_command_prints_one_object_and_writes_the_rows(
     orders: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str], found
 ) -> None:
@@ -107,6 +154,7 @@ def test_the_command_prints_one_object_and_writes_the_rows(
     out = tmp_path / "rows.parquet"
     given = ["--orders", str(tmp_path / "orders.parquet"), "--as-of", "2007-05-01"]
     main([*given, "--horizon-days", "60", "--out", str(out)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["orders.parquet", "rows.parquet"]
     told = json.loads(capsys.readouterr().out)
     assert set(told["ours"]) == {
         "auc", "average_precision", "log_loss", "brier", "ece", "lift10", "seconds", "by_as_of",

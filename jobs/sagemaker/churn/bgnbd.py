@@ -15,8 +15,9 @@ from scipy.special import betaln, gammaln, logsumexp
 
 _UNIT = 7.0
 """Days of the unit of time in which the fit is stable."""
-_PENALTY = 1e-3
-"""Keeps parameters finite that data of few customers do not tell."""
+_PENALTY = 1.0
+_PENALTY_PER_CUSTOMER = 1e-3
+"""Keep parameters finite that data of few customers do not tell. Of the two the smaller one holds."""
 _MOST = 20_000
 """Distinct histories; of more, evenly spread ones are enough for four numbers."""
 _FAR = 12.0
@@ -24,7 +25,7 @@ _FAR = 12.0
 
 @dataclass(frozen=True)
 class Purchases:
-    """Per customer: repeated orders, days from the first to the last order, days from the first order to now."""
+    """Per customer: repeated orders (none if all are of one day), days from first to last order, days from first to now."""
 
     repeats: np.ndarray
     last: np.ndarray
@@ -34,7 +35,8 @@ class Purchases:
     def of(cls, rows: pd.DataFrame) -> Purchases:
         age = rows["days_since_first_order"].to_numpy(float)
         last = np.maximum(age - rows["recency_days"].to_numpy(float), 0.0)
-        repeats = np.maximum(rows["orders"].to_numpy(float) - 1, 0.0)
+        # Orders of the first day are one purchase. Of later days the columns do not tell how many had several.
+        repeats = np.where(last > 0, np.maximum(rows["orders"].to_numpy(float) - 1, 0.0), 0.0)
         return cls(repeats, last, np.maximum(age, last))
 
 
@@ -55,12 +57,13 @@ class BgNbd:
             distinct, weight = distinct[some], weight[some]
         repeats, last, age = distinct.T
         share = weight / weight.sum()
+        penalty = min(_PENALTY / weight.sum(), _PENALTY_PER_CUSTOMER)
 
         def cost(logs: np.ndarray) -> float:
             r, alpha, a, b = np.exp(np.clip(logs, -_FAR, _FAR))
             return float(
                 -(share * _log_likelihood(r, alpha, a, b, repeats, last, age)).sum()
-                + _PENALTY * (logs**2).sum()
+                + penalty * (logs**2).sum()
             )
 
         starts = ([0.0, 1.0, 0.0, 1.0], [-1.0, 2.0, -1.0, 1.0])

@@ -113,4 +113,8 @@ def _views(rows: pd.DataFrame, columns: list[str], buyers: BgNbd, horizon: int) 
     of_buyers = alive.view(buyers, rows, horizon)
     classic = inputs.classic(rows)
     straight = classic.beside(of_buyers)
-    return straight, straight.beside(inputs.bent(rows, classic)), inputs.raw(rows, columns).beside(of_buyers)
+    return (
+        straight,
+        straight.beside(inputs.bent(rows, classic)),
+        inputs.by_days(rows, columns).beside(of_buyers),
+    )

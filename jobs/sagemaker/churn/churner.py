@@ -6,16 +6,18 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from jobs.sagemaker.churn import alive, calibration, inputs
 from jobs.sagemaker.churn.bgnbd import BgNbd
 from jobs.sagemaker.churn.blend import Blend
 from jobs.sagemaker.churn.calibration import Calibration
 from jobs.sagemaker.churn.linear import Logistic
-from jobs.sagemaker.churn.measures import average_precision, log_loss
+from jobs.sagemaker.churn.measures import average_precision, log_loss, losses
 from jobs.sagemaker.churn.trees import Settings
 
 BLEND, LOGISTIC = "blend", "logistic"
@@ -66,7 +68,7 @@ class Churner:
         unseen, line = _unseen(rows, settings, buyers, progress)
         latest = (rows["as_of"] == rows["as_of"].max()).to_numpy()
         churned, fold = rows["churned"].to_numpy(float), inputs.folds(rows["customer_id"])
-        choice = _choice(unseen, churned)
+        choice = _choice(unseen, churned, rows["customer_id"])
         score = unseen[choice.method]
         kept = calibration.chosen(score[latest], churned[latest], fold[latest])
         whole = Blend.fitted(rows, settings, buyers) if choice.method == BLEND else None
@@ -129,26 +131,28 @@ def _unseen(
         line = Logistic.fitted(classic[~inside], churned[~inside], 1.0)
         found[LOGISTIC][inside] = line.logit(classic[inside])
         done = fold <= one
-        progress(log_loss(churned[done], 1 / (1 + np.exp(-found[BLEND][done]))))
+        progress(log_loss(churned[done], np.asarray(expit(found[BLEND][done]))))
     return found, Logistic.fitted(classic, churned, 1.0)
 
 
-def _choice(unseen: dict[str, np.ndarray], churned: np.ndarray) -> Choice:
-    said = {method: 1 / (1 + np.exp(-score)) for method, score in unseen.items()}
+def _choice(unseen: dict[str, np.ndarray], churned: np.ndarray, customers: pd.Series[Any]) -> Choice:
+    said = {method: np.asarray(expit(score)) for method, score in unseen.items()}
     loss = {method: round(log_loss(churned, one), 6) for method, one in said.items()}
     precision = {method: round(average_precision(churned, one), 6) for method, one in said.items()}
     figures = (
         f"log loss {loss[BLEND]:.4f} and average precision {precision[BLEND]:.4f} of the blend, "
         f"{loss[LOGISTIC]:.4f} and {precision[LOGISTIC]:.4f} of logistic regression, on customers not trained on"
     )
-    lost = _losses(churned, said[BLEND]) - _losses(churned, said[LOGISTIC])
+    lost = _by_customer(losses(churned, said[BLEND]) - losses(churned, said[LOGISTIC]), customers)
     if not lost.any() or lost.mean() > _BEYOND_CHANCE * lost.std() / np.sqrt(len(lost)):
         return Choice(LOGISTIC, f"the simpler one is not beaten: {figures}", loss, precision)
     return Choice(BLEND, f"logistic regression is not better beyond chance: {figures}", loss, precision)
 
 
-def _losses(churned: np.ndarray, said: np.ndarray) -> np.ndarray:
-    return -np.log(np.where(churned > 0, said, 1 - said))
+def _by_customer(lost: np.ndarray, customers: pd.Series[Any]) -> np.ndarray:
+    """A customer's mean over its dates, which say much the same: only different customers are independent of each other."""
+    _, of_row = np.unique(customers.astype(str).to_numpy(dtype=str), return_inverse=True)
+    return np.asarray(np.bincount(of_row, lost) / np.bincount(of_row))
 
 
 def _refuse_too_few(rows: pd.DataFrame) -> None:

@@ -44,6 +44,8 @@ NEEDED = (
 )
 """What an order history alone tells. The others may be missing as columns."""
 FOLDS = 3
+_SHORTEST_GAP = 1.0
+"""Days. Parts of one purchase are minutes apart or share a moment: how often somebody buys, they do not tell."""
 
 
 @dataclass(frozen=True)
@@ -92,33 +94,45 @@ def raw(rows: pd.DataFrame, names: list[str]) -> View:
     return View(tuple(names), tuple(names), np.column_stack([numbers(rows, name) for name in names]))
 
 
+def by_days(rows: pd.DataFrame, names: list[str]) -> View:
+    """The raw numbers, but gap_ratio as `ratio` has it."""
+    values = [ratio(rows) if name == "gap_ratio" else numbers(rows, name) for name in names]
+    return View(tuple(names), tuple(names), np.column_stack(values))
+
+
+def ratio(rows: pd.DataFrame) -> np.ndarray:
+    """gap_ratio, but of gaps of at least a day. NaN only where there is no gap, because there is one order."""
+    gap = numbers(rows, "mean_gap_days")
+    return np.asarray(numbers(rows, "recency_days") / np.maximum(gap, _SHORTEST_GAP))
+
+
 def classic(rows: pd.DataFrame) -> View:
     """Logarithms of recency, frequency, value, tenure and recency over mean gap, with a flag where there is no gap."""
-    ratio = numbers(rows, "gap_ratio")
-    known = ratio >= 0
+    over_gap = ratio(rows)
+    known = ~np.isnan(over_gap)
     return _view(
         ("recency", "recency_days", _log(rows, "recency_days")),
         ("frequency", "orders", np.log(np.maximum(numbers(rows, "orders"), 1))),
         ("value", "avg_order_value", _log(rows, "avg_order_value")),
         ("tenure", "days_since_first_order", _log(rows, "days_since_first_order")),
-        ("ratio", "gap_ratio", np.log1p(np.where(known, ratio, 0))),
+        ("ratio", "gap_ratio", np.log1p(np.where(known, over_gap, 0))),
         ("no_gap", "mean_gap_days", ~known),
     )
 
 
 def bent(rows: pd.DataFrame, straight: View) -> View:
     """Beside the classic ones: recent counts, how regular gaps are, and bends. All go on straight beyond what was seen."""
-    recency, frequency, _, _, ratio, _ = straight.values.T
+    recency, frequency, _, _, over_gap, _ = straight.values.T
     orders, mean, spread = (numbers(rows, name) for name in ("orders", "mean_gap_days", "std_gap_days"))
-    varying = np.nan_to_num(np.log1p(spread / np.maximum(mean, 0.05)))
+    varying = np.nan_to_num(np.log1p(spread / np.maximum(mean, _SHORTEST_GAP)))
     return _view(
         *((f"orders_{days}d", f"orders_{days}d", _log(rows, f"orders_{days}d")) for days in (30, 90, 180)),
         *((f"orders_are_{few}", "orders", orders == few) for few in (1, 2, 3)),
         ("varying", "std_gap_days", varying),
         ("varying_unknown", "std_gap_days", np.isnan(spread)),
-        ("ratio_varying", "gap_ratio", varying * ratio),
+        ("ratio_varying", "gap_ratio", varying * over_gap),
         *((f"recency_{at}", "recency_days", np.maximum(recency - np.log(at), 0)) for at in (7, 14, 30, 60)),
-        *((f"ratio_{at}", "gap_ratio", np.maximum(ratio - np.log1p(at), 0)) for at in (0.5, 1, 2, 4)),
+        *((f"ratio_{at}", "gap_ratio", np.maximum(over_gap - np.log1p(at), 0)) for at in (0.5, 1, 2, 4)),
         *((f"frequency_{at}", "orders", np.maximum(frequency - np.log(at), 0)) for at in (3, 10, 30)),
     )
 

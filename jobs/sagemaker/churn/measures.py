@@ -40,8 +40,12 @@ def average_precision(churned: Floats, probability: Floats) -> float:
 
 
 def log_loss(churned: Floats, probability: Floats) -> float:
+    return float(np.mean(losses(churned, probability)))
+
+
+def losses(churned: Floats, probability: Floats) -> Floats:
     sure = np.clip(probability, SMALLEST, 1 - SMALLEST)
-    return float(-np.mean(churned * np.log(sure) + (1 - churned) * np.log1p(-sure)))
+    return np.asarray(-(churned * np.log(sure) + (1 - churned) * np.log1p(-sure)))
 
 
 def bins(probability: Floats, count: int = BINS) -> np.ndarray:

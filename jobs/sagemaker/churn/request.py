@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ except ImportError:
 
 KEYS = ("customer_key", "customer_id", "as_of")
 _MOST = 1_000
+_GREATEST = int(sys.float_info.max)
 
 
 class BadRequest(BaseInferenceToolkitError):  # type: ignore[misc]
@@ -68,9 +70,14 @@ def _numbers(name: str, values: pd.Series[Any], may_be_null: bool) -> np.ndarray
         for number, value in enumerate(values):
             if not (value is None or _is_number(value)):
                 raise BadRequest(f"column {name!r} of instance {number} is {value!r}, not a number")
+            if isinstance(value, int) and abs(value) > _GREATEST:
+                digits = len(str(abs(value)))
+                raise BadRequest(
+                    f"column {name!r} of instance {number} is a number of {digits} digits, too great"
+                )
     try:
         found = np.asarray(values.to_numpy(dtype=float, na_value=np.nan))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadRequest(f"column {name!r} holds no numbers: {error}") from error
     wrong = np.isinf(found) if may_be_null else ~np.isfinite(found)
     if wrong.any():

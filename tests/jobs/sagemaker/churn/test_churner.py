@@ -113,11 +113,40 @@ def test_customers_are_in_one_fold_whatever_the_date() -> None:
 def test_the_simplest_that_is_not_beaten_is_chosen() -> None:
     churned = np.array([1, 0, 1, 0, 1, 0] * 20, float)
     good, bad = np.where(churned > 0, 2.0, -2.0), np.tile([1.0, 0.5], 60)
-    assert _choice({BLEND: good, LOGISTIC: bad}, churned).method == BLEND
-    assert _choice({BLEND: bad, LOGISTIC: good}, churned).method == LOGISTIC
-    alike = _choice({BLEND: good, LOGISTIC: good}, churned)
+    customers = pd.Series(range(120))
+    assert _choice({BLEND: good, LOGISTIC: bad}, churned, customers).method == BLEND
+    assert _choice({BLEND: bad, LOGISTIC: good}, churned, customers).method == LOGISTIC
+    alike = _choice({BLEND: good, LOGISTIC: good}, churned, customers)
     assert alike.method == LOGISTIC
     assert "the simpler one is not beaten" in alike.why
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_beyond_all_doubt_cost_what_the_log_loss_says() -> None:
+    churned = np.array([1, 0, 1, 0] * 30, float)
+    sure = np.where(churned > 0, 800.0, -800.0)
+    wrong = sure * np.where(np.arange(120) == 0, -1, 1)
+    doubtful = np.where(churned > 0, 2.0, -2.0)
+    customers = pd.Series(range(120))
+    assert _choice({BLEND: sure, LOGISTIC: doubtful}, churned, customers).method == BLEND
+    found = _choice({BLEND: doubtful, LOGISTIC: wrong}, churned, customers)
+    assert found.method == BLEND
+    assert found.log_loss[LOGISTIC] == pytest.approx(-np.log(1e-6) / 120, rel=1e-3)
+    assert _choice({BLEND: -sure, LOGISTIC: sure}, churned, customers).method == LOGISTIC
+
+
+def test_a_customer_at_many_dates_is_one_witness() -> None:
+    """Ten customers, of whom six are worse off with the blend: at twelve dates each they prove no more than at one."""
+    churned = np.ones(10)
+    blend = np.where(np.arange(10) < 6, 0.5, 1.4)
+    said = {BLEND: blend, LOGISTIC: np.ones(10)}
+    once = _choice(said, churned, pd.Series(range(10)))
+    often = _choice(
+        {method: np.tile(score, 12) for method, score in said.items()},
+        np.tile(churned, 12),
+        pd.Series(np.tile(range(10), 12)),
+    )
+    assert once.method == often.method == BLEND
 
 
 def test_logistic_regression_alone_can_be_the_model(

@@ -165,6 +165,8 @@ def test_one_customer_gets_from_the_endpoint_what_the_file_got(model: Loaded, fu
         ({"orders": None}, "column 'orders' of instance 0 is nan; a number is needed"),
         ({"amount": float("nan")}, "column 'amount' of instance 0 is nan"),
         ({"amount": float("inf")}, "column 'amount' of instance 0 is inf"),
+        ({"amount": 10**400}, "column 'amount' of instance 0 is a number of 401 digits, too great"),
+        ({"mean_gap_days": -(10**400)}, "column 'mean_gap_days' of instance 0 is a number of 401 digits"),
         ({"orders_30d": [1]}, r"column 'orders_30d' of instance 0 is \[1\], not a number"),
     ],
 )
