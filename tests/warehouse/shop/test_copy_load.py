@@ -210,7 +210,7 @@ def test_from_a_snapshot_that_is_not_known_all_is_loaded(
     else:
         warehouse.rows("DELETE FROM MONITORING.LOAD_HEADS")
     result = bring(warehouse, SALES)
-    assert (result.how, result.mart) == ("whole", totals([*many, CHANGES[0]], "net_amount"))
+    assert (result.how, result.copy) == ("whole", totals([*many, CHANGES[0]], "net_amount"))
     assert lake.mart(SALES) == lake.rows(SALES)
 
 
@@ -333,7 +333,7 @@ def test_a_mart_that_somebody_changed_is_not_built_on(
     warehouse.rows(harm)
     harmed, heads = lake.mart(CUSTOMERS), warehouse.rows(HEADS)
     with pytest.raises(
-        SystemFault, match=r"Nothing was changed\. Somebody else has changed the mart: delete the row"
+        SystemFault, match=r"Nothing was changed\. Somebody else has changed the copy: delete the row"
     ):
         bring(warehouse, CUSTOMERS)
     assert (lake.mart(CUSTOMERS), warehouse.rows(HEADS)) == (harmed, heads)
