@@ -60,7 +60,7 @@ SETS = {
     "journey": Set(_journey(250, 1), 4, ("2017-09-11", "2017-10-09", "2017-11-06", "2017-12-04"), 0.296),
     "journey-regions": Set(_journey(150, 4), 4, ("2017-10-09", "2017-11-06"), 0.392),
     "heavy": Set(_invented("heavy"), 8, _OF_OTHERS, 0.234),
-    "flagged": Set(_invented("flagged"), 8, _OF_OTHERS, 0.244),
+    "flagged": Set(_invented("flagged"), 8, _OF_OTHERS, 0.234),
     "intermittent": Set(_invented("intermittent"), 8, _OF_OTHERS, 0.904),
     "frequent": Set(_invented("frequent"), 8, _OF_FREQUENT[1::2], 0.420),
 }

@@ -89,7 +89,7 @@ def _refuse_absent(names: list[str], where: str) -> None:
 
 
 def _names(values: pd.Series[Any]) -> pd.Series[Any]:
-    """As text. Whole numbers that became ones with a point, because one was missing, are told without it."""
+    """As text. A column of whole numbers with a missing value is read as floats: they are written without the point."""
     if is_float_dtype(values.dtype) and bool((values.dropna() % 1 == 0).all()):
         values = values.astype("Int64")
     return values.astype(str)

@@ -157,7 +157,7 @@ class Dataset:
 
     @property
     def outcomes(self) -> Mapping[date, int]:
-        """How many customers' outcomes are told, by the day of their scoring."""
+        """The number of customers whose outcome is known, by the day of their scoring."""
         return {date.fromisoformat(day["as_of"]): int(day["rows"]) for day in self.figures["outcomes"]}
 
     def outcomes_of(self, day: date) -> str:

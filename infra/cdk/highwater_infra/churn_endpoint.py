@@ -78,7 +78,7 @@ def scale(stack: Stack) -> None:
 
 
 def watches() -> list[Watch]:
-    """AWS counts nothing of an endpoint or a variant that is not there, and nothing is told then."""
+    """An endpoint or variant that does not exist has no metrics, so its alarms stay silent."""
     return [watch for variant in VARIANTS for watch in _of(variant)]
 
 

@@ -59,7 +59,7 @@ class Churner:
     ) -> Churner:
         """Trained on rows with known labels, in whatever order. `known` may add rows without labels, as of a later date.
 
-        `progress` is told the blend's log loss on unseen customers after each fold, over the folds so far.
+        After each fold, `progress` is called with the log loss of the blend on unseen customers, over the folds so far.
         """
         rows = inputs.in_order(rows)
         _refuse_too_few(rows)

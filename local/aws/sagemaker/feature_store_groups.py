@@ -98,7 +98,7 @@ def name_of(name_or_arn: str) -> str:
 
 
 def install(overrides: Overrides, deleted: Callable[[FeatureGroup], None]) -> None:
-    """Install the actions. `deleted` is told of each group that is deleted."""
+    """Install the actions. Calls `deleted` for each group that is deleted."""
 
     def create(response: Any) -> ActionResult:
         request = json.loads(response.body)
