@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import shutil
 import socket
@@ -17,8 +16,6 @@ import structlog
 from botocore.config import Config
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
 
 from local.aws import ecs_tasks, glue_catalog, glue_jobs, glue_script, refusals, s3_objects
 from local.aws.actions import Overrides
@@ -26,6 +23,7 @@ from local.aws.checkpoints import Checkpoints
 from local.aws.ecs_task import EcsSettings
 from local.aws.glue_runs import GlueSettings
 from local.aws.job_runner import JobRunner
+from local.aws.moto_http import HOST, http_server, moto_application
 from local.aws.sagemaker import service as sagemaker
 from local.aws.sagemaker.endpoint_records import Records
 from local.aws.sagemaker.endpoint_runtime import Invocations
@@ -40,35 +38,12 @@ from local.settings import REPOSITORY
 
 log = structlog.get_logger()
 
-HOST = "127.0.0.1"
 REGION = "ap-south-1"
 READY_FILE = "aws.ready"
 
 
 class AwsPortTakenError(Exception):
     pass
-
-
-class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
-    """Logs failed requests only, so that errors are easy to find."""
-
-    # Keep connections alive: no handshake and no new thread per request.
-    protocol_version = "HTTP/1.1"
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
-        if str(code).startswith("5"):
-            log.error("request_failed", request=f"{self.command} {self.path}", status=str(code))
-
-
-class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
-    """moto's dispatcher with a cache. moto lists its services folder on each request to look up the host."""
-
-    def get_backend_for_host(self, host: str | None) -> Any:
-        return self._backend(host)
-
-    @functools.cache  # noqa: B019 - one instance for the server's lifetime
-    def _backend(self, host: str | None) -> Any:
-        return super().get_backend_for_host(host)
 
 
 class LocalAws:
@@ -126,12 +101,10 @@ class LocalAws:
         self._clear_state()
         self._feature_store = FeatureStore(self._client("s3"), self._offline_store_seconds)
         checkpoints = self._install(self._feature_store)
-        application = checkpoints.before(self._feature_store.before(Dispatcher(create_backend_app)))
+        application = checkpoints.before(self._feature_store.before(moto_application()))
         application = self._invocations().before(application)
         port = self._socket.getsockname()[1]
-        self._server = make_server(
-            HOST, port, application, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
-        )
+        self._server = http_server(application, port, self._socket.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
         self._thread.start()
         ready = self.state / READY_FILE

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ from local.snowflake.values import as_snowflake
 INLINE_ROWS = 10_000
 CHUNK_BYTES = 8 * 2**20
 _ROWS_READ_AT_ONCE = 25_000
+Column = tuple[str, str, None, None, None, None]
+"""As DuckDB's DESCRIBE has it: name, type, and what nobody asks for."""
+
+
+def columns(description: Sequence[Sequence[Any]]) -> list[Column]:
+    return [(name, str(type_), None, None, None, None) for name, type_, *_ in description]
 
 
 @dataclass
@@ -75,12 +81,7 @@ class LargeResults:
 
     def read(self, relation: Any) -> tuple[pa.Table, LargeResult | None]:
         """The first rows, and if there are more, the result that has the rest on disk."""
-        rowtype = describe_as_rowtype(
-            [
-                (name, str(type_), *[None] * 4)
-                for name, type_ in zip(relation.columns, relation.types, strict=True)
-            ]
-        )
+        rowtype = describe_as_rowtype(columns(relation.description))
         reader = relation.to_arrow_reader(_ROWS_READ_AT_ONCE)
         first, rest = _first_rows(reader)
         if (batch := next(rest, None)) is None:
@@ -145,10 +146,13 @@ class Spooling:
     def __init__(self, connection: Any, results: LargeResults) -> None:
         self._connection, self._results = connection, results
         self.large: LargeResult | None = None
+        self.columns: list[Column] = []
 
     def execute(self, sql: str, params: Any = None) -> None:
         # What execute() makes is whole in memory, also before it is read. What sql() makes is streamed.
-        self._first, self.large = self._results.read(self._connection.sql(sql, params=params or None))
+        relation = self._connection.sql(sql, params=params or None)
+        self.columns = columns(relation.description)
+        self._first, self.large = self._results.read(relation)
 
     def to_arrow_table(self) -> pa.Table:
         return self._first

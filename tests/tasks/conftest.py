@@ -8,7 +8,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 from moto import mock_aws
-from moto.server import ThreadedMotoServer
 
 from local import resources
 from local.aws_resources import create_table
@@ -16,6 +15,7 @@ from tasks.lake import lake_tables
 from tasks.runs import alerts
 from tasks.services import aws
 from tasks.settings import settings
+from tests.moto_server import moto_server
 from tests.tasks import aws_calls
 
 aws_calls.watch()
@@ -61,11 +61,8 @@ def _clients_of(place: str) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ import fakesnow.server
 import pytest
 import snowflake.connector
 import uvicorn
-from moto.server import ThreadedMotoServer
 from snowflake.connector import SnowflakeConnection
 
 from local.snowflake.server import application, open_account
 from tasks.lake.lake_log import Published
 from tasks.warehouse.warehouse_load import LoadResult, last_loaded, load
+from tests.moto_server import moto_server
 from tests.warehouse.curated import parquet
 from tests.warehouse.interleaved import Killed, kill_after
 from warehouse.migrate import migrate
@@ -162,43 +162,42 @@ def snowflake_server(state: Path, aws_endpoint: str) -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    for noisy in ("werkzeug", "sqlglot", "fakesnow.server"):
+    for noisy in ("sqlglot", "fakesnow.server"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, aws_port = moto.get_host_and_port()
-    endpoint = f"http://{host}:{aws_port}"
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        region_name="ap-south-1",
-    )
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
-    with snowflake_server(tmp_path_factory.mktemp("snowflake"), endpoint) as port:
+    with moto_server() as endpoint:
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            region_name="ap-south-1",
+        )
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+        with snowflake_server(tmp_path_factory.mktemp("snowflake"), endpoint) as port:
+            yield from _migrated(port, s3)
 
-        def connect(database: str | None = DATABASE) -> SnowflakeConnection:
-            return snowflake.connector.connect(
-                host="127.0.0.1",
-                port=port,
-                protocol="http",
-                account="local",
-                user="tests",
-                password="tests",
-                database=database,
-                network_timeout=20,
-            )
 
-        connection = connect()
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {DATABASE}")
-        migrate(connection, DATABASE)
-        warehouse = Warehouse(connection, connect, s3)
-        warehouse.rows(f"CREATE STAGE CURATED.LAKE URL = 's3://{BUCKET}/'")
-        yield warehouse
-        connection.close()
-    moto.stop()
+def _migrated(port: int, s3: Any) -> Iterator[Warehouse]:
+    def connect(database: str | None = DATABASE) -> SnowflakeConnection:
+        return snowflake.connector.connect(
+            host="127.0.0.1",
+            port=port,
+            protocol="http",
+            account="local",
+            user="tests",
+            password="tests",
+            database=database,
+            network_timeout=20,
+        )
+
+    connection = connect()
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {DATABASE}")
+    migrate(connection, DATABASE)
+    warehouse = Warehouse(connection, connect, s3)
+    warehouse.rows(f"CREATE STAGE CURATED.LAKE URL = 's3://{BUCKET}/'")
+    yield warehouse
+    connection.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
-from local.snowflake import session
+from local.snowflake import cursor
 
 pytestmark = pytest.mark.e2e  # a server of its own, many clients and one that is killed
 
@@ -79,7 +79,7 @@ def test_a_statement_waits_for_a_transaction_and_then_sees_it(connect: Connect, 
 def test_waiting_for_a_lock_ends_with_snowflakes_error(
     connect: Connect, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "LOCK_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(cursor, "LOCK_TIMEOUT_SECONDS", 0.3)
     holder = connect()
     holder.cursor().execute("BEGIN")
     holder.cursor().execute("UPDATE shared SET n = 10")

@@ -63,11 +63,14 @@ def test_count_if_of_no_rows_is_null(sql: Sql) -> None:
     ]
 
 
-def test_a_comment_on_a_column_needs_alter_table(sql: Sql) -> None:
+def test_a_comment_by_alter_table_is_taken_and_not_kept(sql: Sql) -> None:
+    comments = "SELECT comment FROM INFORMATION_SCHEMA.COLUMNS WHERE table_name = 'COMMENTED'"
     sql("CREATE TABLE RAW.commented (a INT)")
-    with pytest.raises(ProgrammingError):
-        sql("COMMENT ON COLUMN RAW.commented.a IS 'said'")
+
     sql("ALTER TABLE RAW.commented ALTER COLUMN a COMMENT 'said'")
+    assert sql(comments) == [(None,)]
+    sql("COMMENT ON COLUMN RAW.commented.a IS 'said'")
+    assert sql(comments) == [("said",)]
 
 
 def test_date_trunc_of_a_date_is_a_timestamp(sql: Sql) -> None:

@@ -10,9 +10,10 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
+
+from tests.moto_server import moto_server
 
 Sql = Callable[[str], list[tuple[object, ...]]]
 Put = Callable[[str, pa.Table | bytes], None]
@@ -20,11 +21,8 @@ Put = Callable[[str, pa.Table | bytes], None]
 
 @pytest.fixture(scope="module")
 def aws_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

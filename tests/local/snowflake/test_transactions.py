@@ -10,7 +10,7 @@ import pytest
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
-from local.snowflake import session
+from local.snowflake import cursor
 
 Rows = list[tuple[object, ...]]
 Connect = Callable[..., SnowflakeConnection]
@@ -145,7 +145,7 @@ def test_a_closed_connection_rolls_back(connect: Connect, other: SnowflakeConnec
 def test_autocommit_off(
     connect: Connect, other: SnowflakeConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "LOCK_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(cursor, "LOCK_TIMEOUT_SECONDS", 0.2)
     with connect(autocommit=False) as manual:
         run(manual, "DELETE FROM dw WHERE id = 1")
         with pytest.raises(ProgrammingError, match="waited"):
