@@ -126,7 +126,7 @@ def _churn(
     try_report_ab(run, dataset)
     trained = steps.train(run, dataset, tune)
     evaluated = steps.evaluate(run, dataset, trained)
-    evaluation = steps.judge(run, gate, evaluated, horizon_days)
+    evaluation = steps.judge(run, gate, trained, evaluated, horizon_days)
     model = steps.register_model(run, dataset, trained, evaluated, evaluation, register)
     model = with_decision(run, model, register)
     scores = steps.predict(run, dataset, model)

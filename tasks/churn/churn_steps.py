@@ -23,7 +23,7 @@ from tasks.churn.churn_gate import OURS, ChurnEvaluation, ChurnGate
 from tasks.churn.churn_models import HORIZON_DAYS, registry
 from tasks.churn.churn_scores import Scores
 from tasks.churn.churn_training import Evaluated, Trained, Tuning
-from tasks.errors import BusinessError
+from tasks.errors import BusinessError, SystemFault
 from tasks.events import log
 from tasks.features import ingesting, offline
 from tasks.features.ingesting import Ingested
@@ -89,13 +89,20 @@ def train(run: Run, dataset: Dataset, tuning: Tuning) -> Trained:
 
 @step("evaluate")
 def evaluate(run: Run, dataset: Dataset, trained: Trained) -> Evaluated:
-    return churn_training.evaluate(dataset, trained.hyperparameters, run.owner)
+    return churn_training.evaluate(dataset, trained, run.owner)
 
 
 @step("gate")
-def judge(run: Run, gate: ChurnGate, evaluated: Evaluated, horizon_days: int) -> ChurnEvaluation:
+def judge(
+    run: Run, gate: ChurnGate, trained: Trained, evaluated: Evaluated, horizon_days: int
+) -> ChurnEvaluation:
     """Apply the gate. The metrics and the plot are put on the run's page first, so that they are there if it fails."""
     evaluation = churn_gate.read_evaluation(evaluated.report)
+    if evaluation.chosen != trained.method:
+        raise SystemFault(
+            f"{evaluated.report} judged {evaluation.chosen!r}, and the model of {trained.job} is {trained.method!r}: "
+            "nothing was registered. Run the day again."
+        )
     others = registry().last(gate.compared_with, "Approved", horizon_days)
     approved = Approved.of((model.figure(RELATIVE_PRECISION) for model in others), max)
     verdicts = churn_gate.judge(gate, evaluation, approved)

@@ -27,6 +27,7 @@ from tasks.churn.churn_gate import ChurnGate
 from tasks.churn.churn_models import registry
 from tasks.churn.churn_training import Tuning
 from tasks.lake import lake_tables
+from tasks.models import model_archive
 from tasks.models.model_registry import Registration
 from tasks.services import aws, objects
 from tasks.serving.rollout import Rollout
@@ -153,6 +154,8 @@ def test_a_killed_run_is_taken_up_and_each_due_customer_is_scored_or_refused(wor
     counts = [sum(name.startswith(kind) for name in jobs()) for kind in ("churn-evaluate", "churn-predict")]
     assert counts == [1, 1]
     assert len(aws.sagemaker().list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]) == 1
+    (model,) = registry().last(9, "Approved", HORIZON)
+    assert model.metadata["chosen"] == model_archive.told(model.model_data, "method")
     (sums,) = [run for run in world.runs() if run["DATASET"] == "churn_predictions"]
     assert (sums["ROWS_RAW"], sums["ROWS_PUBLISHED"]) == (len(due()), len(rows))
 

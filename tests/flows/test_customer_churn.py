@@ -20,7 +20,7 @@ from tasks.churn.churn_gate import ChurnEvaluation, ChurnGate
 from tasks.churn.churn_models import registry
 from tasks.churn.churn_scores import Scores
 from tasks.churn.churn_training import Evaluated, Trained
-from tasks.errors import BusinessError, DataError
+from tasks.errors import BusinessError, DataError, SystemFault
 from tasks.models.model_registry import ModelVersion, Registration, Status
 from tasks.publishing import audit_page
 from tasks.runs.monitoring import DatasetRecord, DriftRecord
@@ -50,7 +50,7 @@ REPORT: dict[str, Any] = {
 }
 EVALUATION = ChurnEvaluation.read(REPORT)
 EVALUATED = Evaluated("evaluate-1", "s3://highwater-lake/evaluation")
-TRAINED = Trained("tune-1-001", "s3://a/m.tar.gz", "c0dec0dec0de", {})
+TRAINED = Trained("tune-1-001", "s3://a/m.tar.gz", "c0dec0dec0de", {}, "blend")
 INPUTS: dict[str, Any] = {"snapshots": {"fact_orders": 7, "ml_features": None}}
 
 
@@ -104,7 +104,13 @@ def registered(
 
 
 def judged(gate: ChurnGate = ChurnGate()) -> float | None:  # noqa: B008
-    return steps.judge.fn(RUN, gate, EVALUATED, 90).relative_precision
+    return steps.judge.fn(RUN, gate, TRAINED, EVALUATED, 90).relative_precision
+
+
+def test_an_evaluation_of_another_method_than_the_models_judges_nothing(evaluated: None) -> None:
+    line = replace(TRAINED, method="logistic")
+    with pytest.raises(SystemFault, match=r"judged 'blend', and the model of tune-1-001 is 'logistic'"):
+        steps.judge.fn(RUN, ChurnGate(), line, EVALUATED, 90)
 
 
 def test_a_much_better_approved_model_of_the_same_horizon_keeps_a_worse_one_out(evaluated: None) -> None:
