@@ -11,6 +11,7 @@ from tasks.churn import (
     churn_dataset,
     churn_drift,
     churn_gate,
+    churn_horizon,
     churn_outcomes,
     churn_publishing,
     churn_scores,
@@ -42,6 +43,12 @@ from warehouse.load.shop.churn import count_scores
 
 _DAY = timedelta(days=1)
 RELATIVE_PRECISION = "relative_precision"
+
+
+@step("horizon")
+def check_horizon(horizon_days: int) -> None:
+    """Refuse a horizon that is not that of the published scores, before anything is computed."""
+    churn_horizon.require_same(horizon_days)
 
 
 @step("feature store")
@@ -163,8 +170,12 @@ def predict(run: Run, dataset: Dataset, model: ModelVersion) -> Scores:
 
 
 @step("publish scores")
-def publish(run: Run, dataset: Dataset, scores: Scores) -> int:
-    """Hold the scores against their contract, and replace the day's in ml.churn_predictions."""
+def publish(run: Run, dataset: Dataset, model: ModelVersion, scores: Scores) -> int:
+    """Hold the scores against their contract, and replace the day's in ml.churn_predictions.
+
+    With change_horizon, only if the model was approved: its horizon is then that of the scores.
+    """
+    churn_horizon.require_in_force(model, dataset.horizon_days)
     work = hashlib.sha256(" ".join(scores.files).encode()).hexdigest()[:24]
     return churn_publishing.publish(
         scores.files, dataset.as_of, work=work, run_id=run.run_id, rows=scores.rows

@@ -187,6 +187,14 @@ def test_the_same_day_again_changes_nothing(world: World) -> None:
     assert again["model"] == "v1"
 
 
+def test_a_run_of_another_horizon_is_refused_and_the_scores_stay(world: World) -> None:
+    before, known = scores(world), jobs()
+    state = customer_churn(horizon_days=30, gate=GATE, minimum_due=100, return_state=True)  # type: ignore[call-overload]
+    assert state.is_failed()
+    assert f"horizon_days is 30, and model v1 (Approved) predicts {HORIZON} days" in str(state.message)
+    assert (scores(world), jobs()) == (before, known)
+
+
 def test_an_approved_model_comes_into_service_and_the_next_one_in_its_place(world: World) -> None:
     first = churn(deploy=ROLLOUT)
     assert first["endpoint"] == "highwater-churn serves version 1 as champion"

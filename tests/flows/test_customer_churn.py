@@ -82,7 +82,7 @@ def test_a_run_that_is_taken_up_on_the_next_day_stays_with_its_own(monkeypatch: 
     assert flow.as_of_or_today(None) == today
 
 
-# The gate and the registration.
+# The gate.
 
 
 @pytest.fixture
@@ -144,6 +144,61 @@ def test_an_approved_model_that_does_not_say_how_good_it_was_stops_the_gate(eval
         judged()
     registered(as_of="2026-02-15", relative_precision="1.1")
     assert judged() == pytest.approx(1.2)
+
+
+# The horizon.
+
+
+def test_another_horizon_than_the_approved_models_is_refused(evaluated: None) -> None:
+    registered(as_of="2026-02-15", horizon=60, status="Rejected")
+    registered(as_of="2026-02-08")
+    registered(as_of="2026-02-22", horizon=60, status="PendingManualApproval")
+    steps.check_horizon.fn(90)
+    told = (
+        r"horizon_days is 60, and model v2 \(Approved\) predicts 90 days, the horizon of "
+        r"gold\.customer_analytics\.churn_probability .*\. Nothing was computed\. Run with horizon_days=90, or with "
+        r"change_horizon to change it\."
+    )
+    with pytest.raises(BusinessError, match=told):
+        steps.check_horizon.fn(60)
+
+
+def test_where_nobody_approved_a_model_the_scores_are_of_the_newest_pending_one(evaluated: None) -> None:
+    steps.check_horizon.fn(60)
+    registered(as_of="2026-02-15", status="PendingManualApproval")
+    with pytest.raises(BusinessError, match=r"model v1 \(PendingManualApproval\) predicts 90 days"):
+        steps.check_horizon.fn(60)
+
+
+def test_a_changed_horizon_is_published_once_its_model_is_approved(evaluated: None) -> None:
+    registered(as_of="2026-02-22")
+    day, nothing = dataset(horizon_days=60), Scores("v2", (), 0, 0.0)
+    pending = register(day=day)
+    told = (
+        r"model v2 \(PendingManualApproval\) predicts 60 days, and model v1 .* not published\. .*approve v2"
+    )
+    with pytest.raises(BusinessError, match=told):
+        steps.publish.fn(RUN, day, pending, nothing)
+    approved = register(replace(TRAINED, job="tune-2-001"), day, approve=True)
+    with pytest.raises(
+        DataError, match="no file of churn predictions"
+    ):  # the horizon is right, the files are missing
+        steps.publish.fn(RUN, day, approved, nothing)
+    with pytest.raises(BusinessError, match="horizon_days is 90, and model v3 "):
+        steps.check_horizon.fn(90)
+
+
+def test_a_run_of_another_horizon_ends_before_its_first_step(
+    evaluated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered()
+    monkeypatch.setattr(steps, "check_horizon", steps.check_horizon.fn)
+    monkeypatch.setattr(flow, "guarded", lambda _: nullcontext())
+    state = flow.customer_churn.fn(as_of=AS_OF, horizon_days=60)
+    assert "horizon_days is 60, and model v1 (Approved) predicts 90 days" in str(state)
+
+
+# The registration.
 
 
 def register(
