@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from local.aws.server import LocalAws
 from tasks.models.model_registry import ModelVersion
 from tasks.services import aws
+from tasks.serving import observing
 from tasks.settings import settings
 from tests.local.aws.conftest import XGBOOST, archive
 
@@ -61,6 +63,7 @@ def cloud(
     """The local AWS as the tasks' AWS, with an endpoint name of the test's own."""
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(observing, "PERIOD", timedelta(seconds=1))  # nobody waits a minute in each test
     monkeypatch.setenv("HIGHWATER_ENDPOINT", f"e{time.monotonic_ns() % 10**9}")
     for client in CLIENTS:
         client.cache_clear()

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,12 @@ from local.aws.server import LocalAws
 from tasks.errors import BusinessError, SystemFault
 from tasks.models.model_registry import ModelVersion
 from tasks.services import aws
-from tasks.serving import deploying, endpoint_calls
+from tasks.serving import deploying, endpoint_calls, observing
 from tasks.serving.captured import served
-from tasks.serving.deploying import deploy_challenger, promote, roll_back
+from tasks.serving.deploying import Deployment, deploy_challenger, promote, roll_back
 from tasks.serving.endpoint_requests import config_of, model_name
 from tasks.serving.endpoint_state import settled
-from tasks.serving.observing import Observation, observe
+from tasks.serving.observing import Observation, counted_from, observe
 from tasks.serving.rollout import Rollout
 from tasks.serving.tidying import clean_up
 from tasks.settings import settings
@@ -55,6 +55,14 @@ def serving() -> tuple[dict[str, int], dict[str, float]]:
     assert found is not None
     assert found.status == "InService"
     return found.versions, found.weights
+
+
+def watched(two: ModelVersion, rollout: Rollout = ROLLOUT) -> Deployment:
+    """The challenger once its requests count."""
+    deployment = deploy_challenger(two, rollout)
+    seconds = (counted_from(deployment.serving.since) - datetime.now(UTC)).total_seconds()
+    time.sleep(max(0.0, seconds))
+    return deployment
 
 
 def outcomes(seen: Observation) -> dict[str, str]:
@@ -149,7 +157,7 @@ def test_a_bad_challenger_is_taken_back(
 def test_live_traffic_is_enough_where_there_is_some(version: Version, cloud: LocalAws) -> None:
     deploy_challenger(version(1), ROLLOUT)
     two = version(2, times=0.4)
-    deployment = deploy_challenger(two, ROLLOUT)
+    deployment = watched(two)
     for record in CUSTOMERS:
         for variant in ("champion", "challenger"):
             ask(record, TargetVariant=variant)
@@ -171,7 +179,7 @@ def test_a_handful_of_live_requests_says_nothing_but_by_several_errors(
     version: Version, cloud: LocalAws, failed: int
 ) -> None:
     deploy_challenger(version(1), ROLLOUT)
-    deployment = deploy_challenger(version(2), ROLLOUT)
+    deployment = watched(version(2))
     for _ in range(failed):
         with pytest.raises(ClientError):
             ask({"customer_id": "c", "x": "one"}, TargetVariant="challenger")
@@ -190,7 +198,7 @@ def test_a_handful_of_live_requests_says_nothing_but_by_several_errors(
 def test_several_live_errors_count_beside_our_requests(version: Version, cloud: LocalAws) -> None:
     lenient = ROLLOUT.model_copy(update={"max_error_rate": 0.9})
     deploy_challenger(version(1), lenient)
-    deployment = deploy_challenger(version(2), lenient)
+    deployment = watched(version(2), lenient)
     for number in range(6):
         with suppress(ClientError):
             ask({"customer_id": "c", "x": "one" if number else 0.5}, TargetVariant="challenger")
@@ -203,7 +211,7 @@ def test_several_live_errors_count_beside_our_requests(version: Version, cloud: 
 def test_a_failing_challenger_is_not_watched_to_the_end(version: Version, cloud: LocalAws) -> None:
     long = ROLLOUT.model_copy(update={"watch_minutes": 60.0})
     deploy_challenger(version(1), ROLLOUT)
-    deployment = deploy_challenger(version(2, fails=True), ROLLOUT)
+    deployment = watched(version(2, fails=True))
     for _ in range(6):
         with pytest.raises(ClientError, match="column orders: missing"):
             ask(TargetVariant="challenger")
@@ -216,13 +224,54 @@ def test_the_time_of_watching_goes_on_after_a_kill(version: Version, cloud: Loca
     deploy_challenger(version(1), ROLLOUT)
     deployment = deploy_challenger(version(2), ROLLOUT)
     four_seconds = ROLLOUT.model_copy(update={"watch_minutes": 4 / 60})
-    time.sleep(2)
+    time.sleep(3)
     assert deploy_challenger(version(2), ROLLOUT) == deployment  # taken up
     started = time.monotonic()
     seen = observe(deployment, four_seconds, CUSTOMERS)
-    assert time.monotonic() - started < 3.5
+    assert time.monotonic() - started < 4.5
     assert seen.until - seen.since >= timedelta(seconds=4)
     assert seen.decision == "promote"
+
+
+def test_what_an_earlier_challenger_did_in_the_same_minute_is_not_counted(
+    version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudWatch tells sums of whole minutes: here of eight seconds, so that the test need not wait as long."""
+    period = timedelta(seconds=8)
+    monkeypatch.setattr(observing, "PERIOD", period)
+    deploy_challenger(version(1), ROLLOUT)
+    deployment = deploy_challenger(version(2), ROLLOUT)
+    since = deployment.serving.since
+    for name, value in (("Invocations", 50.0), ("Invocation4XXErrors", 50.0)):
+        aws.cloudwatch().put_metric_data(
+            Namespace=observing.NAMESPACE, MetricData=[datum(name, since, value)]
+        )
+    seen = observe(deployment, ROLLOUT, CUSTOMERS)
+    assert (seen.decision, seen.challenger.errors, seen.challenger.invocations) == ("promote", 0, 60)
+    assert timedelta(0) <= seen.since - since < period
+    assert seen.since.timestamp() % 8 == 0
+    assert seen.until >= seen.since
+
+
+def datum(name: str, at: datetime, value: float) -> Any:
+    """A figure of the challenger."""
+    dimensions = {"EndpointName": settings().endpoint, "VariantName": "challenger"}
+    return {
+        "MetricName": name,
+        "Dimensions": [{"Name": key, "Value": of} for key, of in dimensions.items()],
+        "Timestamp": at,
+        "Value": value,
+    }
+
+
+def test_requests_count_from_the_next_full_minute_on() -> None:
+    minute = datetime(2026, 3, 1, 10, 31, tzinfo=UTC)
+    assert counted_from(datetime(2026, 3, 1, 10, 30, 0, 1, tzinfo=UTC)) == minute
+    assert (
+        counted_from(datetime(2026, 3, 1, 16, 0, 59, tzinfo=timezone(timedelta(hours=5, minutes=30))))
+        == minute
+    )
+    assert counted_from(minute) == minute
 
 
 def test_without_traffic_and_probes_nothing_is_decided(version: Version, cloud: LocalAws) -> None:
