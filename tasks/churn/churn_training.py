@@ -25,6 +25,7 @@ PACKAGE = Package(
         "jobs/demand_columns.py",
         "jobs/sagemaker/__init__.py",
         "jobs/sagemaker/drift.py",
+        "jobs/sagemaker/last_words.py",
     ),
 )
 SEED = 7
