@@ -13,14 +13,16 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
+from local import resources
 from local.aws.server import LocalAws
+from local.aws_resources import create_table
 from tasks.models.model_registry import ModelVersion
 from tasks.services import aws
 from tasks.serving import observing
 from tasks.settings import settings
 from tests.local.aws.conftest import XGBOOST, archive
 
-CLIENTS = (aws.s3, aws.sagemaker, aws.sagemaker_runtime, aws.cloudwatch)
+CLIENTS = (aws.s3, aws.dynamodb, aws.sagemaker, aws.sagemaker_runtime, aws.cloudwatch)
 INFERENCE = """
 import json, pathlib, time
 
@@ -72,6 +74,8 @@ def cloud(
         aws.s3().create_bucket(
             Bucket=settings().artifacts_bucket, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
         )
+    with suppress(ClientError):
+        create_table(aws.dynamodb(), resources.LEDGER)
     yield server
     with suppress(ClientError):
         aws.sagemaker().delete_endpoint(EndpointName=settings().endpoint)
