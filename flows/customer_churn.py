@@ -67,6 +67,7 @@ def _scheduled() -> date:
 def customer_churn(
     as_of: date | None = None,
     horizon_days: Horizon = 90,
+    change_horizon: bool = False,
     tune: Tuning = Tuning(),  # noqa: B008 - Prefect shows it in the form, nobody changes it
     gate: ChurnGate = ChurnGate(),  # noqa: B008
     register: Registration = Registration(),  # noqa: B008
@@ -82,6 +83,8 @@ def customer_churn(
     Args:
         as_of: The day of the scoring (UTC): only orders from before this day are used. Leave empty for today.
         horizon_days: A customer has churned who orders nothing for so many days.
+        change_horizon: Let this run's horizon take the place of the published scores' horizon, once its model is approved.
+            Otherwise a run with another horizon than the approved model's is refused.
         tune: How many settings of the model are tried. With one trial, the default settings are used.
         gate: What the model must achieve. If any rule fails, nothing is registered or published.
         register: What to do with a model that passed the gate.
@@ -94,6 +97,7 @@ def customer_churn(
         day = as_of_or_today(as_of)
         parameters = {
             "horizon_days": horizon_days,
+            "change_horizon": change_horizon,
             "tune": tune.model_dump(),
             "gate": gate.model_dump(),
             "register": register.model_dump(),
@@ -104,6 +108,8 @@ def customer_churn(
         }
         run = Run("customer-churn", day, day, parameters)
         with guarded(run):
+            if not change_horizon:
+                steps.check_horizon(horizon_days)
             return _churn(run, horizon_days, tune, gate, register, deploy, minimum_due, stale_days, limits)
     except HighwaterError as error:
         return ended_badly(error)
@@ -126,11 +132,11 @@ def _churn(
     try_report_ab(run, dataset)
     trained = steps.train(run, dataset, tune)
     evaluated = steps.evaluate(run, dataset, trained)
-    evaluation = steps.judge(run, gate, evaluated, horizon_days)
+    evaluation = steps.judge(run, gate, trained, evaluated, horizon_days)
     model = steps.register_model(run, dataset, trained, evaluated, evaluation, register)
     model = with_decision(run, model, register)
     scores = steps.predict(run, dataset, model)
-    steps.publish(run, dataset, scores)
+    steps.publish(run, dataset, model, scores)
     loaded = steps.load(run, dataset)
     drifted = steps.check_drift(run, dataset, scores, limits)
     served = serve(run, dataset, model, deploy) if deploy else "as it was"

@@ -49,7 +49,7 @@ CUSTOMER_ANALYTICS = Dataset(
             "churn_probability",
             "number",
             "Of ml.churn_predictions, as of its latest as_of that is not after analysis_date; null for those who were not "
-            "scored then, and until there is a model.",
+            "scored then, and until there is a model. Its horizon_days are those of the approved model.",
             between(0, 1),
         ),
         required("analysis_date", "date", "UTC day of the run; recency counts to it."),

@@ -37,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spark = session.open_session("highwater-churn-dataset")
     storage = Storage(spark)
     work = churn_manifest.parse(storage.read_text(asked.manifest), asked.manifest)
-    work = replace(work, output=asked.own(work.output))
+    work = replace(work, output=asked.own(work.output), outcomes=asked.own(work.outcomes))
     storage.write_text(asked.figures, json.dumps(build(spark, storage, work), sort_keys=True))
     spark.stop()
 
 
 def build(spark: SparkSession, storage: Storage, work: ChurnWork) -> dict[str, Any]:
-    """Writes <output>/history, <output>/future, <output>/refused and <output>/outcomes, and says what is in them."""
+    """Writes <output>/history, <output>/future, <output>/refused and the outcomes, and says what is in them."""
     session.size_shuffles(spark, 0)
     rows = ChurnRows(spark, work)
     span = _span(rows.facts, work)
@@ -60,11 +60,12 @@ def build(spark: SparkSession, storage: Storage, work: ChurnWork) -> dict[str, A
     }
     _require_rows(figures, work)
     storage.remove(work.output)
+    storage.remove(work.outcomes)
     _write(to_use(judged).where("NOT is_future"), f"{work.output}/history", figures["rows_history"])
     _write(to_use(judged).where("is_future"), f"{work.output}/future", 1, ROWS_A_REQUEST)
     _write(refused(judged), f"{work.output}/refused", 1)
     if days := len(figures["outcomes"]):
-        outcomes.write(became, f"{work.output}/outcomes", days)
+        outcomes.write(became, work.outcomes, days)
     print(json.dumps({"event": "churn dataset", "run": work.run_id, **figures}, sort_keys=True), flush=True)
     return figures
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from jobs.sagemaker import last_words
 from jobs.sagemaker.backtest import backtest, evaluation, origins
 from jobs.sagemaker.panel import panel, read_features
 from jobs.sagemaker.plot import draw
 from jobs.sagemaker.trees import Settings
 
-OPT_ML = "/opt/ml"
 
-
+@last_words.kept_in(last_words.PROCESSING)
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="evaluate", allow_abbrev=False)
     parser.add_argument("--as-of", required=True)
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=Settings.rounds)
     given, _ = parser.parse_known_args(arguments)
     # The variable is the SageMaker toolkit's own, for machines on which /opt/ml can't be what it is in the container.
-    root = Path(os.environ.get("SAGEMAKER_BASE_DIR", OPT_ML)) / "processing"
+    root = Path(os.environ.get("SAGEMAKER_BASE_DIR", last_words.OPT_ML)) / "processing"
     settings = Settings(given.horizon_weeks, given.seed, given.rounds)
     features = read_features(root / "input" / "features")
     evaluate(features, settings, given.origins, given.as_of, root / "output" / "evaluation")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from jobs import demand_columns
 from jobs.demand_columns import PLAN, STATE
-from jobs.sagemaker import drift
+from jobs.sagemaker import drift, last_words
 from jobs.sagemaker.forecaster import Fits
 from jobs.sagemaker.panel import Panel, panel, read_features
 from jobs.sagemaker.trees import Settings
@@ -22,6 +22,7 @@ from jobs.sagemaker.trees import Settings
 PACKAGE = Path(drift.__file__).resolve().parent
 
 
+@last_words.kept_in(last_words.TRAINING)
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="train", allow_abbrev=False)
     parser.add_argument("--as-of", required=True)

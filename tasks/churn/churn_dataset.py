@@ -18,7 +18,7 @@ from tasks.events import log
 from tasks.intake import landing
 from tasks.jobs import external_jobs, glue
 from tasks.lake import lake_tables
-from tasks.lake.lake_tables import GOLD, ML, SILVER
+from tasks.lake.lake_tables import GOLD, SILVER
 from tasks.medallion.medallion_steps import require_one_state
 from tasks.services import aws, objects
 from tasks.settings import settings
@@ -26,7 +26,10 @@ from tasks.settings import settings
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-FOLDER = "churn_dataset"
+ROWS = "ml/churn_dataset/rows"
+"""For one run: the bucket's lifecycle deletes them, later than the ledger forgets the job that wrote them."""
+_OUTCOMES = "ml/churn_outcomes/data"
+"""Published where they are written, so that they stay."""
 DUE_DAYS = 180
 MINIMUM_DUE = 500
 ORIGINS_MAX = 8
@@ -109,6 +112,7 @@ class Inputs:
             "as_of": self.as_of.isoformat(),
             "origins": [day.isoformat() for day in self.origins],
             "output": output,
+            "outcomes": _outcomes(output),
             "snapshots": dict(self.snapshots),
             "sources": {
                 **files,
@@ -161,7 +165,7 @@ class Dataset:
         return {date.fromisoformat(day["as_of"]): int(day["rows"]) for day in self.figures["outcomes"]}
 
     def outcomes_of(self, day: date) -> str:
-        return f"{self.output}/outcomes/day={day.isoformat()}/"
+        return f"{_outcomes(self.output)}/day={day.isoformat()}/"
 
     @property
     def reconstructed_share(self) -> float:
@@ -176,6 +180,11 @@ class Dataset:
     @property
     def rows_refused(self) -> int:
         return int(self.figures["rows_refused"])
+
+
+def _outcomes(rows: str) -> str:
+    """The folder of the outcomes that are told beside these rows."""
+    return rows.replace(f"/{ROWS}/", f"/{_OUTCOMES}/", 1)
 
 
 def pin(
@@ -224,7 +233,7 @@ def build(inputs: Inputs, run_id: str, owner: str) -> Dataset:
         return f"s3://{bucket}/{folder(attempt)}"
 
     def output(attempt: int) -> str:
-        return f"s3://{bucket}/{ML}/{FOLDER}/data/{inputs.key}-{attempt}"
+        return f"s3://{settings().lake_bucket}/{ROWS}/{inputs.key}-{attempt}"
 
     def request(attempt: int) -> dict[str, str]:
         manifest = inputs.manifest(run_id, output(attempt))

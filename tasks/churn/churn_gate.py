@@ -58,7 +58,7 @@ class ChurnEvaluation:
     rows: int
     churn_rate: float
     chosen: str
-    """What the evaluation's model chose: the blend, or logistic regression where that is better."""
+    """The method that was judged, as the training chose it: the blend, or logistic regression where that is better."""
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> ChurnEvaluation:

@@ -10,6 +10,9 @@ from tasks.models import model_jobs
 from tasks.models.model_registry import ModelVersion
 from tasks.settings import settings
 
+ANSWERS = "ml/churn_predictions/raw"
+"""Read once, when they are ranked: the bucket's lifecycle deletes them, later than the ledger forgets the job."""
+
 
 def score(dataset: Dataset, model: ModelVersion, owner: str) -> str:
     """Run batch transform. Returns the folder with one output file per input file.
@@ -19,7 +22,7 @@ def score(dataset: Dataset, model: ModelVersion, owner: str) -> str:
     work = f"{dataset.key}{model.metadata['code_version'][:8]}{model.name}"
 
     def folder(attempt: int) -> str:
-        return f"s3://{settings().lake_bucket}/ml/churn_predictions/raw/{work}-{attempt}"
+        return f"s3://{settings().lake_bucket}/{ANSWERS}/{work}-{attempt}"
 
     def request(attempt: int) -> dict[str, Any]:
         name = f"churn-{work}"

@@ -67,13 +67,13 @@ def _skipped(model: ModelVersion, known: Sequence[ModelVersion], newest: ModelVe
 
 
 def _served(run: Run, dataset: Dataset, approved: ModelVersion, rollout: Rollout) -> str:
-    deployment = deploy_challenger(approved, rollout)
+    deployment = deploy_challenger(run, approved, rollout)
     if deployment.state == "challenger":
         try:
             seen = watch(dataset, deployment, rollout)
         except HighwaterError as error:
-            raise _out_again(approved, error) from error
-        deployment = promote(approved) if seen.decision == "promote" else roll_back(run, approved, seen)
+            raise _out_again(run, approved, error) from error
+        deployment = promote(run, approved) if seen.decision == "promote" else roll_back(run, approved, seen)
     clean_up()
     return deployment.message
 
@@ -85,8 +85,8 @@ def approved_models(dataset: Dataset) -> list[ModelVersion]:
 
 
 @step("deploy challenger")
-def deploy_challenger(model: ModelVersion, rollout: Rollout) -> Deployment:
-    return deploying.deploy_challenger(model, rollout)
+def deploy_challenger(run: Run, model: ModelVersion, rollout: Rollout) -> Deployment:
+    return deploying.deploy_challenger(model, rollout, run.owner)
 
 
 @step("watch challenger")
@@ -101,14 +101,14 @@ def watch(dataset: Dataset, deployment: Deployment, rollout: Rollout) -> Observa
 
 
 @step("promote")
-def promote(model: ModelVersion) -> Deployment:
-    return deploying.promote(model)
+def promote(run: Run, model: ModelVersion) -> Deployment:
+    return deploying.promote(model, run.owner)
 
 
 @step("roll back")
 def roll_back(run: Run, model: ModelVersion, seen: Observation) -> Deployment:
     """Take the challenger out, and mark it: otherwise every later run would try it again."""
-    deployment = deploying.roll_back(model)
+    deployment = deploying.roll_back(model, run.owner)
     told = (
         _marked(run, model, seen) if deployment.state != "champion" else "Another run promoted it meanwhile."
     )
@@ -131,15 +131,15 @@ def _marked(run: Run, model: ModelVersion, seen: Observation) -> str:
 
 
 @step("take out challenger")
-def take_out(model: ModelVersion) -> Deployment:
+def take_out(run: Run, model: ModelVersion) -> Deployment:
     """The challenger could not be watched: nobody would see it fail."""
-    return deploying.roll_back(model)
+    return deploying.roll_back(model, run.owner)
 
 
-def _out_again(model: ModelVersion, error: HighwaterError) -> HighwaterError:
+def _out_again(run: Run, model: ModelVersion, error: HighwaterError) -> HighwaterError:
     """The watch's error, with what became of the challenger."""
     try:
-        what = f"The challenger was taken out again: {take_out(model).message}."
+        what = f"The challenger was taken out again: {take_out(run, model).message}."
     except HighwaterError as second:
         what = (
             f"The challenger could not be taken out either, and keeps its share of the traffic ({second}). Run again with "

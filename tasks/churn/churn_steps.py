@@ -11,6 +11,7 @@ from tasks.churn import (
     churn_dataset,
     churn_drift,
     churn_gate,
+    churn_horizon,
     churn_outcomes,
     churn_publishing,
     churn_scores,
@@ -23,7 +24,7 @@ from tasks.churn.churn_gate import OURS, ChurnEvaluation, ChurnGate
 from tasks.churn.churn_models import HORIZON_DAYS, registry
 from tasks.churn.churn_scores import Scores
 from tasks.churn.churn_training import Evaluated, Trained, Tuning
-from tasks.errors import BusinessError
+from tasks.errors import BusinessError, SystemFault
 from tasks.events import log
 from tasks.features import ingesting, offline
 from tasks.features.ingesting import Ingested
@@ -42,6 +43,12 @@ from warehouse.load.shop.churn import count_scores
 
 _DAY = timedelta(days=1)
 RELATIVE_PRECISION = "relative_precision"
+
+
+@step("horizon")
+def check_horizon(horizon_days: int) -> None:
+    """Refuse a horizon that is not that of the published scores, before anything is computed."""
+    churn_horizon.require_same(horizon_days)
 
 
 @step("feature store")
@@ -89,13 +96,20 @@ def train(run: Run, dataset: Dataset, tuning: Tuning) -> Trained:
 
 @step("evaluate")
 def evaluate(run: Run, dataset: Dataset, trained: Trained) -> Evaluated:
-    return churn_training.evaluate(dataset, trained.hyperparameters, run.owner)
+    return churn_training.evaluate(dataset, trained, run.owner)
 
 
 @step("gate")
-def judge(run: Run, gate: ChurnGate, evaluated: Evaluated, horizon_days: int) -> ChurnEvaluation:
+def judge(
+    run: Run, gate: ChurnGate, trained: Trained, evaluated: Evaluated, horizon_days: int
+) -> ChurnEvaluation:
     """Apply the gate. The metrics and the plot are put on the run's page first, so that they are there if it fails."""
     evaluation = churn_gate.read_evaluation(evaluated.report)
+    if evaluation.chosen != trained.method:
+        raise SystemFault(
+            f"{evaluated.report} judged {evaluation.chosen!r}, and the model of {trained.job} is {trained.method!r}: "
+            "nothing was registered. Run the day again."
+        )
     others = registry().last(gate.compared_with, "Approved", horizon_days)
     approved = Approved.of((model.figure(RELATIVE_PRECISION) for model in others), max)
     verdicts = churn_gate.judge(gate, evaluation, approved)
@@ -156,8 +170,12 @@ def predict(run: Run, dataset: Dataset, model: ModelVersion) -> Scores:
 
 
 @step("publish scores")
-def publish(run: Run, dataset: Dataset, scores: Scores) -> int:
-    """Hold the scores against their contract, and replace the day's in ml.churn_predictions."""
+def publish(run: Run, dataset: Dataset, model: ModelVersion, scores: Scores) -> int:
+    """Hold the scores against their contract, and replace the day's in ml.churn_predictions.
+
+    With change_horizon, only if the model was approved: its horizon is then that of the scores.
+    """
+    churn_horizon.require_in_force(model, dataset.horizon_days)
     work = hashlib.sha256(" ".join(scores.files).encode()).hexdigest()[:24]
     return churn_publishing.publish(
         scores.files, dataset.as_of, work=work, run_id=run.run_id, rows=scores.rows

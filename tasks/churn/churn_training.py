@@ -12,7 +12,7 @@ from typing import Protocol
 from pydantic import BaseModel, Field
 
 from tasks.jobs import external_jobs, sagemaker, sagemaker_tuning
-from tasks.models import model_code, model_jobs
+from tasks.models import model_archive, model_code, model_jobs
 from tasks.models.model_code import Package
 from tasks.models.model_jobs import Search, Training, search_range
 from tasks.settings import settings
@@ -25,6 +25,7 @@ PACKAGE = Package(
         "jobs/demand_columns.py",
         "jobs/sagemaker/__init__.py",
         "jobs/sagemaker/drift.py",
+        "jobs/sagemaker/last_words.py",
     ),
 )
 SEED = 7
@@ -78,6 +79,8 @@ class Trained:
     code_version: str
     hyperparameters: Mapping[str, str]
     """Those that differ between trainings, for the evaluation to train with the same ones."""
+    method: str
+    """What the training chose, the blend or logistic regression, by the model's own metadata."""
     objective: float | None = None
     """The best trial's loss on the validation customers; None if there was no tuning."""
 
@@ -112,7 +115,9 @@ def tune(dataset: Dataset, owner: str, tuning: Tuning) -> Trained:
         owner,
     )
     best = sagemaker_tuning.best_trial(entry.external_id or "")
-    return Trained(best.job, best.model_data, code.version, best.tuned, best.objective)
+    return Trained(
+        best.job, best.model_data, code.version, best.tuned, _method(best.model_data), best.objective
+    )
 
 
 def train(dataset: Dataset, owner: str) -> Trained:
@@ -127,18 +132,20 @@ def train(dataset: Dataset, owner: str) -> Trained:
         owner,
     )
     job = entry.external_id or ""
-    return Trained(job, f"{training.models}/{job}/output/model.tar.gz", code.version, DEFAULTS)
+    model_data = f"{training.models}/{job}/output/model.tar.gz"
+    return Trained(job, model_data, code.version, DEFAULTS, _method(model_data))
 
 
-def evaluate(dataset: Dataset, hyperparameters: Mapping[str, str], owner: str) -> Evaluated:
-    """Score the latest origin with a model of the same hyperparameters that knows only what was known then."""
+def evaluate(dataset: Dataset, trained: Trained, owner: str) -> Evaluated:
+    """Score the latest origin with a model of the same method and hyperparameters that knows only what was known then."""
     code = model_code.ship(PACKAGE)
-    work = f"{dataset.key}{code.version[:8]}{_digest(hyperparameters)}"
+    learned = {**trained.hyperparameters, "method": trained.method}
+    work = f"{dataset.key}{code.version[:8]}{_digest(learned)}"
 
     def folder(attempt: int) -> str:
         return f"s3://{settings().artifacts_bucket}/churn/evaluations/{work}-{attempt}"
 
-    given = {**_facts(dataset), **hyperparameters}
+    given = {**_facts(dataset), **learned}
     arguments = [word for name, value in given.items() for word in (f"--{name}", value)]
     entry = external_jobs.run(
         sagemaker.PROCESSING,
@@ -187,5 +194,9 @@ def _rows(dataset: Dataset) -> str:
     return f"{dataset.history.rstrip('/')}/"
 
 
-def _digest(hyperparameters: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(dict(hyperparameters), sort_keys=True).encode()).hexdigest()[:8]
+def _method(model_data: str) -> str:
+    return str(model_archive.told(model_data, "method"))
+
+
+def _digest(learned: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(learned), sort_keys=True).encode()).hexdigest()[:8]

@@ -106,8 +106,10 @@ class SageMakerJobs:
                     raise
 
     def reason(self, name: str, job: dict[str, Any]) -> str:  # noqa: ARG002
-        """Why the job failed, in SageMaker's words."""
-        return str(job.get("FailureReason") or job.get("ExitMessage") or "no reason given")
+        """Why the job failed. Of a processing job SageMaker only says that it did; its program's words are beside that."""
+        why, words = str(job.get("FailureReason", "")), str(job.get("ExitMessage", ""))
+        told = [why, words] if words not in why else [why]
+        return "; ".join(filter(None, told)) or "no reason given"
 
     def _failure(self, name: str, status: str, job: dict[str, Any]) -> HighwaterError:
         reason = self.reason(name, job)

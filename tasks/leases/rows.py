@@ -1,7 +1,8 @@
 """One row of the ledger: read it, write it if it is unchanged since it was read, and find it while it is open.
 
-The ledger is one table and holds three things, each with a module of its own: jobs of other services (job_entry.py, and
-job_list.py by run), leases of runs (run_lease.py) and marks of what was done (marks.py).
+The ledger is one table and holds four things, each with a module of its own: jobs of other services (job_entry.py, and
+job_list.py by run), leases of runs (run_lease.py), turns at what runs change (turn.py) and marks of what was done
+(marks.py).
 
 Few rows are open, many are closed. A row has the attribute `open` only while it is open, and the index of that name
 holds only such rows. A closed row has the attribute `expires_at`, by which the table deletes it after a month; an open

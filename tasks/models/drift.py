@@ -6,23 +6,21 @@ moved. With hundreds of thousands of rows, a p-value (KS, chi-squared) would cal
 
 from __future__ import annotations
 
-import io
-import json
 import math
-import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from deployments import names
 from tasks.errors import SystemFault, aws_failures
+from tasks.models import model_archive
 from tasks.models.model_registry import ModelVersion
 from tasks.runs.monitoring import DriftRecord
-from tasks.services import aws, objects
+from tasks.services import aws
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
@@ -63,19 +61,16 @@ def chance(bins: int, rows: float) -> float:
 
 
 def at_training(model: ModelVersion) -> dict[str, Distribution]:
-    """The distributions at training, from metadata.json in the model's archive."""
-    body = objects.read(model.model_data)
+    """The distributions at training, from the model's archive."""
+    described = model_archive.told(model.model_data, "distributions")
     try:
-        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
-            member = archive.extractfile("metadata.json")
-            described: dict[str, Any] = json.load(member)["distributions"]  # type: ignore[arg-type]
         return {
             name: Distribution(tuple(found["edges"]), tuple(found["shares"]), float(found["missing"]))
             for name, found in described.items()
         }
-    except (KeyError, TypeError, ValueError, tarfile.TarError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SystemFault(
-            f"{model.model_data} has no metadata.json with the training's distributions: {error!r}. Train a new model."
+            f"the distributions of {model.model_data} are not what a training writes: {error!r}. Train a new model."
         ) from error
 
 

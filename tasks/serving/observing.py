@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ _METRICS = {
     "server_errors": "Invocation5XXErrors",
     "latency": "ModelLatency",
 }
+PERIOD = timedelta(minutes=1)
+"""CloudWatch's: in the minute of the rollout its figures are also those of an earlier challenger."""
 _SCORES_MOST = 20_000
 _LOOK_SECONDS = 30.0
 _SECOND = timedelta(seconds=1)
@@ -39,7 +42,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Observation:
-    """What both variants showed since the challenger came into service, and the judgement of it."""
+    """What both variants showed since the first full minute of the challenger, and the judgement of it."""
 
     champion: Figures
     challenger: Figures
@@ -60,10 +63,11 @@ def observe(deployment: Deployment, rollout: Rollout, probes: Sequence[Record] =
     """
     if deployment.state != "challenger":
         raise BusinessError(f"There is nothing to watch: {deployment.message}.")
-    serving = deployment.serving
-    until = serving.since + timedelta(minutes=rollout.watch_minutes)
+    serving, since = deployment.serving, counted_from(deployment.serving.since)
+    until = since + timedelta(minutes=rollout.watch_minutes)
+    time.sleep(max(0.0, (since - datetime.now(UTC)).total_seconds()))
     while (now := datetime.now(UTC)) < until:
-        champion, challenger = (_counted(variant, serving, now) for variant in VARIANTS)
+        champion, challenger = (_counted(variant, serving, since, now) for variant in VARIANTS)
         log(
             "watching the challenger",
             version=deployment.version,
@@ -74,7 +78,7 @@ def observe(deployment: Deployment, rollout: Rollout, probes: Sequence[Record] =
             break
         time.sleep(min(_LOOK_SECONDS, max(0.0, (until - now).total_seconds())))
     now = datetime.now(UTC)
-    seen = _judged(live_figures(serving, now), rollout, serving.since, now, probed=False)
+    seen = _judged(live_figures(serving, since, now), rollout, since, now, probed=False)
     if seen.decision == "roll back" or not probes or not _too_little(seen, rollout):
         return seen
     found = probe(probes, rollout.min_invocations)
@@ -83,17 +87,23 @@ def observe(deployment: Deployment, rollout: Rollout, probes: Sequence[Record] =
         _with_probes(figures, found[figures.variant], sorted(places), rollout.min_invocations)
         for figures in (seen.champion, seen.challenger)
     ]
-    return _judged(both, rollout, serving.since, datetime.now(UTC), probed=True)
+    return _judged(both, rollout, since, datetime.now(UTC), probed=True)
 
 
-def live_figures(serving: Serving, until: datetime) -> list[Figures]:
+def counted_from(rollout_ended: datetime) -> datetime:
+    """The first full minute after a rollout."""
+    seconds = PERIOD.total_seconds()
+    return datetime.fromtimestamp(math.ceil(rollout_ended.timestamp() / seconds) * seconds, UTC)
+
+
+def live_figures(serving: Serving, since: datetime, until: datetime) -> list[Figures]:
     """Champion's and challenger's figures from their traffic."""
-    return [_with_scores(_counted(variant, serving, until), serving.since, until) for variant in VARIANTS]
+    return [_with_scores(_counted(variant, serving, since, until), since, until) for variant in VARIANTS]
 
 
-def _counted(variant: str, serving: Serving, until: datetime) -> Figures:
+def _counted(variant: str, serving: Serving, since: datetime, until: datetime) -> Figures:
     """A variant's figures without its scores."""
-    sums = _sums(variant, serving.since, until)
+    sums = _sums(variant, since, until)
     answered = sums["answered"]
     return Figures(
         variant=variant,
@@ -119,7 +129,7 @@ def _sums(variant: str, since: datetime, until: datetime) -> dict[str, float]:
         pages = (
             aws.cloudwatch()
             .get_paginator("get_metric_data")
-            .paginate(MetricDataQueries=queries, StartTime=since, EndTime=until + timedelta(minutes=1))
+            .paginate(MetricDataQueries=queries, StartTime=since, EndTime=until + PERIOD)
         )
         for page in pages:
             for result in page["MetricDataResults"]:
@@ -139,7 +149,7 @@ def _query(name: str, variant: str, metric: str, stat: str) -> MetricDataQueryTy
                     {"Name": "VariantName", "Value": variant},
                 ],
             },
-            "Period": 60,
+            "Period": int(PERIOD.total_seconds()),
             "Stat": stat,
         },
     }

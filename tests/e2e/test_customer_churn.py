@@ -27,6 +27,7 @@ from tasks.churn.churn_gate import ChurnGate
 from tasks.churn.churn_models import registry
 from tasks.churn.churn_training import Tuning
 from tasks.lake import lake_tables
+from tasks.models import model_archive
 from tasks.models.model_registry import Registration
 from tasks.services import aws, objects
 from tasks.serving.rollout import Rollout
@@ -153,6 +154,8 @@ def test_a_killed_run_is_taken_up_and_each_due_customer_is_scored_or_refused(wor
     counts = [sum(name.startswith(kind) for name in jobs()) for kind in ("churn-evaluate", "churn-predict")]
     assert counts == [1, 1]
     assert len(aws.sagemaker().list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]) == 1
+    (model,) = registry().last(9, "Approved", HORIZON)
+    assert model.metadata["chosen"] == model_archive.told(model.model_data, "method")
     (sums,) = [run for run in world.runs() if run["DATASET"] == "churn_predictions"]
     assert (sums["ROWS_RAW"], sums["ROWS_PUBLISHED"]) == (len(due()), len(rows))
 
@@ -182,6 +185,14 @@ def test_the_same_day_again_changes_nothing(world: World) -> None:
     again = churn()
     assert (scores(world), jobs()) == (before, known)
     assert again["model"] == "v1"
+
+
+def test_a_run_of_another_horizon_is_refused_and_the_scores_stay(world: World) -> None:
+    before, known = scores(world), jobs()
+    state = customer_churn(horizon_days=30, gate=GATE, minimum_due=100, return_state=True)  # type: ignore[call-overload]
+    assert state.is_failed()
+    assert f"horizon_days is 30, and model v1 (Approved) predicts {HORIZON} days" in str(state.message)
+    assert (scores(world), jobs()) == (before, known)
 
 
 def test_an_approved_model_comes_into_service_and_the_next_one_in_its_place(world: World) -> None:

@@ -20,7 +20,7 @@ from tasks.churn.churn_gate import ChurnEvaluation, ChurnGate
 from tasks.churn.churn_models import registry
 from tasks.churn.churn_scores import Scores
 from tasks.churn.churn_training import Evaluated, Trained
-from tasks.errors import BusinessError, DataError
+from tasks.errors import BusinessError, DataError, SystemFault
 from tasks.models.model_registry import ModelVersion, Registration, Status
 from tasks.publishing import audit_page
 from tasks.runs.monitoring import DatasetRecord, DriftRecord
@@ -50,7 +50,7 @@ REPORT: dict[str, Any] = {
 }
 EVALUATION = ChurnEvaluation.read(REPORT)
 EVALUATED = Evaluated("evaluate-1", "s3://highwater-lake/evaluation")
-TRAINED = Trained("tune-1-001", "s3://a/m.tar.gz", "c0dec0dec0de", {})
+TRAINED = Trained("tune-1-001", "s3://a/m.tar.gz", "c0dec0dec0de", {}, "blend")
 INPUTS: dict[str, Any] = {"snapshots": {"fact_orders": 7, "ml_features": None}}
 
 
@@ -82,7 +82,7 @@ def test_a_run_that_is_taken_up_on_the_next_day_stays_with_its_own(monkeypatch: 
     assert flow.as_of_or_today(None) == today
 
 
-# The gate and the registration.
+# The gate.
 
 
 @pytest.fixture
@@ -104,7 +104,13 @@ def registered(
 
 
 def judged(gate: ChurnGate = ChurnGate()) -> float | None:  # noqa: B008
-    return steps.judge.fn(RUN, gate, EVALUATED, 90).relative_precision
+    return steps.judge.fn(RUN, gate, TRAINED, EVALUATED, 90).relative_precision
+
+
+def test_an_evaluation_of_another_method_than_the_models_judges_nothing(evaluated: None) -> None:
+    line = replace(TRAINED, method="logistic")
+    with pytest.raises(SystemFault, match=r"judged 'blend', and the model of tune-1-001 is 'logistic'"):
+        steps.judge.fn(RUN, ChurnGate(), line, EVALUATED, 90)
 
 
 def test_a_much_better_approved_model_of_the_same_horizon_keeps_a_worse_one_out(evaluated: None) -> None:
@@ -138,6 +144,61 @@ def test_an_approved_model_that_does_not_say_how_good_it_was_stops_the_gate(eval
         judged()
     registered(as_of="2026-02-15", relative_precision="1.1")
     assert judged() == pytest.approx(1.2)
+
+
+# The horizon.
+
+
+def test_another_horizon_than_the_approved_models_is_refused(evaluated: None) -> None:
+    registered(as_of="2026-02-15", horizon=60, status="Rejected")
+    registered(as_of="2026-02-08")
+    registered(as_of="2026-02-22", horizon=60, status="PendingManualApproval")
+    steps.check_horizon.fn(90)
+    told = (
+        r"horizon_days is 60, and model v2 \(Approved\) predicts 90 days, the horizon of "
+        r"gold\.customer_analytics\.churn_probability .*\. Nothing was computed\. Run with horizon_days=90, or with "
+        r"change_horizon to change it\."
+    )
+    with pytest.raises(BusinessError, match=told):
+        steps.check_horizon.fn(60)
+
+
+def test_where_nobody_approved_a_model_the_scores_are_of_the_newest_pending_one(evaluated: None) -> None:
+    steps.check_horizon.fn(60)
+    registered(as_of="2026-02-15", status="PendingManualApproval")
+    with pytest.raises(BusinessError, match=r"model v1 \(PendingManualApproval\) predicts 90 days"):
+        steps.check_horizon.fn(60)
+
+
+def test_a_changed_horizon_is_published_once_its_model_is_approved(evaluated: None) -> None:
+    registered(as_of="2026-02-22")
+    day, nothing = dataset(horizon_days=60), Scores("v2", (), 0, 0.0)
+    pending = register(day=day)
+    told = (
+        r"model v2 \(PendingManualApproval\) predicts 60 days, and model v1 .* not published\. .*approve v2"
+    )
+    with pytest.raises(BusinessError, match=told):
+        steps.publish.fn(RUN, day, pending, nothing)
+    approved = register(replace(TRAINED, job="tune-2-001"), day, approve=True)
+    with pytest.raises(
+        DataError, match="no file of churn predictions"
+    ):  # the horizon is right, the files are missing
+        steps.publish.fn(RUN, day, approved, nothing)
+    with pytest.raises(BusinessError, match="horizon_days is 90, and model v3 "):
+        steps.check_horizon.fn(90)
+
+
+def test_a_run_of_another_horizon_ends_before_its_first_step(
+    evaluated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered()
+    monkeypatch.setattr(steps, "check_horizon", steps.check_horizon.fn)
+    monkeypatch.setattr(flow, "guarded", lambda _: nullcontext())
+    state = flow.customer_churn.fn(as_of=AS_OF, horizon_days=60)
+    assert "horizon_days is 60, and model v1 (Approved) predicts 90 days" in str(state)
+
+
+# The registration.
 
 
 def register(

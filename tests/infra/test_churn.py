@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from fnmatch import fnmatchcase
 
 import pytest
 
 from deployments import names
 from local import resources
+from tasks.churn import churn_dataset, churn_publishing, churn_scoring
+from tasks.churn.churn_dataset import Dataset, Inputs
+from tasks.leases import rows
 from tasks.serving.endpoint_requests import captured_folder, config_of, model_name
 from tasks.settings import settings
 from tests.infra.test_names import declared, names_of_roles
@@ -87,3 +91,29 @@ def test_captured_requests_are_written_by_sagemaker_and_expire() -> None:
     ]
     expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
     assert expiring[f"{folder}/"] == 365
+
+
+def test_what_is_for_one_run_expires_after_the_ledger_forgot_its_job_and_what_is_published_never_does() -> (
+    None
+):
+    (rules,) = [
+        bucket["LifecycleConfiguration"]["Rules"]
+        for bucket in declared("lake", "AWS::S3::Bucket")
+        if bucket["BucketName"].startswith(names.LAKE)
+    ]
+    expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    of_a_run = (f"{churn_dataset.ROWS}/", f"{churn_scoring.ANSWERS}/")
+    a_day, two_days_late = 24 * 3600, 2
+    for prefix in of_a_run:
+        assert expiring[prefix] > (rows.forget_at() - rows.now()) / a_day + two_days_late
+    dataset = Dataset(
+        Inputs(date(2026, 3, 1), 90, {}, (), ()), f"s3://lake/{churn_dataset.ROWS}/w-1/jr_1", {}, None
+    )
+    published = (
+        dataset.outcomes_of(date(2025, 12, 1)),
+        f"{churn_publishing.folder('w', 1)}/",
+        f"s3://lake/{churn_scoring.ANSWERS}/w-1/".replace("/raw/", "/data/", 1),
+    )
+    for address in published:
+        key = address.removeprefix("s3://").partition("/")[2]
+        assert not [prefix for prefix in expiring if key.startswith(prefix)], address

@@ -41,12 +41,12 @@ def _grows_cold(name: str, prefix: str) -> s3.LifecycleRule:
     )
 
 
-def _read_once(name: str, prefix: str) -> s3.LifecycleRule:
-    """By the warehouse. What is deleted has no use for a history, and may hold personal data."""
+def _read_once(name: str, prefix: str, days: int = 30) -> s3.LifecycleRule:
+    """By the warehouse or a run. What is deleted has no use for a history, and may hold personal data."""
     return s3.LifecycleRule(
         id=name,
         prefix=prefix,
-        expiration=Duration.days(30),
+        expiration=Duration.days(days),
         noncurrent_version_expiration=Duration.days(1),
     )
 
@@ -65,6 +65,9 @@ class Lake(Stack):
             _read_once("inbox", "runs/inbox/"),
             _read_once("marketing", "runs/marketing/"),
             _read_once("digest", "runs/digest/"),  # keys of customers: no longer than a run needs them
+            # A run that repeats a job's work reads them, until the ledger forgets the job after a month and up to two days.
+            _read_once("churn-rows", "ml/churn_dataset/rows/", days=60),
+            _read_once("churn-answers", "ml/churn_predictions/raw/", days=60),
             # Rows wait here until somebody replays them: cheaper storage, never deleted under the Iceberg table.
             s3.LifecycleRule(
                 id="quarantine",

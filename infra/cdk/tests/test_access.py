@@ -244,7 +244,10 @@ def test_the_offline_store_is_written_by_a_role_of_its_own(prod: Templates) -> N
 def test_jobs_read_and_write_their_part_of_the_churn_model(prod: Templates) -> None:
     glue, sagemaker = _of(prod, "highwater-glue-medallion"), _of(prod, "highwater-sagemaker")
     assert {"lake/feature-store/*", "lake/ml/churn_predictions/*"} <= _places(glue, "s3:GetObject")
-    assert {place for place in _places(glue, "s3:PutObject") if "/ml" in place} == {"lake/ml/churn_dataset/*"}
+    assert {place for place in _places(glue, "s3:PutObject") if "/ml" in place} == {
+        "lake/ml/churn_dataset/*",
+        "lake/ml/churn_outcomes/data/*",
+    }
     assert {"lake/ml/*", "artifacts/churn/*"} <= _places(sagemaker, "s3:GetObject")
     assert _places(sagemaker, "s3:PutObject") == {
         "lake/ml/predictions/*", "lake/ml/churn_predictions/*",

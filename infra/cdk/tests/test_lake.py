@@ -77,7 +77,18 @@ def test_only_what_is_read_once_is_deleted(prod: Templates) -> None:
     expiring = {
         rule["Prefix"]: rule["ExpirationInDays"] for rule in lake.values() if "ExpirationInDays" in rule
     }
-    assert expiring == {"runs/records/": 30, "runs/inbox/": 30, "runs/marketing/": 30, "runs/digest/": 30}
+    assert expiring == {
+        "runs/records/": 30,
+        "runs/inbox/": 30,
+        "runs/marketing/": 30,
+        "runs/digest/": 30,
+        "ml/churn_dataset/rows/": 60,
+        "ml/churn_predictions/raw/": 60,
+    }
+    for rule in lake.values():
+        assert rule["Id"] in ("raw", "quarantine", "history") or rule["NoncurrentVersionExpiration"] == {
+            "NoncurrentDays": 1
+        }
     assert not [rule for rule in _rules(prod, "highwater-inbox").values() if "ExpirationInDays" in rule]
 
 

@@ -37,6 +37,8 @@ class ChurnWork:
     reconstruct: bool
     """Whether features that nobody noted at the time may be computed from silver as it is now."""
     output: str
+    outcomes: str
+    """Where the outcomes of earlier scorings go: they are published where they lie, the rest is for one run."""
     sources: Mapping[str, tuple[str, ...]]
 
 
@@ -49,6 +51,7 @@ def parse(text: str, origin: str) -> ChurnWork:
             origins=tuple(sorted({date.fromisoformat(day) for day in document["origins"]}, reverse=True)),
             reconstruct=bool(document["reconstruct"]),
             output=document["output"].rstrip("/"),
+            outcomes=document["outcomes"].rstrip("/"),
             sources={name: tuple(document["sources"][name]) for name in SOURCES},
             **_numbers(document),
         )

@@ -21,6 +21,7 @@ from jobs.sagemaker.churn.measures import average_precision, log_loss, losses
 from jobs.sagemaker.churn.trees import Settings
 
 BLEND, LOGISTIC = "blend", "logistic"
+METHODS = (BLEND, LOGISTIC)
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 100, 5
 _BEYOND_CHANCE = 2.0
 """Standard errors by which logistic regression's log loss must be lower for it to be chosen."""
@@ -56,10 +57,12 @@ class Churner:
         settings: Settings,
         known: pd.DataFrame | None = None,
         progress: Callable[[float], None] = lambda _: None,
+        method: str | None = None,
     ) -> Churner:
         """Trained on rows with known labels, in whatever order. `known` may add rows without labels, as of a later date.
 
         After each fold, `progress` is called with the log loss of the blend on unseen customers, over the folds so far.
+        Without a `method`, the better one is chosen.
         """
         rows = inputs.in_order(rows)
         _refuse_too_few(rows)
@@ -68,7 +71,7 @@ class Churner:
         unseen, line = _unseen(rows, settings, buyers, progress)
         latest = (rows["as_of"] == rows["as_of"].max()).to_numpy()
         churned, fold = rows["churned"].to_numpy(float), inputs.folds(rows["customer_id"])
-        choice = _choice(unseen, churned, rows["customer_id"])
+        choice = _choice(unseen, churned, rows["customer_id"], method)
         score = unseen[choice.method]
         kept = calibration.chosen(score[latest], churned[latest], fold[latest])
         whole = Blend.fitted(rows, settings, buyers) if choice.method == BLEND else None
@@ -135,7 +138,12 @@ def _unseen(
     return found, Logistic.fitted(classic, churned, 1.0)
 
 
-def _choice(unseen: dict[str, np.ndarray], churned: np.ndarray, customers: pd.Series[Any]) -> Choice:
+def _choice(
+    unseen: dict[str, np.ndarray],
+    churned: np.ndarray,
+    customers: pd.Series[Any],
+    method: str | None = None,
+) -> Choice:
     said = {method: np.asarray(expit(score)) for method, score in unseen.items()}
     loss = {method: round(log_loss(churned, one), 6) for method, one in said.items()}
     precision = {method: round(average_precision(churned, one), 6) for method, one in said.items()}
@@ -143,6 +151,8 @@ def _choice(unseen: dict[str, np.ndarray], churned: np.ndarray, customers: pd.Se
         f"log loss {loss[BLEND]:.4f} and average precision {precision[BLEND]:.4f} of the blend, "
         f"{loss[LOGISTIC]:.4f} and {precision[LOGISTIC]:.4f} of logistic regression, on customers not trained on"
     )
+    if method is not None:
+        return Choice(method, f"the method of the model that is judged: {figures}", loss, precision)
     lost = _by_customer(losses(churned, said[BLEND]) - losses(churned, said[LOGISTIC]), customers)
     if not lost.any() or lost.mean() > _BEYOND_CHANCE * lost.std() / np.sqrt(len(lost)):
         return Choice(LOGISTIC, f"the simpler one is not beaten: {figures}", loss, precision)

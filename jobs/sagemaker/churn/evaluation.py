@@ -32,8 +32,11 @@ class Evaluation:
     """A row per customer and method."""
 
 
-def evaluate(rows: pd.DataFrame, settings: Settings, as_of: str) -> Evaluation:
-    """The latest date is judged; only dates whose labels were known on it train."""
+def evaluate(rows: pd.DataFrame, settings: Settings, as_of: str, method: str) -> Evaluation:
+    """The latest date is judged; only dates whose labels were known on it train.
+
+    `method` is that of the model that is to be registered: a choice of the evaluation's own could be another one.
+    """
     rows = inputs.in_order(rows)
     dates = sorted(rows["as_of"].unique())
     judged_on = dates[-1]
@@ -46,7 +49,7 @@ def evaluate(rows: pd.DataFrame, settings: Settings, as_of: str) -> Evaluation:
         )
     training, judged = training.reset_index(drop=True), judged.reset_index(drop=True)
     unlabelled = judged.drop(columns="churned")
-    model = Churner.fitted(training, settings, known=unlabelled)
+    model = Churner.fitted(training, settings, known=unlabelled, method=method)
     known = pd.concat([training, unlabelled], ignore_index=True)
     said = {OURS: model.probability(unlabelled)}
     said |= {name: fit(training, settings, known)(unlabelled) for name, fit in PEERS.items()}

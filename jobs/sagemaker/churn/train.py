@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jobs.sagemaker import last_words
 from jobs.sagemaker.churn import inputs
 from jobs.sagemaker.churn.churner import Churner
 from jobs.sagemaker.churn.settings import given_settings, with_settings
@@ -28,6 +29,7 @@ OBJECTIVE = "validation_logloss"
 """Told after each fold, so that a tuning job can stop a hopeless trial, and at the end, where the last value counts."""
 
 
+@last_words.kept_in(last_words.TRAINING)
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = with_settings(argparse.ArgumentParser(prog="train", allow_abbrev=False))
     given, _ = parser.parse_known_args(arguments)

@@ -49,6 +49,7 @@ WORK = ChurnWork(
     minimum_due=1,
     reconstruct=True,
     output="",
+    outcomes="",
     sources={"fact_orders": (), "dim_customers": (), "ml_features": (), "store": (), "predictions": ()},
 )
 
@@ -154,14 +155,16 @@ class Disk:
             "store": tuple(self.store(rows) for rows in store),
             "predictions": tuple(self.predictions(rows) for rows in predictions),
         }
-        work = replace(WORK, output=f"file://{output}", sources=sources, **changes)
-        return Outcome(churn_dataset.build(self.spark, Storage(self.spark), work), output)
+        told = self.folder / f"told-{output.name}"
+        work = replace(WORK, output=f"file://{output}", outcomes=f"file://{told}", sources=sources, **changes)
+        return Outcome(churn_dataset.build(self.spark, Storage(self.spark), work), output, told)
 
 
 @dataclass
 class Outcome:
     figures: dict[str, Any]
     output: Path
+    outcomes: Path
 
     def rows(self, folder: str) -> list[Row]:
         found = [pq.ParquetFile(path).read() for path in sorted((self.output / folder).glob("*.parquet"))]

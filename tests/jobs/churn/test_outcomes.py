@@ -66,7 +66,7 @@ def expected(made: World, day: date, keys: range) -> list[Row]:
 
 
 def written(folder: Path) -> dict[str, list[Row]]:
-    found = {path.name: list(path.glob("*.parquet")) for path in (folder / "outcomes").glob("day=*")}
+    found = {path.name: list(path.glob("*.parquet")) for path in folder.glob("day=*")}
     assert all(len(files) == 1 for files in found.values())
     return {day: pq.ParquetFile(file).read().to_pylist() for day, (file,) in found.items()}
 
@@ -80,7 +80,7 @@ def test_what_became_of_each_customer_that_was_scored(
 
     rows = {day: expected(made, day, keys[day]) for day in OVER}
     assert all(len({row["churned"] for row in of_day}) == 2 for of_day in rows.values())
-    assert written(found.output) == {f"day={day}": of_day for day, of_day in rows.items()}
+    assert written(found.outcomes) == {f"day={day}": of_day for day, of_day in rows.items()}
     assert found.figures["outcomes"] == [
         {
             "as_of": str(day),
@@ -90,7 +90,7 @@ def test_what_became_of_each_customer_that_was_scored(
         }
         for day, of_day in rows.items()
     ]
-    (file,) = (found.output / "outcomes" / f"day={OVER[0]}").glob("*.parquet")
+    (file,) = (found.outcomes / f"day={OVER[0]}").glob("*.parquet")
     assert tuple(pq.read_schema(file).names) == CHURN_OUTCOMES.names
 
 
@@ -101,5 +101,5 @@ def test_without_a_scoring_that_is_over_there_is_nothing_to_tell(
     files = [[prediction(1, day)] for day in scored]
     found = Disk(spark, tmp_path).run(made.facts, made.customers, predictions=files)
     assert found.figures["outcomes"] == []
-    assert not (found.output / "outcomes").exists()
+    assert not found.outcomes.exists()
     assert found.rows("future")

@@ -32,7 +32,7 @@ def dataset(due: int = 3, refused: Mapping[str, int] | None = None, **inputs: An
         "origins": [{"by_features": {"store": 6, "reconstructed": 4}}],
         "future": future,
     }
-    return Dataset(made, "s3://highwater-lake/ml/churn_dataset/data/w-1", figures, None)
+    return Dataset(made, "s3://highwater-lake/ml/churn_dataset/rows/w-1", figures, None)
 
 
 def put(address: str, rows: pa.Table | bytes) -> str:

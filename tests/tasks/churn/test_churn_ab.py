@@ -58,7 +58,7 @@ def made(told: dict[date, dict[int, bool]]) -> Dataset:
         files.append(put(f"s3://highwater-lake/ml/churn_predictions/data/{day}.parquet", pa.table(names)))
     inputs = Inputs(AS_OF, 60, {}, (), origins(AS_OF, 60), predictions=tuple(files))
     figures = {"outcomes": [{"as_of": str(day), "rows": len(churned)} for day, churned in told.items()]}
-    dataset = Dataset(inputs, "s3://highwater-lake/ml/churn_dataset/data/a", figures, None)
+    dataset = Dataset(inputs, "s3://highwater-lake/ml/churn_dataset/rows/a", figures, None)
     for day, churned in told.items():
         rows = pa.table({"customer_key": list(churned), "churned": list(churned.values())})
         put(f"{dataset.outcomes_of(day)}part-0.parquet", rows)

@@ -167,9 +167,13 @@ def test_the_rows_are_where_the_jobs_run_has_written_them(
 
     monkeypatch.setattr(churn_dataset.external_jobs, "run", run)
     monkeypatch.setattr(churn_dataset.lake_tables, "files_of", lambda *_: ["s3://lake/s.parquet"])
-    monkeypatch.setattr(
-        churn_dataset.landing, "write_manifest", lambda bucket, key, _: f"s3://{bucket}/{key}"
-    )
+    manifests: list[dict[str, Any]] = []
+
+    def write(bucket: str, key: str, manifest: dict[str, Any]) -> str:
+        manifests.append(manifest)
+        return f"s3://{bucket}/{key}"
+
+    monkeypatch.setattr(churn_dataset.landing, "write_manifest", write)
     monkeypatch.setattr(churn_dataset.objects, "read_json", lambda address: {**FIGURES, "read": address})
     caplog.set_level(logging.INFO, "highwater")
     made = build(INPUTS, "run-1", "owner-1")
@@ -184,13 +188,20 @@ def test_the_rows_are_where_the_jobs_run_has_written_them(
     }
     assert made.figures["read"] == f"{lake}/runs/churn-dataset-{key}-3/jr_9/figures.json"
     assert (made.history, made.future, made.refused) == tuple(
-        f"{lake}/ml/churn_dataset/data/{key}-3/jr_9/{folder}/" for folder in ("history", "future", "refused")
+        f"{lake}/ml/churn_dataset/rows/{key}-3/jr_9/{folder}/" for folder in ("history", "future", "refused")
     )
     assert (made.key, made.as_of, made.horizon_days, made.job_run_id) == (key, AS_OF, 60, "jr_9")
     assert (made.rows_future, made.rows_refused) == (130, 4)
     scored = date(2025, 12, 1)
     assert made.outcomes == {scored: 70}
-    assert made.outcomes_of(scored) == f"{made.output}/outcomes/day=2025-12-01/"
+    # Those are published where they are, the others are for this run alone.
+    assert made.outcomes_of(scored) == f"{lake}/ml/churn_outcomes/data/{key}-3/jr_9/day=2025-12-01/"
+    assert manifests == [
+        {
+            **INPUTS.manifest("run-1", f"{lake}/ml/churn_dataset/rows/{key}-3"),
+            "outcomes": f"{lake}/ml/churn_outcomes/data/{key}-3",
+        }
+    ]
     assert "rows_history=900 churned=300 rows_future=130" in caplog.text
 
 

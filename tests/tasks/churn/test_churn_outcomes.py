@@ -71,7 +71,7 @@ def made(key: str, **days: list[Row]) -> Dataset:
         ]
     }
     inputs = Inputs(AS_OF, 60, {"fact_orders": 7}, (key,), origins(AS_OF, 60))
-    dataset = Dataset(inputs, f"s3://highwater-lake/ml/churn_dataset/data/{key}", figures, None)
+    dataset = Dataset(inputs, f"s3://highwater-lake/ml/churn_dataset/rows/{key}", figures, None)
     for day, rows in told.items():
         put(f"{dataset.outcomes_of(day)}part-0.parquet", CHURN_OUTCOMES, rows)
     return dataset

@@ -206,9 +206,9 @@ def test_what_another_run_promoted_meanwhile_is_not_marked(
     registered(version(1))
     two, call = registered(version(2, fails=True)), deploying.roll_back
 
-    def after_another_run(model: ModelVersion) -> Any:
-        deploying.promote(model)
-        return call(model)
+    def after_another_run(model: ModelVersion, run: str) -> Any:
+        deploying.promote(model, "run-2")
+        return call(model, run)
 
     monkeypatch.setattr(deploying, "roll_back", after_another_run)
     assert serve(RUN, DAY, two, ROLLOUT) == f"{settings().endpoint} serves version 2 as champion"
@@ -236,7 +236,7 @@ def test_a_model_of_which_too_little_was_seen_goes_back_too(
     heard: Heard, version: Version, customers: None
 ) -> None:
     serve(RUN, DAY, version(1), ROLLOUT)
-    nobody = replace(DAY, output="s3://highwater-lake/ml/churn_dataset/data/nobody")
+    nobody = replace(DAY, output="s3://highwater-lake/ml/churn_dataset/rows/nobody")
     assert "and not version 2" in serve(RUN, nobody, version(2), ROLLOUT)
     assert serving() == ({"champion": 1}, "InService")
     (alert,) = heard()
@@ -263,7 +263,7 @@ def test_a_challenger_that_can_not_be_watched_does_not_stay(
         serve(RUN, DAY, version(2), ROLLOUT)
     assert serving() == ({"champion": 1}, "InService")
 
-    def denied(_: Any) -> Any:
+    def denied(*_: Any) -> Any:
         raise SystemFault("UpdateEndpoint: AccessDenied.")
 
     monkeypatch.setattr(deploying, "roll_back", denied)

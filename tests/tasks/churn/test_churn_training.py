@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from local.aws.server import LocalAws
 from tasks.churn import churn_training
 from tasks.churn.churn_training import DEFAULTS, Trained, Tuning
+from tasks.errors import SystemFault
 from tasks.models import model_code, model_jobs
 from tasks.models.model_code import Package
 from tasks.services import aws
@@ -30,7 +31,8 @@ for name in ("as-of", "horizon-days", "seed", "max-depth", "learning-rate", "min
     parser.add_argument(f"--{name}", required=name in ("as-of", "horizon-days", "seed"))
 given = vars(parser.parse_args())
 rows = pathlib.Path(os.environ["SM_CHANNEL_FEATURES"], "rows.txt").read_text()
-pathlib.Path(os.environ["SM_MODEL_DIR"], "metadata.json").write_text(json.dumps({**given, "rows": rows}))
+told = json.dumps({**given, "rows": rows, "method": "logistic"})
+pathlib.Path(os.environ["SM_MODEL_DIR"], "metadata.json").write_text(told)
 print(f"metric validation_logloss={1 / int(given['max_depth'])}")
 """
 EVALUATE = """
@@ -104,8 +106,10 @@ def test_the_best_of_the_trials_is_the_model(rows: Rows) -> None:
         "horizon-days": "90",
         "seed": "7",
         "rows": f"churn/{rows.key}",
+        "method": tuned.method,
         **tuned.hyperparameters,
     }
+    assert tuned.method == "logistic"
 
 
 def test_the_same_work_is_tuned_once_and_with_the_same_values_elsewhere(rows: Rows) -> None:
@@ -127,8 +131,19 @@ def test_without_tuning_the_defaults_are_trained(rows: Rows) -> None:
     assert {name: model[name.replace("-", "_")] for name in DEFAULTS} == DEFAULTS == trained.hyperparameters
 
 
-def test_the_evaluation_gets_the_same_rows_and_hyperparameters(rows: Rows) -> None:
-    judged = churn_training.evaluate(rows, DEFAULTS, "flow-1")
+def trained(hyperparameters: Mapping[str, str] = DEFAULTS, method: str = "blend") -> Trained:
+    return Trained("train-1", "s3://a/m.tar.gz", "c0dec0dec0de", hyperparameters, method)
+
+
+def test_a_model_that_does_not_say_its_method_is_not_judged(rows: Rows, tmp_path: Path) -> None:
+    silent = TRAIN.replace(', "method": "logistic"', "")
+    (tmp_path / "jobs" / "churn" / "train.py").write_text(silent)
+    with pytest.raises(SystemFault, match=r"model\.tar\.gz has no metadata\.json with 'method'"):
+        churn_training.train(rows, "flow-1")
+
+
+def test_the_evaluation_gets_the_same_rows_hyperparameters_and_method(rows: Rows) -> None:
+    judged = churn_training.evaluate(rows, trained(), "flow-1")
 
     bucket, key = aws.split(judged.report)
     report = json.loads(aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -136,10 +151,12 @@ def test_the_evaluation_gets_the_same_rows_and_hyperparameters(rows: Rows) -> No
     assert report["argv"] == [
         *("--as-of", "2026-11-23", "--horizon-days", "90", "--seed", "7"),
         *("--max-depth", "3", "--learning-rate", "0.06", "--min-child-weight", "20", "--rounds", "150"),
+        *("--method", "blend"),
     ]
-    assert churn_training.evaluate(rows, DEFAULTS, "flow-2") == judged
-    other = churn_training.evaluate(rows, {**DEFAULTS, "max-depth": "2"}, "flow-2")
-    assert other.folder != judged.folder
+    assert churn_training.evaluate(rows, trained(), "flow-2") == judged
+    other = churn_training.evaluate(rows, trained({**DEFAULTS, "max-depth": "2"}), "flow-2")
+    line = churn_training.evaluate(rows, trained(method="logistic"), "flow-2")
+    assert len({judged.folder, other.folder, line.folder}) == 3
 
 
 def test_what_is_searched() -> None:

@@ -157,3 +157,35 @@ def test_a_name_that_sagemaker_would_refuse_is_refused_here(account: None) -> No
     assert entry
     with pytest.raises(ValueError, match="longer than the 63 characters"):
         sagemaker.job_name(entry)
+
+
+@pytest.mark.parametrize(
+    ("described", "reason"),
+    [
+        (
+            {"FailureReason": "AlgorithmError: exit code: 1", "ExitMessage": "ValueError: 12 weeks"},
+            "AlgorithmError: exit code: 1; ValueError: 12 weeks",
+        ),
+        (
+            {"FailureReason": "AlgorithmError: ValueError: 12 weeks", "ExitMessage": "ValueError: 12 weeks"},
+            "AlgorithmError: ValueError: 12 weeks",
+        ),
+        ({"FailureReason": "AlgorithmError: boom"}, "AlgorithmError: boom"),
+        ({"ExitMessage": "ValueError: 12 weeks"}, "ValueError: 12 weeks"),
+        ({}, "no reason given"),
+    ],
+)
+def test_the_programs_words_are_told_beside_sagemakers(described: dict[str, str], reason: str) -> None:
+    assert sagemaker.SageMakerJobs(sagemaker.Api.of("processing")).reason("evaluate-1", described) == reason
+
+
+def test_a_processing_job_that_lacked_data_is_known_by_its_programs_words() -> None:
+    """SageMaker's own reason has no exception in it."""
+    jobs = sagemaker.SageMakerJobs(sagemaker.Api.of("processing"))
+    told = {
+        "FailureReason": "AlgorithmError: See job logs for more information, exit code: 1",
+        "ExitMessage": "TooFewError: 80 training rows, of which 3 churned",
+    }
+    error = jobs._failure("evaluate-1", "Failed", told)
+    assert isinstance(error, DataError)
+    assert str(error).endswith("exit code: 1; TooFewError: 80 training rows, of which 3 churned")

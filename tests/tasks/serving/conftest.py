@@ -6,19 +6,23 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
+from local import resources
 from local.aws.server import LocalAws
+from local.aws_resources import create_table
 from tasks.models.model_registry import ModelVersion
 from tasks.services import aws
+from tasks.serving import observing
 from tasks.settings import settings
 from tests.local.aws.conftest import XGBOOST, archive
 
-CLIENTS = (aws.s3, aws.sagemaker, aws.sagemaker_runtime, aws.cloudwatch)
+CLIENTS = (aws.s3, aws.dynamodb, aws.sagemaker, aws.sagemaker_runtime, aws.cloudwatch)
 INFERENCE = """
 import json, pathlib, time
 
@@ -61,6 +65,7 @@ def cloud(
     """The local AWS as the tasks' AWS, with an endpoint name of the test's own."""
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(observing, "PERIOD", timedelta(seconds=1))  # nobody waits a minute in each test
     monkeypatch.setenv("HIGHWATER_ENDPOINT", f"e{time.monotonic_ns() % 10**9}")
     for client in CLIENTS:
         client.cache_clear()
@@ -69,6 +74,8 @@ def cloud(
         aws.s3().create_bucket(
             Bucket=settings().artifacts_bucket, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
         )
+    with suppress(ClientError):
+        create_table(aws.dynamodb(), resources.LEDGER)
     yield server
     with suppress(ClientError):
         aws.sagemaker().delete_endpoint(EndpointName=settings().endpoint)

@@ -8,7 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,17 @@ from botocore.exceptions import ClientError
 from local.aws.processes import marked
 from local.aws.server import LocalAws
 from tasks.errors import BusinessError, SystemFault
+from tasks.leases import rows
+from tasks.leases.lease import LeaseLost
+from tasks.leases.turn import TurnRow
 from tasks.models.model_registry import ModelVersion
 from tasks.services import aws
-from tasks.serving import deploying, endpoint_calls
+from tasks.serving import deploying, endpoint_calls, observing
 from tasks.serving.captured import served
-from tasks.serving.deploying import deploy_challenger, promote, roll_back
-from tasks.serving.endpoint_requests import config_of, model_name
+from tasks.serving.deploying import Deployment
+from tasks.serving.endpoint_requests import Config, config_of, model_name
 from tasks.serving.endpoint_state import settled
-from tasks.serving.observing import Observation, observe
+from tasks.serving.observing import Observation, counted_from, observe
 from tasks.serving.rollout import Rollout
 from tasks.serving.tidying import clean_up
 from tasks.settings import settings
@@ -35,6 +39,26 @@ CUSTOMERS = [
     {"customer_id": f"c{i}", "x": float(x)} for i, x in enumerate(np.random.default_rng(2).beta(2, 3, 60))
 ]
 Version = Callable[..., ModelVersion]
+
+
+def deploy_challenger(version: ModelVersion, rollout: Rollout, run: str = "run-1") -> Deployment:
+    return deploying.deploy_challenger(version, rollout, run)
+
+
+def promote(version: ModelVersion, run: str = "run-1") -> Deployment:
+    return deploying.promote(version, run)
+
+
+def roll_back(version: ModelVersion, run: str = "run-1") -> Deployment:
+    return deploying.roll_back(version, run)
+
+
+def by_hand(config: Config) -> None:
+    """As a person changes the endpoint, who waits for no turn."""
+    update = {"EndpointName": settings().endpoint, "EndpointConfigName": config.name}
+    aws.sagemaker().create_endpoint_config(**config.request)
+    aws.sagemaker().update_endpoint(**update)
+    settled()
 
 
 def ask(record: dict[str, Any] = CUSTOMERS[0], **request: Any) -> tuple[str, float]:
@@ -55,6 +79,14 @@ def serving() -> tuple[dict[str, int], dict[str, float]]:
     assert found is not None
     assert found.status == "InService"
     return found.versions, found.weights
+
+
+def watched(two: ModelVersion, rollout: Rollout = ROLLOUT) -> Deployment:
+    """The challenger once its requests count."""
+    deployment = deploy_challenger(two, rollout)
+    seconds = (counted_from(deployment.serving.since) - datetime.now(UTC)).total_seconds()
+    time.sleep(max(0.0, seconds))
+    return deployment
 
 
 def outcomes(seen: Observation) -> dict[str, str]:
@@ -149,7 +181,7 @@ def test_a_bad_challenger_is_taken_back(
 def test_live_traffic_is_enough_where_there_is_some(version: Version, cloud: LocalAws) -> None:
     deploy_challenger(version(1), ROLLOUT)
     two = version(2, times=0.4)
-    deployment = deploy_challenger(two, ROLLOUT)
+    deployment = watched(two)
     for record in CUSTOMERS:
         for variant in ("champion", "challenger"):
             ask(record, TargetVariant=variant)
@@ -171,7 +203,7 @@ def test_a_handful_of_live_requests_says_nothing_but_by_several_errors(
     version: Version, cloud: LocalAws, failed: int
 ) -> None:
     deploy_challenger(version(1), ROLLOUT)
-    deployment = deploy_challenger(version(2), ROLLOUT)
+    deployment = watched(version(2))
     for _ in range(failed):
         with pytest.raises(ClientError):
             ask({"customer_id": "c", "x": "one"}, TargetVariant="challenger")
@@ -190,7 +222,7 @@ def test_a_handful_of_live_requests_says_nothing_but_by_several_errors(
 def test_several_live_errors_count_beside_our_requests(version: Version, cloud: LocalAws) -> None:
     lenient = ROLLOUT.model_copy(update={"max_error_rate": 0.9})
     deploy_challenger(version(1), lenient)
-    deployment = deploy_challenger(version(2), lenient)
+    deployment = watched(version(2), lenient)
     for number in range(6):
         with suppress(ClientError):
             ask({"customer_id": "c", "x": "one" if number else 0.5}, TargetVariant="challenger")
@@ -203,7 +235,7 @@ def test_several_live_errors_count_beside_our_requests(version: Version, cloud: 
 def test_a_failing_challenger_is_not_watched_to_the_end(version: Version, cloud: LocalAws) -> None:
     long = ROLLOUT.model_copy(update={"watch_minutes": 60.0})
     deploy_challenger(version(1), ROLLOUT)
-    deployment = deploy_challenger(version(2, fails=True), ROLLOUT)
+    deployment = watched(version(2, fails=True))
     for _ in range(6):
         with pytest.raises(ClientError, match="column orders: missing"):
             ask(TargetVariant="challenger")
@@ -216,13 +248,54 @@ def test_the_time_of_watching_goes_on_after_a_kill(version: Version, cloud: Loca
     deploy_challenger(version(1), ROLLOUT)
     deployment = deploy_challenger(version(2), ROLLOUT)
     four_seconds = ROLLOUT.model_copy(update={"watch_minutes": 4 / 60})
-    time.sleep(2)
+    time.sleep(3)
     assert deploy_challenger(version(2), ROLLOUT) == deployment  # taken up
     started = time.monotonic()
     seen = observe(deployment, four_seconds, CUSTOMERS)
-    assert time.monotonic() - started < 3.5
+    assert time.monotonic() - started < 4.5
     assert seen.until - seen.since >= timedelta(seconds=4)
     assert seen.decision == "promote"
+
+
+def test_what_an_earlier_challenger_did_in_the_same_minute_is_not_counted(
+    version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudWatch tells sums of whole minutes: here of eight seconds, so that the test need not wait as long."""
+    period = timedelta(seconds=8)
+    monkeypatch.setattr(observing, "PERIOD", period)
+    deploy_challenger(version(1), ROLLOUT)
+    deployment = deploy_challenger(version(2), ROLLOUT)
+    since = deployment.serving.since
+    for name, value in (("Invocations", 50.0), ("Invocation4XXErrors", 50.0)):
+        aws.cloudwatch().put_metric_data(
+            Namespace=observing.NAMESPACE, MetricData=[datum(name, since, value)]
+        )
+    seen = observe(deployment, ROLLOUT, CUSTOMERS)
+    assert (seen.decision, seen.challenger.errors, seen.challenger.invocations) == ("promote", 0, 60)
+    assert timedelta(0) <= seen.since - since < period
+    assert seen.since.timestamp() % 8 == 0
+    assert seen.until >= seen.since
+
+
+def datum(name: str, at: datetime, value: float) -> Any:
+    """A figure of the challenger."""
+    dimensions = {"EndpointName": settings().endpoint, "VariantName": "challenger"}
+    return {
+        "MetricName": name,
+        "Dimensions": [{"Name": key, "Value": of} for key, of in dimensions.items()],
+        "Timestamp": at,
+        "Value": value,
+    }
+
+
+def test_requests_count_from_the_next_full_minute_on() -> None:
+    minute = datetime(2026, 3, 1, 10, 31, tzinfo=UTC)
+    assert counted_from(datetime(2026, 3, 1, 10, 30, 0, 1, tzinfo=UTC)) == minute
+    assert (
+        counted_from(datetime(2026, 3, 1, 16, 0, 59, tzinfo=timezone(timedelta(hours=5, minutes=30))))
+        == minute
+    )
+    assert counted_from(minute) == minute
 
 
 def test_without_traffic_and_probes_nothing_is_decided(version: Version, cloud: LocalAws) -> None:
@@ -326,32 +399,75 @@ def serving_or_none() -> dict[str, int]:
 
 def test_two_runs_at_once_do_the_same(version: Version, cloud: LocalAws) -> None:
     one, two = version(1), version(2)
-    both(lambda: deploy_challenger(one, ROLLOUT))
+    both(lambda run: deploy_challenger(one, ROLLOUT, run))
     assert serving() == ({"champion": 1}, {"champion": 1.0})
-    states = both(lambda: deploy_challenger(two, ROLLOUT).state)
+    states = both(lambda run: deploy_challenger(two, ROLLOUT, run).state)
     assert (states, serving()[0]) == (["challenger"] * 2, {"champion": 1, "challenger": 2})
-    states = both(lambda: promote(two).state)
+    states = both(lambda run: promote(two, run).state)
     assert (states, serving()[0]) == (["champion"] * 2, {"champion": 2})
     configs = aws.sagemaker().list_endpoint_configs(NameContains=settings().endpoint)["EndpointConfigs"]
     assert len(configs) == 3
 
 
-def both(step: Callable[[], Any]) -> list[Any]:
+def both(step: Callable[[str], Any]) -> list[Any]:
     found: list[Any] = []
 
-    def run() -> None:
+    def run(name: str) -> None:
         try:
-            found.append(step())
+            found.append(step(name))
         except Exception as error:
             found.append(error)
 
-    threads = [threading.Thread(target=run) for _ in range(2)]
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("run-1", "run-2")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert not [error for error in found if isinstance(error, Exception)], found
     return found
+
+
+def test_of_two_runs_that_deploy_different_versions_at_once_the_second_waits_and_looks_for_itself(
+    version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newer version comes between the other's look and its update, which then would replace it unseen."""
+    deploy_challenger(version(1), ROLLOUT)
+    two, three, call = version(2), version(3), endpoint_calls.update_endpoint
+    states: list[str] = []
+    second = threading.Thread(
+        target=lambda: states.append(deploy_challenger(three, ROLLOUT, "run-2").state), daemon=True
+    )
+
+    def meanwhile(config: Config) -> bool:
+        monkeypatch.setattr(endpoint_calls, "update_endpoint", call)
+        second.start()
+        second.join(timeout=6)
+        states.append("waiting" if second.is_alive() else "done before the other")
+        return call(config)
+
+    monkeypatch.setattr(endpoint_calls, "update_endpoint", meanwhile)
+    assert deploy_challenger(two, ROLLOUT, "run-1").state == "challenger"
+    second.join(timeout=60)
+    assert states == ["waiting", "challenger"]
+    assert serving()[0] == {"champion": 1, "challenger": 3}
+
+
+def test_a_run_that_lost_its_turn_changes_nothing(
+    version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy_challenger(version(1), ROLLOUT)
+    two, call = version(2), endpoint_calls.create_config
+
+    def while_the_turn_is_lost(config: Config) -> bool:
+        held = rows.get(TurnRow, f"turn/endpoint {settings().endpoint}")
+        assert held
+        assert rows.swap(held, replace(held, token=held.token + 1, owner="run-2", process="run-2@elsewhere"))
+        return call(config)
+
+    monkeypatch.setattr(endpoint_calls, "create_config", while_the_turn_is_lost)
+    with pytest.raises(LeaseLost):
+        deploy_challenger(two, ROLLOUT, "run-1")
+    assert serving()[0] == {"champion": 1}
 
 
 def test_a_challenger_of_another_version_makes_way_for_a_newer_one_alone(
@@ -369,36 +485,38 @@ def test_a_challenger_of_another_version_makes_way_for_a_newer_one_alone(
 
 
 @pytest.mark.parametrize("step", ["create_model", "create_config"])
-def test_a_newer_version_that_comes_in_between_stays(
+def test_a_newer_version_that_a_person_puts_in_between_stays(
     version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     deploy_challenger(version(1), ROLLOUT)
-    three, call = version(3), getattr(endpoint_calls, step)
+    call = getattr(endpoint_calls, step)
+    deploying.create_model(version(3))
 
-    def after_another_run(*arguments: Any) -> Any:
+    def after_a_person(*arguments: Any) -> Any:
         monkeypatch.setattr(endpoint_calls, step, call)
-        deploy_challenger(three, ROLLOUT)
+        by_hand(config_of(1, 3, 0.2))
         return call(*arguments)
 
-    monkeypatch.setattr(endpoint_calls, step, after_another_run)
+    monkeypatch.setattr(endpoint_calls, step, after_a_person)
     assert deploy_challenger(version(2), ROLLOUT).state == "superseded"
     assert serving()[0] == {"champion": 1, "challenger": 3}
 
 
-def test_what_another_run_promoted_meanwhile_is_not_undone(
+def test_what_a_person_promoted_meanwhile_is_not_undone(
     version: Version, cloud: LocalAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy_challenger(version(1), ROLLOUT)
     two, call = version(2), endpoint_calls.weigh
     deploy_challenger(two, ROLLOUT)
 
-    def after_another_run(weights: Any) -> Any:
+    def before_a_person(weights: Any) -> Any:
         monkeypatch.setattr(endpoint_calls, "weigh", call)
         answer = call(weights)
-        promote(two)
+        settled()
+        by_hand(config_of(2))
         return answer
 
-    monkeypatch.setattr(endpoint_calls, "weigh", after_another_run)
+    monkeypatch.setattr(endpoint_calls, "weigh", before_a_person)
     assert roll_back(two).state == "champion"
     assert serving() == ({"champion": 2}, {"champion": 1.0})
 

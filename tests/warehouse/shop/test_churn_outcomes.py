@@ -46,7 +46,7 @@ def made(name: str, churned: dict[int, bool]) -> Dataset:
     inputs = Inputs(AS_OF, 90, {"fact_orders": 7}, (name,), origins(AS_OF, 90))
     dataset = Dataset(
         inputs,
-        f"s3://{BUCKET}/ml/churn_dataset/data/{name}",
+        f"s3://{BUCKET}/ml/churn_dataset/rows/{name}",
         {"outcomes": told if churned else []},
         None,
     )

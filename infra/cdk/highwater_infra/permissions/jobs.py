@@ -35,7 +35,7 @@ def medallion_job(key_arn: str) -> list[Statement]:
 
     The churn model's rows are made from silver, gold and the feature store; its scores go into gold.
     """
-    written = (names.SILVER, names.GOLD, "ml/churn_dataset", "runs")
+    written = (names.SILVER, names.GOLD, "ml/churn_dataset", "ml/churn_outcomes/data", "runs")
     read = (names.BRONZE, "quarantine", "ml/churn_predictions", names.FEATURE_STORE_FOLDER)
     return _glue(key_arn, read=(*read, *written), written=written)
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jobs.sagemaker.churn import evaluate, inference, inputs, train
+from jobs.sagemaker.churn import evaluate, evaluation, inference, inputs, train
+from jobs.sagemaker.churn.churner import Churner
 from jobs.sagemaker.churn.inference import Loaded, input_fn, model_fn, output_fn, predict_fn
 from jobs.sagemaker.churn.request import BadRequest
 from jobs.sagemaker.churn.trees import Settings
@@ -37,8 +38,12 @@ def folder(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path
         patch.setenv("SM_MODEL_DIR", str(root / "model"))
         patch.setenv("SAGEMAKER_BASE_DIR", str(root))
         train.main([*ASKED, "--unknown", "ignored"])
-        evaluate.main(ASKED)
+        evaluate.main([*ASKED, "--method", method_of(root / "model")])
     return root
+
+
+def method_of(model: Path) -> str:
+    return json.loads((model / "metadata.json").read_text())["method"]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +121,7 @@ def test_the_evaluation_judges_the_latest_known_date_beside_the_peers(
     assert (told["rows"], told["customers"]) == (len(judged), len(judged))
     assert told["churn_rate"] == pytest.approx(judged["churned"].mean(), abs=1e-6)
     assert set(told["methods"]) == {"ours", "rfm_rule", "logistic", "bg_nbd", "xgboost_plain"}
-    assert told["chosen"] in told["why"] or told["chosen"] == "logistic"
+    assert told["chosen"] == method_of(folder / "model")
     assert set(told["by_segment"]) == {"orders", "recency", "tenure", "region"}
     parts = told["by_segment"]["region"]
     assert sum(part["customers"] for part in parts.values()) == len(judged)
@@ -128,6 +133,29 @@ def test_the_evaluation_judges_the_latest_known_date_beside_the_peers(
     brier = np.mean((ours["probability"] - ours["churned"].astype(float)) ** 2)
     assert told["methods"]["ours"]["brier"] == pytest.approx(brier, abs=1e-6)
     assert (output / "reliability.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_what_is_judged_is_the_method_of_the_registered_model_and_no_choice_of_the_evaluation(
+    history: pd.DataFrame, tmp_path: Path
+) -> None:
+    settings = Settings(horizon_days=60, rounds=40, learning_rate=0.15)
+    known = history[history["as_of"] <= history["as_of"].max() - pd.Timedelta(days=60)]
+    assert Churner.fitted(known, settings).choice.method == "blend"  # left to itself, it would take the other
+    found = evaluation.evaluate(history, settings, AS_OF.isoformat(), "logistic")
+    assert found.document["chosen"] == "logistic"
+    assert found.document["why"].startswith("the method of the model that is judged: log loss 0.")
+    scores = found.scores.pivot(index="customer_id", columns="method", values="probability")
+    # Calibration may shift logistic regression's probabilities; it keeps their order.
+    assert scores["ours"].rank().corr(scores["logistic"].rank()) > 0.999
+    both = evaluation.evaluate(history, settings, AS_OF.isoformat(), "blend").document
+    assert both["chosen"] == "blend"
+    assert both["methods"]["ours"]["log_loss"] != found.document["methods"]["ours"]["log_loss"]
+
+
+def test_an_unknown_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        evaluate.main([*ASKED, "--method", "rfm_rule"])
+    assert "invalid choice: 'rfm_rule'" in capsys.readouterr().err
 
 
 def test_a_file_of_customers_gets_a_row_each_with_probability_and_reasons(
