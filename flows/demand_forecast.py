@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from prefect import flow, runtime
@@ -28,11 +28,10 @@ from tasks.models import model_page, model_registry
 from tasks.models.model_registry import ModelVersion, Registration
 from tasks.models.verdicts import Approved
 from tasks.publishing import audit_page
-from tasks.runs import alerts, monitoring
+from tasks.runs import alerts
 from tasks.runs.business_day import business_today, scheduled_today
 from tasks.runs.endings import ended_badly, notify_of_refusal, stop_external_jobs
-from tasks.runs.monitoring import DatasetRecord
-from tasks.runs.run import Run, guarded, record
+from tasks.runs.run import Run, guarded, record, record_published
 from tasks.settings import settings
 from tasks.step import step
 
@@ -265,18 +264,7 @@ def finish(
         "rows_superseded": 0,
         "rows_quarantined": 0,
     }
-    with run.session("finish") as connection:
-        sums = DatasetRecord(
-            run_id=run.run_id,
-            flow=run.flow,
-            run_date=run.first,
-            dataset="demand_predictions",
-            **rows,
-            status="published",
-            started_at=run.started_at,
-            ended_at=datetime.now(UTC),
-        )
-        monitoring.record_datasets(connection, [sums])
+    record_published(run, "demand_predictions", rows)
     headlines = {
         "model": model.name,
         "status": model.status,

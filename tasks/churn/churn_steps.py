@@ -34,8 +34,8 @@ from tasks.models.model_registry import AS_OF, ModelVersion, Registration, Statu
 from tasks.models.verdicts import Approved
 from tasks.publishing import audit_page
 from tasks.runs import alerts, monitoring
-from tasks.runs.monitoring import DatasetRecord, DriftRecord
-from tasks.runs.run import Run, record
+from tasks.runs.monitoring import DriftRecord
+from tasks.runs.run import Run, record, record_published
 from tasks.services.snowflake import execute
 from tasks.settings import settings
 from tasks.step import step
@@ -248,18 +248,7 @@ def finish(
         "rows_superseded": 0,
         "rows_quarantined": dataset.rows_refused,
     }
-    with run.session("finish") as connection:
-        sums = DatasetRecord(
-            run_id=run.run_id,
-            flow=run.flow,
-            run_date=run.first,
-            dataset="churn_predictions",
-            **rows,
-            status="published",
-            started_at=run.started_at,
-            ended_at=datetime.now(UTC),
-        )
-        monitoring.record_datasets(connection, [sums])
+    record_published(run, "churn_predictions", rows)
     figures = evaluation.methods[OURS]
     moved = [record for record in drifted if record.drifted]
     headlines = {
@@ -269,10 +258,10 @@ def finish(
         "customers": scores.rows,
         "refused": dataset.figures["future"]["refused"],
         "expected_churners": round(scores.churners, 1),
-        "average_precision": figures["average_precision"],
-        "over_rfm_rule": evaluation.relative_precision,
-        "log_loss": figures["log_loss"],
-        "calibration_error": figures["ece"],
+        "average_precision": _rounded(figures["average_precision"]),
+        "over_rfm_rule": _rounded(evaluation.relative_precision),
+        "log_loss": _rounded(figures["log_loss"]),
+        "calibration_error": _rounded(figures["ece"]),
         "drifted": [f"{record.feature} = {record.value:.3f}" for record in moved],
         "endpoint": served,
     }
@@ -305,3 +294,7 @@ def _is_today(run: Run) -> bool:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
+
+
+def _rounded(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 4)

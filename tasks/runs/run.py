@@ -19,7 +19,7 @@ from tasks.jobs import external_jobs
 from tasks.leases import lease, run_lease
 from tasks.leases.run_lease import End, RunLease
 from tasks.runs import alerts, monitoring
-from tasks.runs.monitoring import RunRecord
+from tasks.runs.monitoring import DatasetRecord, RunRecord
 from tasks.services.snowflake import connect
 from tasks.services.snowflake_sessions import Sessions
 
@@ -180,7 +180,7 @@ def record(
     rows: Mapping[str, int] | None = None,
     jobs: Collection[str] = (),
 ) -> None:
-    """Record figures of a dataset. `rows` are any of rows_raw, rows_published, rows_superseded, rows_quarantined."""
+    """Record the run's status and figures. `rows` are any of rows_raw, rows_published, rows_superseded, rows_quarantined."""
     with run.session("record run") as connection:
         monitoring.record_run(
             connection,
@@ -197,3 +197,19 @@ def record(
                 message=message,
             ),
         )
+
+
+def record_published(run: Run, dataset: str, rows: Mapping[str, int]) -> None:
+    """Record the figures of a dataset that the run has published. `rows` are all four of them."""
+    with run.session("record dataset") as connection:
+        published = DatasetRecord(
+            run_id=run.run_id,
+            flow=run.flow,
+            run_date=run.first,
+            dataset=dataset,
+            **rows,
+            status="published",
+            started_at=run.started_at,
+            ended_at=datetime.now(UTC),
+        )
+        monitoring.record_datasets(connection, [published])

@@ -67,6 +67,7 @@ class Lake(Stack):
             _read_once("digest", "runs/digest/"),  # keys of customers: no longer than a run needs them
             # A run that repeats a job's work reads them, until the ledger forgets the job after a month and up to two days.
             _read_once("churn-rows", "ml/churn_dataset/rows/", days=60),
+            _read_once("forecast-answers", "ml/predictions/raw/", days=60),
             _read_once("churn-answers", "ml/churn_predictions/raw/", days=60),
             # Rows wait here until somebody replays them: cheaper storage, never deleted under the Iceberg table.
             s3.LifecycleRule(

@@ -83,6 +83,7 @@ def test_only_what_is_read_once_is_deleted(prod: Templates) -> None:
         "runs/marketing/": 30,
         "runs/digest/": 30,
         "ml/churn_dataset/rows/": 60,
+        "ml/predictions/raw/": 60,
         "ml/churn_predictions/raw/": 60,
     }
     for rule in lake.values():
