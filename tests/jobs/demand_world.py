@@ -215,15 +215,16 @@ class Oracle:
                     ]
                     for weeks in (26, 52)
                 }
-                if sold := quiet[26] or quiet[52]:
-                    cell["unmoved"] = cell["unmoved"] and cell["units"] < 1.5 * median(sold)
+                sold = quiet[26] or quiet[52]
+                cell["sold more"] = bool(sold) and cell["units"] >= 1.5 * median(sold)
         telling = unmoved = 0
         for week in range(WEEKS):
             of_week = [cells[week] for cells in self.cells.values() if week in cells]
             telling += sum(c["telling"] for c in of_week)
             unmoved += sum(c["unmoved"] for c in of_week)
             for cell in of_week:
-                cell["contradicts"] = cell["unmoved"] and telling - unmoved >= 0.6 * telling
+                follows = telling - unmoved >= 0.6 * telling
+                cell["contradicts"] = cell["unmoved"] and not cell["sold more"] and follows
                 cut = not cell["promoted"] and cell["index"] is not None and cell["index"] < 0.93
                 cell["ran"] = cell["promoted"] and not cell["contradicts"]
                 cell["normal"] = not cell["ran"] and not cut and not cell["stockout"]
