@@ -28,7 +28,8 @@ _CHOICES = [
 _BEYOND_CHANCE = 0.99
 """Of Student's distribution, one side: a choice must be beyond it to replace the unproven one. Of weeks that have nothing to
 do with each other, one of the fourteen others is then taken wrongly in 2 to 4 of a hundred cases."""
-_LEAST_WEEKS = 4
+_LEAST_WEEKS = 6
+"""Weeks of one horizon are alike: fewer than these agree by accident."""
 
 Weights = tuple[float, ...]
 UNPROVEN: Weights = (0.5, 0.5, 0.0)

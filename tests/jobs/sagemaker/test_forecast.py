@@ -150,11 +150,8 @@ def test_the_methods_weights_are_told_with_their_errors(tested: pd.DataFrame) ->
     assert list(found["by_origin"]) == figures["origins"]
     for chosen in found["by_origin"].values():
         assert sum(chosen["weights"].values()) == sum(chosen["best_other"].values()) == 1.0
-        proven = chosen["gain"] > chosen["gain_needed"]
-        assert chosen["weights"] == (
-            chosen["best_other"] if proven else {"wide": 0.5, "narrow": 0.5, "plain": 0.0}
-        )
-        assert chosen["weeks"] == HORIZON
+        assert chosen["weights"] == {"wide": 0.5, "narrow": 0.5, "plain": 0.0}
+        assert (chosen["weeks"], chosen["gain_needed"]) == (HORIZON, None)  # too few to tell
 
 
 def test_weights_are_told_with_what_they_were_chosen_by(tested: pd.DataFrame, features: pd.DataFrame) -> None:
