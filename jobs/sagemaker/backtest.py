@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,18 +69,19 @@ def _of_origin(panel: Panel, fits: Fits, origin: int) -> pd.DataFrame:
 
 def _weighing(choices: dict[str, Choice], slow: Flags) -> dict[str, Any]:
     """What the weights of each row are, and what they were chosen by."""
+    of_slow, of_steady = (_told(choices[kind]) for kind in (SLOW, STEADY))
+    return {name: np.where(slow, of_slow[name], of_steady[name]) for name in of_slow}
 
-    def of(read: Callable[[Choice], Any]) -> Any:
-        return np.where(slow, read(choices[SLOW]), read(choices[STEADY]))
 
+def _told(choice: Choice) -> dict[str, float]:
     return {
-        **{f"weight_{method}": of(lambda one, n=n: one.weights[n]) for n, method in enumerate(METHODS)},
-        **{f"best_{method}": of(lambda one, n=n: one.best[n]) for n, method in enumerate(METHODS)},
-        **{f"unseen_{method}": of(lambda one, m=method: one.wmape[m]) for method in METHODS},
-        "unseen_unproven": of(lambda one: one.unproven),
-        "unseen_weeks": of(lambda one: one.weeks),
-        "gain": of(lambda one: one.gain),
-        "gain_needed": of(lambda one: np.nan if one.needed is None else one.needed),
+        **{f"weight_{method}": weight for method, weight in zip(METHODS, choice.weights, strict=True)},
+        **{f"best_{method}": weight for method, weight in zip(METHODS, choice.best, strict=True)},
+        **{f"unseen_{method}": error for method, error in choice.wmape.items()},
+        "unseen_unproven": choice.unproven,
+        "unseen_weeks": choice.weeks,
+        "gain": choice.gain,
+        "gain_needed": np.nan if choice.needed is None else choice.needed,
     }
 
 
