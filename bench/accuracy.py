@@ -1,8 +1,9 @@
 """python -m bench.accuracy --keep FOLDER [--sets heavy,frequent]: is the forecast no worse than it was, nor than a peer?
 
 Each set's figures are held against what they were when docs/forecast.md was written, and against the best peer of the same
-run and our own forecast without one of its corrections. Prints two lines a set, progress goes to stderr, and fails where one
-is worse. It takes minutes a set and is run by hand: `make accuracy`.
+run and our own forecast without one of its corrections. Prints three lines a set: the verdict, the error without each
+correction, and by origin our error, bias and coverage. Progress goes to stderr. Fails where one is worse. It takes minutes
+a set and is run by hand: `make accuracy`.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def faults(held: Held, found: dict[str, Any]) -> Iterator[str]:
 
 
 def verdict(name: str, held: Held, found: dict[str, Any]) -> tuple[str, bool]:
-    """Two lines, and whether nothing is at fault."""
+    """Three lines, and whether nothing is at fault."""
     ours, wrong = found[OURS], list(faults(held, found))
     peers = [method for method in found if method != OURS and method not in ABLATIONS]
     best = min(peers, key=lambda method: float(found[method]["wmape"]))
@@ -121,9 +122,14 @@ def verdict(name: str, held: Held, found: dict[str, Any]) -> tuple[str, bool]:
     return (
         f"{name:16} {ours['wmape']:.3f} (held {held.wmape:.3f}), best peer {best} {found[best]['wmape']:.3f}, "
         f"bias {ours['bias']:+.3f}, coverage {ours['coverage80']:.2f}: {'WORSE: ' + '; '.join(wrong) if wrong else 'good'}\n"
-        f"{'':16} {corrections}",
+        f"{'':16} {corrections}\n"
+        f"{'':16} {' · '.join(_of_origin(*each) for each in ours['by_origin'].items())}",
         not wrong,
     )
+
+
+def _of_origin(day: str, found: dict[str, Any]) -> str:
+    return f"{day} {found['wmape']:.3f}, {found['bias']:+.3f}, {found['coverage80']:.2f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -32,7 +32,8 @@ def figures(
     found: dict[str, Any] = {method: {"wmape": 0.9} for method in PEERS}
     found |= {method: {"wmape": without} for method in ABLATIONS}
     found["xgboost_plain"] = {"wmape": peer}
-    return {OURS: {"wmape": ours, "bias": bias, "coverage80": coverage}, **found}
+    of_ours = {"wmape": ours, "bias": bias, "coverage80": coverage}
+    return {OURS: {**of_ours, "by_origin": {"2024-03-04": of_ours}}, **found}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *, error: float) -> str |
 
 
 @pytest.mark.parametrize(("error", "is_worse"), [(1.0, False), (1.06, True)])
-def test_all_sets_are_judged_by_what_they_hold_and_two_lines_each_are_printed(
+def test_all_sets_are_judged_by_what_they_hold_and_three_lines_each_are_printed(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
@@ -113,8 +114,9 @@ def test_all_sets_are_judged_by_what_they_hold_and_two_lines_each_are_printed(
     end = run(monkeypatch, tmp_path, error=error)
     told = capfd.readouterr()
     lines = told.out.splitlines()
-    assert [line.split()[0] for line in lines[::2]] == [*SETS, "oj"]
-    assert len(lines) == 2 * len(SETS) + 2
+    assert [line.split()[0] for line in lines[::3]] == [*SETS, "oj"]
+    assert len(lines) == 3 * len(SETS) + 3
+    assert all("2024-03-04" in line for line in lines[2::3])
     assert told.err.count("what the jobs tell") == len(SETS) + 1
     assert end == (
         f"worse than it was, than a peer, or than without a correction: {', '.join([*SETS, 'oj'])}"
