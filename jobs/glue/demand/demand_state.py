@@ -24,8 +24,8 @@ SOLD_MORE = 1.5
 """A flagged week that sold as many times the usual units was promoted, whatever its price says."""
 REGULAR_WEEKS = 6
 """A regular price that changed is seen after three of them, when half of 26 weeks still have the old one."""
-FEW_REGULAR_WEEKS = 2
-"""A single week at another price may be an offer that the calendar does not have."""
+FEW_REGULAR_WEEKS = 3
+"""One or two weeks at another price may be an offer that the calendar does not have."""
 FEW_NORMAL_WEEKS = 3
 LARGE_MIDDLE = 5
 """From so many units a week on, the median tells the level: a week that sold tenfold unplanned does not move it. Of smaller
