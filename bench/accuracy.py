@@ -1,9 +1,9 @@
 """python -m bench.accuracy --keep FOLDER [--sets heavy,frequent]: is the forecast no worse than it was, nor than a peer?
 
 Each set's figures are held against what they were when docs/forecast.md was written, and against the best peer of the same
-run and our own forecast without one of its corrections. Prints three lines a set: the verdict, error and bias without each
-correction, and by origin our error, bias and coverage. Progress goes to stderr. Fails where one is worse. It takes minutes
-a set and is run by hand: `make accuracy`.
+run and our own forecast without one of its corrections. Prints four lines a set: the verdict, error and bias without each
+correction, by origin our error, bias and coverage, and by level of sums our error, coverage and width. Progress goes to
+stderr. Fails where one is worse. It takes minutes a set and is run by hand: `make accuracy`.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _cost(found: dict[str, Any]) -> float:
 
 
 def verdict(name: str, held: Held, found: dict[str, Any]) -> tuple[str, bool]:
-    """Three lines, and whether nothing is at fault."""
+    """Four lines, and whether nothing is at fault."""
     ours, wrong = found[OURS], list(faults(held, found))
     peers = [method for method in found if method != OURS and method not in ABLATIONS]
     best = min(peers, key=lambda method: float(found[method]["wmape"]))
@@ -133,13 +133,23 @@ def verdict(name: str, held: Held, found: dict[str, Any]) -> tuple[str, bool]:
         f"{name:16} {ours['wmape']:.3f} (held {held.wmape:.3f}), best peer {best} {found[best]['wmape']:.3f}, "
         f"bias {ours['bias']:+.3f}, coverage {ours['coverage80']:.2f}: {'WORSE: ' + '; '.join(wrong) if wrong else 'good'}\n"
         f"{'':16} {corrections}\n"
-        f"{'':16} {' · '.join(_of_origin(*each) for each in ours['by_origin'].items())}",
+        f"{'':16} {' · '.join(_of_origin(*each) for each in ours['by_origin'].items())}\n"
+        f"{'':16} {' · '.join(_of_level(*each) for each in ours['by_level'].items())}",
         not wrong,
     )
 
 
 def _of_origin(day: str, found: dict[str, Any]) -> str:
     return f"{day} {found['wmape']:.3f}, {found['bias']:+.3f}, {found['coverage80']:.2f}"
+
+
+def _of_level(level: str, found: dict[str, Any]) -> str:
+    """Of its bounds, coverage and width over what was sold; the same if they were added, and if series were independent."""
+    inside, added, independent = (
+        f"{bounds['coverage80']:.2f}, {bounds['width']:.2f}"
+        for bounds in (found, found["added"], found["independent"])
+    )
+    return f"{level} {found['wmape']:.3f}, {inside} (added {added}; independent {independent})"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -156,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         origins = [date.fromisoformat(day) for day in one.origins]
         with nothing_printed():
             asked = Asked(one.files(folder), one.horizon, origins, FEWEST_WEEKS)
-            found = compare(asked, open_spark, METHODS, kept=given.keep)
+            found = compare(asked, open_spark, METHODS, kept=given.keep, levels=True)
         line, good = verdict(name, one.held, found)
         print(line, flush=True)
         worse += [] if good else [name]

@@ -39,7 +39,10 @@ def figures(
     found |= {method: {"wmape": without, "bias": bias_without} for method in ABLATIONS}
     found["xgboost_plain"] = {"wmape": peer}
     of_ours = {"wmape": ours, "bias": bias, "coverage80": coverage}
-    return {OURS: {**of_ours, "by_origin": {"2024-03-04": of_ours}}, **found}
+    bounds = {"coverage80": 0.8, "width": 1.5}
+    of_total = {"wmape": 0.1, **bounds, "added": bounds, "independent": bounds}
+    parts = {"by_origin": {"2024-03-04": of_ours}, "by_level": {"total": of_total}}
+    return {OURS: {**of_ours, **parts}, **found}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +116,7 @@ def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *, error: float) -> str |
 
 
 @pytest.mark.parametrize(("error", "is_worse"), [(1.0, False), (1.06, True)])
-def test_all_sets_are_judged_by_what_they_hold_and_three_lines_each_are_printed(
+def test_all_sets_are_judged_by_what_they_hold_and_four_lines_each_are_printed(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
@@ -125,9 +128,10 @@ def test_all_sets_are_judged_by_what_they_hold_and_three_lines_each_are_printed(
     end = run(monkeypatch, tmp_path, error=error)
     told = capfd.readouterr()
     lines = told.out.splitlines()
-    assert [line.split()[0] for line in lines[::3]] == [*SETS, "oj"]
-    assert len(lines) == 3 * len(SETS) + 3
-    assert all("2024-03-04" in line for line in lines[2::3])
+    assert [line.split()[0] for line in lines[::4]] == [*SETS, "oj"]
+    assert len(lines) == 4 * len(SETS) + 4
+    assert all("2024-03-04" in line for line in lines[2::4])
+    assert all("total 0.100, 0.80, 1.50" in line for line in lines[3::4])
     assert told.err.count("what the jobs tell") == len(SETS) + 1
     assert end == (
         f"worse than it was, than a peer, or than without a correction: {', '.join([*SETS, 'oj'])}"
@@ -158,7 +162,7 @@ def test_ours_beats_every_peer_where_promotions_are_frequent(spark: SparkSession
         files[name] = tmp_path / f"{name}.parquet"
         here = table["region_code"].isin(REGIONS) if "region_code" in table else slice(None)
         table.loc[here].to_parquet(files[name], index=False)
-    found = compare(Asked(files, 8, [ORIGIN], 60), lambda: spark, METHODS)
+    found = compare(Asked(files, 8, [ORIGIN], 60), lambda: spark, METHODS, levels=True)
     line, good = verdict("frequent, small", SMALL, found)
     assert good, line
     assert found[OURS]["wmape"] < 0.9 * min(found[peer]["wmape"] for peer in PEERS), line

@@ -246,7 +246,7 @@ class ValueOracle(Oracle):
 
     def _regular_price(self, key: Key, week: int) -> float | None:
         lately = self._past(key, week, 6, lambda c: None if c["promoted"] else c["price"])
-        return median(lately) if len(lately) >= 3 else self.cells[key][week]["usual_price"]
+        return median(lately) if len(lately) >= 3 else self.usual_price(self.cells[key], week)
 
     def state(self, key: Key, week: int) -> dict[str, float | None]:
         cells = self.cells[key]
