@@ -22,7 +22,7 @@ from jobs.glue import session
 
 REGIONS = ("R-0", "R-1", "R-2")
 ORIGIN = date(2023, 7, 24)
-SMALL = Held(0.41, 0.02, 0.15, (0.75, 0.95))
+SMALL = Held(0.41, 0.024, 0.10, (0.76, 0.84))
 HELD = Held(0.30, 0.03, 0.05, (0.75, 0.85))
 
 

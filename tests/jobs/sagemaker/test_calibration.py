@@ -119,6 +119,10 @@ def test_a_lean_of_one_article_in_wild_weeks_is_chance() -> None:
     assert kept_of(0.15, 0.3, articles=1) == 0.0
 
 
+def test_a_lean_of_wild_articles_in_one_week_is_chance() -> None:
+    assert kept_of(0.15, 0.0, weeks=1, shared=0.6) == 0.0
+
+
 def test_each_set_of_trees_has_rows_of_its_own_where_there_are_enough() -> None:
     settings = Settings(most_samples=100)
     parts = _shares(400, settings)
