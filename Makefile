@@ -111,7 +111,7 @@ faults: setup ## try a fault at every call of a run, and another run at every ca
 bench: setup ## measure the sales job beside the tutorial's way and DuckDB
 	@$(PY) -m bench.sales_etl --rows 1000000
 
-accuracy: setup ## hold the forecast's error on six datasets against what it was and against its peers (half an hour)
+accuracy: setup ## hold the forecast's figures on six or seven datasets against what they were, its peers and itself without corrections (an hour)
 	@nice -n 10 $(PY) -m bench.accuracy --keep bench/data/accuracy
 
 clean: down ## remove the local cloud's state and caches, keep the virtual environments

@@ -5,13 +5,15 @@ Ours beside what one would pick instead, on any data in the raw formats. A folde
 and, where there is one, sku.parquet; its meta.json names horizon and origins. All goes through the product's own curation,
 feature job and training code, in one Spark session and without Glue and SageMaker around it. An origin is the Monday of the
 first forecast week; of what is dated from it on only the promotion calendar is seen. Prints one JSON object; progress
-goes to stderr. `seconds` is a method's own time, `features_seconds` that of the feature job, which every method needs.
+goes to stderr. With --levels it has the errors of sums by article, category, region and of the total, and their bounds.
+`seconds` is a method's own time, `features_seconds` that of the feature job, which every method needs.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -29,24 +31,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from bench.forecast_features import KEYS, Asked, given_at, open_spark, tell
+from bench.forecast_features import KEYS, Asked, Given, given_at, open_spark, tell
+from bench.forecast_ours import ABLATIONS, by_level, fitted, forecast
 from bench.forecast_peers import PEERS, peers_table
-from jobs.sagemaker.forecaster import Fits
-from jobs.sagemaker.panel import columns_of, panel
+from jobs.sagemaker.forecaster import Forecaster
 from jobs.sagemaker.scores import bias, coverage, mape, rounded, wmape
-from jobs.sagemaker.train import furthest_step
 from jobs.sagemaker.trees import Settings
 
 OURS = "ours"
 FEWEST_WEEKS = 30
-
-
-def ours(features: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    history = panel(features)
-    future = features[features["is_future"].astype(bool)].sort_values(KEYS).reset_index(drop=True)
-    forecaster = Fits(history, settings, furthest_step(features, settings)).at(len(history.weeks))
-    forecast = forecaster.predict(columns_of(future), future["model_type"].to_numpy(dtype=object))
-    return pd.concat([future[KEYS], forecast.rename(columns={"predicted_units": "forecast"})], axis=1)
 
 
 def judged(forecasts: pd.DataFrame, sold: pd.DataFrame) -> pd.DataFrame:
@@ -57,7 +50,7 @@ def judged(forecasts: pd.DataFrame, sold: pd.DataFrame) -> pd.DataFrame:
 
 
 def scored(rows: pd.DataFrame) -> dict[str, Any]:
-    actual, forecast = rows["actual"].to_numpy(float), rows["forecast"].to_numpy(float)
+    actual, expected = rows["actual"].to_numpy(float), rows["forecast"].to_numpy(float)
     has_interval = "lower" in rows and rows["lower"].notna().all()
     covered = (
         coverage(actual, rows["lower"].to_numpy(float), rows["upper"].to_numpy(float))
@@ -65,9 +58,9 @@ def scored(rows: pd.DataFrame) -> dict[str, Any]:
         else None
     )
     return {
-        "wmape": rounded(wmape(actual, forecast)),
-        "mape": rounded(mape(actual, forecast)),
-        "bias": rounded(bias(actual, forecast)),
+        "wmape": rounded(wmape(actual, expected)),
+        "mape": rounded(mape(actual, expected)),
+        "bias": rounded(bias(actual, expected)),
         "coverage80": None if covered is None else rounded(covered),
     }
 
@@ -78,16 +71,19 @@ def compare(
     methods: Sequence[str],
     out: Path | None = None,
     kept: Path | None = None,
+    levels: bool = False,
 ) -> dict[str, Any]:
+    """Figures by method: ours, peers, and ours without a correction (`ABLATIONS`), which is fitted once with ours."""
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
     features_seconds = 0.0
     with tempfile.TemporaryDirectory(prefix="bench-forecast-") as name:
         for given in given_at(asked, spark, Path(name), kept):
             features_seconds += given.seconds
+            model = _fit_once(given, Settings(horizon_weeks=asked.horizon))
             for method in methods:
                 started = time.monotonic()
-                rows = _forecast(method, given.features, Settings(horizon_weeks=asked.horizon))
+                rows = _forecast(method, given.features, model)
                 seconds[method] += time.monotonic() - started
                 tell(f"{given.origin}: {method} in {time.monotonic() - started:.1f} s")
                 found[method].append(judged(rows, given.sold).assign(origin=pd.Timestamp(given.origin)))
@@ -98,6 +94,7 @@ def compare(
     return {
         method: {
             **scored(rows),
+            **({"by_level": by_level(rows)} if levels and method == OURS else {}),
             "by_origin": {str(day)[:10]: scored(part) for day, part in rows.groupby("origin")},
             "seconds": round(seconds[method], 1),
             "features_seconds": round(features_seconds, 1),
@@ -106,9 +103,15 @@ def compare(
     }
 
 
-def _forecast(method: str, features: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _fit_once(given: Given, settings: Settings) -> Callable[[], Forecaster]:
+    return functools.cache(lambda: fitted(given.features, settings))
+
+
+def _forecast(method: str, features: pd.DataFrame, model: Callable[[], Forecaster]) -> pd.DataFrame:
     if method == OURS:
-        return ours(features, settings)
+        return forecast(model(), features)
+    if method in ABLATIONS:
+        return ABLATIONS[method](model(), features)
     forecaster: Callable[[pd.DataFrame], pd.DataFrame] = PEERS[method]
     rows = forecaster(peers_table(features))
     keys = rows["unique_id"].str.split("|", n=1, expand=True)
@@ -160,11 +163,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--keep", type=Path, help="a folder for the feature tables, which a later run then reads"
     )
     parser.add_argument("--minimum-weeks", type=int, default=FEWEST_WEEKS, help="the job itself asks for 60")
-    parser.add_argument("--methods", default=",".join([OURS, *PEERS]), help="which to run")
+    parser.add_argument(
+        "--methods", default=",".join([OURS, *PEERS]), help=f"which to run; also {', '.join(ABLATIONS)}"
+    )
+    parser.add_argument("--levels", action="store_true", help="also the sums that planners order by")
     given = parser.parse_args(arguments)
     asked = _asked(parser, given)
-    with _nothing_printed():
-        found = compare(asked, open_spark, given.methods.split(","), given.out, given.keep)
+    with nothing_printed():
+        found = compare(asked, open_spark, given.methods.split(","), given.out, given.keep, given.levels)
         if session := SparkSession.getActiveSession():
             session.stop()
     print(json.dumps(found, indent=2))
@@ -192,7 +198,7 @@ def _asked(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Asked:
 
 
 @contextlib.contextmanager
-def _nothing_printed() -> Iterator[None]:
+def nothing_printed() -> Iterator[None]:
     """The jobs tell their figures on standard output, and the JVM its troubles: there they go to stderr, whoever writes."""
     sys.stdout.flush()
     standard = os.dup(1)

@@ -81,7 +81,8 @@ def _digest(asked: Asked) -> str:
     """Of the files and of the code that makes features of them."""
     found = hashlib.sha256(f"{asked.horizon} {asked.fewest}".encode())
     code = [*(ROOT / "jobs" / "glue").rglob("*.py"), *(ROOT / "contracts").rglob("*.py")]
-    for path in (*asked.files.values(), *sorted(code), ROOT / "jobs" / "demand_columns.py"):
+    code += [ROOT / "jobs" / "demand_columns.py", Path(__file__)]
+    for path in (*asked.files.values(), *sorted(code)):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
 

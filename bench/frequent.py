@@ -45,7 +45,7 @@ def world(rng: np.random.Generator) -> tuple[Integers, Floats, Floats, Floats]:
     )
     flagged, told = ran.copy(), discount.copy()
     flagged[:, FALSE_WEEK] = 1 + KINDS.index("feature")
-    told[:, FALSE_WEEK] = np.where(ran[:, FALSE_WEEK] > 0, discount[:, FALSE_WEEK], 0.03)
+    told[:, FALSE_WEEK] = 0.03
     return flagged, told, price, expected
 
 

@@ -49,7 +49,6 @@ SILENT_WEEKS = 52
 """A series that sold nothing for so long is forecast as nothing."""
 SELLING_WEEKS = 4
 """A series that sold within so many weeks is sold, whatever its master says."""
-RECENT_WEEKS = 26
 ROWS_A_REQUEST = 50_000
 """Batch transform takes 100 MB at most; a row is about 1 KB before it is encoded."""
 MOST_SERIES_NAMED = 10
@@ -118,16 +117,13 @@ def feature_rows(
     cells = _settled(with_prices(with_year_ago(with_plan(with_trust(cells)))), work, "prices")
     cells = _settled(with_level(with_contradictions(cells)), work, "levels")
     cells = _settled(with_state(cells), work, "state")
-    recent = _recent_weeks(cells, history)
     past = cells.where(f"week_no < {history.origin}").selectExpr(
-        *_columns(_STATE), "cast(null AS array<bigint>) AS recent_units", "1 AS step", "false AS is_future"
+        *_columns(_STATE), "1 AS step", "false AS is_future"
     )
-    origin = (
-        cells.where(f"week_no = {history.origin}").select(*SERIES, *_STATE).join(recent, list(SERIES), "left")
-    )
+    origin = cells.where(f"week_no = {history.origin}").select(*SERIES, *_STATE)
     ahead = cells.where(f"week_no >= {work.first_forecast_week}").drop(*_STATE).join(origin, list(SERIES))
     future = ahead.selectExpr(
-        *_columns(_STATE), "recent_units", f"week_no - {history.origin} + 1 AS step", "true AS is_future"
+        *_columns(_STATE), f"week_no - {history.origin} + 1 AS step", "true AS is_future"
     )
     rows = past.unionByName(future).selectExpr(
         "*",
@@ -163,18 +159,6 @@ def _columns(state: Sequence[str]) -> list[str]:
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
-
-
-def _recent_weeks(cells: DataFrame, history: Span) -> DataFrame:
-    """The last weeks' units, newest last, for a model that feeds its own forecasts back into its lags."""
-    first = history.origin - RECENT_WEEKS
-    by_week = cells.where(f"week_no BETWEEN {first} AND {history.origin - 1}")
-    weeks = f"sequence({first}, {history.origin - 1})"
-    return (
-        by_week.groupBy(*SERIES)
-        .agg(F.map_from_entries(F.collect_list(F.struct("week_no", "units"))).alias("sold"))
-        .selectExpr(*SERIES, f"transform({weeks}, week -> sold[week]) AS recent_units")
-    )
 
 
 def _write(rows: DataFrame, storage: Storage, work: FeatureWork) -> None:

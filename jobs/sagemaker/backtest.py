@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from jobs.demand_columns import MODEL
-from jobs.sagemaker.candidates import METHODS, SLOW, STEADY, forecasts_of, is_slow
+from jobs.sagemaker.candidates import METHODS, SLOW, STEADY, Choice, forecasts_of, is_slow
 from jobs.sagemaker.forecaster import LEAST_CALIBRATION_WEEKS, Fits
-from jobs.sagemaker.panel import FeaturesError, Panel
+from jobs.sagemaker.panel import FeaturesError, Flags, Panel
 from jobs.sagemaker.scores import coverage, point_scores, rounded, scores
 from jobs.sagemaker.sums import LEVELS, summed
 from jobs.sagemaker.trees import Settings
@@ -49,9 +49,6 @@ def _of_origin(panel: Panel, fits: Fits, origin: int) -> pd.DataFrame:
     forecaster = fits.at(origin)
     forecast = forecaster.predict(columns, model_type)
     slow = is_slow(columns)
-    weights = np.where(
-        slow[:, None], forecaster.calibration.weights[SLOW], forecaster.calibration.weights[STEADY]
-    )
     rows = pd.concat([panel.series.iloc[series].reset_index(drop=True), forecast], axis=1)
     return rows.assign(
         week=panel.weeks[target],
@@ -65,9 +62,27 @@ def _of_origin(panel: Panel, fits: Fits, origin: int) -> pd.DataFrame:
         is_promoted=columns["is_promoted"].astype(float) > 0,
         kind=np.where(slow, SLOW, STEADY),
         **forecasts_of(forecaster.trees, columns),
-        **{f"weight_{method}": weights[:, number] for number, method in enumerate(METHODS)},
+        **_weighing(forecaster.calibration.choices, slow),
         **{f"together_{level}": share for level, share in forecaster.calibration.together.items()},
     )
+
+
+def _weighing(choices: dict[str, Choice], slow: Flags) -> dict[str, Any]:
+    """What the weights of each row are, and what they were chosen by."""
+    of_slow, of_steady = (_told(choices[kind]) for kind in (SLOW, STEADY))
+    return {name: np.where(slow, of_slow[name], of_steady[name]) for name in of_slow}
+
+
+def _told(choice: Choice) -> dict[str, float]:
+    return {
+        **{f"weight_{method}": weight for method, weight in zip(METHODS, choice.weights, strict=True)},
+        **{f"best_{method}": weight for method, weight in zip(METHODS, choice.best, strict=True)},
+        **{f"unseen_{method}": error for method, error in choice.wmape.items()},
+        "unseen_unproven": choice.unproven,
+        "unseen_weeks": choice.weeks,
+        "gain": choice.gain,
+        "gain_needed": np.nan if choice.needed is None else choice.needed,
+    }
 
 
 def _or_zero(values: Any) -> Any:
@@ -116,20 +131,27 @@ def _of_level(rows: pd.DataFrame, level: str, by: list[str]) -> dict[str, Any]:
 
 
 def _methods(rows: pd.DataFrame) -> dict[str, Any]:
-    """What each method by itself is wrong by, before calibration, and its weight at each origin: that is why it has it."""
+    """By kind of series: each method's own error at the origins, before calibration, and why it had its weight at each."""
     modelled = rows[rows["model_type"] == MODEL]
     return {
         str(kind): {
-            method: {
-                "wmape": point_scores(group, method)["wmape"],
-                "weights": {
-                    str(day)[:10]: float(part[f"weight_{method}"].iloc[0])
-                    for day, part in group.groupby("origin")
-                },
-            }
-            for method in METHODS
+            "wmape": {method: point_scores(group, method)["wmape"] for method in METHODS},
+            "by_origin": {str(day)[:10]: _chosen_by(part.iloc[0]) for day, part in group.groupby("origin")},
         }
         for kind, group in modelled.groupby("kind")
+    }
+
+
+def _chosen_by(row: pd.Series[Any]) -> dict[str, Any]:
+    """All of it of the weeks before the origin, which the trees that were weighed had not seen."""
+    return {
+        "weights": {method: float(row[f"weight_{method}"]) for method in METHODS},
+        "wmape": {method: rounded(float(row[f"unseen_{method}"])) for method in METHODS},
+        "wmape_unproven": rounded(float(row["unseen_unproven"])),
+        "best_other": {method: float(row[f"best_{method}"]) for method in METHODS},
+        "gain": rounded(float(row["gain"])),
+        "gain_needed": rounded(float(row["gain_needed"])),
+        "weeks": int(row["unseen_weeks"]),
     }
 
 

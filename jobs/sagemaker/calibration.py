@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs.sagemaker.candidates import Weights, forecasts_of, is_slow, mixed, weigh
+from jobs.sagemaker.candidates import Choice, Weights, forecasts_of, is_slow, mixed, weigh
 from jobs.sagemaker.lean import lean
-from jobs.sagemaker.panel import Columns, Flags, Floats, Integers, Panel
-from jobs.sagemaker.samples import Samples, pairs
+from jobs.sagemaker.panel import Columns, FeaturesError, Flags, Floats, Integers, Panel
+from jobs.sagemaker.samples import LEAST_WEEKS_KNOWN, Samples, pairs
 from jobs.sagemaker.scores import COVERAGE, outer
 from jobs.sagemaker.sums import measured_shares
 from jobs.sagemaker.trees import Trees
@@ -30,12 +30,13 @@ Bounds = tuple[tuple[tuple[float, ...], ...], ...]
 
 @dataclass(frozen=True)
 class Calibration:
-    """`weights` are those of the methods by kind of series; `low` and `high` are [promoted or not][volume bin][step bin].
+    """`choices` are the methods' weights by kind of series, and why.
 
+    `low` and `high` are [promoted or not][volume bin][step bin];
     `together` says of each level how much its series err together (sums.py).
     """
 
-    weights: dict[str, Weights]
+    choices: dict[str, Choice]
     bias: float
     bias_levels: tuple[float, ...]
     bias_factors: tuple[float, ...]
@@ -49,19 +50,19 @@ class Calibration:
     together: dict[str, float]
     rows: int
 
+    @property
+    def weights(self) -> dict[str, Weights]:
+        return {kind: choice.weights for kind, choice in self.choices.items()}
+
     def units(self, trees: Trees, columns: Columns) -> Floats:
         """The methods' mean, without the lean that forecasts of that size had."""
         units = mixed(forecasts_of(trees, columns), is_slow(columns), self.weights)
         return units * np.interp(units, self.bias_levels, self.bias_factors)
 
-    def spread(self, units: Floats) -> Floats:
-        """Counting noise of small numbers and a share of large ones."""
-        return np.sqrt(units + 0.5 + (self.noise * units) ** 2)
-
     def interval(self, units: Floats, steps: Floats, promoted: Flags) -> tuple[Floats, Floats]:
         volume = np.searchsorted(self.volume_edges, units, side="right")
         step = np.searchsorted(self.step_edges, steps, side="left")
-        spread = self.spread(units)
+        spread = _spread(units, self.noise)
         part = promoted.astype(np.int64)
         lower = units + np.array(self.low)[part, volume, step] * spread
         upper = units + np.array(self.high)[part, volume, step] * spread
@@ -80,23 +81,50 @@ class Calibration:
             name: tuple(tuple(tuple(row) for row in part) for part in document[name])
             for name in ("low", "high")
         }
-        weights = {kind: tuple(of_kind) for kind, of_kind in document["weights"].items()}
-        return cls(**{**document, **lists, **nested, "weights": weights})
+        choices = {kind: Choice.from_json(choice) for kind, choice in document["choices"].items()}
+        return cls(**{**document, **lists, **nested, "choices": choices})
 
 
 def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -> Calibration:
     """With trees fitted on targets before `since`, on the weeks from there to `cutoff`."""
-    samples = pairs(panel, range(since, cutoff), range(1, steps + 1), range(since, cutoff), None, 0)
+    samples = _unseen(panel, since, cutoff, steps)
     units, slow = samples.units, is_slow(samples.columns)
     forecasts = forecasts_of(trees, samples.columns)
-    weights = weigh(forecasts, slow, units, samples.target)
-    forecast = mixed(forecasts, slow, weights)
+    choices = weigh(forecasts, slow, units, samples.target)
+    forecast = mixed(forecasts, slow, {kind: choice.weights for kind, choice in choices.items()})
     article = pd.factorize(panel.series["sku_code"])[0][samples.series]
     bias, bias_levels, bias_factors = lean(forecast, units, article, samples.target)
     forecast = forecast * np.interp(forecast, bias_levels, bias_factors)
-    noise = _noise(forecast, units)
-    spread = np.sqrt(forecast + 0.5 + (noise * forecast) ** 2)
-    score = (units - forecast) / spread
+    profile_low, profile_high = _profile_bounds(samples)
+    found = Calibration(
+        choices=choices,
+        bias=bias,
+        bias_levels=bias_levels,
+        bias_factors=bias_factors,
+        **_intervals(samples, forecast, article * len(panel.weeks) + samples.target, steps),
+        profile_low=profile_low,
+        profile_high=profile_high,
+        together={},
+        rows=len(units),
+    )
+    return replace(found, together=_together(found, panel, samples, forecast))
+
+
+def _unseen(panel: Panel, since: int, cutoff: int, steps: int) -> Samples:
+    """With the weeks that contradict their flags: a forecast cannot know which promotions will not take place."""
+    weeks = range(since, cutoff)
+    samples = pairs(panel, weeks, range(1, steps + 1), weeks, None, 0, contradicting=True)
+    if not len(samples.units):
+        raise FeaturesError(
+            f"no series with {LEAST_WEEKS_KNOWN} weeks of history was in stock in any week from {panel.weeks[since]} to "
+            f"{panel.weeks[cutoff - 1]}: nothing tells how far a forecast may be off"
+        )
+    return samples
+
+
+def _intervals(samples: Samples, forecast: Floats, cell: Integers, steps: int) -> dict[str, Any]:
+    noise = _noise(forecast, samples.units)
+    score = (samples.units - forecast) / _spread(forecast, noise)
     volume_edges = tuple(
         float(edge) for edge in np.unique(np.quantile(forecast, np.arange(1, _VOLUMES) / _VOLUMES))
     )
@@ -104,27 +132,20 @@ def calibrate(trees: Trees, panel: Panel, since: int, cutoff: int, steps: int) -
     volume = np.searchsorted(volume_edges, forecast, side="right")
     step = np.searchsorted(step_edges, samples.columns["step"].astype(np.float64), side="left")
     promoted = samples.columns["is_promoted"].astype(np.float64) > 0
-    cell = article * len(panel.weeks) + samples.target
     low, high = _bounds(score, cell, promoted, volume, step, len(volume_edges) + 1)
+    return {"noise": noise, "volume_edges": volume_edges, "step_edges": step_edges, "low": low, "high": high}
+
+
+def _spread(units: Floats, noise: float) -> Floats:
+    """Counting noise of small numbers and a share of large ones."""
+    return np.asarray(np.sqrt(units + 0.5 + (noise * units) ** 2), dtype=np.float64)
+
+
+def _profile_bounds(samples: Samples) -> tuple[float, float]:
     profile = samples.columns["profile_units"].astype(np.float64)
-    ratio = (units / np.maximum(profile, 1e-9))[profile > 0]
-    profile_low, profile_high = np.quantile(ratio, [0.1, 0.9]) if len(ratio) else (0.0, 3.0)
-    found = Calibration(
-        weights=weights,
-        bias=bias,
-        bias_levels=bias_levels,
-        bias_factors=bias_factors,
-        noise=noise,
-        volume_edges=volume_edges,
-        step_edges=step_edges,
-        low=low,
-        high=high,
-        profile_low=float(min(profile_low, 1.0)),
-        profile_high=float(max(profile_high, 1.0)),
-        together={},
-        rows=len(units),
-    )
-    return replace(found, together=_together(found, panel, samples, forecast))
+    ratio = (samples.units / np.maximum(profile, 1e-9))[profile > 0]
+    low, high = np.quantile(ratio, [0.1, 0.9]) if len(ratio) else (0.0, 3.0)
+    return float(min(low, 1.0)), float(max(high, 1.0))
 
 
 def _together(calibration: Calibration, panel: Panel, samples: Samples, forecast: Floats) -> dict[str, float]:

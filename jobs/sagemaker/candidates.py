@@ -6,9 +6,12 @@ both views of the trees count half. So no series is forecast by trees where the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from jobs.sagemaker.design import SOFTENER, expected_lift, level
 from jobs.sagemaker.panel import Columns, Flags, Floats, Integers
@@ -22,11 +25,37 @@ SLOW, STEADY = KINDS = ("slow", "steady")
 _CHOICES = [
     choice for choice in product((0.0, 0.25, 0.5, 0.75, 1.0), repeat=len(METHODS)) if sum(choice) == 1.0
 ]
-_BEYOND_CHANCE = 2.0
-"""Standard errors, over weeks, by which a choice must be better than the unproven one."""
+_BEYOND_CHANCE = 0.99
+"""Of Student's distribution, one side: a choice must be beyond it to replace the unproven one. Of weeks that have nothing to
+do with each other, one of the fourteen others is then taken wrongly in 2 to 4 of a hundred cases."""
+_LEAST_WEEKS = 6
+"""Weeks of one horizon are alike: fewer than these agree by accident."""
 
 Weights = tuple[float, ...]
 UNPROVEN: Weights = (0.5, 0.5, 0.0)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The weights of the methods for one kind of series, and why.
+
+    Of the weeks they were chosen by: the error of each method alone (`wmape`) and of the unproven weights (`unproven`), and
+    by what share of the units sold the best other weights (`best`) were better (`gain`), and had to be better (`needed`;
+    None of too few weeks to tell).
+    """
+
+    weights: Weights
+    best: Weights
+    weeks: int
+    wmape: dict[str, float]
+    unproven: float
+    gain: float
+    needed: float | None
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Choice:
+        weights = {name: tuple(document[name]) for name in ("weights", "best")}
+        return cls(**{**document, **weights})
 
 
 def forecasts_of(trees: Trees, columns: Columns) -> dict[str, Floats]:
@@ -51,30 +80,49 @@ def mixed(forecasts: dict[str, Floats], slow: Flags, weights: dict[str, Weights]
     return np.asarray(np.maximum(np.exp((of_kind * logarithms).sum(axis=1)) - SOFTENER, 0.0))
 
 
-def weigh(forecasts: dict[str, Floats], slow: Flags, units: Floats, week: Integers) -> dict[str, Weights]:
+def weigh(forecasts: dict[str, Floats], slow: Flags, units: Floats, week: Integers) -> dict[str, Choice]:
     """By kind of series, from weeks whose units are known."""
     found = {}
     for kind in KINDS:
         rows = slow == (kind == SLOW)
         of_kind = {method: values[rows] for method, values in forecasts.items()}
-        found[kind] = _best(of_kind, slow[rows], units[rows], week[rows])
+        found[kind] = _chosen(of_kind, slow[rows], units[rows], week[rows])
     return found
 
 
-def _best(forecasts: dict[str, Floats], slow: Flags, units: Floats, week: Integers) -> Weights:
+def _chosen(forecasts: dict[str, Floats], slow: Flags, units: Floats, week: Integers) -> Choice:
+    """The weights of least error whose gain over the unproven ones is beyond chance, if there are any."""
     weeks, number = np.unique(week, return_inverse=True)
-    if len(weeks) < 2:
-        return UNPROVEN
+    sold = max(float(units.sum()), 1.0)
 
-    def errors(choice: Weights) -> Floats:
-        found = mixed(forecasts, slow, dict.fromkeys(KINDS, choice))
-        return np.asarray(np.bincount(number, np.abs(units - found)), dtype=np.float64)
+    def errors(weights: Weights) -> Floats:
+        """Of each week, as a share of all that was sold."""
+        found = mixed(forecasts, slow, dict.fromkeys(KINDS, weights))
+        return np.asarray(np.bincount(number, np.abs(units - found), len(weeks)) / sold, dtype=np.float64)
 
-    unproven = errors(UNPROVEN)
-    best, most = UNPROVEN, 0.0
-    for choice in _CHOICES:
-        gain = unproven - errors(choice)
-        chance = float(gain.std(ddof=1)) / np.sqrt(len(weeks))
-        if gain.mean() > max(_BEYOND_CHANCE * chance, most):
-            best, most = choice, float(gain.mean())
-    return best
+    of = {weights: errors(weights) for weights in _CHOICES}
+    unproven = of[UNPROVEN]
+    gains = {weights: float((unproven - of[weights]).sum()) for weights in _CHOICES if weights != UNPROVEN}
+    enough = len(weeks) >= _LEAST_WEEKS
+    needed = {weights: _by_chance(unproven - of[weights]) for weights in gains} if enough else {}
+    proven = [weights for weights in needed if gains[weights] > needed[weights]]
+    best = max(proven or gains, key=lambda weights: gains[weights])
+    return Choice(
+        weights=best if proven else UNPROVEN,
+        best=best,
+        weeks=len(weeks),
+        wmape={method: float(of[_alone(method)].sum()) for method in METHODS},
+        unproven=float(unproven.sum()),
+        gain=gains[best],
+        needed=needed.get(best),
+    )
+
+
+def _by_chance(gain: Floats) -> float:
+    """The sum over weeks that a gain of nothing would hardly ever reach."""
+    weeks = len(gain)
+    return float(stdtrit(weeks - 1, _BEYOND_CHANCE) * gain.std(ddof=1) * np.sqrt(weeks))
+
+
+def _alone(method: str) -> Weights:
+    return tuple(float(method == each) for each in METHODS)

@@ -39,7 +39,9 @@ def kept(forecast: Floats, units: Floats, article: Integers, week: Integers) -> 
     factor = (units.sum() + _PRIOR_UNITS) / (forecast.sum() + _PRIOR_UNITS)
     error = units - factor * forecast
     cell = article * (int(week.max()) + 1) + week
-    clustered = max(_square(error, article) + _square(error, week) - _square(error, cell), 0.0)
+    of_articles, of_weeks = _square(error, article), _square(error, week)
+    # Of a single article the weeks are its cells, and its own sum is zero, because the factor was fitted to it.
+    clustered = max(of_articles + of_weeks - _square(error, cell), of_articles, of_weeks)
     chance = clustered / (factor * forecast.sum() + _PRIOR_UNITS) ** 2
     lasting = np.log(factor) ** 2
     if lasting == 0.0:

@@ -22,12 +22,21 @@ class Samples:
     columns: Columns
 
 
-def pairs(panel: Panel, targets: range, steps: range, origins: range, most: int | None, seed: int) -> Samples:
+def pairs(
+    panel: Panel,
+    targets: range,
+    steps: range,
+    origins: range,
+    most: int | None,
+    seed: int,
+    contradicting: bool = False,
+) -> Samples:
     """All pairs whose target lies in `targets` and whose origin in `origins`, or `most` of them by chance.
 
-    A week without stock says nothing of demand, and one that contradicts its own calendar nothing of promotions.
+    A week without stock says nothing of demand. One that contradicts its own calendar says nothing of promotions, but was
+    forecast as one all the same: nobody knew of it in advance. It is left out unless `contradicting`.
     """
-    found = [_pairs_of_step(panel, targets, step, origins) for step in steps]
+    found = [_pairs_of_step(panel, targets, step, origins, contradicting) for step in steps]
     series, origin, target = (np.concatenate(part) for part in zip(*found, strict=True))
     if most is not None and len(series) > most:
         chosen = np.sort(np.random.default_rng(seed).choice(len(series), most, replace=False))
@@ -37,7 +46,7 @@ def pairs(panel: Panel, targets: range, steps: range, origins: range, most: int 
 
 
 def _pairs_of_step(
-    panel: Panel, targets: range, step: int, origins: range
+    panel: Panel, targets: range, step: int, origins: range, contradicting: bool
 ) -> tuple[Integers, Integers, Integers]:
     first = max(targets.start, origins.start + step - 1, step - 1)
     last = min(targets.stop, origins.stop + step - 1)
@@ -46,6 +55,8 @@ def _pairs_of_step(
     known = np.nan_to_num(panel.values["weeks_known"][:, origin])
     usable = (known >= LEAST_WEEKS_KNOWN) & ~np.isnan(panel.units[:, target])
     usable &= panel.model_type[:, origin] == MODEL
-    usable &= ~(panel.values["is_stockout"][:, target] > 0) & ~(panel.values["contradicts"][:, target] > 0)
+    usable &= ~(panel.values["is_stockout"][:, target] > 0)
+    if not contradicting:
+        usable &= ~(panel.values["contradicts"][:, target] > 0)
     series, column = np.nonzero(usable)
     return series, origin[column], target[column]

@@ -227,13 +227,21 @@ def _log_figures(features: Features) -> None:
             level=logging.WARNING,
             series=figures["off_sale_but_selling"],
         )
-    if figures["suspect_calendar_weeks"]:
+    suspect = figures["suspect_calendar_weeks"]
+    if doubted := [week for week in suspect if week["trust"] < 1]:
         log(
             "the promotion calendar flags most of a category at once in these weeks, more of it than in any week before and "
             "hardly at a discount: the forecast believes as many of the flags as usual (trust). Correct the calendar, "
             "or add the discounts if the promotions are real",
             level=logging.WARNING,
-            weeks=figures["suspect_calendar_weeks"],
+            weeks=doubted,
+        )
+    if believed := [week for week in suspect if week["trust"] >= 1]:
+        log(
+            "the promotion calendar flags most of a small category at once in these weeks, more than in any week before "
+            "and hardly at a discount: of so few series every flag is believed. Correct the calendar if it is wrong",
+            level=logging.WARNING,
+            weeks=believed,
         )
     if figures["weeks_without_calendar"]:
         log(

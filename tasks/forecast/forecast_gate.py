@@ -10,7 +10,7 @@ over it is judged on the other rows only.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -54,6 +54,15 @@ class Gate(BaseModel):
         default=0.95,
         description="maximum share of weeks within their 80% interval, as wider intervals are useless to planners; none: "
         "not judged",
+    )
+    origin_bias_max: Annotated[float, Field(gt=0)] | None = Field(
+        default=0.3,
+        description="the same as bias_max, at the worst origin of the backtest, whose weeks are few (0.3 is 30%); none: "
+        "not judged",
+    )
+    origin_coverage_min: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=0.5,
+        description="the same as coverage_min at the worst origin of the backtest; none: not judged",
     )
     worse_max: float = Field(
         default=0.05,
@@ -105,6 +114,7 @@ class Evaluation:
     naive: Mapping[str, Scores]
     rows: int
     year_ago: YearAgo
+    by_origin: Mapping[str, Scores]
 
     @classmethod
     def read(cls, evaluation: Mapping[str, Any]) -> Evaluation:
@@ -113,6 +123,7 @@ class Evaluation:
             {name: Scores.read(evaluation[name]) for name in NAIVE_METHODS},
             int(evaluation["rows"]),
             YearAgo.read(evaluation),
+            {origin: Scores.read(figures) for origin, figures in evaluation["by_origin"].items()},
         )
 
     def skill(self, naive: str) -> float | None:
@@ -135,6 +146,7 @@ def judge(gate: Gate, evaluation: Evaluation, approved: Approved | None) -> list
     verdicts = [at_most("MAPE", evaluation.model.mape, gate.mape_max)] if gate.mape_max is not None else []
     verdicts.extend(_skill(gate, evaluation, name) for name in NAIVE_METHODS)
     verdicts.extend(_bias_and_coverage(gate, evaluation.model))
+    verdicts.extend(_worst_origins(gate, evaluation.by_origin))
     if approved is not None:
         known = approved.best
         limit = None if known is None else known * (1 + gate.worse_max)
@@ -144,12 +156,40 @@ def judge(gate: Gate, evaluation: Evaluation, approved: Approved | None) -> list
 
 def _bias_and_coverage(gate: Gate, model: Scores) -> Iterator[Verdict]:
     if gate.bias_max is not None:
-        size = None if model.bias is None else abs(model.bias)
-        yield at_most("bias, up or down", size, gate.bias_max)
+        yield at_most("bias, up or down", _size(model.bias), gate.bias_max)
     if gate.coverage_min is not None:
         yield at_least("least coverage of the 80% interval", model.coverage80, gate.coverage_min)
     if gate.coverage_max is not None:
         yield at_most("most coverage of the 80% interval", model.coverage80, gate.coverage_max)
+
+
+def _worst_origins(gate: Gate, by_origin: Mapping[str, Scores]) -> Iterator[Verdict]:
+    """Origins that lean to opposite sides cancel out in the pooled figures, and planners order by one of them at a time."""
+    if gate.origin_bias_max is not None:
+        origin, bias = _worst({day: _size(scores.bias) for day, scores in by_origin.items()}, max)
+        yield at_most(f"bias at the worst origin{origin}, up or down", bias, gate.origin_bias_max)
+    if gate.origin_coverage_min is not None:
+        origin, share = _worst({day: scores.coverage80 for day, scores in by_origin.items()}, min)
+        yield at_least(
+            f"least coverage of the 80% interval at the worst origin{origin}", share, gate.origin_coverage_min
+        )
+
+
+def _worst(
+    figures: Mapping[str, float | None], worse: Callable[[Iterable[float]], float]
+) -> tuple[str, float | None]:
+    """Where it is, in brackets, and the figure; one that is not known is the worst."""
+    known = {day: figure for day, figure in figures.items() if figure is not None}
+    if unknown := sorted({*figures} - {*known}):
+        return f" ({unknown[0]})", None
+    if not known:
+        return "", None
+    worst = worse(known.values())
+    return f" ({min(day for day, figure in known.items() if figure == worst)})", worst
+
+
+def _size(bias: float | None) -> float | None:
+    return None if bias is None else abs(bias)
 
 
 def _skill(gate: Gate, evaluation: Evaluation, naive: str) -> Verdict:

@@ -233,19 +233,20 @@ class ValueOracle(Oracle):
         if share < 0.9 or len(self._of_category(key, week)) < LEAST_SUSPECT_SERIES:
             return 1.0
         first = min(min(self.cells[k]) for k in self._of_category(key, week))
-        before = [w for w in range(first, week) if self._trust(key, w) == 1.0]
+        large = [w for w in range(first, week) if len(self._of_category(key, w)) >= LEAST_SUSPECT_SERIES]
+        before = [w for w in large if self._trust(key, w) == 1.0]
         year = [w for w in before if w >= week - 52]
         suspect = (
             len(before) >= 52
             and share >= max(self._share(key, w) for w in before) + 0.05
             and self._depth(key, [week]) <= 0.5 * self._depth(key, year)
-            and week - max(first, week - 52) - len(year) < 3
+            and sum(self._trust(key, w) < 1.0 for w in range(max(first, week - 52), week)) < 3
         )
         return fmean(self._share(key, w) for w in [*year, week]) / share if suspect else 1.0
 
     def _regular_price(self, key: Key, week: int) -> float | None:
         lately = self._past(key, week, 6, lambda c: None if c["promoted"] else c["price"])
-        return median(lately) if lately else self.cells[key][week]["usual_price"]
+        return median(lately) if len(lately) >= 3 else self.usual_price(self.cells[key], week)
 
     def state(self, key: Key, week: int) -> dict[str, float | None]:
         cells = self.cells[key]

@@ -192,17 +192,19 @@ class Oracle:
             or not any(sold[week] for sold in self.world.units.values()),
         }
 
+    @staticmethod
+    def usual_price(cells: dict[int, Cell], week: int) -> float | None:
+        """Of the weeks before; `week` itself need not have come."""
+        before = [cells[w] for w in range(week - 26, week) if w in cells]
+        usual = [c["price"] for c in before if c["price"] and not c["promoted"]]
+        older = [c["price"] for w, c in cells.items() if w < week and c["price"] and not c["promoted"]]
+        any_price = [c["price"] for w, c in cells.items() if week - 52 <= w < week and c["price"]]
+        return median(usual) if usual else fmean(older) if older else max(any_price, default=None)
+
     def _judge_prices(self) -> None:
         for cells in self.cells.values():
             for week, cell in cells.items():
-                before = [cells[w] for w in range(week - 26, week) if w in cells]
-                usual = [c["price"] for c in before if c["price"] and not c["promoted"]]
-                older = [
-                    c["price"] for w, c in cells.items() if w < week and c["price"] and not c["promoted"]
-                ]
-                any_price = [c["price"] for w, c in cells.items() if week - 52 <= w < week and c["price"]]
-                found = median(usual) if usual else fmean(older) if older else max(any_price, default=None)
-                cell["usual_price"] = found
+                cell["usual_price"] = found = self.usual_price(cells, week)
                 cell["index"] = cell["price"] / found if found and cell["price"] else None
                 telling = cell["promoted"] and (cell["discount"] or 0) >= 0.05 and cell["index"] is not None
                 cell["telling"] = telling
@@ -215,15 +217,16 @@ class Oracle:
                     ]
                     for weeks in (26, 52)
                 }
-                if sold := quiet[26] or quiet[52]:
-                    cell["unmoved"] = cell["unmoved"] and cell["units"] < 1.5 * median(sold)
+                sold = quiet[26] or quiet[52]
+                cell["sold more"] = bool(sold) and cell["units"] >= 1.5 * median(sold)
         telling = unmoved = 0
         for week in range(WEEKS):
             of_week = [cells[week] for cells in self.cells.values() if week in cells]
             telling += sum(c["telling"] for c in of_week)
             unmoved += sum(c["unmoved"] for c in of_week)
             for cell in of_week:
-                cell["contradicts"] = cell["unmoved"] and telling - unmoved >= 0.6 * telling
+                follows = telling - unmoved >= 0.6 * telling
+                cell["contradicts"] = cell["unmoved"] and not cell["sold more"] and follows
                 cut = not cell["promoted"] and cell["index"] is not None and cell["index"] < 0.93
                 cell["ran"] = cell["promoted"] and not cell["contradicts"]
                 cell["normal"] = not cell["ran"] and not cut and not cell["stockout"]

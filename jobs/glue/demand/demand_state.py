@@ -24,6 +24,8 @@ SOLD_MORE = 1.5
 """A flagged week that sold as many times the usual units was promoted, whatever its price says."""
 REGULAR_WEEKS = 6
 """A regular price that changed is seen after three of them, when half of 26 weeks still have the old one."""
+FEW_REGULAR_WEEKS = 3
+"""One or two weeks at another price may be an offer that the calendar does not have."""
 FEW_NORMAL_WEEKS = 3
 LARGE_MIDDLE = 5
 """From so many units a week on, the median tells the level: a week that sold tenfold unplanned does not move it. Of smaller
@@ -40,7 +42,11 @@ def with_prices(cells: DataFrame) -> DataFrame:
         F.avg(ordinary).over(past(near)),
         F.max("price").over(past(near, 52)),
     )
-    now = F.expr("percentile(CASE WHEN NOT is_promoted THEN price END, 0.5)").over(past(near, REGULAR_WEEKS))
+    lately = past(near, REGULAR_WEEKS)
+    now = F.when(
+        F.count(ordinary).over(lately) >= FEW_REGULAR_WEEKS,
+        F.expr("percentile(CASE WHEN NOT is_promoted THEN price END, 0.5)").over(lately),
+    )
     return cells.withColumn("usual_price", usual).withColumns(
         {
             "price_index": F.col("price") / F.col("usual_price"),
@@ -56,26 +62,34 @@ def with_contradictions(cells: DataFrame) -> DataFrame:
     """
     telling = F.expr(f"is_promoted AND discount >= {TELLING_DISCOUNT} AND price_index IS NOT NULL")
     unmoved = telling & F.expr(f"price_index > 1 - {FOLLOWED} * discount")
-    quiet = "percentile(CASE WHEN NOT is_promoted AND NOT is_stockout THEN units END, 0.5)"
-    usual = F.coalesce(*(F.expr(quiet).over(past(of_series(), weeks)) for weeks in (26, 52)))
-    unmoved &= ~F.coalesce(F.col("units") >= SOLD_MORE * usual, F.lit(False))
-    cells = cells.withColumn("is_unmoved", F.coalesce(unmoved, F.lit(False)))
-    by_week = cells.groupBy("week_no").agg(
-        F.sum(telling.cast("int")).alias("telling"), F.sum(F.col("is_unmoved").cast("int")).alias("unmoved")
-    )
-    so_far = Window.orderBy("week_no").rangeBetween(Window.unboundedPreceding, 0)
-    follow = (
-        by_week.withColumn("seen", F.sum("telling").over(so_far))
-        .withColumn("moved", F.col("seen") - F.sum("unmoved").over(so_far))
-        .selectExpr("week_no", f"seen > 0 AND moved >= {MOSTLY} * seen AS prices_follow")
-    )
+    cells = cells.withColumns({"is_telling": telling, "is_unmoved": F.coalesce(unmoved, F.lit(False))})
     return (
-        cells.join(F.broadcast(follow), "week_no")
-        .withColumn("contradicts", F.expr("is_unmoved AND prices_follow"))
+        cells.join(F.broadcast(_where_prices_follow(cells)), "week_no")
+        .withColumn("contradicts", F.expr("is_unmoved AND prices_follow") & ~_sold_more())
         .withColumn("is_cut", F.expr(f"NOT is_promoted AND price_index IS NOT NULL AND price_index < {CUT}"))
         .withColumn("ran", F.expr("is_promoted AND NOT contradicts"))
         .withColumn("is_normal", F.expr("units IS NOT NULL AND NOT ran AND NOT is_cut AND NOT is_stockout"))
     )
+
+
+def _where_prices_follow(cells: DataFrame) -> DataFrame:
+    """By week. A promotion at the usual price is one that the price does not show, however much it sold."""
+    by_week = cells.groupBy("week_no").agg(
+        F.sum(F.col("is_telling").cast("int")).alias("telling"),
+        F.sum(F.col("is_unmoved").cast("int")).alias("unmoved"),
+    )
+    so_far = Window.orderBy("week_no").rangeBetween(Window.unboundedPreceding, 0)
+    return (
+        by_week.withColumn("seen", F.sum("telling").over(so_far))
+        .withColumn("moved", F.col("seen") - F.sum("unmoved").over(so_far))
+        .selectExpr("week_no", f"seen > 0 AND moved >= {MOSTLY} * seen AS prices_follow")
+    )
+
+
+def _sold_more() -> Column:
+    quiet = "percentile(CASE WHEN NOT is_promoted AND NOT is_stockout THEN units END, 0.5)"
+    usual = F.coalesce(*(F.expr(quiet).over(past(of_series(), weeks)) for weeks in (26, 52)))
+    return F.coalesce(F.col("units") >= SOLD_MORE * usual, F.lit(False))
 
 
 def with_level(cells: DataFrame) -> DataFrame:

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.glue.demand.demand_groups import past
+from jobs.glue.demand.demand_manifest import monday_of
+from jobs.glue.demand.demand_weeks import week_no
 
 _MOST_OF_A_CATEGORY = 0.9
 _ABOVE_ALL_BEFORE = 0.05
 _LEAST_SERIES = 20
 _LEAST_WEEKS = 52
 """Fewer series are promoted all at once by chance, and fewer weeks say nothing of what is usual."""
+_LEAST_TOLD = 5
+"""Of so few series a week that looks false is named, but believed."""
 _AS_DEEP = 0.5
 """A week whose flags come with more than this share of the usual discount is an event, not a mistake."""
 _A_YEAR = 52
@@ -35,10 +39,6 @@ class _Week:
     depth: float
     series: int
 
-    @property
-    def flags_most(self) -> bool:
-        return self.share >= _MOST_OF_A_CATEGORY and self.series >= _LEAST_SERIES
-
 
 def with_trust(cells: DataFrame) -> DataFrame:
     """`calendar_trust`: how much of a week's flags to believe, by what the calendar says of it and of the weeks before.
@@ -48,14 +48,17 @@ def with_trust(cells: DataFrame) -> DataFrame:
     is known as far ahead as the calendar.
     """
     found = cells.sparkSession.createDataFrame(
-        list(_doubted(cells)), "category string, week_no int, calendar_trust double"
+        list(_doubted(cells, _LEAST_SERIES)), "category string, week_no int, calendar_trust double"
     )
     joined = cells.join(F.broadcast(found), ["category", "week_no"], "left")
     return joined.withColumn("calendar_trust", F.coalesce("calendar_trust", F.lit(1.0)))
 
 
-def _doubted(cells: DataFrame) -> Iterator[tuple[str, int, float]]:
-    """Category, week and trust. Whether a week is believed depends on which weeks before it were: none can be told alone."""
+def _doubted(cells: DataFrame, least: int) -> Iterator[tuple[str, int, float]]:
+    """Category, week and trust. Weeks with fewer than `least` series play no part.
+
+    Whether a week is believed depends on which weeks before it were: none can be told alone.
+    """
     flagged = F.expr("CASE WHEN is_promoted THEN coalesce(discount, 0.0D) END")
     by_week = cells.groupBy("category", "week_no").agg(
         F.avg(F.col("is_promoted").cast("int")).alias("share"),
@@ -63,10 +66,9 @@ def _doubted(cells: DataFrame) -> Iterator[tuple[str, int, float]]:
         F.coalesce(F.sum(flagged), F.lit(0.0)).alias("depth"),
         F.count(F.lit(1)).alias("series"),
     )
-    flags_most = (
-        f"max(share >= {_MOST_OF_A_CATEGORY} AND series >= {_LEAST_SERIES}) OVER (PARTITION BY category)"
-    )
-    of_some = by_week.withColumn("is_in_question", F.expr(flags_most)).where("is_in_question")
+    flags_most = f"max(share >= {_MOST_OF_A_CATEGORY}) OVER (PARTITION BY category)"
+    of_many = by_week.where(f"series >= {least}")
+    of_some = of_many.withColumn("is_in_question", F.expr(flags_most)).where("is_in_question")
     named = of_some.selectExpr("category", "week_no AS number", "share", "flags", "depth", "series")
     rows = named.orderBy("category", "number").collect()
     for category, group in groupby(rows, key=lambda row: str(row["category"])):
@@ -81,7 +83,7 @@ def _mistakes(weeks: Iterable[_Week]) -> Iterator[tuple[int, float]]:
     for week in weeks:
         year = [each for each in believed if each.number >= week.number - _A_YEAR]
         if (
-            week.flags_most
+            week.share >= _MOST_OF_A_CATEGORY
             and sum(number >= week.number - _A_YEAR for number in doubted) < _MOST_MISTAKES
             and _is_suspect(week, believed, year)
         ):
@@ -102,14 +104,17 @@ def _is_suspect(week: _Week, before: list[_Week], year: list[_Week]) -> bool:
 
 
 def suspect_calendar_weeks(rows: DataFrame) -> list[dict[str, Any]]:
-    """The weeks that are not believed in full: newest first, each beside the highest share believed before it."""
-    before = past(Window.partitionBy("category").orderBy(F.unix_date("week")))
-    by_week = (
-        rows.groupBy("category", "week")
-        .agg(F.avg(F.col("is_promoted").cast("int")).alias("share"), F.min("calendar_trust").alias("trust"))
-        .withColumn("highest_before", F.max(F.expr("CASE WHEN trust = 1 THEN share END")).over(before))
+    """The weeks that are not believed in full: newest first, each beside the highest share believed before it.
+
+    Beside them those that look as false in categories of too few series to doubt a flag: their trust is 1.
+    """
+    by_week = rows.groupBy("category", "week").agg(
+        F.avg(F.col("is_promoted").cast("int")).alias("share"),
+        F.min("calendar_trust").alias("trust"),
+        F.count(F.lit(1)).alias("series"),
     )
-    found = by_week.where("trust < 1").orderBy(F.desc("week"), "category").limit(_MOST_NAMED)
+    found = _with_highest_before(by_week.join(F.broadcast(_looks_false(rows)), ["category", "week"], "left"))
+    named = found.where("trust < 1 OR looks_false").orderBy(F.desc("week"), "category").limit(_MOST_NAMED)
     return [
         {
             "week": row["week"].isoformat(),
@@ -118,5 +123,26 @@ def suspect_calendar_weeks(rows: DataFrame) -> list[dict[str, Any]]:
             "highest_before": round(row["highest_before"], 3),
             "trust": round(row["trust"], 3),
         }
-        for row in found.collect()
+        for row in named.collect()
     ]
+
+
+def _looks_false(rows: DataFrame) -> DataFrame:
+    """Weeks of few series that would be doubted if these were many."""
+    numbered = rows.withColumn("week_no", F.expr(week_no("week")))
+    weeks = [(category, monday_of(week)) for category, week, _ in _doubted(numbered, _LEAST_TOLD)]
+    named = rows.sparkSession.createDataFrame(weeks, "category string, week date")
+    few = rows.groupBy("category", "week").count().where(f"count < {_LEAST_SERIES}").drop("count")
+    return named.join(few, ["category", "week"]).withColumn("looks_false", F.lit(True))
+
+
+def _with_highest_before(weeks: DataFrame) -> DataFrame:
+    """Of the weeks that a week was held against: believed ones of as many series as a judgement needs."""
+    before = past(Window.partitionBy("category").orderBy(F.unix_date("week")))
+
+    def highest(least: int) -> Column:
+        believed = f"trust = 1 AND looks_false IS NULL AND series >= {least}"
+        return F.max(F.expr(f"CASE WHEN {believed} THEN share END")).over(before)
+
+    of_few = F.when(F.col("looks_false"), highest(_LEAST_TOLD))
+    return weeks.withColumn("highest_before", F.coalesce(of_few, highest(_LEAST_SERIES)))

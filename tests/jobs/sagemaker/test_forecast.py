@@ -143,12 +143,47 @@ def test_each_level_is_judged_by_its_sums(tested: pd.DataFrame) -> None:
 def test_the_methods_weights_are_told_with_their_errors(tested: pd.DataFrame) -> None:
     figures = evaluation(tested)
     found = figures["methods"]["steady"]
-    assert set(found) == set(METHODS)
-    for origin in figures["origins"]:
-        assert sum(method["weights"][origin] for method in found.values()) == 1.0
-    assert found["plain"]["wmape"] == pytest.approx(
+    assert set(found["wmape"]) == set(METHODS)
+    assert found["wmape"]["plain"] == pytest.approx(
         (tested["plain"] - tested["actual_units"]).abs().sum() / tested["actual_units"].sum(), abs=1e-6
     )
+    assert list(found["by_origin"]) == figures["origins"]
+    for chosen in found["by_origin"].values():
+        assert sum(chosen["weights"].values()) == sum(chosen["best_other"].values()) == 1.0
+        assert chosen["weights"] == {"wide": 0.5, "narrow": 0.5, "plain": 0.0}
+        assert (chosen["weeks"], chosen["gain_needed"]) == (HORIZON, None)  # too few to tell
+
+
+def test_weights_are_told_with_what_they_were_chosen_by(tested: pd.DataFrame, features: pd.DataFrame) -> None:
+    """The plain method needs no trees: its error in the weeks before an origin, from every origin since then."""
+    history = panel(features)
+    cutoff = history.index(np.datetime64("2024-07-29"))
+    weeks = range(cutoff - HORIZON, cutoff)
+    samples = pairs(history, weeks, range(1, HORIZON + 1), weeks, None, 0)
+    promoted = samples.columns["is_promoted"].astype(float) > 0
+    # All lifts but the category's are missing: it is shrunk by nothing, twice.
+    plain = samples.columns["base_units"].astype(float) * np.where(promoted, np.exp(0.5), 1.0)
+    error = np.abs(samples.units - plain).sum() / samples.units.sum()
+    chosen = evaluation(tested)["methods"]["steady"]["by_origin"]["2024-07-29"]
+    assert chosen["wmape"]["plain"] == pytest.approx(error, abs=1e-6)
+
+
+def test_bounds_and_weights_come_from_promotions_that_failed_too(features: pd.DataFrame) -> None:
+    """Which promotions will not take place nobody knows in advance: all rows are forecast, all count."""
+    quick = Settings(HORIZON, rounds=5, most_samples=3000)
+    marked = panel(features.assign(contradicts=features["sku_code"] == "S-02"))
+    trees = fit_trees(marked, 80, quick, HORIZON)
+    of_all = calibrate(trees, panel(features), 80, WEEKS, HORIZON)
+    assert calibrate(trees, marked, 80, WEEKS, HORIZON) == of_all
+
+
+def test_weeks_without_any_stock_calibrate_nothing(features: pd.DataFrame) -> None:
+    history = panel(features)
+    trees = fit_trees(history, WEEKS - HORIZON, Settings(HORIZON, rounds=5, most_samples=3000), HORIZON)
+    first = history.weeks[WEEKS - HORIZON]
+    empty = panel(features.assign(is_stockout=pd.to_datetime(features["week"]) >= pd.Timestamp(first)))
+    with pytest.raises(FeaturesError, match=f"in any week from {first} to {history.weeks[-1]}"):
+        calibrate(trees, empty, WEEKS - HORIZON, WEEKS, HORIZON)
 
 
 def test_the_naive_methods_are_what_they_say(tested: pd.DataFrame, features: pd.DataFrame) -> None:

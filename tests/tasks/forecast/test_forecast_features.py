@@ -186,6 +186,17 @@ def test_a_run_says_which_weeks_of_the_calendar_cannot_be_right(
     assert "2026-12-07" in warning.message
 
 
+def test_a_run_says_which_weeks_of_a_small_category_look_wrong_and_are_believed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    doubted = {"week": "2026-12-07", "category": "Juice", "share": 1.0, "highest_before": 0.5, "trust": 0.6}
+    believed = {**doubted, "week": "2026-12-14", "category": "Tea", "trust": 1.0}
+    checked(monkeypatch, suspect_calendar_weeks=[doubted, believed])
+    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert [("Juice" in message, "Tea" in message) for message in told] == [(True, False), (False, True)]
+    assert "every flag is believed" in told[1]
+
+
 def test_a_load_that_came_between_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TransientError, match="run the forecast again"):
         checked(monkeypatch, loaded=8, units_total=949)

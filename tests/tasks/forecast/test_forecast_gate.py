@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,8 +29,12 @@ def evaluation(
     known: tuple[float | None, float | None] | None = None,
     bias: float | None = 0.01,
     coverage: float | None = 0.8,
+    origins: dict[str, tuple[float | None, float | None]] | None = None,
 ) -> Evaluation:
-    """`known`: the model's and seasonal naive's WMAPE on the rows whose week a year ago is known."""
+    """`known`: the model's and seasonal naive's WMAPE on the rows whose week a year ago is known.
+
+    `origins`: bias and coverage of each.
+    """
     of_known = known or (wmape, seasonal)
     return Evaluation.read(
         {
@@ -41,6 +46,10 @@ def evaluation(
             "where_year_ago_known": {
                 "model": {"wmape": of_known[0]},
                 "seasonal_naive": {"wmape": of_known[1]},
+            },
+            "by_origin": {
+                day: {"wmape": wmape, "bias": of_origin[0], "coverage80": of_origin[1]}
+                for day, of_origin in (origins or {"2026-08-03": (bias, coverage)}).items()
             },
         }
     )
@@ -56,7 +65,11 @@ BIAS, NARROW, WIDE = (
     "least coverage of the 80% interval",
     "most coverage of the 80% interval",
 )
-NOT_LEANING = Gate(bias_max=None, coverage_min=None, coverage_max=None)
+WORST_BIAS = "bias at the worst origin (2026-08-03), up or down"
+WORST_COVERAGE = "least coverage of the 80% interval at the worst origin (2026-08-03)"
+NOT_LEANING = Gate(
+    bias_max=None, coverage_min=None, coverage_max=None, origin_bias_max=None, origin_coverage_min=None
+)
 MAPE, SEASONAL, MEAN4, APPROVED = (
     "MAPE",
     "skill over seasonal_naive",
@@ -112,12 +125,12 @@ MAPE, SEASONAL, MEAN4, APPROVED = (
         (LIMITS, evaluation(bias=-0.15), None, []),
         (LIMITS, evaluation(bias=-0.1501), None, [BIAS]),
         (LIMITS, evaluation(bias=0.1501), None, [BIAS]),
-        (LIMITS, evaluation(bias=None), None, [BIAS]),
+        (LIMITS, evaluation(bias=None), None, [BIAS, WORST_BIAS]),
         (LIMITS, evaluation(coverage=0.65), None, []),
         (LIMITS, evaluation(coverage=0.6499), None, [NARROW]),
         (LIMITS, evaluation(coverage=0.95), None, []),
         (LIMITS, evaluation(coverage=0.9501), None, [WIDE]),
-        (LIMITS, evaluation(coverage=math.nan), None, [NARROW, WIDE]),
+        (LIMITS, evaluation(coverage=math.nan), None, [NARROW, WIDE, WORST_COVERAGE]),
         (NOT_LEANING, evaluation(bias=None, coverage=None), None, []),
         (NOT_LEANING, evaluation(bias=-0.9, coverage=0.1), None, []),
         # Harder weeks for every method: WMAPE doubled, and ours is no worse than it was
@@ -165,10 +178,40 @@ def test_what_is_not_judged_does_not_count_as_kept() -> None:
     assert [verdict.outcome for verdict in verdicts] == [
         "ok",
         "not judged: the year before is known for 23% of the rows",
-        *["ok"] * 4,
+        *["ok"] * 6,
     ]
     assert str(verdicts[1]).startswith("skill over seasonal_naive = -0.5000 (limit 0.0500) not judged: ")
     require(verdicts, "2026-11-23")
+
+
+@pytest.mark.parametrize(
+    ("gate", "origins", "expected"),
+    [
+        # Two that cancel out when pooled
+        (LIMITS, {"2026-05-04": (0.28, 0.8), "2026-08-03": (-0.31, 0.8)}, [WORST_BIAS]),
+        (LIMITS, {"2026-05-04": (-0.28, 0.8), "2026-08-03": (0.3, 0.8)}, []),
+        (LIMITS, {"2026-05-04": (0.0, 0.95), "2026-08-03": (0.0, 0.49)}, [WORST_COVERAGE]),
+        (LIMITS, {"2026-05-04": (0.0, 0.95), "2026-08-03": (0.0, 0.5)}, []),
+        (LIMITS, {"2026-05-04": (0.0, 0.8), "2026-08-03": (0.4, 0.3)}, [WORST_BIAS, WORST_COVERAGE]),
+        # What is not known is the worst
+        (LIMITS, {"2026-05-04": (0.2, 0.8), "2026-08-03": (None, None)}, [WORST_BIAS, WORST_COVERAGE]),
+        # Other limits, and none
+        (Gate(origin_bias_max=0.5), {"2026-05-04": (0.5, 0.8)}, []),
+        (Gate(origin_coverage_min=0.3), {"2026-05-04": (0.0, 0.3)}, []),
+        (NOT_LEANING, {"2026-05-04": (0.9, 0.1)}, []),
+    ],
+)
+def test_the_worst_origin_is_judged_by_looser_limits(
+    gate: Gate, origins: dict[str, tuple[float | None, float | None]], expected: list[str]
+) -> None:
+    assert failed(gate, evaluation(origins=origins)) == expected
+
+
+def test_an_evaluation_without_origins_passes_no_rule_of_theirs() -> None:
+    unknown = replace(evaluation(), by_origin={})
+    assert failed(LIMITS, unknown) == [
+        name.replace(" (2026-08-03)", "") for name in (WORST_BIAS, WORST_COVERAGE)
+    ]
 
 
 def test_a_share_of_naive_is_of_all_rows() -> None:
@@ -182,7 +225,8 @@ def test_a_pass_is_silent() -> None:
 
 def test_the_form_refuses_limits_without_meaning() -> None:
     for wrong in ({"mape_max": 0}, {"skill_min": 1}, {"skill_min": -0.1}, {"worse_max": -1}, {"bias_max": 0},
-                  {"coverage_min": 1.1}, {"compared_with": 0}):  # fmt: skip
+                  {"coverage_min": 1.1}, {"compared_with": 0}, {"origin_bias_max": 0},
+                  {"origin_coverage_min": -0.1}):  # fmt: skip
         with pytest.raises(ValueError, match="Input should be"):
             Gate(**wrong)
 
@@ -196,7 +240,9 @@ def test_the_evaluation_is_read_from_the_lake(account: None) -> None:
     naive = {"wmape": 0.4, "mape": None}
     known = {"model": {"wmape": 0.2}, "seasonal_naive": {"wmape": 0.25}}
     scores = {"model": {"wmape": 0.3}, "seasonal_naive": naive, "mean4": {"wmape": 0.6}, "rows": 7}
-    read = read_evaluation(put({**scores, "year_ago_known": 0.9, "where_year_ago_known": known}))
+    origins = {"by_origin": {"2026-08-03": {"bias": -0.2, "coverage80": 0.7, "rows": 7}}}
+    read = read_evaluation(put({**scores, **origins, "year_ago_known": 0.9, "where_year_ago_known": known}))
+    assert (read.by_origin["2026-08-03"].bias, read.by_origin["2026-08-03"].coverage80) == (-0.2, 0.7)
     assert read.skill("seasonal_naive") == pytest.approx(0.2)
     assert (read.model.wmape, read.rows, read.relative_wmape) == (0.3, 7, pytest.approx(0.75))
 
