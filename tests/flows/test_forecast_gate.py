@@ -29,6 +29,7 @@ REPORT: dict[str, Any] = {
     "rows": 100,
     "year_ago_known": 1.0,
     "where_year_ago_known": {"model": {"wmape": 0.1}, "seasonal_naive": {"wmape": 0.2}},
+    "by_origin": {"2026-08-24": {"wmape": 0.1, "bias": 0.01, "coverage80": 0.8}},
 }
 EVALUATED = Evaluated("evaluate-1", "s3://highwater-lake/evaluation")
 

@@ -69,8 +69,9 @@ class FeatureStore:
         self.offline.close()
 
     def _deleted(self, group: FeatureGroup) -> None:
-        """Of a deleted group the offline store stays."""
+        """Of a deleted group the offline store stays, with all that was put: a new group of its name gets none of it later."""
         self.online.forget(group)
+        self.offline.flush()
 
     def before(self, application: Wsgi) -> Wsgi:
         """WSGI middleware: requests of the runtime are answered here. All others go to `application`."""

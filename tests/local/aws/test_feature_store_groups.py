@@ -44,6 +44,18 @@ def test_a_name_is_taken_until_its_group_is_deleted(
     assert "Record" not in runtime.get_record(FeatureGroupName=name, RecordIdentifierValueAsString="c1")
 
 
+def test_what_was_put_is_written_before_a_group_is_gone(
+    create: Callable[..., str], sagemaker: Any, runtime: Any, s3: Any
+) -> None:
+    name = create()
+    place = sagemaker.describe_feature_group(FeatureGroupName=name)["OfflineStoreConfig"]["S3StorageConfig"]
+    runtime.put_record(FeatureGroupName=name, Record=record({"customer_id": "c1", "event_time": DAY}))
+    sagemaker.delete_feature_group(FeatureGroupName=name)
+
+    bucket, _, folder = place["ResolvedOutputS3Uri"].removeprefix("s3://").partition("/")
+    assert s3.list_objects_v2(Bucket=bucket, Prefix=folder)["KeyCount"] == 1
+
+
 def test_the_declared_group_may_be_created_again(sagemaker: Any) -> None:
     declared = resources.CUSTOMER_FEATURES
     for _ in range(2):
