@@ -69,7 +69,7 @@ class FeatureStore:
         self.offline.close()
 
     def _deleted(self, group: FeatureGroup) -> None:
-        """Of a deleted group the offline store stays, with all that was put: a new group of its name gets none of it later."""
+        """Of a deleted group the offline store stays, with all that was put: a new one of its name gets none of it."""
         self.online.forget(group)
         self.offline.flush()
 
