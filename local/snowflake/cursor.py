@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import fakesnow.copy_into
 import fakesnow.transforms
 from fakesnow.cursor import FakeSnowflakeCursor
-from fakesnow.dialect import parse_one
 from fakesnow.transforms.stage import parts_from_var
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
@@ -20,6 +20,8 @@ from local.snowflake.checksums import with_checksums
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
 from local.snowflake.results import INLINE_ROWS, Column, Spooling, columns
 from local.snowflake.statements import Kind, kind_of
+from local.snowflake.temporary import Place
+from local.snowflake.translations import Step, Translation, Translations, Written, can_be_kept, parsed
 
 if TYPE_CHECKING:
     from local.snowflake.session import Session
@@ -34,12 +36,16 @@ NOTHING_TO_DO = "SELECT 'Statement executed successfully.' AS \"status\""
 fakesnow.transforms.numeric_agg_implicit_cast = statements.exact_aggregate
 fakesnow.copy_into._params = copying.parameters
 
+_TRANSLATIONS = Translations()
+
 
 class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
     _conn: Session
     _duck_conn: Any
     _columns: tuple[str | None, list[Column]] = (None, [])
     """Of which query, and what its result's columns are."""
+    _translation: Translation | None = None
+    """Of the statement that is being executed, where it is the first of its text."""
 
     def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> FakeSnowflakeCursor:
         started = time.monotonic()
@@ -59,7 +65,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             )
 
     def _run(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
-        statement = parse_one(command)
+        statement = parsed(command)
         refuse_what_would_be_pretended(statement, command)
         kind = kind_of(statement)
         session = self._conn
@@ -98,7 +104,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             with session.lake.remembering():
                 self._write(kind, command, params, *args, **kwargs)
         else:
-            super().execute(command, params, *args, **kwargs)
+            self._perform(command, params, *args, **kwargs)
         if kind in (Kind.BEGIN, Kind.COMMIT, Kind.ROLLBACK):
             session.has_begun = kind is Kind.BEGIN
 
@@ -111,14 +117,41 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             self._duck_conn.commit()
             session.has_begun = False
         if kind is Kind.DDL or session.has_begun or not session._autocommit:
-            super().execute(command, params, *args, **kwargs)
+            self._perform(command, params, *args, **kwargs)
             return
         self._duck_conn.begin()
         try:
-            super().execute(command, params, *args, **kwargs)
+            self._perform(command, params, *args, **kwargs)
             self._duck_conn.commit()
         except BaseException:
             self._duck_conn.rollback()
+            raise
+
+    def _perform(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Execute the statement: as it was translated before, or else as fakesnow translates it."""
+        session = self._conn
+        if params or not can_be_kept(parsed(command), command):
+            super().execute(command, params, *args, **kwargs)
+            return
+        temporary = session.temporary.named_in(command)
+        key = command, session.scope, tuple(temporary)
+        if known := _TRANSLATIONS.find(key):
+            self._repeat(known, temporary, kwargs.get("binding_params"))
+            return
+        self._translation = new = Translation(temporary)
+        try:
+            super().execute(command, params, *args, **kwargs)
+        finally:
+            self._translation = None
+        _TRANSLATIONS.keep(key, new)
+
+    def _repeat(self, known: Translation, temporary: Mapping[Place, str], values: Any) -> None:
+        self._sqlstate = None
+        try:
+            for step in known.steps:
+                self._execute(known.written(step, temporary), values if step.has_values else None)
+        except ProgrammingError as error:
+            self._sqlstate = error.sqlstate
             raise
 
     def _transform_explode(self, expression: Expr) -> list[Expr]:
@@ -160,9 +193,11 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
 
     def _transform(self, expression: Expr, params: Any) -> Expr:
         transformed: Expr = super()._transform(with_checksums(statements.faithful(expression)), params)
+        if self._translation is not None:
+            self._translation.steps.append(Step(transformed))
         return transformed
 
-    def _execute(self, transformed: Expr, params: Any = None) -> None:
+    def _execute(self, transformed: Expr | Written, params: Any = None) -> None:
         if "update_clauses" in transformed.args:
             # Bypass fakesnow, which would record the new table in a second DuckDB file: a transaction can write to one only.
             self._duck_conn.execute(transformed.sql(dialect="duckdb"), params)
@@ -186,7 +221,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         query_id, found = self._columns
         return found if query_id == self._sfqid else super()._describe_last_sql()
 
-    def _query(self, query: Expr, params: Any) -> None:
+    def _query(self, query: Expr | Written, params: Any) -> None:
         """Run a query. Of a large result only the first rows become fakesnow's result."""
         session, connection = self._conn, self._duck_conn
         session.large_results.forget_read()

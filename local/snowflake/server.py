@@ -27,6 +27,7 @@ from local.snowflake.account import Account
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.results import LargeResults
 from local.snowflake.session import Session
+from local.snowflake.translations import parsed
 
 log = logging.getLogger("local.snowflake")
 
@@ -36,6 +37,7 @@ _FORWARDED_PORT = re.compile(r'for="127\.0\.0\.1:(\d+)"')
 
 fakesnow.server.to_sf = values.as_snowflake
 fakesnow.server.from_binding = values.bound
+fakesnow.server.parse_one = parsed
 
 
 def serve(port: int, state: Path, aws_endpoint: str, memory: str) -> None:

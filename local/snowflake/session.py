@@ -42,6 +42,11 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
         return Statement(conn=self, duck_conn=self._duck_conn, use_dict_result=cursor_class == DictCursor)
 
     @property
+    def scope(self) -> tuple[object, ...]:
+        """Where a statement's names are looked for."""
+        return self.database, self.database_set, self.schema, self.schema_set
+
+    @property
     def in_transaction(self) -> bool:
         return self.has_begun or self._in_transaction
 

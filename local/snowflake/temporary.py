@@ -20,6 +20,11 @@ class TemporaryTables:
     def __init__(self) -> None:
         self._names: dict[Place, str] = {}
 
+    def named_in(self, command: str) -> dict[Place, str]:
+        """Those that the statement may name, with their names in DuckDB."""
+        text = command.upper()
+        return {place: name for place, name in self._names.items() if place[2].upper() in text}
+
     def resolved(self, statement: Expr, database: str | None, schema: str | None) -> Expr:
         """Replace the session's temporary tables in the statement by their names in DuckDB."""
         created = _created_table(statement)

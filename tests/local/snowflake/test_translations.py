@@ -1,0 +1,96 @@
+"""A statement that is executed again is not translated again, and still means what it says where it is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from snowflake.connector import SnowflakeConnection
+from snowflake.connector.errors import ProgrammingError
+
+from local.snowflake.translations import Translation, Translations
+from tests.local.snowflake.conftest import Connect
+
+Sql = Callable[[str], list[tuple[object, ...]]]
+READ = "SELECT * FROM things ORDER BY 1"
+MERGE = """MERGE INTO things t USING (SELECT ? AS id, ? AS name) s ON t.id = s.id
+WHEN MATCHED THEN UPDATE SET name = s.name WHEN NOT MATCHED THEN INSERT (id, name) VALUES (s.id, s.name)"""
+
+
+@pytest.fixture(autouse=True)
+def things(sql: Sql) -> None:
+    sql("CREATE OR REPLACE TABLE things (id INT, name VARCHAR(20))")
+
+
+def run(connection: SnowflakeConnection, statement: str, values: tuple[object, ...] = ()) -> list[object]:
+    return list(connection.cursor().execute(statement, values or None).fetchall())
+
+
+def test_each_execution_has_its_own_values(connect: Connect) -> None:
+    connection = connect(paramstyle="qmark")
+    counts = [run(connection, MERGE, (n % 2, f"name {n}")) for n in range(4)]
+    assert counts == [[(1, 0)], [(1, 0)], [(0, 1)], [(0, 1)]]
+    assert run(connection, READ) == [(0, "name 2"), (1, "name 3")]
+    assert [run(connection, "SELECT TO_NUMBER(?) + 1", (n,)) for n in (1, 2)] == [[(2,)], [(3,)]]
+
+
+def test_a_table_that_was_made_anew_shows_its_new_columns(sql: Sql) -> None:
+    assert sql(READ) == []
+    sql("INSERT INTO things VALUES (1, 'one')")
+    assert sql(READ) == [(1, "one")]
+    sql("CREATE OR REPLACE TABLE things (only_one VARCHAR)")
+    sql("INSERT INTO things VALUES ('x')")
+    assert sql(READ) == [("x",)]
+
+
+def test_a_name_means_the_table_of_the_session_s_schema(connect: Connect) -> None:
+    connection = connect()
+    run(connection, "CREATE SCHEMA IF NOT EXISTS HIGHWATER.OTHER")
+    run(connection, "CREATE OR REPLACE TABLE HIGHWATER.OTHER.things AS SELECT 9 AS id")
+    assert run(connect(schema="OTHER"), READ) == [(9,)]
+    assert run(connect(schema="RAW"), READ) == []
+    run(connection, "USE SCHEMA OTHER")
+    assert run(connection, READ) == [(9,)]
+    with pytest.raises(ProgrammingError, match="does not have a current database"):
+        run(connect(database=None, schema=None), READ)
+
+
+def test_each_session_sees_its_own_temporary_table(connect: Connect) -> None:
+    sessions = [connect() for _ in range(3)]
+    for number, session in enumerate(sessions[:2]):
+        run(session, f"CREATE TEMPORARY TABLE things AS SELECT {number} AS id")
+    assert [run(session, READ) for session in sessions] == [[(0,)], [(1,)], []]
+    copied = "INSERT INTO things SELECT id + 10 FROM RAW.things"
+    for session in sessions[:2]:
+        run(session, copied)
+    assert [run(session, READ) for session in sessions] == [[(0,), (10,)], [(1,), (11,)], []]
+    run(sessions[0], "DROP TABLE things")
+    assert run(sessions[0], READ) == []
+
+
+def test_a_statement_that_failed_is_right_when_its_table_is_there(connect: Connect) -> None:
+    connection = connect()
+    statement = "SELECT id FROM later"
+    for _ in range(2):
+        run(connection, "DROP TABLE IF EXISTS later")
+        with pytest.raises(ProgrammingError, match="LATER") as missing:
+            run(connection, statement)
+        assert (missing.value.errno, missing.value.sqlstate) == (2003, "42S02")
+        run(connection, "CREATE TABLE later AS SELECT 1 AS id")
+        assert run(connection, statement) == [(1,)]
+
+
+def test_session_variables_and_names_that_are_bound_are_looked_up_each_time(connect: Connect) -> None:
+    connection = connect()
+    for value in (1, 2):
+        run(connection, f"SET wanted = {value}")
+        assert run(connection, "SELECT $wanted + 1") == [(value + 1,)]
+
+
+def test_only_so_many_are_kept() -> None:
+    kept = Translations(kept=2)
+    for name in ("a", "b"):
+        kept.keep(name, Translation({}))
+    assert kept.find("a") is not None
+    kept.keep("c", Translation({}))
+    assert [kept.find(name) is not None for name in ("a", "b", "c")] == [True, False, True]
