@@ -44,12 +44,16 @@ class Result:
 
 def query(statement: str, settings: LocalSettings | None = None) -> Result:
     with connect(settings or LocalSettings()) as connection:
-        cursor = connection.cursor()
-        cursor.execute(statement)
-        return Result(
-            [column.name for column in cursor.description or []],
-            [tuple(row) for row in cursor.fetchall() if not isinstance(row, dict)],
-        )
+        return answer(connection, statement)
+
+
+def answer(connection: snowflake.connector.SnowflakeConnection, statement: str) -> Result:
+    cursor = connection.cursor()
+    cursor.execute(statement)
+    return Result(
+        [column.name for column in cursor.description or []],
+        [tuple(row) for row in cursor.fetchall() if not isinstance(row, dict)],
+    )
 
 
 def connect(

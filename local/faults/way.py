@@ -7,8 +7,9 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
+from functools import cache
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from local import resources
@@ -21,8 +22,16 @@ from local.faults.proxy import Proxy
 from local.faults.recording import Recording
 from local.settings import LocalSettings
 
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
 _GIVE_UP_SECONDS = 300.0
 _PID_SECONDS = 10.0
+
+
+@cache
+def _secrets(url: str) -> SecretsManagerClient:
+    return session(LocalSettings()).client("secretsmanager", endpoint_url=url)
 
 
 class FaultyWay:
@@ -35,7 +44,7 @@ class FaultyWay:
         self._pid_known = threading.Event()
         self._aws = Proxy(settings.aws_url, AwsCalls().call, self)
         self._snowflake = Proxy(settings.snowflake_url, snowflake_calls.call, self)
-        self._secrets = session(settings).client("secretsmanager", endpoint_url=settings.aws_url)
+        self._secrets = _secrets(settings.aws_url)
         self._secret = f"{resources.SNOWFLAKE_SECRET.name}/faults/{uuid4().hex[:8]}"
         direct = json.loads(
             self._secrets.get_secret_value(SecretId=resources.SNOWFLAKE_SECRET.name)["SecretString"]

@@ -78,8 +78,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             cached.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def one_world(cloud: Cloud) -> Iterator[World]:
+    world = World(cloud)
+    yield world
+    world.close()
+
+
 @pytest.fixture
-def world(cloud: Cloud) -> World:
-    fresh = World(cloud)
-    fresh.empty()
-    return fresh
+def world(one_world: World) -> World:
+    one_world.empty()
+    return one_world

@@ -15,11 +15,13 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from tests import preloaded
+
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
     [
         *("flows.cpg_backfill", "flows.cpg_daily", "flows.cpg_replay", "flows.demand_forecast"),
-        *("flows.customer_churn", "tests.e2e.world"),
+        *("flows.customer_churn", "tests.e2e.world", *preloaded.MODULES),
     ]
 )
 

@@ -7,23 +7,24 @@ import os
 import signal
 import textwrap
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from snowflake.connector import SnowflakeConnection
 
 from deployments import names
 from flows.cpg_backfill import cpg_backfill
 from flows.cpg_daily import cpg_daily
-from local.aws_resources import session
 from local.cloud import Cloud
-from local.sql import connect, query
+from local.sql import answer, connect
 from tasks.lake import lake_tables
 from tasks.publishing.quality import Limits, Quality
 from tasks.services import aws
 from tests.e2e import forked
+from tests.e2e.deliveries import BUCKET
 
 ROOT = Path(__file__).parents[2]
 # A test's day has a handful of rows: one repeat among them would already be past the real limits.
@@ -60,17 +61,24 @@ _EMPTIED = (
 
 
 class World:
+    """One for all tests of a session: a login for each statement takes longer than the statement."""
+
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
+    @cached_property
+    def _warehouse(self) -> SnowflakeConnection:
+        return connect(self.cloud.settings)
+
+    def close(self) -> None:
+        self._warehouse.close()
+
     def empty(self) -> None:
         """As after the first start: nothing delivered, nothing published, nothing loaded."""
-        bucket = (
-            session(self.cloud.settings)
-            .resource("s3", endpoint_url=self.cloud.settings.aws_url)
-            .Bucket("highwater-lake")
-        )
-        bucket.objects.all().delete()
+        pages = aws.s3().get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        for found in (page["Contents"] for page in pages if page["KeyCount"]):
+            keys = [{"Key": item["Key"]} for item in found]
+            aws.s3().delete_objects(Bucket=BUCKET, Delete={"Objects": keys, "Quiet": True})
         for namespace in names.GLUE_DATABASES:
             for _, name in lake_tables.catalog().list_tables(namespace):
                 lake_tables.catalog().drop_table((namespace, name))
@@ -81,13 +89,11 @@ class World:
         self.alerts()
 
     def _empty_warehouse(self) -> None:
-        """In one session: a login for each table takes longer than most tests."""
         counts = " UNION ALL ".join(f"SELECT '{name}', COUNT(*) FROM {name}" for name in _EMPTIED)
-        with closing(connect(self.cloud.settings)) as connection:
-            cursor = connection.cursor()
-            for name, rows in cursor.execute(counts).fetchall():
-                if rows:
-                    cursor.execute(f"DELETE FROM {name}")
+        cursor = self._warehouse.cursor()
+        for name, rows in cursor.execute(counts).fetchall():
+            if rows:
+                cursor.execute(f"DELETE FROM {name}")
 
     # --- runs
 
@@ -137,7 +143,7 @@ class World:
     # --- what is there
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
-        result = query(statement, self.cloud.settings)
+        result = answer(self._warehouse, statement)
         return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
 
     def one(self, statement: str) -> Any:
@@ -178,7 +184,7 @@ class World:
 
     def alerts(self) -> list[dict[str, Any]]:
         """What was published since the last call."""
-        sqs = session(self.cloud.settings).client("sqs", endpoint_url=self.cloud.settings.aws_url)
+        sqs = aws.sqs()
         (url,) = sqs.list_queues(QueueNamePrefix="highwater-alerts")["QueueUrls"]
         found = []
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):

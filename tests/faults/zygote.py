@@ -13,7 +13,10 @@ import os
 import select
 import sys
 import traceback
+from importlib import import_module
 from typing import Any
+
+from tests import preloaded
 
 POLL_SECONDS = 0.02
 COMPLETED, FAILED, BROKEN = 0, 1, 2
@@ -42,8 +45,7 @@ def main() -> None:
 
 
 def _flows() -> dict[str, Any]:
-    """Also what Prefect imports in a run: collections, for the block of its results, and FastAPI, for its parameters."""
-    import fastapi.encoders  # noqa: F401
+    """Also what is imported in a run: Prefect's collections, for the block of its results, and others."""
     from prefect._internal.plugins.collections import load_prefect_collections
 
     from flows.cpg_backfill import cpg_backfill
@@ -53,6 +55,8 @@ def _flows() -> dict[str, Any]:
     from flows.model_drift import model_drift
 
     load_prefect_collections()
+    for name in preloaded.MODULES:
+        import_module(name)
     return {
         flow.fn.__name__: flow for flow in (cpg_daily, cpg_backfill, cpg_replay, demand_forecast, model_drift)
     }
