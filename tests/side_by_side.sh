@@ -4,7 +4,7 @@
 #   e2e   the longer ones on a local cloud beside all others, on a second one and on servers of their own
 set -uo pipefail
 python=$1
-longer=(tests/e2e/browser tests/e2e/test_{demand_forecast,daily_run,deployment,ecs,faults,another_domain,replay,retail_inbox}.py)
+longer=(tests/e2e/browser tests/e2e/test_{demand_forecast,customer_churn,daily_run,deployment,ecs,faults,another_domain,replay,retail_inbox}.py)
 case $2 in
 fast) first=(-m "not e2e and spark") second=(-m "not e2e and not spark") ;;
 e2e) first=(-m e2e "${longer[@]/#/--ignore=}") second=(-m e2e "${longer[@]}") ;;
