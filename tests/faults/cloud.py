@@ -22,6 +22,12 @@ OF_TRIALS = {
     "HIGHWATER_RETRY_SECONDS": f"{RETRY_SECONDS}",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
 }
+# Services of the Prefect server that no trial needs. The scheduler would start the nightly runs among the trials.
+_NOT_NEEDED = (
+    *("SCHEDULER", "LATE_RUNS", "FOREMAN", "TRIGGERS", "TASK_RUN_RECORDER", "EVENT_PERSISTER"),
+    *("PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "CLEANUP_RECONCILER"),
+)
+OF_SERVERS = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _NOT_NEEDED}
 
 
 def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> None:
@@ -29,6 +35,7 @@ def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> 
     first = chosen.ports + 10 * number
     ports = {name: first + n for n, name in enumerate(("prefect_port", "aws_port", "snowflake_port"))}
     settings = LocalSettings(state=state / f"cloud-{number}", inbox_listener=False, **ports)
+    os.environ.update(OF_SERVERS)
     try:
         up(settings, report=lambda line: print(f"  {line}", flush=True))
         values = {**environment(settings), **OF_TRIALS}
