@@ -112,7 +112,7 @@ class Inputs:
             "as_of": self.as_of.isoformat(),
             "origins": [day.isoformat() for day in self.origins],
             "output": output,
-            "outcomes": _outcomes(output),
+            "outcomes": _outcomes_folder(output),
             "snapshots": dict(self.snapshots),
             "sources": {
                 **files,
@@ -165,7 +165,7 @@ class Dataset:
         return {date.fromisoformat(day["as_of"]): int(day["rows"]) for day in self.figures["outcomes"]}
 
     def outcomes_of(self, day: date) -> str:
-        return f"{_outcomes(self.output)}/day={day.isoformat()}/"
+        return f"{_outcomes_folder(self.output)}/day={day.isoformat()}/"
 
     @property
     def reconstructed_share(self) -> float:
@@ -182,8 +182,8 @@ class Dataset:
         return int(self.figures["rows_refused"])
 
 
-def _outcomes(rows: str) -> str:
-    """The folder of the outcomes that are told beside these rows."""
+def _outcomes_folder(rows: str) -> str:
+    """Where the job that writes these rows writes the outcomes of earlier scorings."""
     return rows.replace(f"/{ROWS}/", f"/{_OUTCOMES}/", 1)
 
 
