@@ -11,8 +11,9 @@ import snowflake.connector
 from snowflake.connector import SnowflakeConnection
 
 from tasks.extraction.bronze import Place, bronze, quarantine
+from tasks.extraction.extracted import Extracted
 from tasks.extraction.lease_keeper import held
-from tasks.extraction.scanning import Extracted, Scan
+from tasks.extraction.scanning import Scan
 from tasks.extraction.source import Entity, Source
 from tasks.lake import lake_tables
 
