@@ -17,9 +17,10 @@ from pydantic import Field
 
 from flows.model_approval import with_decision
 from tasks.churn import churn_steps as steps
-from tasks.churn.churn_dataset import MINIMUM_DUE, STALE_DAYS
+from tasks.churn.churn_dataset import STALE_DAYS
 from tasks.churn.churn_drift import DriftLimits
 from tasks.churn.churn_gate import ChurnGate
+from tasks.churn.churn_inputs import MINIMUM_DUE
 from tasks.churn.churn_serving import serve, try_report_ab
 from tasks.churn.churn_training import Tuning
 from tasks.errors import DataError, HighwaterError

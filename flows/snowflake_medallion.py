@@ -15,9 +15,9 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
 from tasks.errors import DataError, HighwaterError, Severity
+from tasks.extraction.extracted import Extracted
 from tasks.extraction.extraction_page import NOTHING, page, summary
 from tasks.extraction.extraction_steps import attempted, worst
-from tasks.extraction.scanning import Extracted
 from tasks.extraction.source import Source, load
 from tasks.medallion import bronze_checks, checking
 from tasks.medallion.building import Built

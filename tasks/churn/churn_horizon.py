@@ -1,7 +1,7 @@
-"""Which horizon the published scores have: one at a time, that of the newest approved model.
+"""Scores are published with one horizon at a time: that of the newest approved model.
 
-The scores of two horizons look alike in gold's churn_probability and in ML_OUTPUTS.CHURN_PREDICTIONS. So a run with another
-horizon is refused, unless it is told to change it; and the change takes effect when its model is approved.
+The probability of churn within 30 days looks like that within 90 days, and means something else. So a run with another
+horizon is refused, unless it sets change_horizon. The scores of such a run are published once its model is approved.
 """
 
 from __future__ import annotations

@@ -12,15 +12,17 @@ from tasks.churn import (
     churn_drift,
     churn_gate,
     churn_horizon,
+    churn_inputs,
     churn_outcomes,
     churn_publishing,
     churn_scores,
     churn_scoring,
     churn_training,
 )
-from tasks.churn.churn_dataset import Dataset, Inputs
+from tasks.churn.churn_dataset import Dataset
 from tasks.churn.churn_drift import DriftLimits
 from tasks.churn.churn_gate import OURS, ChurnEvaluation, ChurnGate
+from tasks.churn.churn_inputs import Inputs
 from tasks.churn.churn_models import HORIZON_DAYS, registry
 from tasks.churn.churn_scores import Scores
 from tasks.churn.churn_training import Evaluated, Trained, Tuning
@@ -59,7 +61,7 @@ def fill_feature_store(run: Run) -> Ingested | None:
     """
     if _is_today(run):
         build_gold.fn(run)
-    elif not churn_dataset.has_features(run.first):
+    elif not churn_inputs.has_features(run.first):
         log("gold has no features of this day: nothing to put into the feature store", as_of=run.first)
         return None
     ingested = ingesting.ingest(run.first)
@@ -76,12 +78,12 @@ def make_dataset(run: Run, horizon_days: int, minimum_due: int, stale_days: int)
             run
         ):  # silver may have moved on since, and a customer who is due by its orders needs features of them
             build_gold.fn(run)
-        days = churn_dataset.origins(run.first, horizon_days)
+        days = churn_inputs.origins(run.first, horizon_days)
         files = offline.files(_midnight(min(days) - _DAY), _midnight(max(days) + _DAY))
         closed = churn_outcomes.closed_scorings(run.first)
-        return churn_dataset.pin(run.first, horizon_days, files, minimum_due=minimum_due, predictions=closed)
+        return churn_inputs.pin(run.first, horizon_days, files, minimum_due=minimum_due, predictions=closed)
 
-    dataset = churn_dataset.build(churn_dataset.pinned(run.run_id, pin), run.run_id, run.owner)
+    dataset = churn_dataset.build(churn_inputs.pinned(run.run_id, pin), run.run_id, run.owner)
     churn_dataset.require_fresh(dataset, stale_days)
     churn_dataset.require_evaluation(dataset)
     return dataset

@@ -195,7 +195,7 @@ def _rows(dataset: Dataset) -> str:
 
 
 def _method(model_data: str) -> str:
-    return str(model_archive.told(model_data, "method"))
+    return str(model_archive.metadata_entry(model_data, "method"))
 
 
 def _digest(learned: Mapping[str, str]) -> str:

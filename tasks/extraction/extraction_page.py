@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from prefect.artifacts import create_table_artifact
 
-from tasks.extraction.scanning import Extracted
+from tasks.extraction.extracted import Extracted
 from tasks.extraction.source import Source
 
 NOTHING = "nothing changed"

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from tasks.errors import DataError, HighwaterError, SystemFault
 from tasks.events import log
 from tasks.extraction import watermark
+from tasks.extraction.extracted import Extracted
 from tasks.extraction.lease_keeper import held
 from tasks.extraction.moments import text_of
-from tasks.extraction.scanning import Extracted, Scan
+from tasks.extraction.scanning import Scan
 from tasks.extraction.source import Entity, Source
 from tasks.runs.run import Run
 from tasks.services.snowflake import connected_source, query_tag

@@ -1,9 +1,8 @@
-"""Hold an entity's lease while it is extracted: a thread renews it, and the watermark moves through here alone."""
+"""Hold an entity's lease while it is extracted: a heartbeat renews it, and the watermark moves through here alone."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,7 @@ from tasks.errors import HighwaterError
 from tasks.events import log
 from tasks.extraction import watermark
 from tasks.extraction.watermark import EntityBusy, Position, Watermark
-from tasks.leases import lease
-from tasks.leases.lease import LeaseLost
+from tasks.leases.heartbeat import Heartbeat
 from tasks.settings import settings
 
 _LOOK_AGAIN_SECONDS = 2.0
@@ -22,31 +20,22 @@ _LOOK_AGAIN_SECONDS = 2.0
 class Keeper:
     def __init__(self, held: Watermark) -> None:
         self.held = held
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name=f"lease of {held.name}", daemon=True)
-        self._thread.start()
+        self._heartbeat = Heartbeat(
+            self._renew,
+            name=f"lease of {held.name}",
+            of="the entity's lease",
+            lost="the entity's lease was taken by another run",
+        )
 
     def advance(self, value: str | None, position: Position | None, run_id: str, why: str) -> None:
         """Move the watermark, which also renews the lease. Raises LeaseLost if another run has taken it."""
         self.held = watermark.advance(self.held, value, position, run_id, why)
 
     def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join()
+        self._heartbeat.stop()
 
     def _renew(self) -> None:
-        while not self._stopped.wait(lease.heartbeat_seconds()):
-            try:
-                watermark.renew(self.held)
-            except LeaseLost as lost:
-                log("the entity's lease was taken by another run", level=logging.WARNING, error=lost)
-                return
-            except HighwaterError as error:
-                log(
-                    "the entity's lease could not be renewed, trying again",
-                    level=logging.WARNING,
-                    error=error,
-                )
+        watermark.renew(self.held)
 
 
 @contextmanager

@@ -6,68 +6,35 @@ lost, is found in the table's log and not read again.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from contracts.language.dataset import Dataset
 from tasks.errors import DataError
 from tasks.events import log
-from tasks.extraction import changes, columns, ndjson, query, unload_sql, watermark
-from tasks.extraction.bronze import (
-    Place,
-    Provenance,
-    bronze,
-    known_rows,
-    quarantine,
-    unknown_of,
-    write_part,
-)
-from tasks.extraction.judging import REASONS, judge
+from tasks.extraction import changes, columns, query, unload_sql
+from tasks.extraction.extracted import Extracted
 from tasks.extraction.lease_keeper import Keeper
 from tasks.extraction.memory import bounded, give_back
 from tasks.extraction.moments import before, of_clock, text_of
 from tasks.extraction.parts import behind, parts, require_unique
 from tasks.extraction.query import BEGINNING
+from tasks.extraction.scan_writing import Writing
 from tasks.extraction.source import Entity, Source
 from tasks.extraction.unloading import look, unload
 from tasks.extraction.watermark import Position
-from tasks.lake.lake_commits import Commit
 from tasks.services.snowflake import rows, streamed
 from warehouse.statement import Statement
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
-_PART, _AFTER = "part", "position"
-
-
-@dataclass
-class Extracted:
-    """What a run found of an entity."""
-
-    entity: str
-    low: str | None = None
-    high: str | None = None
-    rows_read: int = 0
-    rows_known: int = 0
-    rows_added: int = 0
-    rows_quarantined: int = 0
-    rows_without_watermark: int = 0
-    parts: int = 0
-    is_complete: bool = True
-    """False if the run's batches were used up: the next run goes on."""
-    notes: list[str] = field(default_factory=list)
-
 
 class Scan:
-    """One run's work on one entity. Everything that is written carries the run and the window."""
+    """One run's work on one entity."""
 
     def __init__(
         self,
@@ -79,14 +46,12 @@ class Scan:
         scratch: Path,
     ) -> None:
         self._source, self._entity, self._connection = source, entity, connection
-        self._keeper, self._run_id, self._scratch = keeper, run_id, scratch
+        self._keeper, self._run_id = keeper, run_id
         self._dataset: Dataset = source.contract(entity)
-        self._bronze, self._quarantine = bronze(entity.name), quarantine(source.pipeline, entity.name)
         self._question = entity.question
-        self._is_replay = False
-        bounded()
-        self._asked()
         self._found = Extracted(entity.name)
+        bounded()
+        self._writing = Writing(source, entity, keeper, run_id, scratch, self._found)
 
     def run(self) -> Extracted:
         """Extract what changed since the watermark, and move it."""
@@ -106,7 +71,7 @@ class Scan:
 
     def replay(self, low: str, high: str) -> Extracted:
         """Read a past window again. The watermark stays, and no scan takes the replay's parts for its own."""
-        self._is_replay = True
+        self._writing.is_replay = True
         self._require_queries()
         self._found.low, self._found.high = low, high
         self._window(Position(low, high, "", (), 0, self._question))
@@ -128,15 +93,17 @@ class Scan:
 
     @property
     def _tracked(self) -> str | None:
-        """The table whose changes are read. A replay reads rows as they are now."""
-        return self._entity.table if self._entity.mode == "changes" and not self._is_replay else None
+        """The table whose changes are read."""
+        return self._entity.table if self._writing.are_changes else None
 
     def _continued(self) -> Position | None:
         """The position of a scan that was cut off. Of another query it means nothing: then its window begins anew."""
         position = self._keeper.held.position
         if position is None or position.question == self._question:
             return position
-        self._note("the query, the watermark or the key was changed: the window is read from its beginning")
+        self._found.note(
+            "the query, the watermark or the key was changed: the window is read from its beginning"
+        )
         return self._recorded(position.low, position.high)
 
     def _fixed_window(self) -> Position | None:
@@ -157,16 +124,16 @@ class Scan:
 
     def _settled(self, position: Position) -> Position:
         """The position behind the parts that are in the lake: the last one's commit may have landed unrecorded."""
-        there = {notes[_PART]: notes[_AFTER] for notes in self._bronze.notes() if _PART in notes}
-        while (after := there.get(self._part(position))) is not None:
-            log("the part is in the lake already", entity=self._entity.name, part=self._part(position))
+        there = self._writing.parts_in_lake()
+        while (after := there.get(part := self._writing.part_id(position))) is not None:
+            log("the part is in the lake already", entity=self._entity.name, part=part)
             position = Position.of(after)
             self._keeper.advance(self._keeper.held.value, position, self._run_id, "scan")
         return position
 
     def _window(self, position: Position) -> Position | None:
         """Bring the window into the lake from a position on. Returns where it stopped, None at its end."""
-        if self._entity.mode == "unload" and not self._is_replay and self._unloaded(position):
+        if self._entity.mode == "unload" and not self._writing.is_replay and self._unloaded(position):
             return None
         if not (table := self._tracked):
             return self._scanned(position, self._entity.query)
@@ -182,7 +149,7 @@ class Scan:
         values = {"low": position.low, "high": position.high}
         bound = query.scan(text, values, entity.watermark, entity.key, after)
         done = 0
-        self._asked()
+        self._writing.asked()
         with streamed(self._connection, Statement(f"extract {entity.name}", bound.sql, bound.values)) as (
             description,
             batches,
@@ -193,7 +160,7 @@ class Scan:
                 del part  # else it is in memory until the next one is whole
                 give_back()
                 done += 1
-                if self._is_replay:
+                if self._writing.is_replay:
                     continue
                 self._keeper.advance(self._keeper.held.value, position, self._run_id, "scan")
                 if not is_last and done == entity.batches_max:
@@ -212,28 +179,22 @@ class Scan:
         if not seen.fresh:
             return not seen.rows
         if seen.broken:
-            work = f"{self._window_id(position)}-broken"
+            work = f"{self._writing.window_id(position)}-broken"
             self._found.rows_read += self._take(window.broken(), work, position)
         after = replace(position, part=1)
-        self._asked()
-        provenance = self._provenance(position)
+        self._writing.asked()
         files, count = unload(
             *(
                 self._connection,
                 entity,
                 window,
                 str(self._source.stage),
-                self._bronze.new_folder(),
-                provenance,
+                self._writing.new_folder(),
+                self._writing.provenance(position),
             )
         )
-        if files:
-            watermark.renew(self._keeper.held)
-            notes = {_PART: self._part(position), _AFTER: after.text()}
-            self._bronze.adopt(files, self._commit_of(self._part(position), notes))
+        self._writing.adopt(files, count, position, after)
         self._found.rows_read += count
-        self._found.rows_added += count
-        self._found.parts += bool(files)
         self._keeper.advance(self._keeper.held.value, after, self._run_id, "scan")
         return True
 
@@ -250,12 +211,12 @@ class Scan:
         """Add all rows of a query, which are part of no scan that goes on. Returns how many there were."""
         found = 0
         statement = Statement(f"extract {work} of {self._entity.name}", bound.sql, bound.values)
-        self._asked()
+        self._writing.asked()
         with streamed(self._connection, statement) as (description, batches):
             schema = self._plan(description).schema
             for number, (part, _) in enumerate(parts(batches, schema, self._entity)):
                 found += part.num_rows
-                self._add(part, f"{work}-{number}", position, {})
+                self._writing.add(part, f"{work}-{number}", position)
         return found
 
     def _bury(self, position: Position, text: str) -> None:
@@ -263,17 +224,15 @@ class Scan:
         bound = query.bound(text, {"low": position.low, "high": position.high})
         schema = columns.schema_of(self._dataset)
         statement = Statement(f"extract what is gone of {self._entity.name}", bound.sql, bound.values)
-        self._asked()
+        self._writing.asked()
         with streamed(self._connection, statement) as (_, batches):
             for number, (part, _) in enumerate(parts(batches, schema, self._entity)):
-                work = f"{self._window_id(position)}-gone-{number}"
-                rows_ = self._provenance(position, is_tombstone=True).add_to(part)
-                self._put(self._bronze, rows_, self._commit_of(work, {}), position)
-                self._found.rows_added += part.num_rows
+                work = f"{self._writing.window_id(position)}-gone-{number}"
+                self._writing.add_tombstones(part, work, position)
 
     def _plan(self, description: Any) -> columns.Plan:
         entity, found = self._entity, columns.of_description(description)
-        plan = columns.plan(entity.name, self._dataset, found, self._bronze.schema())
+        plan = columns.plan(entity.name, self._dataset, found, self._writing.schema())
         needed = {entity.watermark, *entity.key}
         if lacking := sorted(needed.intersection(plan.missing)):
             raise DataError(
@@ -281,104 +240,25 @@ class Scan:
                 "was read; its watermark stays. Correct the query."
             )
         if plan.unknown:
-            self._note(f"columns that the contract does not know: {', '.join(plan.unknown)}")
+            self._found.note(f"columns that the contract does not know: {', '.join(plan.unknown)}")
         if plan.missing:
-            self._note(f"columns that the source no longer has: {', '.join(plan.missing)}")
+            self._found.note(f"columns that the source no longer has: {', '.join(plan.missing)}")
         return plan
-
-    def _note(self, text: str) -> None:
-        if text not in self._found.notes:
-            self._found.notes.append(text)
 
     def _commit(self, part: pa.Table, position: Position) -> Position:
         """Put a part into bronze and quarantine. Returns the position behind it."""
         require_unique(self._entity, self._dataset, part)
         after = behind(self._entity, part, position)
         self._found.rows_read += part.num_rows
-        notes = {} if self._is_replay else {_PART: self._part(position), _AFTER: after.text()}
-        self._add(part, self._part(position), position, notes)
+        self._writing.add_part(part, position, after)
         return after
-
-    def _add(self, part: pa.Table, work: str, position: Position, notes: Mapping[str, str]) -> None:
-        """Commit what the lake lacks: the broken rows first, so that a part that is in bronze is whole.
-
-        The work is of this holder of the lease alone: what another one committed for the same part may be other rows.
-        """
-        good, broken = judge(self._dataset, part)
-        provenance, commit = self._provenance(position), self._commit_of(work, notes)
-        fresh = {place: self._fresh(place, some) for place, some in self._places(good, broken)}
-        for place, some in fresh.items():
-            self._put(place, provenance.add_to(some), commit, position)
-        added = sum(some.num_rows for some in fresh.values())
-        self._found.rows_known += part.num_rows - added
-        self._found.rows_added += fresh[self._bronze].num_rows
-        self._found.rows_quarantined += fresh[self._quarantine].num_rows
-        self._found.parts += bool(added)
-
-    def _put(self, place: Place, some: pa.Table, commit: Commit, position: Position) -> None:
-        if self._entity.output == "ndjson" and place == self._bronze and some.num_rows:
-            to = ndjson.address(self._entity.name, self._window_id(position), commit.work)
-            ndjson.publish(some, to, self._scratch)
-        path = self._scratch / f"{place.namespace}-{self._entity.name}.parquet"
-        watermark.renew(self._keeper.held)  # raises LeaseLost: what this run has read may be outdated
-        place.add(write_part(path, some, self._entity.compression), commit)
-        path.unlink(missing_ok=True)
-
-    def _provenance(self, position: Position, is_tombstone: bool = False) -> Provenance:
-        return Provenance(
-            extraction_timestamp=self._asked_at,
-            source_system=self._source.pipeline,
-            window_id=self._window_id(position),
-            run_id=self._run_id,
-            query_hash=query.digest(self._entity.query),
-            is_tombstone=is_tombstone,
-        )
-
-    def _asked(self) -> None:
-        """What is added says when the source was asked. So what a run adds that was paused is older than what came after."""
-        self._asked_at = datetime.now(UTC)
-
-    def _commit_of(self, work: str, notes: Mapping[str, str]) -> Commit:
-        prefix = f"replay-{self._run_id}-" if self._is_replay else ""
-        name = f"{prefix}{work}-{self._keeper.held.fencing_token}"
-        return Commit(name, self._run_id, (), self._dataset.version, notes=dict(notes))
-
-    def _places(self, good: pa.Table, broken: pa.Table) -> Iterator[tuple[Place, pa.Table]]:
-        yield self._quarantine, broken
-        yield self._bronze, good
-
-    def _fresh(self, place: Place, some: pa.Table) -> pa.Table:
-        """The rows that a table does not have. Those dated after the watermark it cannot have, unless they are replayed.
-
-        A tracked change is never known: the row may be as it was before it went, and come again.
-        """
-        if not some.num_rows or self._tracked:
-            return some
-        names = [name for name in some.column_names if name != REASONS.name]
-        dated = pc.min_max(some.column(self._entity.watermark)).as_py()
-        if dated["min"] is None:
-            return unknown_of(some, known_rows(place, names, self._entity.watermark, None, self._entity))
-        first, last = text_of(dated["min"]), text_of(dated["max"])
-        if not self._is_replay:
-            value = self._keeper.held.value
-            if value is None or first > value:
-                return some
-            last = min(last, value)
-        return unknown_of(some, known_rows(place, names, self._entity.watermark, (first, last), self._entity))
 
     def _without_watermark(self, position: Position) -> None:
         """Rows that no window finds, as their watermark is null. Those that the lake has already are left out."""
         if self._entity.without_watermark is None:
             return
         bound = query.by_key(self._entity.without_watermark, self._entity.key)
-        work = f"{self._window_id(position)}-null"
+        work = f"{self._writing.window_id(position)}-null"
         self._found.rows_without_watermark += self._take(bound, work, position)
         if self._found.rows_without_watermark:
-            self._note(f"{self._found.rows_without_watermark} rows without {self._entity.watermark}")
-
-    def _window_id(self, position: Position) -> str:
-        told = (self._source.pipeline, self._entity.name, position.low, position.high, position.question)
-        return hashlib.sha256("\n".join((*told, str(position.version))).encode()).hexdigest()[:16]
-
-    def _part(self, position: Position) -> str:
-        return f"{self._window_id(position)}-{position.part}"
+            self._found.note(f"{self._found.rows_without_watermark} rows without {self._entity.watermark}")

@@ -7,17 +7,16 @@ next run. All of them ask `first_to_notify`, so that people are notified once.
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from tasks.errors import BusinessError, HighwaterError
+from tasks.errors import BusinessError
 from tasks.events import log
 from tasks.leases import lease, marks, rows
-from tasks.leases.lease import Leased, LeaseLost
+from tasks.leases.heartbeat import Heartbeat
+from tasks.leases.lease import Leased
 from tasks.settings import settings
 
 _KIND = "run"
@@ -43,31 +42,26 @@ class RunLease(Leased):
         return self.id.removeprefix(_PREFIX)
 
 
-class Heartbeat:
-    """A thread that renews the lease of a run until the run ends."""
+class Begun:
+    """A run that has begun: its lease is renewed until it ends."""
 
     def __init__(self, held: RunLease) -> None:
         self._held = held
         self.process = held.process
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="run lease", daemon=True)
-        self._thread.start()
+        self._heartbeat = Heartbeat(
+            self._renew,
+            name="run lease",
+            of="the run's lease",
+            lost="the run was marked as crashed, or was closed",
+        )
 
     def end(self, status: End) -> None:
         """Stop the heartbeat and close the row. Called after people were notified."""
-        self._stopped.set()
-        self._thread.join()
+        self._heartbeat.stop()
         close(self._held, status)
 
     def _renew(self) -> None:
-        while not self._stopped.wait(lease.heartbeat_seconds()):
-            try:
-                self._held = lease.renew(self._held)
-            except LeaseLost as lost:
-                log("the run was marked as crashed, or was closed", level=logging.WARNING, error=lost)
-                return
-            except HighwaterError as error:
-                log("the run's lease could not be renewed, trying again", level=logging.WARNING, error=error)
+        self._held = lease.renew(self._held)
 
 
 def claim(run_id: str, name: str, owner: str) -> RunLease | None:
@@ -78,7 +72,7 @@ def claim(run_id: str, name: str, owner: str) -> RunLease | None:
     return lease.claim(_get(run_id), first)
 
 
-def begin(run_id: str, name: str, owner: str | None = None) -> Heartbeat:
+def begin(run_id: str, name: str, owner: str | None = None) -> Begun:
     """Claim the lease of a run and start its heartbeat. `owner` is the parent run, whose end also ends this run."""
     patience = settings().lease_seconds * 1.5  # the same run, resumed after its process was killed
     while (held := claim(run_id, name, owner or run_id)) is None:
@@ -88,7 +82,7 @@ def begin(run_id: str, name: str, owner: str | None = None) -> Heartbeat:
             )
         time.sleep(lease.heartbeat_seconds())
         patience -= lease.heartbeat_seconds()
-    return Heartbeat(held)
+    return Begun(held)
 
 
 def never_begun(run_id: str, name: str) -> RunLease | None:

@@ -16,7 +16,8 @@ from typing import ClassVar, Literal
 from tasks.errors import BusinessError, HighwaterError
 from tasks.events import log
 from tasks.leases import lease, rows
-from tasks.leases.lease import Leased, LeaseLost
+from tasks.leases.heartbeat import Heartbeat
+from tasks.leases.lease import Leased
 
 _KIND = "turn"
 _PREFIX = "turn/"
@@ -31,14 +32,14 @@ class TurnRow(Leased):
 
 
 class Turn:
-    """A turn that is held, and kept by a thread."""
+    """A turn that is held, and kept by a heartbeat."""
 
     def __init__(self, row: TurnRow) -> None:
         self._row = row
         self._renewing = threading.Lock()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"turn at {row.name}", daemon=True)
-        self._thread.start()
+        self._heartbeat = Heartbeat(
+            self.require, name=f"turn at {row.name}", of="the turn", lost="another run has taken the turn"
+        )
 
     def require(self) -> None:
         """Renew the lease. Raises LeaseLost if another run has the turn by now: nothing may be changed then."""
@@ -46,22 +47,11 @@ class Turn:
             self._row = lease.renew(self._row)
 
     def end(self) -> None:
-        self._over.set()
-        self._thread.join()
+        self._heartbeat.stop()
         try:
             rows.swap(self._row, replace(self._row, status="ENDED"))
         except HighwaterError as error:  # it expires by itself, and how the work ended is not to be hidden
             log("the turn could not be ended: it will expire", level=logging.WARNING, error=error)
-
-    def _keep(self) -> None:
-        while not self._over.wait(lease.heartbeat_seconds()):
-            try:
-                self.require()
-            except LeaseLost as lost:
-                log("another run has taken the turn", level=logging.WARNING, error=lost)
-                return
-            except HighwaterError as error:
-                log("the turn could not be renewed, trying again", level=logging.WARNING, error=error)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 
-from tasks.extraction.scanning import Extracted
+from tasks.extraction.extracted import Extracted
 from tasks.lake.lake_tables import BRONZE
 from tasks.medallion.checking import Check
 from tasks.publishing.quality import Finding

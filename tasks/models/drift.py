@@ -62,7 +62,7 @@ def chance(bins: int, rows: float) -> float:
 
 def at_training(model: ModelVersion) -> dict[str, Distribution]:
     """The distributions at training, from the model's archive."""
-    described = model_archive.told(model.model_data, "distributions")
+    described = model_archive.metadata_entry(model.model_data, "distributions")
     try:
         return {
             name: Distribution(tuple(found["edges"]), tuple(found["shares"]), float(found["missing"]))

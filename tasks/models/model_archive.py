@@ -13,7 +13,7 @@ from tasks.services import objects
 METADATA = "metadata.json"
 
 
-def told(model_data: str, name: str) -> Any:
+def metadata_entry(model_data: str, name: str) -> Any:
     """An entry of the metadata of the model at this address. Raises SystemFault if there is none."""
     body = objects.read(model_data)
     try:

@@ -78,10 +78,10 @@ class Run:
 def guarded(run: Run) -> Iterator[None]:
     """Record the run's start. On any failure, stop its jobs and notify people before the run ends."""
     log("run started", flow=run.flow, run_date=run.label, run=run.run_id)
-    heartbeat = None
+    begun = None
     status: End = "FAILED"
     try:
-        heartbeat = retried(run_lease.begin, run.run_id, f"{run.flow} {run.label}", run.owner)
+        begun = retried(run_lease.begin, run.run_id, f"{run.flow} {run.label}", run.owner)
         _attempt(mark_crashed_runs, run)
         retried(record, run, "RUNNING")
         yield
@@ -95,11 +95,11 @@ def guarded(run: Run) -> Iterator[None]:
     except BaseException as end:
         status = "CANCELLED"
         message = f"cancelled, or told to terminate ({type(end).__name__}). {_HARMLESS}"
-        _ended(run, status, "WARNING", message, heartbeat.process if heartbeat else None)
+        _ended(run, status, "WARNING", message, begun.process if begun else None)
         raise
     finally:
-        if heartbeat:
-            _attempt(heartbeat.end, status)
+        if begun:
+            _attempt(begun.end, status)
         run.sessions.close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +28,7 @@ from local.faults.aws_calls import AwsCalls
 from local.faults.call import Address, Call
 from local.faults.plan import Fault
 from local.faults.proxy import Proxy
+from tests.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 INBOX = resources.INBOX.name
@@ -38,12 +38,6 @@ HIDE_SECONDS = 10
 @flow(name="retail-inbox")
 def retail_inbox(keys: list[str] | None = None) -> None:
     """What the listener starts; no worker takes it here."""
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def until(true: Callable[[], Any], seconds: float = 60) -> Any:

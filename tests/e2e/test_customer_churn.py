@@ -155,7 +155,7 @@ def test_a_killed_run_is_taken_up_and_each_due_customer_is_scored_or_refused(wor
     assert counts == [1, 1]
     assert len(aws.sagemaker().list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]) == 1
     (model,) = registry().last(9, "Approved", HORIZON)
-    assert model.metadata["chosen"] == model_archive.told(model.model_data, "method")
+    assert model.metadata["chosen"] == model_archive.metadata_entry(model.model_data, "method")
     (sums,) = [run for run in world.runs() if run["DATASET"] == "churn_predictions"]
     assert (sums["ROWS_RAW"], sums["ROWS_PUBLISHED"]) == (len(due()), len(rows))
 

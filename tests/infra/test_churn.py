@@ -10,8 +10,9 @@ import pytest
 
 from deployments import names
 from local import resources
-from tasks.churn import churn_dataset, churn_publishing, churn_scoring
-from tasks.churn.churn_dataset import Dataset, Inputs
+from tasks.churn import churn_folders, churn_publishing, churn_scoring
+from tasks.churn.churn_dataset import Dataset
+from tasks.churn.churn_inputs import Inputs
 from tasks.leases import rows
 from tasks.serving.endpoint_requests import captured_folder, config_of, model_name
 from tasks.settings import settings
@@ -102,12 +103,12 @@ def test_what_is_for_one_run_expires_after_the_ledger_forgot_its_job_and_what_is
         if bucket["BucketName"].startswith(names.LAKE)
     ]
     expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
-    of_a_run = (f"{churn_dataset.ROWS}/", f"{churn_scoring.ANSWERS}/")
+    of_a_run = (f"{churn_folders.ROWS}/", f"{churn_scoring.ANSWERS}/")
     a_day, two_days_late = 24 * 3600, 2
     for prefix in of_a_run:
         assert expiring[prefix] > (rows.forget_at() - rows.now()) / a_day + two_days_late
     dataset = Dataset(
-        Inputs(date(2026, 3, 1), 90, {}, (), ()), f"s3://lake/{churn_dataset.ROWS}/w-1/jr_1", {}, None
+        Inputs(date(2026, 3, 1), 90, {}, (), ()), f"s3://lake/{churn_folders.ROWS}/w-1/jr_1", {}, None
     )
     published = (
         dataset.outcomes_of(date(2025, 12, 1)),

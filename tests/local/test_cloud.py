@@ -23,7 +23,7 @@ from local.environment import process_environment
 from local.settings import REPOSITORY, LocalSettings
 from local.sql import connect, query
 from local.supervisor import State
-from tests.local.conftest import free_port
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.e2e
 

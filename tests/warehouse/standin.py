@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import logging
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import boto3
-import fakesnow.server
 import pytest
-import snowflake.connector
-import uvicorn
 from snowflake.connector import SnowflakeConnection
 
-from local.snowflake.server import application, open_account
 from tasks.lake.lake_log import Published
 from tasks.warehouse.warehouse_load import LoadResult, last_loaded, load
 from tests.moto_server import moto_server
+from tests.snowflake_server import connected, snowflake_server
 from tests.warehouse.curated import parquet
 from tests.warehouse.interleaved import Killed, kill_after
 from warehouse.migrate import migrate
@@ -136,30 +128,6 @@ class Warehouse:
             self.rows(f"DELETE FROM {table}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def snowflake_server(state: Path, aws_endpoint: str) -> Iterator[int]:
-    previous = fakesnow.server.shared_fs
-    account = open_account(state, aws_endpoint)
-    fakesnow.server.shared_fs = account
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(application(), host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield port
-    server.should_exit = True
-    thread.join(timeout=10)
-    account.duck_conn.close()
-    fakesnow.server.shared_fs = previous
-
-
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     for noisy in ("sqlglot", "fakesnow.server"):
@@ -179,16 +147,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 def _migrated(port: int, s3: Any) -> Iterator[Warehouse]:
     def connect(database: str | None = DATABASE) -> SnowflakeConnection:
-        return snowflake.connector.connect(
-            host="127.0.0.1",
-            port=port,
-            protocol="http",
-            account="local",
-            user="tests",
-            password="tests",
-            database=database,
-            network_timeout=20,
-        )
+        return connected(port, database=database)
 
     connection = connect()
     with connection.cursor() as cursor:

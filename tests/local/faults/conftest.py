@@ -23,7 +23,7 @@ from local.aws.server import REGION
 from local.faults.plan import Fault
 from local.faults.way import FaultyWay
 from local.settings import LocalSettings
-from tests.local.conftest import free_port
+from tests.free_port import free_port
 from tests.local.snowflake.conftest import Connect, aws_endpoint, connect, port  # noqa: F401 - fixtures
 
 BUCKET, TABLE = "lake", "ledger"

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import fakesnow.server
 import pytest
-import snowflake.connector
-import uvicorn
 from snowflake.connector import SnowflakeConnection
 
-from local.snowflake.server import application, open_account
+from tests.snowflake_server import connected, snowflake_server
 
 Connect = Callable[..., SnowflakeConnection]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +20,8 @@ def aws_endpoint() -> str:
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory, aws_endpoint: str) -> Iterator[int]:
-    databases: Path = tmp_path_factory.mktemp("databases")
-    account = open_account(databases, aws_endpoint)
-    fakesnow.server.shared_fs = account
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(application(), host="127.0.0.1", port=port, log_level="warning", access_log=False)
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline, "the local Snowflake did not start"
-        time.sleep(0.02)
-    yield port
-    server.should_exit = True
-    thread.join(10)
-    account.duck_conn.close()
+    with snowflake_server(tmp_path_factory.mktemp("databases"), aws_endpoint) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +29,7 @@ def connect(port: int) -> Iterator[Connect]:
     opened: list[SnowflakeConnection] = []
 
     def new(**options: object) -> SnowflakeConnection:
-        connection = snowflake.connector.connect(
-            host="127.0.0.1",
-            port=port,
-            protocol="http",
-            account="local",
-            login_timeout=10,
-            network_timeout=40,
-            **{"user": "test", "password": "any", "database": "HIGHWATER", "schema": "RAW", **options},
-        )
+        connection = connected(port, **{"database": "HIGHWATER", "schema": "RAW", **options})
         opened.append(connection)
         return connection
 

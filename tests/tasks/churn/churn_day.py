@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.churn.churn_dataset import Dataset, Inputs
+from tasks.churn.churn_dataset import Dataset
+from tasks.churn.churn_inputs import Inputs
 from tasks.models.model_registry import ModelVersion
 from tasks.services import aws
 

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.churn import churn_ab, churn_serving
-from tasks.churn.churn_dataset import Dataset, Inputs, origins
+from tasks.churn.churn_dataset import Dataset
+from tasks.churn.churn_inputs import Inputs, origins
 from tasks.errors import SystemFault
 from tasks.runs.run import Run
 from tasks.services import aws

@@ -15,7 +15,8 @@ from contracts.language.dataset import Dataset as Contract
 from contracts.shop.churn_outcomes import CHURN_OUTCOMES
 from contracts.shop.churn_predictions import CHURN_PREDICTIONS
 from tasks.churn import churn_outcomes, churn_publishing
-from tasks.churn.churn_dataset import Dataset, Inputs, origins
+from tasks.churn.churn_dataset import Dataset
+from tasks.churn.churn_inputs import Inputs, origins
 from tasks.churn.churn_outcomes import closed_scorings
 from tasks.errors import SystemFault
 from tasks.lake import lake_commits, lake_tables

@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import snowflake.connector
 from snowflake.connector import SnowflakeConnection
 
 from tasks.extraction.bronze import Place, bronze, quarantine
+from tasks.extraction.extracted import Extracted
 from tasks.extraction.lease_keeper import held
-from tasks.extraction.scanning import Extracted, Scan
+from tasks.extraction.scanning import Scan
 from tasks.extraction.source import Entity, Source
 from tasks.lake import lake_tables
+from tests.snowflake_server import connected
 
 START = datetime(2026, 1, 1, 12)
 OVERLAP, LAG = timedelta(minutes=10), timedelta(seconds=30)
@@ -30,18 +31,7 @@ _NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
 
 
 def opened(port: int) -> SnowflakeConnection:
-    return snowflake.connector.connect(
-        host="127.0.0.1",
-        port=port,
-        protocol="http",
-        account="local",
-        user="test",
-        password="any",
-        database="SHOP",
-        login_timeout=10,
-        network_timeout=40,
-        paramstyle="qmark",
-    )
+    return connected(port, database="SHOP", paramstyle="qmark")
 
 
 @dataclass

@@ -15,8 +15,8 @@ from tasks.extraction import source as source_module
 from tasks.extraction import watermark
 from tasks.extraction.bronze import bronze, quarantine
 from tasks.extraction.columns import ChangedType
+from tasks.extraction.extracted import Extracted
 from tasks.extraction.lease_keeper import held
-from tasks.extraction.scanning import Extracted
 from tests.tasks.extraction.shop import LAG, OVERLAP, START, Shop, rows_of
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)

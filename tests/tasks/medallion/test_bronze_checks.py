@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tasks.extraction.scanning import Extracted
+from tasks.extraction.extracted import Extracted
 from tasks.medallion.bronze_checks import checks, failed
 
 DAY = date(2026, 11, 29)

@@ -17,7 +17,7 @@ from tasks.errors import DataError, HighwaterError, SystemFault, TransientError
 from tasks.services import snowflake, snowflake_secret
 from tasks.services.snowflake import connect, execute
 from tasks.services.snowflake_secret import checked, is_loopback, read_secret
-from tests.warehouse.standin import snowflake_server
+from tests.snowflake_server import snowflake_server
 from warehouse.statement import Kind, Statement
 
 SECRET = {"account": "a", "user": "u", "role": "r", "warehouse": "w", "private_key": "PEM"}

@@ -14,8 +14,8 @@ from tasks.errors import SystemFault
 from tasks.services import snowflake
 from tasks.services.snowflake import execute
 from tasks.services.snowflake_sessions import Sessions
+from tests.snowflake_server import snowflake_server
 from tests.tasks.services.test_snowflake import local_secret
-from tests.warehouse.standin import snowflake_server
 from warehouse.statement import Statement
 
 COUNT = Statement("counting", "SELECT COUNT(*) FROM HIGHWATER.DW.THINGS")

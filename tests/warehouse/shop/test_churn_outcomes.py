@@ -15,7 +15,8 @@ import pytest
 from contracts.dialects.arrow_types import arrow_type
 from contracts.shop.churn_outcomes import CHURN_OUTCOMES
 from tasks.churn import churn_outcomes, churn_publishing, churn_steps
-from tasks.churn.churn_dataset import Dataset, Inputs, origins
+from tasks.churn.churn_dataset import Dataset
+from tasks.churn.churn_inputs import Inputs, origins
 from tasks.runs.run import Run
 from tasks.services import aws
 from tasks.warehouse import copy_load
