@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import fakesnow.copy_into
 import fakesnow.transforms
 from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.dialect import parse_one
 from fakesnow.transforms.stage import parts_from_var
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
 from local.snowflake import copying, errors, statements, unloading
 from local.snowflake.checksums import with_checksums
+from local.snowflake.forms import form_of
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
 from local.snowflake.results import INLINE_ROWS, Column, Spooling, columns
 from local.snowflake.statements import Kind, kind_of
-from local.snowflake.temporary import Place
 from local.snowflake.translations import Step, Translation, Translations, Written, can_be_kept, parsed
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
     _duck_conn: Any
     _columns: tuple[str | None, list[Column]] = (None, [])
     """Of which query, and what its result's columns are."""
-    _translation: Translation | None = None
-    """Of the statement that is being executed, where it is the first of its text."""
 
     def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> FakeSnowflakeCursor:
         started = time.monotonic()
@@ -128,31 +126,29 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             raise
 
     def _perform(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Execute the statement: as it was translated before, or else as fakesnow translates it."""
-        session = self._conn
-        if params or not can_be_kept(parsed(command), command):
+        """Execute the statement, translated as it was before where it is the same but for its values."""
+        if params or not can_be_kept(command):
             super().execute(command, params, *args, **kwargs)
             return
-        temporary = session.temporary.named_in(command)
-        key = command, session.scope, tuple(temporary)
-        if known := _TRANSLATIONS.find(key):
-            self._repeat(known, temporary, kwargs.get("binding_params"))
-            return
-        self._translation = new = Translation(temporary)
-        try:
-            super().execute(command, params, *args, **kwargs)
-        finally:
-            self._translation = None
-        _TRANSLATIONS.keep(key, new)
-
-    def _repeat(self, known: Translation, temporary: Mapping[Place, str], values: Any) -> None:
+        session, form = self._conn, form_of(command)
+        temporary = session.temporary.named_in(form.text)
+        key = form.text, session.scope, tuple(temporary)
         self._sqlstate = None
         try:
+            if (known := _TRANSLATIONS.find(key)) is None:
+                known = Translation(temporary, self._translated(form.text))
+                _TRANSLATIONS.keep(key, known)
+            values = kwargs.get("binding_params")
             for step in known.steps:
-                self._execute(known.written(step, temporary), values if step.has_values else None)
+                self._execute(known.written(step, form, temporary), values if step.has_values else None)
         except ProgrammingError as error:
             self._sqlstate = error.sqlstate
             raise
+
+    def _translated(self, text: str) -> list[Step]:
+        expression = parse_one(text)
+        self.check_db_and_schema(expression)
+        return [Step(self._transform(part, None)) for part in self._transform_explode(expression)]
 
     def _transform_explode(self, expression: Expr) -> list[Expr]:
         session = self._conn
@@ -193,8 +189,6 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
 
     def _transform(self, expression: Expr, params: Any) -> Expr:
         transformed: Expr = super()._transform(with_checksums(statements.faithful(expression)), params)
-        if self._translation is not None:
-            self._translation.steps.append(Step(transformed))
         return transformed
 
     def _execute(self, transformed: Expr | Written, params: Any = None) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 from fakesnow.dialect import parse_one
+from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
+from local.snowflake.forms import Form, form_of
 from local.snowflake.temporary import Place
 
 _KEPT = 1000
@@ -24,16 +26,23 @@ _KINDS = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _DEPENDS_ON_MORE = ("IDENTIFIER", "$", "@", "RESULT_SCAN")
 
 
-@lru_cache(_KEPT)
 def parsed(command: str) -> Expr:
     """The statement, only to be looked at: the next caller gets the same one."""
-    statement: Expr = parse_one(command)
+    try:
+        return _parsed(form_of(command).text)
+    except ProgrammingError:
+        return _parsed(command)  # so that the message shows what was sent
+
+
+@lru_cache(_KEPT)
+def _parsed(text: str) -> Expr:
+    statement: Expr = parse_one(text)
     return statement
 
 
-def can_be_kept(statement: Expr, command: str) -> bool:
-    text = command.upper()
-    return isinstance(statement, _KINDS) and not any(word in text for word in _DEPENDS_ON_MORE)
+def can_be_kept(command: str) -> bool:
+    text = form_of(command).text.upper()
+    return isinstance(parsed(command), _KINDS) and not any(word in text for word in _DEPENDS_ON_MORE)
 
 
 class Step:
@@ -75,11 +84,11 @@ class Translation:
     """What DuckDB executes for one statement, several for a MERGE, and the names that temporary tables had in it."""
 
     temporary: Mapping[Place, str]
-    steps: list[Step] = field(default_factory=list)
+    steps: Sequence[Step]
 
-    def written(self, step: Step, temporary: Mapping[Place, str]) -> Written:
-        """With the names that the temporary tables of this session have."""
-        text = step.text
+    def written(self, step: Step, form: Form, temporary: Mapping[Place, str]) -> Written:
+        """With this execution's values, and the names that the temporary tables of this session have."""
+        text = form.filled(step.text)
         for place, name in self.temporary.items():
             text = text.replace(name, temporary[place])
         return Written(step.expression, text)

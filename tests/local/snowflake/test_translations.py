@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
+from local.snowflake.forms import form_of
 from local.snowflake.translations import Translation, Translations
 from tests.local.snowflake.conftest import Connect
 
@@ -87,10 +89,47 @@ def test_session_variables_and_names_that_are_bound_are_looked_up_each_time(conn
         assert run(connection, "SELECT $wanted + 1") == [(value + 1,)]
 
 
+def test_values_that_the_connector_writes_into_the_text_are_those_of_each_execution(connect: Connect) -> None:
+    connection = connect()  # it binds on this side: pyformat
+    copied = (
+        "INSERT INTO things (id, name) SELECT %s, item.value:name::VARCHAR"
+        " FROM LATERAL FLATTEN(INPUT => PARSE_JSON(%s)) item"
+    )
+    documents = [[{"name": name}] for name in ("it's", 'a "b"', "back\\slash", "two\nlines", "ünï")]
+    ids = [1234567890123456789 + n for n in range(len(documents))]
+    run_ids = [f"0a1b2c3d-0000-4000-8000-{n:012x}" for n in range(len(documents))]
+    run(connection, "CREATE OR REPLACE TABLE things (id NUMBER(38, 0), name VARCHAR, run_id VARCHAR)")
+    for id_, run_id, document in zip(ids, run_ids, documents, strict=True):
+        run(connection, copied, (id_, json.dumps(document)))
+        run(connection, "UPDATE things SET run_id = %s WHERE id = %s", (f"run {run_id}", id_))
+    expected = [
+        (id_, document[0]["name"], f"run {run_id}")
+        for id_, run_id, document in zip(ids, run_ids, documents, strict=True)
+    ]
+    found = run(connection, "SELECT id, name, run_id FROM things ORDER BY id")
+    assert found == expected
+
+
+def test_the_message_about_a_broken_statement_shows_it_as_it_was_sent(connect: Connect) -> None:
+    with pytest.raises(ProgrammingError, match="1234567890123456789"):
+        run(connect(), "SELECT FROM WHERE 1234567890123456789")
+
+
+def test_a_form_is_filled_with_what_was_taken_out() -> None:
+    statement = "SELECT 12345678901234567, '5f0c8a44-0000-4000-8000-00000000000a', PARSE_JSON('{\"a\": \\'b\\'}'), 12, 'x'"
+    form = form_of(statement)
+    assert len(form.values) == 3
+    assert form.filled(form.text) == (
+        "SELECT 12345678901234567, '5f0c8a44-0000-4000-8000-00000000000a', PARSE_JSON('{\"a\": ''b''}'), 12, 'x'"
+    )
+    assert form_of(statement.replace("12345678901234567", "76543210987654321")).text == form.text
+    assert form_of("SELECT 12, '2025-01-01', 'a string of more than forty characters, as it is'").values == ()
+
+
 def test_only_so_many_are_kept() -> None:
     kept = Translations(kept=2)
     for name in ("a", "b"):
-        kept.keep(name, Translation({}))
+        kept.keep(name, Translation({}, []))
     assert kept.find("a") is not None
-    kept.keep("c", Translation({}))
+    kept.keep("c", Translation({}, []))
     assert [kept.find(name) is not None for name in ("a", "b", "c")] == [True, False, True]
