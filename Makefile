@@ -106,7 +106,7 @@ deploy: setup ## tell a Prefect server about all deployments: make deploy ENV=pr
 
 # SAMPLE: how many trials of each matrix, chosen by the code's hash. Without it all are made, and the figures are written.
 faults: setup ## try a fault at every call of a run, and another run at every call (all: hours; some: make faults SAMPLE=20)
-	@nice -n 10 $(PY) -m tests.faults --clouds 2 $(if $(SAMPLE),--sample $(SAMPLE),--results docs/reliability.jsonl --report docs/reliability.md)
+	@nice -n 10 $(PY) -m tests.faults --clouds 3 $(if $(SAMPLE),--sample $(SAMPLE),--results docs/reliability.jsonl --report docs/reliability.md)
 
 bench: setup ## measure the sales job beside the tutorial's way and DuckDB
 	@$(PY) -m bench.sales_etl --rows 1000000

@@ -33,13 +33,13 @@ def campaign(cloud: Cloud, results: Results, tmp_path: Path) -> Iterator[Campaig
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     }
     with Runs(environment, tmp_path / "runs") as runs:
-        planned = Campaign(cloud.settings, environment, runs, results)
+        planned = Campaign(cloud.settings, environment, runs, results, SECONDS)
         yield planned
         planned.close()
 
 
 def test_no_fault_changes_what_the_tables_hold(campaign: Campaign, results: Results) -> None:
-    campaign.run(["cpg_daily", "load+load"], SAMPLE, SECONDS)
+    campaign.run(["cpg_daily", "load+load"], SAMPLE)
     tried = [plan for matrix in results.matrices.values() for plan, _ in matrix.results]
     assert all(any(plan.is_like(known) for plan in tried) for known in found())
     red = {

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tests.faults import report
 from tests.faults.cloud import one_cloud
-from tests.faults.results import Results, Share, gather
+from tests.faults.parts import chosen_parts
+from tests.faults.results import Results, gather
 from tests.faults.runs import ROOT
 
 CODE = ("contracts", "flows", "jobs", "local", "tasks", "uv.lock", "warehouse")
@@ -56,13 +57,15 @@ def main() -> int:
     state.mkdir(parents=True, exist_ok=True)
     files = [state / f"results-{number}.jsonl" for number in range(chosen.clouds)]
     known = [chosen.results] if chosen.results else []
-    shares = [
-        Results(version(), file, Share(number, chosen.clouds), known) for number, file in enumerate(files)
-    ]
     began = time.monotonic()
+    processes = multiprocessing.get_context("spawn")
+    manager = processes.Manager()
+    every = [Results(version(), file, known) for file in files]
+    left = manager.list(chosen_parts(chosen.only or (), set().union(*(each.done for each in every))))
+    lock = manager.Lock()
     clouds = [
-        multiprocessing.get_context("spawn").Process(target=one_cloud, args=(chosen, state, share, number))
-        for number, share in enumerate(shares)
+        processes.Process(target=one_cloud, args=(chosen, state, results, number, left, lock))
+        for number, results in enumerate(every)
     ]
     for cloud in clouds:
         cloud.start()

@@ -10,7 +10,7 @@ from local.settings import LocalSettings
 from tests.e2e.world import World
 from tests.faults.matrix import ONE_FAULT, TWO_RUNS, Plan, crossings, found, plans, sampled
 from tests.faults.prepared import Prepared, prepare, serial_outcomes
-from tests.faults.results import Matrix, Results
+from tests.faults.results import WHOLE, Matrix, Results, Share
 from tests.faults.runs import Runs
 from tests.faults.scenarios import PAIRS, SCENARIOS, Pair
 from tests.faults.state import CloudState, Saved
@@ -18,41 +18,57 @@ from tests.faults.trial import Laboratory, Outcome, Result
 
 
 class Campaign:
+    """`seconds`: no further trial is started after so long."""
+
     def __init__(
-        self, settings: LocalSettings, environment: Mapping[str, str], runs: Runs, results: Results
+        self,
+        settings: LocalSettings,
+        environment: Mapping[str, str],
+        runs: Runs,
+        results: Results,
+        seconds: float | None = None,
     ) -> None:
         self._lab = Laboratory(settings, environment, runs, CloudState(settings))
         self._world = World(Cloud(settings))
         self._prepared: dict[str, Prepared] = {}
         self._results = results
-        self._until = float("inf")
+        self._until = float("inf") if seconds is None else time.monotonic() + seconds
+        self._empty: Saved | None = None
+
+    @property
+    def prepared(self) -> Collection[str]:
+        return self._prepared.keys()
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self._until
 
     def close(self) -> None:
         self._lab.state.close()
+        self._world.close()
 
-    def run(self, only: Collection[str] | None, sample: int | None, seconds: float | None) -> None:
-        if seconds is not None:
-            self._until = time.monotonic() + seconds
-        unknown = set(only or ()) - SCENARIOS.keys() - PAIRS.keys()
-        if unknown:
-            raise SystemExit(
-                f"no scenario or pair is called {', '.join(unknown)}: {', '.join([*SCENARIOS, *PAIRS])}"
-            )
-        self._world.empty()
-        self._lab.state.forget_runs()
-        empty = self._lab.state.save("empty")
-        for name in (name for name in SCENARIOS if not only or name in only):
-            self._one_fault(name, empty, sample)
-        for name in (name for name in PAIRS if not only or name in only):
-            self._two_runs(PAIRS[name], empty, sample)
+    def run(self, names: Collection[str], sample: int | None = None, share: Share = WHOLE) -> None:
+        """All trials of these scenarios and pairs, or a sample or a share of them."""
+        for name in names:
+            if name in PAIRS:
+                self._two_runs(PAIRS[name], sample, share)
+            else:
+                self._one_fault(name, sample, share)
 
-    def _prepared_for(self, name: str, empty: Saved) -> Prepared:
+    def _nothing_yet(self) -> Saved:
+        if self._empty is None:
+            self._world.empty()
+            self._lab.state.forget_runs()
+            self._empty = self._lab.state.save("empty")
+        return self._empty
+
+    def _prepared_for(self, name: str) -> Prepared:
         if name not in self._prepared:
-            self._prepared[name] = prepare(self._lab, SCENARIOS[name], empty)
+            self._prepared[name] = prepare(self._lab, SCENARIOS[name], self._nothing_yet())
         return self._prepared[name]
 
-    def _one_fault(self, name: str, empty: Saved, sample: int | None) -> None:
-        prepared = self._prepared_for(name, empty)
+    def _one_fault(self, name: str, sample: int | None, share: Share) -> None:
+        prepared = self._prepared_for(name)
         every = [
             plan
             for stage in prepared.stages
@@ -62,14 +78,14 @@ class Campaign:
         spec = SCENARIOS[name].run
         self._try(
             matrix,
-            _with_found(every, sample, self._results.version, name),
+            _with_found(every, sample, self._results.version, name, share),
             lambda plan: self._lab.one_fault(
                 prepared.stage_of(plan).state, spec, plan.fault, prepared.expected
             ),
         )
 
-    def _two_runs(self, pair: Pair, empty: Saved, sample: int | None) -> None:
-        prepared = self._prepared_for(pair.scenario, empty)
+    def _two_runs(self, pair: Pair, sample: int | None, share: Share) -> None:
+        prepared = self._prepared_for(pair.scenario)
         stages = prepared.since(pair.start)
         serial: list[Outcome] = (
             [prepared.expected] if pair.repeats_itself else serial_outcomes(self._lab, pair, stages[0].state)
@@ -86,7 +102,7 @@ class Campaign:
         matrix = self._results.begin(f"{pair.name}, two runs", calls, len(every))
         self._try(
             matrix,
-            _with_found(every, sample, self._results.version, pair.name),
+            _with_found(every, sample, self._results.version, pair.name, share),
             lambda plan: self._lab.two_runs(
                 prepared.stage_of(plan).state, pair, plan.fault, plan.crossing, serial
             ),
@@ -94,7 +110,7 @@ class Campaign:
 
     def _try(self, matrix: Matrix, chosen: list[Plan], trial: Callable[[Plan], Result]) -> None:
         for plan in chosen:
-            if time.monotonic() > self._until and not plan.bug:
+            if self.is_over and not plan.bug:
                 return
             if not self._results.wants(plan):
                 continue
@@ -105,8 +121,8 @@ class Campaign:
                 print(f"      {line}", flush=True)
 
 
-def _with_found(every: list[Plan], sample: int | None, seed: str, name: str) -> list[Plan]:
+def _with_found(every: list[Plan], sample: int | None, seed: str, name: str, share: Share) -> list[Plan]:
     """Those that found a bug first, then the sample."""
     always = [plan for plan in found() if plan.scenario == name]
     others = [plan for plan in every if not any(plan.is_like(known) for known in always)]
-    return always + sampled(others, sample, seed)
+    return [plan for plan in always + sampled(others, sample, seed) if share.has(plan)]

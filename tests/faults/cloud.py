@@ -6,12 +6,15 @@ import os
 import signal
 import sys
 from argparse import Namespace
+from collections.abc import MutableSequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from local.cloud import down, up
 from local.environment import environment
 from local.settings import LocalSettings
 from tests.faults.campaign import Campaign
+from tests.faults.parts import Part, next_part
 from tests.faults.results import Results
 from tests.faults.runs import Runs
 
@@ -30,7 +33,14 @@ _NOT_NEEDED = (
 OF_SERVERS = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _NOT_NEEDED}
 
 
-def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> None:
+def one_cloud(
+    chosen: Namespace,
+    state: Path,
+    results: Results,
+    number: int,
+    left: MutableSequence[Part],
+    lock: AbstractContextManager[object],
+) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # down() is still called
     first = chosen.ports + 10 * number
     ports = {name: first + n for n, name in enumerate(("prefect_port", "aws_port", "snowflake_port"))}
@@ -41,9 +51,13 @@ def one_cloud(chosen: Namespace, state: Path, results: Results, number: int) -> 
         values = {**environment(settings), **OF_TRIALS}
         os.environ.update(values)
         with Runs(values, settings.state / "runs") as runs:
-            campaign = Campaign(settings, values, runs, results)
+            campaign = Campaign(settings, values, runs, results, chosen.seconds)
             try:
-                campaign.run(chosen.only, chosen.sample, chosen.seconds)
+                while part := next_part(left, lock, campaign.prepared):
+                    print(f"  cloud {number}: {part}", flush=True)
+                    campaign.run(part.names, chosen.sample, part.share)
+                    if chosen.sample is None and not campaign.is_over:
+                        results.finish(str(part))
             finally:
                 campaign.close()
     finally:

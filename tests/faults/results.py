@@ -27,13 +27,16 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Share:
-    """Which trials are this campaign's, where several divide them among themselves."""
+    """Which trials are of this part, where several divide them among themselves."""
 
     number: int = 0
     of: int = 1
 
     def has(self, plan: Plan) -> bool:
         return zlib.crc32(str(plan).encode()) % self.of == self.number
+
+
+WHOLE = Share()
 
 
 class Results:
@@ -43,14 +46,14 @@ class Results:
         self,
         version: str,
         file: Path | None = None,
-        share: Share = Share(),
         known: Iterable[Path] = (),
     ) -> None:
         self.version = version
         self.matrices: dict[str, Matrix] = {}
         self._tried: set[str] = set()
+        self.done: set[str] = set()
+        """Parts of which every trial was made."""
         self._file = file
-        self._share = share
         for each in (*known, *([file] if file else [])):
             self._read(each)
 
@@ -62,12 +65,16 @@ class Results:
         return matrix
 
     def wants(self, plan: Plan) -> bool:
-        return self._share.has(plan) and str(plan) not in self._tried
+        return str(plan) not in self._tried
 
     def add(self, matrix: Matrix, plan: Plan, result: Result) -> None:
         self._note(matrix, plan, result)
         shown = {"differences": result.differences, "seconds": round(result.seconds, 1)}
         self._write({"of": matrix.name, "plan": plan.as_json(), **shown})
+
+    def finish(self, part: str) -> None:
+        self.done.add(part)
+        self._write({"part": part})
 
     def _note(self, matrix: Matrix, plan: Plan, result: Result) -> None:
         if str(plan) not in self._tried:
@@ -82,7 +89,9 @@ class Results:
     def _read(self, file: Path) -> None:
         lines = file.read_text().splitlines() if file.exists() else []
         for line in (line for line in map(json.loads, lines) if line["version"] == self.version):
-            if "matrix" in line:
+            if "part" in line:
+                self.done.add(line["part"])
+            elif "matrix" in line:
                 known = self.matrices.setdefault(line["matrix"], Matrix(line["matrix"], 0, 0))
                 known.calls, known.possible = line["calls"], line["possible"]
             else:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
+
+import pytest
 
 from local.faults.call import Address
 from local.faults.plan import Fault
 from tests.faults import report
 from tests.faults.matrix import ONE_FAULT, Plan, crossings, found, plans, sampled
+from tests.faults.parts import Part, chosen_parts, next_part
 from tests.faults.results import Matrix, Results, Share, gather
 from tests.faults.scenarios import PAIRS, SCENARIOS
 from tests.faults.state import differences
@@ -100,18 +104,46 @@ def test_shares_have_every_trial_once_and_are_gathered(tmp_path: Path) -> None:
     every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
     files = [tmp_path / f"{n}.jsonl" for n in range(3)]
     for n, file in enumerate(files):
-        share = Results("abc", file, Share(n, 3))
-        matrix = share.begin("daily, one fault", 10, len(every))
-        for plan in every:
-            if share.wants(plan):
-                share.add(matrix, plan, Result("x"))
+        results, share = Results("abc", file), Share(n, 3)
+        matrix = results.begin("daily, one fault", 10, len(every))
+        for plan in filter(share.has, every):
+            results.add(matrix, plan, Result("x"))
         assert matrix.results
+        results.finish(f"daily, part {n + 1} of 3")
     together = tmp_path / "all.jsonl"
     for _ in range(2):
         gather(together, files)
         (whole,) = Results("abc", together).matrices.values()
         assert sorted(str(plan) for plan, _ in whole.results) == sorted(map(str, every))
         assert (whole.calls, whole.possible) == (10, 30)
+    assert Results("abc", together).done == {f"daily, part {n + 1} of 3" for n in range(3)}
+    assert Results("another", together).done == set()
+
+
+def test_parts_have_every_scenario_and_pair_and_what_is_done_is_left_out() -> None:
+    every = chosen_parts((), ())
+    assert {name for part in every for name in part.names} == SCENARIOS.keys() | PAIRS.keys()
+    assert all(
+        {PAIRS[name].scenario for name in part.names if name in PAIRS} <= {part.scenario} for part in every
+    )
+    for name in SCENARIOS.keys() | PAIRS.keys():
+        of = [part.share for part in every if name in part.names]
+        assert [(share.number, share.of) for share in of] == [(n, len(of)) for n in range(len(of))]
+    assert [str(part) for part in chosen_parts(["model_drift"], ())] == ["model_drift"]
+    assert len(chosen_parts((), {str(every[0])})) == len(every) - 1
+    with pytest.raises(SystemExit, match="no scenario or pair is called cpg_dayly"):
+        chosen_parts(["cpg_dayly"], ())
+
+
+def test_a_cloud_goes_on_with_the_scenario_that_it_has_prepared() -> None:
+    left, lock = chosen_parts((), ()), threading.Lock()
+    of_daily = next_part(left, lock, ["cpg_daily"])
+    assert of_daily is not None and of_daily.scenario == "cpg_daily"  # noqa: PT018
+    assert next_part(left, lock, ["cpg_backfill"]) == Part(("cpg_backfill",))
+    taken = [of_daily]
+    while part := next_part(left, lock, ()):
+        taken.append(part)
+    assert len(set(taken)) == len(taken) == len(chosen_parts((), ())) - 1
 
 
 def test_a_plan_without_a_stage_is_like_the_same_one_from_any() -> None:
