@@ -19,6 +19,20 @@ if "CI" not in os.environ:  # hypothesis has a profile of its own for CI, withou
     settings.load_profile("busy machine")
 
 
+# tests/side_by_side.sh looks for them only there, so that none of its parts imports what it does not run.
+PLACES = {
+    "spark": ("tests/bench/", "tests/contracts/", "tests/jobs/"),
+    "e2e": ("tests/deployments/", "tests/docker/", "tests/e2e/", "tests/local/", "tests/warehouse/"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        mark = next((name for name in ("e2e", "spark") if item.get_closest_marker(name)), None)
+        if mark and not item.nodeid.startswith(PLACES[mark]):
+            raise pytest.UsageError(f"{item.nodeid}: tests marked {mark} are in {', '.join(PLACES[mark])}")
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays until the end: no collection need look through it again."""
     gc.collect()

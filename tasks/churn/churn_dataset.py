@@ -90,7 +90,7 @@ def build(inputs: Inputs, run_id: str, owner: str) -> Dataset:
         return f"s3://{bucket}/{folder(attempt)}"
 
     def output(attempt: int) -> str:
-        return f"s3://{settings().lake_bucket}/{churn_folders.ROWS}/{inputs.key}-{attempt}"
+        return churn_folders.rows(f"{inputs.key}-{attempt}")
 
     def request(attempt: int) -> dict[str, str]:
         manifest = inputs.manifest(run_id, output(attempt))
