@@ -21,6 +21,7 @@ from local.snowflake.forms import Form, form_of
 from local.snowflake.temporary import Place
 
 _KEPT = 1000
+_LONGEST = 100_000  # a longer one is a list of values, which is not executed twice
 _KINDS = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 # What such a statement becomes depends on more: bound values, session variables, stages, earlier results.
 _DEPENDS_ON_MORE = ("IDENTIFIER", "$", "@", "RESULT_SCAN")
@@ -28,8 +29,9 @@ _DEPENDS_ON_MORE = ("IDENTIFIER", "$", "@", "RESULT_SCAN")
 
 def parsed(command: str) -> Expr:
     """The statement, only to be looked at: the next caller gets the same one."""
+    text = form_of(command).text
     try:
-        return _parsed(form_of(command).text)
+        return _parsed(text) if len(text) <= _LONGEST else parse_one(text)
     except ProgrammingError:
         return _parsed(command)  # so that the message shows what was sent
 
@@ -42,7 +44,11 @@ def _parsed(text: str) -> Expr:
 
 def can_be_kept(command: str) -> bool:
     text = form_of(command).text.upper()
-    return isinstance(parsed(command), _KINDS) and not any(word in text for word in _DEPENDS_ON_MORE)
+    return (
+        len(text) <= _LONGEST
+        and isinstance(parsed(command), _KINDS)
+        and not any(word in text for word in _DEPENDS_ON_MORE)
+    )
 
 
 class Step:
