@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, MutableSequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from tests.faults.results import WHOLE, Share
 from tests.faults.scenarios import PAIRS, SCENARIOS
@@ -31,18 +32,21 @@ def _shared(of: int, *names: str) -> list[Part]:
     return [Part(names, Share(number, of)) for number in range(of)]
 
 
-# What takes longest comes first, so that no cloud begins a long part when the others have nothing left to do.
-EVERY = [
-    *_shared(3, "forecast+daily"),
-    *_shared(3, "demand_forecast"),
-    *_shared(3, "first day of every source"),
-    *_shared(2, "load+load"),
-    *_shared(2, "daily+daily", "daily+redelivery", "daily+backfill", "daily+replay"),
-    *_shared(1, "cpg_daily"),
-    *_shared(1, "cpg_backfill"),
-    *_shared(1, "cpg_replay"),
-    *_shared(1, "model_drift"),
+# What takes longest comes first, so that no cloud begins a long part when the others have nothing left to do, and one
+# scenario after the other, so that each cloud prepares another one.
+_BY_SCENARIO = [
+    [*_shared(3, "forecast+daily"), *_shared(3, "demand_forecast")],
+    _shared(3, "first day of every source"),
+    [
+        *_shared(2, "load+load"),
+        *_shared(2, "daily+daily", "daily+redelivery", "daily+backfill", "daily+replay"),
+        *_shared(1, "cpg_daily"),
+    ],
+    _shared(1, "cpg_backfill"),
+    _shared(1, "cpg_replay"),
+    _shared(1, "model_drift"),
 ]
+EVERY = [part for of_each in zip_longest(*_BY_SCENARIO) for part in of_each if part]
 
 
 def chosen_parts(only: Collection[str], done: Collection[str]) -> list[Part]:

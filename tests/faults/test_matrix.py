@@ -131,6 +131,7 @@ def test_parts_have_every_scenario_and_pair_and_what_is_done_is_left_out() -> No
         assert [(share.number, share.of) for share in of] == [(n, len(of)) for n in range(len(of))]
     assert [str(part) for part in chosen_parts(["model_drift"], ())] == ["model_drift"]
     assert len(chosen_parts((), {str(every[0])})) == len(every) - 1
+    assert len({part.scenario for part in every[: len(SCENARIOS)]}) == len(SCENARIOS)
     with pytest.raises(SystemExit, match="no scenario or pair is called cpg_dayly"):
         chosen_parts(["cpg_dayly"], ())
 
