@@ -6,7 +6,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ class Way(Protocol):
     """What the proxies of one run share: the call recording, the plan, and the process to kill."""
 
     def fault_at(self, call: Call) -> Fault | None: ...
+    def waiting(self) -> AbstractContextManager[None]: ...
     def stop_here(self, seconds: float = ...) -> None: ...
     def kill(self) -> None: ...
 
@@ -120,8 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Length"] = str(len(body))
         headers["Forwarded"] = f'for="{self.client_address[0]}:{self.client_address[1]}"'
         connection = self._upstream()
-        connection.request(self.command, self.path, body=body or None, headers=headers)
-        response = connection.getresponse()
+        with self.way.waiting():
+            connection.request(self.command, self.path, body=body or None, headers=headers)
+            response = connection.getresponse()
         kept = {name: value for name, value in response.getheaders() if name.lower() not in _OF_THE_HOP}
         content = response.read()
         if self.command == "HEAD" and (length := response.getheader("Content-Length")):

@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -42,6 +44,7 @@ class FaultyWay:
         self.plan = Plan(fault)
         self._pid: int | None = None
         self._pid_known = threading.Event()
+        self._waiting: dict[int, float] = {}
         self._aws = Proxy(settings.aws_url, AwsCalls().call, self)
         self._snowflake = Proxy(settings.snowflake_url, snowflake_calls.call, self)
         self._secrets = _secrets(settings.aws_url)
@@ -72,7 +75,21 @@ class FaultyWay:
         self._pid = pid
         self._pid_known.set()
 
+    @property
+    def seconds_without_answer(self) -> float:
+        """For how long the call has been under way that has waited longest: a lock of another run may be in its way."""
+        since = list(self._waiting.values())
+        return time.monotonic() - min(since) if since else 0.0
+
     # --- called by the proxies
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        self._waiting[threading.get_ident()] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._waiting[threading.get_ident()]
 
     def fault_at(self, call: Call) -> Fault | None:
         return self.plan.take(self.recording.add(call))

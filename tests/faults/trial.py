@@ -18,6 +18,8 @@ from tests.faults.zygote import COMPLETED
 Outcome = dict[str, list[str]]
 # A run that writes nothing for so long waits for the one that is stopped: no job of these trials takes longer.
 _WAITS_AFTER_SECONDS = 10.0
+# So does one whose call gets no answer for so long: no statement of these trials takes longer by itself.
+_LOCKED_AFTER_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -131,5 +133,7 @@ def _ends_or_waits(way: FaultyWay, run: Run) -> None:
         if (now := len(way.recording.mutating)) != written:
             written, since = now, time.monotonic()
         if time.monotonic() - since > _WAITS_AFTER_SECONDS:
+            return
+        if way.seconds_without_answer > _LOCKED_AFTER_SECONDS:
             return
         time.sleep(0.05)

@@ -239,3 +239,24 @@ def test_a_client_that_is_killed_in_a_transaction_keeps_nobody_waiting(
     connect().cursor().execute("INSERT INTO HIGHWATER.RAW.T VALUES (2)")
     assert time.monotonic() - began < 20
     assert rows(connect) == 1
+
+
+def test_a_call_that_waits_for_another_run_s_lock_is_seen_to_wait(
+    aws: Aws, open_way: Open, connect: Connect
+) -> None:
+    holder = connect()
+    holder.cursor().execute("CREATE OR REPLACE TABLE HIGHWATER.RAW.T (a INT)")
+    way = open_way(None)
+    with snowflake_through(way, aws) as connection:
+        for text in ("BEGIN", "INSERT INTO HIGHWATER.RAW.T VALUES (1)"):
+            holder.cursor().execute(text)
+        waiting = threading.Thread(target=lambda: connection.cursor().execute("INSERT INTO RAW.T VALUES (2)"))
+        waiting.start()
+        deadline = time.monotonic() + 20
+        while way.seconds_without_answer < 0.5:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        holder.cursor().execute("COMMIT")
+        waiting.join(20)
+        assert way.seconds_without_answer == 0.0
+    assert rows(connect) == 2
