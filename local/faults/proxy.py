@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -63,7 +64,9 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore broken connections: clients that were killed or gave up are part of the tests."""
+        """Ignore broken connections: clients that were killed or gave up are part of the tests. All else is a bug here."""
+        if not isinstance(sys.exception(), (OSError, http.client.HTTPException)):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,9 @@ class Faults:
         if call.action in self.refused:
             return Fault("refuse", Address(*call.name))
         return Fault("hold", Address(*call.name)) if call.action == self.held else None
+
+    def waiting(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def stop_here(self, seconds: float = 0) -> None:
         self.is_holding.set()

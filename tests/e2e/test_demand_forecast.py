@@ -101,6 +101,11 @@ def predictions(world: World) -> list[dict[str, Any]]:
     )
 
 
+def notices(world: World) -> list[dict[str, Any]]:
+    """What people were told, but for the killed run's death: whichever run first finds its lease expired tells of that."""
+    return [alert for alert in world.alerts() if "its lease has expired" not in alert["message"]]
+
+
 def test_a_killed_forecast_is_taken_up_and_every_row_arrives(world: World) -> None:
     started, loaded = jobs(), predictions(world)
     assert forecast().is_completed()
@@ -143,8 +148,7 @@ def test_a_killed_forecast_is_taken_up_and_every_row_arrives(world: World) -> No
     assert (model.number, model.metadata["as_of"]) == (1, AS_OF.isoformat())
     sales = lake_tables.load("curated", "sales")
     assert model.metadata["snapshot.sales"] == str(lake_tables.snapshot_id(sales))
-    # That the killed run died is told by whichever run finds its lease over: this one, or one after it.
-    told = [a for a in world.alerts() if "its lease has expired" not in a["message"]]
+    told = notices(world)
     assert [a["severity"] for a in told] == ["INFO"]
     assert f"{ROWS} predictions for {SERIES} series x {HORIZON_WEEKS} weeks" in told[0]["message"]
 
@@ -205,7 +209,7 @@ def test_a_person_who_rejects_on_the_page_keeps_the_predictions_out(world: World
     assert status_and_reason() == ("Rejected", "the plot leans")
     assert predictions(world) == []
     assert jobs() == had
-    told = [(a["severity"], a["message"]) for a in world.alerts()]
+    told = [(a["severity"], a["message"]) for a in notices(world)]
     assert told[0] == ("WARNING", "model v1 is waiting for approval on this run's page")
     assert told[-1][0] == "HIGH"
 
@@ -234,7 +238,7 @@ def test_nobody_decides_in_time(world: World) -> None:
     # The server ends a pause that ran out by itself, with its own words; ours follow as soon as the run looks up.
     assert done.state.message == "The flow was paused and never resumed."
     told: list[dict[str, Any]] = []
-    (high,) = until(lambda: told.extend(world.alerts()) or [a for a in told if a["severity"] == "HIGH"])
+    (high,) = until(lambda: told.extend(notices(world)) or [a for a in told if a["severity"] == "HIGH"])
     assert "nobody decided on model v1 within" in high["message"]
     assert "Approve it in the registry and run the same day again" in high["message"]
     assert registry().newest().status == "PendingManualApproval"  # type: ignore[union-attr]
@@ -249,7 +253,7 @@ def test_a_gate_that_says_no_leaves_the_last_forecast_and_tells_people(world: Wo
     before = predictions(world)
     outcome = forecast(Gate(mape_max=0.001))
     assert outcome.is_failed()
-    (alert,) = world.alerts()
+    (alert,) = notices(world)
     assert alert["severity"] == "HIGH"
     assert "MAPE = " in alert["message"]
     assert "(limit 0.0010) FAILED" in alert["message"]
@@ -268,7 +272,7 @@ def test_drift_is_measured_and_told(world: World) -> None:
     assert [row["VALUE"] for row in found if row["METRIC"] == "wmape_ratio"] == [
         None
     ]  # no week has closed yet
-    assert [a["severity"] for a in world.alerts()] == ["WARNING"]
+    assert [a["severity"] for a in notices(world)] == ["WARNING"]
 
 
 def test_cancelling_stops_the_training(world: World) -> None:
@@ -357,7 +361,7 @@ def test_the_daily_run_of_a_sunday_makes_the_forecast(world: World) -> None:
     assert of_the_day == [{"N": SERIES * weeks, "W": weeks, "A": SERIES}]  # one week has closed since
     assert len(predictions(world)) == published + SERIES * weeks
     assert registry().newest().status == "PendingManualApproval"  # type: ignore[union-attr]
-    told = sorted((a["severity"], a["message"]) for a in world.alerts())
+    told = sorted((a["severity"], a["message"]) for a in notices(world))
     assert [severity for severity, _ in told] == ["INFO", "INFO"]
     assert told[0][1].startswith(f"cpg-daily {SUNDAY} is done")
     assert told[1][1].startswith(f"demand-forecast {AS_OF} is done: model v2 (PendingManualApproval)")
