@@ -17,11 +17,11 @@ from sqlglot import Expr, exp
 
 from local.snowflake import copying, errors, statements, unloading
 from local.snowflake.checksums import with_checksums
-from local.snowflake.forms import form_of
+from local.snowflake.forms import Form, form_of
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
 from local.snowflake.results import INLINE_ROWS, Column, Spooling, columns
 from local.snowflake.statements import Kind, kind_of
-from local.snowflake.translations import Step, Translation, Translations, Written, can_be_kept, parsed
+from local.snowflake.translations import Kept, Step, Translation, Written, can_be_kept, parsed
 
 if TYPE_CHECKING:
     from local.snowflake.session import Session
@@ -36,7 +36,7 @@ NOTHING_TO_DO = "SELECT 'Statement executed successfully.' AS \"status\""
 fakesnow.transforms.numeric_agg_implicit_cast = statements.exact_aggregate
 fakesnow.copy_into._params = copying.parameters
 
-_TRANSLATIONS = Translations()
+_TRANSLATIONS = Kept[Translation]()
 
 
 class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
@@ -131,19 +131,28 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             super().execute(command, params, *args, **kwargs)
             return
         session, form = self._conn, form_of(command)
-        temporary = session.temporary.named_in(form.text)
-        key = form.text, session.scope, tuple(temporary)
         self._sqlstate = None
         try:
-            if (known := _TRANSLATIONS.find(key)) is None:
-                known = Translation(temporary, self._translated(form.text))
-                _TRANSLATIONS.keep(key, known)
+            known = self._translation(form.text)
+            if not form.is_intact_in(known.texts):
+                form = Form(command)
+                known = self._translation(command)
+            temporary = session.temporary.named_in(form.text)
             values = kwargs.get("binding_params")
             for step in known.steps:
                 self._execute(known.written(step, form, temporary), values if step.has_values else None)
         except ProgrammingError as error:
             self._sqlstate = error.sqlstate
             raise
+
+    def _translation(self, text: str) -> Translation:
+        session = self._conn
+        temporary = session.temporary.named_in(text)
+        key = text, session.scope, tuple(temporary)
+        if (known := _TRANSLATIONS.find(key)) is None:
+            known = Translation(temporary, self._translated(text))
+            _TRANSLATIONS.keep(key, known, len(text))
+        return known
 
     def _translated(self, text: str) -> list[Step]:
         expression = parse_one(text)

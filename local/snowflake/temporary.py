@@ -23,7 +23,11 @@ class TemporaryTables:
     def named_in(self, command: str) -> dict[Place, str]:
         """Those that the statement may name, with their names in DuckDB."""
         text = command.upper()
-        return {place: name for place, name in self._names.items() if place[2].upper() in text}
+        return {
+            place: name
+            for place, name in self._names.items()
+            if place[2].upper().replace('"', '""') in text  # as it is written between quotes
+        }
 
     def resolved(self, statement: Expr, database: str | None, schema: str | None) -> Expr:
         """Replace the session's temporary tables in the statement by their names in DuckDB."""
@@ -36,7 +40,9 @@ class TemporaryTables:
         known = dict(self._names)
         if created is not None and is_temporary:
             place = _place(created, database, schema)
-            self._names.setdefault(place, f"{place[2]}$TEMPORARY_{secrets.token_hex(6).upper()}")
+            # Without quotes, so that it is the same in a statement's text.
+            stem = place[2].replace('"', "_")
+            self._names.setdefault(place, f"{stem}$TEMPORARY_{secrets.token_hex(6).upper()}")
             _rename(created, self._names[place])
         shadowed = {_folded(cte.args["alias"].this) for cte in statement.find_all(exp.CTE)}
         for table in list(statement.find_all(exp.Table)):

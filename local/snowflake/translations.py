@@ -10,8 +10,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from fakesnow.dialect import parse_one
 from snowflake.connector.errors import ProgrammingError
@@ -20,25 +20,55 @@ from sqlglot import Expr, exp
 from local.snowflake.forms import Form, form_of
 from local.snowflake.temporary import Place
 
-_KEPT = 1000
-_LONGEST = 100_000  # a longer one is a list of values, which is not executed twice
+T = TypeVar("T")
+# A character of a statement takes about 200 bytes when it is parsed and translated.
+_CHARACTERS = 500_000
+_LONGEST = 30_000  # a longer one is a list of values, which is not executed twice
 _KINDS = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 # What such a statement becomes depends on more: bound values, session variables, stages, earlier results.
 _DEPENDS_ON_MORE = ("IDENTIFIER", "$", "@", "RESULT_SCAN")
+
+
+class Kept(Generic[T]):
+    """What was used last, of all sessions: of texts with so many characters in all."""
+
+    def __init__(self, characters: int = _CHARACTERS) -> None:
+        self._characters = characters
+        self._found: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: Hashable) -> T | None:
+        with self._lock:
+            if (found := self._found.get(key)) is None:
+                return None
+            self._found.move_to_end(key)
+            return found[0]
+
+    def keep(self, key: Hashable, value: T, characters: int) -> None:
+        with self._lock:
+            self._found[key] = value, characters
+            while sum(size for _, size in self._found.values()) > self._characters:
+                self._found.popitem(last=False)
+
+
+_PARSED: Kept[Expr] = Kept()
 
 
 def parsed(command: str) -> Expr:
     """The statement, only to be looked at: the next caller gets the same one."""
     text = form_of(command).text
     try:
-        return _parsed(text) if len(text) <= _LONGEST else parse_one(text)
+        return _parsed(text)
     except ProgrammingError:
         return _parsed(command)  # so that the message shows what was sent
 
 
-@lru_cache(_KEPT)
 def _parsed(text: str) -> Expr:
+    if (known := _PARSED.find(text)) is not None:
+        return known
     statement: Expr = parse_one(text)
+    if len(text) <= _LONGEST:
+        _PARSED.keep(text, statement, len(text))
     return statement
 
 
@@ -92,30 +122,13 @@ class Translation:
     temporary: Mapping[Place, str]
     steps: Sequence[Step]
 
+    @cached_property
+    def texts(self) -> list[str]:
+        return [step.text for step in self.steps]
+
     def written(self, step: Step, form: Form, temporary: Mapping[Place, str]) -> Written:
         """With this execution's values, and the names that the temporary tables of this session have."""
         text = form.filled(step.text)
         for place, name in self.temporary.items():
             text = text.replace(name, temporary[place])
         return Written(step.expression, text)
-
-
-class Translations:
-    """The ones that were used last, of all sessions."""
-
-    def __init__(self, kept: int = _KEPT) -> None:
-        self._kept = kept
-        self._found: OrderedDict[Hashable, Translation] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def find(self, key: Hashable) -> Translation | None:
-        with self._lock:
-            if (found := self._found.get(key)) is not None:
-                self._found.move_to_end(key)
-            return found
-
-    def keep(self, key: Hashable, translation: Translation) -> None:
-        with self._lock:
-            self._found[key] = translation
-            while len(self._found) > self._kept:
-                self._found.popitem(last=False)

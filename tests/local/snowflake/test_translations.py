@@ -10,7 +10,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
 from local.snowflake.forms import form_of
-from local.snowflake.translations import Translation, Translations
+from local.snowflake.translations import Kept
 from tests.local.snowflake.conftest import Connect
 
 Sql = Callable[[str], list[tuple[object, ...]]]
@@ -126,10 +126,67 @@ def test_a_form_is_filled_with_what_was_taken_out() -> None:
     assert form_of("SELECT 12, '2025-01-01', 'a string of more than forty characters, as it is'").values == ()
 
 
-def test_only_so_many_are_kept() -> None:
-    kept = Translations(kept=2)
+UUID = "5f0c8a44-0000-4000-8000-00000000000a"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f'SELECT * FROM "{UUID}" WHERE "1234567890123456" = 1',
+        "UPDATE things SET name = 'x' -- was PARSE_JSON('\nWHERE id = 1 AND name <> ''",
+        "SELECT 1 // it's 1234567890123456",
+        "SELECT 1 /* 1234567890123456 ' */",
+        r"SELECT '\1234567890123456'",
+        "SELECT 12345678-1234-1234-1234-123456789012",
+        "SELECT $$it's 1234567890123456$$",
+    ],
+)
+def test_only_values_are_taken_out(statement: str) -> None:
+    assert form_of(statement).text == statement
+    assert form_of(f"{statement}\n, 'run {UUID}'").text != f"{statement}\n, 'run {UUID}'"
+
+
+def test_a_document_inside_a_string_is_part_of_the_string(sql: Sql) -> None:
+    assert sql(r"SELECT 'call PARSE_JSON(\'{}\')'") == [("call PARSE_JSON('{}')",)]
+    assert sql("SELECT 'call PARSE_JSON(''{}'')'") == [("call PARSE_JSON('{}')",)]
+
+
+def test_a_comment_hides_no_condition(sql: Sql) -> None:
+    sql("INSERT INTO things VALUES (1, 'a'), (2, 'b')")
+    sql("UPDATE things SET name = 'x' -- was PARSE_JSON('\nWHERE id = 1 AND name <> ''")
+    assert sql(READ) == [(1, "x"), (2, "b")]
+
+
+def test_a_name_that_looks_like_a_value_is_a_name(connect: Connect) -> None:
+    connection = connect()
+    run(connection, f'CREATE OR REPLACE TABLE "{UUID}" AS SELECT 1 AS id')
+    run(connection, f'CREATE TEMPORARY TABLE "{UUID}" AS SELECT 2 AS id')
+    run(connection, f'DELETE FROM "{UUID}"')
+    assert run(connection, f'SELECT * FROM "{UUID}"') == []
+    assert run(connect(), f'SELECT * FROM "{UUID}"') == [(1,)]
+
+
+def test_a_temporary_table_with_a_quote_in_its_name_belongs_to_its_session(connect: Connect) -> None:
+    sessions = [connect() for _ in range(2)]
+    for number, session in enumerate(sessions):
+        run(session, f'CREATE TEMPORARY TABLE "a""b" AS SELECT {number} AS id')
+    assert [run(session, 'SELECT id FROM "a""b"') for session in sessions] == [[(0,)], [(1,)]]
+
+
+def test_where_a_value_becomes_part_of_something_else_it_is_not_taken_out(connect: Connect) -> None:
+    for value in (UUID, UUID.replace("5", "6")):
+        cursor = connect().cursor()
+        cursor.execute(f"SELECT SUM(IFF(name = '{value}', 1, 0)) FROM things")
+        assert value.upper() in cursor.description[0].name
+    connection = connect()
+    for length in (1234567890123456, 1234567890123457):
+        assert run(connection, f"SELECT ARRAY_SIZE(ARRAY_REMOVE_AT([1, 2], {length}))") == [(2,)]
+
+
+def test_only_so_much_is_kept() -> None:
+    kept: Kept[str] = Kept(characters=20)
     for name in ("a", "b"):
-        kept.keep(name, Translation({}, []))
-    assert kept.find("a") is not None
-    kept.keep("c", Translation({}, []))
-    assert [kept.find(name) is not None for name in ("a", "b", "c")] == [True, False, True]
+        kept.keep(name, name, 10)
+    assert kept.find("a") == "a"
+    kept.keep("c", "c", 10)
+    assert [kept.find(name) for name in ("a", "b", "c")] == ["a", None, "c"]
