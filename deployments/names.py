@@ -38,6 +38,7 @@ CHALLENGER: Final = "challenger"
 SAGEMAKER: Final = "highwater-sagemaker"
 GLUE: Final = "highwater-glue"
 GLUE_MEDALLION: Final = "highwater-glue-medallion"
+GLUE_SECURITY: Final = "highwater"
 
 ALERTS: Final = "highwater-alerts"
 CRITICAL: Final = "highwater-critical"

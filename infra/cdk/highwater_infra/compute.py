@@ -14,7 +14,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from deployments import names
-from highwater_infra import churn_endpoint
+from highwater_infra import churn_endpoint, log_groups
 from highwater_infra.access import Access
 from highwater_infra.customer_features import feature_group
 from highwater_infra.environments import Environment
@@ -63,6 +63,7 @@ class Compute(Stack):
     ) -> None:
         super().__init__(scope, name)
         self._lake = lake
+        log_groups.of_jobs(self, lake.key, environment.log_days)
         security = self._security()
         packages, phones = self._packages(), self._phonenumbers()
         for job in JOBS:
@@ -141,7 +142,7 @@ class Compute(Stack):
         return encryption(
             self,
             "Security",
-            name="highwater",
+            name=names.GLUE_SECURITY,
             encryption_configuration=encryption.EncryptionConfigurationProperty(
                 s3_encryptions=[
                     encryption.S3EncryptionProperty(kms_key_arn=key, s3_encryption_mode="SSE-KMS")

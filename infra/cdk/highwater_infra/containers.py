@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Fn, RemovalPolicy, Stack, Token
+from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Fn, Stack, Token
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
@@ -16,13 +16,6 @@ from deployments import names
 from highwater_infra.buckets import bucket_name
 from highwater_infra.environments import Environment
 from highwater_infra.optional import is_given
-
-_RETENTION = {
-    30: logs.RetentionDays.ONE_MONTH,
-    90: logs.RetentionDays.THREE_MONTHS,
-    365: logs.RetentionDays.ONE_YEAR,
-}
-
 
 # As docker/build.sh builds.
 PLATFORM: Final = ecs.RuntimePlatform(
@@ -52,17 +45,6 @@ class Release:
         resource = service.node.find_child("Service")
         assert isinstance(resource, ecs.CfnService)
         resource.desired_count = self.tasks(1)
-
-
-def log_group(stack: Stack, construct: str, name: str, key: kms.IKey, days: int) -> logs.LogGroup:
-    return logs.LogGroup(
-        stack,
-        construct,
-        log_group_name=name,
-        encryption_key=key,
-        retention=_RETENTION[days],
-        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-    )
 
 
 def alert_settings() -> dict[str, str]:

@@ -11,9 +11,10 @@ from highwater_infra import machinery
 from highwater_infra.access import Access
 from highwater_infra.alarms import alarm
 from highwater_infra.buckets import bucket_name
-from highwater_infra.containers import Release, alert_settings, container, log_group, prefect_client
+from highwater_infra.containers import Release, alert_settings, container, prefect_client
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
+from highwater_infra.log_groups import log_group
 from highwater_infra.network import Network
 from highwater_infra.permissions.statement import arn
 from highwater_infra.queues import events_queue

@@ -21,7 +21,6 @@ from highwater_infra.buckets import bucket_name
 from highwater_infra.containers import (
     Release,
     container,
-    log_group,
     login_is_in,
     prefect_client,
     prefect_login,
@@ -29,6 +28,7 @@ from highwater_infra.containers import (
 )
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
+from highwater_infra.log_groups import log_group
 from highwater_infra.network import Network
 from highwater_infra.permissions.statement import arn
 from highwater_infra.queues import events_queue

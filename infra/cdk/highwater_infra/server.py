@@ -15,9 +15,10 @@ from constructs import Construct
 
 from deployments import names
 from highwater_infra.access import Access
-from highwater_infra.containers import PLATFORM, Release, container, log_group
+from highwater_infra.containers import PLATFORM, Release, container
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
+from highwater_infra.log_groups import log_group
 from highwater_infra.network import Network
 from highwater_infra.optional import is_given
 from highwater_infra.orchestration import Orchestration

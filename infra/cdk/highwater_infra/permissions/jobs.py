@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from aws_cdk import Aws
 
 from deployments import names
+from highwater_infra.log_groups import OF_SAGEMAKER, of_glue
 from highwater_infra.permissions.churn import CAPTURED, MODELS
 from highwater_infra.permissions.statement import (
     IMAGE_LAYERS,
@@ -27,7 +28,7 @@ _KEYS = "keys hold dates and run ids; the prefix is the boundary"
 
 
 def glue_job(key_arn: str) -> list[Statement]:
-    return _glue(key_arn, read=("raw", *WRITTEN), written=WRITTEN)
+    return _glue(names.GLUE, key_arn, read=("raw", *WRITTEN), written=WRITTEN)
 
 
 def medallion_job(key_arn: str) -> list[Statement]:
@@ -37,10 +38,10 @@ def medallion_job(key_arn: str) -> list[Statement]:
     """
     written = (names.SILVER, names.GOLD, "ml/churn_dataset", "ml/churn_outcomes/data", "runs")
     read = (names.BRONZE, "quarantine", "ml/churn_predictions", names.FEATURE_STORE_FOLDER)
-    return _glue(key_arn, read=(*read, *written), written=written)
+    return _glue(names.GLUE_MEDALLION, key_arn, read=(*read, *written), written=written)
 
 
-def _glue(key_arn: str, read: Sequence[str], written: Sequence[str]) -> list[Statement]:
+def _glue(role: str, key_arn: str, read: Sequence[str], written: Sequence[str]) -> list[Statement]:
     return [
         use_of_key(key_arn),
         listing(names.LAKE),
@@ -56,11 +57,8 @@ def _glue(key_arn: str, read: Sequence[str], written: Sequence[str]) -> list[Sta
             objects(names.LAKE, *written),
             because=_KEYS,
         ),
-        Statement(
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"],
-            [arn("logs", "log-group:/aws-glue/*")],
-            because="Glue makes its log groups itself, named after the security configuration",
-        ),
+        # Without AssociateKmsKey Glue does not log, although the groups have the key already.
+        _logging(["logs:AssociateKmsKey"], of_glue(role).values()),
         metrics("Glue"),
     ]
 
@@ -84,11 +82,7 @@ def sagemaker_job(key_arn: str) -> list[Statement]:
             ],
             because=_KEYS,
         ),
-        Statement(
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-            [arn("logs", "log-group:/aws/sagemaker/*")],
-            because="SageMaker makes a log group for each kind of job and for the endpoint, with streams of its own naming",
-        ),
+        _logging(["logs:DescribeLogStreams"], OF_SAGEMAKER.values()),
         metrics("/aws/sagemaker/*"),
         Statement(
             IMAGE_LAYERS,
@@ -97,3 +91,12 @@ def sagemaker_job(key_arn: str) -> list[Statement]:
         ),
         registry_login(),
     ]
+
+
+def _logging(more: Sequence[str], groups: Iterable[str]) -> Statement:
+    """Into groups that are there: one that a service made would have no key and no end."""
+    return Statement(
+        ["logs:CreateLogStream", "logs:PutLogEvents", *more],
+        [arn("logs", f"log-group:{group}:*") for group in groups],
+        because="the streams of a group are named by the service",
+    )

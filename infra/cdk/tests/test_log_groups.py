@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from highwater_infra.compute import JOBS
+
+if TYPE_CHECKING:
+    from tests.conftest import Templates
+
+COMPUTE, ACCESS = "highwater-compute", "highwater-access"
+OF_GLUE = {
+    "/aws-glue/jobs/logs-v2-highwater",
+    *(
+        f"/aws-glue/jobs/highwater-role/{role}/{stream}"
+        for role in ("highwater-glue", "highwater-glue-medallion")
+        for stream in ("output", "error")
+    ),
+}
+OF_SAGEMAKER = {
+    "/aws/sagemaker/ProcessingJobs",
+    "/aws/sagemaker/TrainingJobs",
+    "/aws/sagemaker/TransformJobs",
+    "/aws/sagemaker/Endpoints/highwater-churn",
+}
+
+
+def test_the_groups_that_services_write_to_are_ours(prod: Templates, dev: Templates) -> None:
+    groups = list(prod[COMPUTE].all("AWS::Logs::LogGroup"))
+    assert {group["Properties"]["LogGroupName"] for group in groups} == OF_GLUE | OF_SAGEMAKER
+    for group in groups:
+        assert "Key" in group["Properties"]["KmsKeyId"]["Fn::ImportValue"]
+        assert group["Properties"]["RetentionInDays"] == 365
+        assert group["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert {g["RetentionInDays"] for g in dev[COMPUTE].properties("AWS::Logs::LogGroup")} == {30}
+
+
+def test_glues_groups_are_named_after_the_jobs_security_and_role(prod: Templates) -> None:
+    security = prod[COMPUTE].one("AWS::Glue::SecurityConfiguration")["Name"]
+    roles = re.findall(r"highwaterglue(?:medallion)?", str(prod[COMPUTE].properties("AWS::Glue::Job")))
+    assert len(roles) >= len(JOBS)
+    named = {f"/aws-glue/jobs/logs-v2-{security}"} | {
+        f"/aws-glue/jobs/{security}-role/{role.replace('highwaterglue', 'highwater-glue').replace('gluem', 'glue-m')}/{s}"
+        for role in roles
+        for s in ("output", "error")
+    }
+    assert named == OF_GLUE
+
+
+def _logging(prod: Templates) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in prod[ACCESS].properties("AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "logs:CreateLogStream" in str(statement["Action"])
+    ]
+
+
+def test_no_role_makes_a_log_group(prod: Templates) -> None:
+    """One that a role made would be kept for ever."""
+    policies = [t.properties("AWS::IAM::Policy") for t in prod.values()]
+    assert "logs:CreateLogGroup" not in str(policies)
+
+
+def test_a_job_writes_to_the_groups_that_were_made_and_to_no_other(prod: Templates) -> None:
+    written = {
+        str(resource["Fn::Join"][1][-1]).removeprefix(":log-group:").removesuffix(":*")
+        for statement in _logging(prod)
+        for resource in (
+            statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        )
+    }
+    assert {group for group in written if group.startswith("/aws")} == OF_GLUE | OF_SAGEMAKER
+
+
+def test_each_glue_role_writes_to_its_own_groups(prod: Templates) -> None:
+    of_roles = [s for s in _logging(prod) if "/aws-glue/" in str(s["Resource"])]
+    assert len(of_roles) == 2
+    for statement in of_roles:
+        groups = str(statement["Resource"])
+        assert ("highwater-glue/" in groups) != ("highwater-glue-medallion/" in groups)
+        assert "logs:AssociateKmsKey" in statement["Action"]
