@@ -41,9 +41,15 @@ def test_what_is_counted_is_what_there_is() -> None:
 
     endpoints = [e for e in kinds("network", "AWS::EC2::VPCEndpoint") if e["VpcEndpointType"] == "Interface"]
     assert f"interface endpoints, {len(endpoints)} in two zones" in PAGE
-    alarms = kinds("observability", "AWS::CloudWatch::Alarm")
-    metrics = sum(str(alarm.get("Metrics", "")).count("MetricStat") or 1 for alarm in alarms)
-    assert f"alarms, of {metrics} metrics in all" in PAGE
+    metrics = {
+        stack: sum(
+            str(alarm.get("Metrics", "")).count("MetricStat") or 1
+            for alarm in kinds(stack, "AWS::CloudWatch::Alarm")
+        )
+        for stack in ("observability", "orchestration", "server")
+    }
+    everywhere = metrics["observability"] + metrics["orchestration"]
+    assert f"alarms, of {everywhere} metrics in all (private: {sum(metrics.values())})" in PAGE
     assert len(kinds("network", "AWS::EC2::NatGateway")) == 2
     secrets = [len(kinds(stack, "AWS::SecretsManager::Secret")) for stack in ("lake", "server")]
     assert f"secrets, {secrets[0]} (private: {sum(secrets)})" in PAGE

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Stack
+from aws_cdk import Aws, CfnCondition, CfnParameter, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_chatbot as chatbot
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -19,11 +18,11 @@ from deployments import names
 from highwater_infra import machinery, metrics
 from highwater_infra.alarms import alarm
 from highwater_infra.compute import JOBS, SLOW_MINUTES
+from highwater_infra.dashboard import dashboard
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
 from highwater_infra.optional import is_given
 from highwater_infra.permissions.statement import role_arn
-from highwater_infra.watch import Watch
 
 # Services that say for which account they speak; EventBridge does not, CDK's target lets it in. Flow runs have a role.
 _PUBLISHERS: Final = {
@@ -49,7 +48,7 @@ class Observability(Stack):
         self._slack()
         self._budget(environment.budget_usd)
         # The alarms of these are in the stack that knows whether there is a task to miss.
-        self._dashboard([*watches, machinery.no_worker(), machinery.no_listener()])
+        dashboard(self, "highwater", [*watches, machinery.no_worker(), machinery.no_listener()])
 
     def _topic(self, name: str, services: Sequence[str]) -> sns.Topic:
         topic = sns.Topic(self, name, topic_name=name, master_key=self._lake.key, enforce_ssl=True)
@@ -168,19 +167,3 @@ class Observability(Stack):
             ),
             notifications_with_subscribers=[told("ACTUAL", 80), told("FORECASTED", 100)],
         )
-
-    def _dashboard(self, watches: Sequence[Watch]) -> None:
-        dashboard = cloudwatch.Dashboard(
-            self, "Dashboard", dashboard_name="highwater", default_interval=Duration.days(14)
-        )
-        widgets = [
-            cloudwatch.GraphWidget(
-                title=watch.name,
-                left=[watch.metric],
-                left_annotations=[cloudwatch.HorizontalAnnotation(value=watch.threshold, label="alarm")],
-                width=8,
-            )
-            for watch in watches
-        ]
-        for row in range(0, len(widgets), 3):
-            dashboard.add_widgets(*widgets[row : row + 3])

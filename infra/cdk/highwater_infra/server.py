@@ -14,6 +14,7 @@ from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
 from deployments import names
+from highwater_infra import server_watches
 from highwater_infra.access import Access
 from highwater_infra.containers import PLATFORM, Release, container
 from highwater_infra.environments import Environment
@@ -54,15 +55,18 @@ class Server(Stack):
         )
         database = made(self, environment, lake, network, self._group)
         CfnOutput(self, "DatabaseId", value=database.instance_identifier)
-        service = self._service(orchestration, database)
-        self._balancer(service)
-
-    def _service(self, orchestration: Orchestration, database: rds.DatabaseInstance) -> ecs.FargateService:
         release = Release(self, orchestration.images)
+        service = self._service(orchestration.cluster, release, database)
+        balancer, targets = self._balancer(service)
+        server_watches.watch(self, database, balancer, targets, release)
+
+    def _service(
+        self, cluster: ecs.ICluster, release: Release, database: rds.DatabaseInstance
+    ) -> ecs.FargateService:
         definition = ecs.FargateTaskDefinition(
             self,
             "ServerTask",
-            family="highwater-server",
+            family=names.SERVER,
             cpu=1024,
             memory_limit_mib=2048,
             runtime_platform=PLATFORM,
@@ -101,8 +105,8 @@ class Server(Stack):
         service = ecs.FargateService(
             self,
             "Service",
-            service_name="highwater-server",
-            cluster=orchestration.cluster,
+            service_name=names.SERVER,
+            cluster=cluster,
             task_definition=definition,
             security_groups=[self._tasks, self._group],
             vpc_subnets=_PRIVATE,
@@ -137,7 +141,9 @@ class Server(Stack):
         )
         ingress.cfn_options.condition = given
 
-    def _balancer(self, service: ecs.FargateService) -> None:
+    def _balancer(
+        self, service: ecs.FargateService
+    ) -> tuple[balancing.ApplicationLoadBalancer, balancing.ApplicationTargetGroup]:
         domain = CfnParameter(
             self, "Domain", description="name of the server inside the VPC, prefect.example.com"
         )
@@ -172,7 +178,7 @@ class Server(Stack):
             certificates=[balancing.ListenerCertificate.from_arn(certificate.value_as_string)],
             ssl_policy=balancing.SslPolicy.TLS13_RES,
         )
-        listener.add_targets(
+        targets = listener.add_targets(
             "Server",
             port=_PORT,
             protocol=balancing.ApplicationProtocol.HTTP,
@@ -180,6 +186,10 @@ class Server(Stack):
             health_check=balancing.HealthCheck(path="/api/health", interval=Duration.seconds(30)),
             deregistration_delay=Duration.seconds(30),
         )
+        self._name(domain, balancer)
+        return balancer, targets
+
+    def _name(self, domain: CfnParameter, balancer: balancing.ApplicationLoadBalancer) -> None:
         zone = route53.CfnHostedZone(
             self,
             "Zone",
