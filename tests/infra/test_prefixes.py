@@ -1,4 +1,4 @@
-"""What tasks name in the buckets is what the policy of flow runs lets them read and write.
+"""What tasks name in the buckets is what the policy of flow runs lets them list, read and write.
 
 The addresses are read from the code's text: a literal that names a bucket, and the constants that go into it.
 """
@@ -8,16 +8,26 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contracts.catalog import DATASETS
+from contracts.marketing.clickstream import CLICKSTREAM
+from contracts.marketing.demographics import DEMOGRAPHICS
+from deployments import names
 from flows import lake_maintenance
+from local import resources
 from tasks.intake.rules import delivery
 from tasks.lake import lake_tables
-from tests.infra.test_names import declared, stack
+from tasks.marketing import deliveries
+from tasks.publishing import curation
+from tasks.serving.endpoint_requests import captured_folder
+from tasks.settings import settings
+from tests.infra.test_names import INFRA, declared, stack
 
 TASKS = Path(__file__).parents[2] / "tasks"
 _BUCKETS = {"lake_bucket": "LAKE", "artifacts_bucket": "ARTIFACTS", "inbox_bucket": "INBOX"}
@@ -163,6 +173,58 @@ def test_a_flow_run_may_delete_below_the_tables_of_the_lake_alone() -> None:
     assert _ours(allowed("s3:DeleteObject")) == {
         ("LAKE", namespace) for namespace in lake_maintenance.NAMESPACES
     }
+
+
+def listable(role: str) -> dict[str, list[str]]:
+    """LAKE -> the prefixes with which this role may list the bucket, as patterns."""
+    found: dict[str, list[str]] = {}
+    for statement in statements_of(role):
+        if "s3:ListBucket" in listed(statement["Action"]):
+            (bucket,) = re.findall(r":::highwater-(\w+)-", str(statement["Resource"]))
+            found.setdefault(bucket.upper(), []).extend(
+                listed(statement["Condition"]["StringLike"]["s3:prefix"])
+            )
+    return found
+
+
+def _may_list(role: str, bucket: str, prefix: str) -> bool:
+    return any(fnmatchcase(prefix, pattern) for pattern in listable(role).get(bucket, ()))
+
+
+def test_a_flow_run_may_list_what_tasks_name() -> None:
+    """What is read is listed too: otherwise S3 refuses what it should say is missing."""
+    patterns = {
+        (bucket, pattern.split("/")[0])
+        for bucket, some in listable(names.FLOW_RUN).items()
+        for pattern in some
+    }
+    assert named() - patterns == set()
+    # Where Prefect keeps results, and the offline store, whose place SageMaker tells.
+    assert _ours(patterns) - named() == {("ARTIFACTS", "results"), ("LAKE", names.FEATURE_STORE_FOLDER)}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(f"s3://{settings().lake_bucket}/{delivery(name).root}" for name in DATASETS),
+        *(deliveries.folder(dataset, date(2026, 3, 1)) for dataset in (CLICKSTREAM, DEMOGRAPHICS)),
+        f"{curation.location('curated', 'sales')}/data/",
+        f"{captured_folder()}/{names.ENDPOINT}/{names.CHAMPION}/",
+        f"{resources.CUSTOMER_FEATURES.location}/",
+        f"s3://{settings().inbox_bucket}/inbox/",
+        f"s3://{settings().inbox_bucket}/history/",
+    ],
+)
+def test_a_flow_run_may_list_what_its_code_lists(address: str) -> None:
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    assert _may_list(names.FLOW_RUN, bucket.removeprefix("highwater-").upper(), prefix)
+
+
+def test_snowflake_may_list_what_its_last_script_lists() -> None:
+    """`LIST @stage/curated/` asks S3 with the prefix `curated/`."""
+    script = (INFRA / "snowflake" / "3_finish.sql").read_text()
+    (prefix,) = re.findall(r"^LIST @[^/]*/(.*);$", script, re.MULTILINE)
+    assert _may_list(names.SNOWFLAKE, "LAKE", prefix)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import App, Stack, Tags, Validations
+from aws_cdk import App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from highwater_infra import acknowledged
+from highwater_infra import acknowledged, tags
 from highwater_infra.access import Access
 from highwater_infra.compute import Compute
 from highwater_infra.environments import Environment
@@ -45,8 +45,7 @@ def account(environment: Environment, outdir: str | None = None) -> Account:
     if environment.prefect == "self-hosted":
         server = Server(app, "highwater-server", environment, lake, network, access, orchestration)
         stacks = (*stacks, server)
-    Tags.of(app).add("project", "highwater")
-    Tags.of(app).add("environment", environment.name)
+    tags.declare(app, environment)
     for stack in stacks:
         acknowledged.declare(stack)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))

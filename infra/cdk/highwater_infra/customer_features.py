@@ -16,6 +16,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from contracts.shop.customer_features import EVENT_TIME, FEATURES, IDENTIFIER
 from deployments import names
 from highwater_infra.lake import Lake
+from highwater_infra.tags import holds_personal_data
 
 _WHAT: Final = "Features of the shop's customers, a record for each customer and day of analysis"
 
@@ -48,4 +49,5 @@ def feature_group(stack: Stack, lake: Lake, writer: iam.Role) -> sagemaker.CfnFe
     )
     # When a record was written is known nowhere else: no training could be repeated without it.
     made.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+    holds_personal_data(made)
     return made

@@ -24,6 +24,10 @@ class Environment:
     """As HIGHWATER_SCHEDULES_ACTIVE of deployments/<name>.env: a day without a run is an alarm."""
     log_days: Literal[30, 90, 365]
     budget_usd: int
+    cost_centre: str
+    """As finance knows it; resources are tagged with it."""
+    owner: str = "data-platform"
+    """The team that answers for the account."""
 
 
 DEV: Final = Environment(
@@ -39,6 +43,7 @@ DEV: Final = Environment(
     scheduled=False,
     log_days=30,
     budget_usd=200,
+    cost_centre="highwater-development",
 )
 PROD: Final = Environment(
     name="prod",
@@ -53,8 +58,17 @@ PROD: Final = Environment(
     scheduled=True,
     log_days=365,
     budget_usd=1500,
+    cost_centre="highwater-production",
 )
-STAGING: Final = replace(PROD, name="staging", nat_gateways=1, workers_most=1, log_days=90, budget_usd=800)
+STAGING: Final = replace(
+    PROD,
+    name="staging",
+    nat_gateways=1,
+    workers_most=1,
+    log_days=90,
+    budget_usd=800,
+    cost_centre="highwater-development",
+)
 PRIVATE: Final = replace(PROD, name="private", nat_gateways=0, prefect="self-hosted")
 """Production without any way to the internet."""
 ENVIRONMENTS: Final = {environment.name: environment for environment in (DEV, STAGING, PROD, PRIVATE)}

@@ -15,6 +15,7 @@ from deployments import names
 from highwater_infra import key, partners
 from highwater_infra.buckets import bucket_name
 from highwater_infra.permissions.churn import CAPTURED
+from highwater_infra.tags import holds_personal_data
 
 _HISTORY = s3.LifecycleRule(
     id="history",
@@ -92,6 +93,7 @@ class Lake(Stack):
             # Requests and answers of the endpoint: until the churn of a year is known, and no longer.
             s3.LifecycleRule(id="captured", prefix=f"{CAPTURED}/", expiration=Duration.days(365)),
         )
+        holds_personal_data(self.lake, self.inbox, self.artifacts)
         for database in names.GLUE_DATABASES:
             glue.CfnDatabase(
                 self,

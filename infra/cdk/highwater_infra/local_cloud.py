@@ -29,6 +29,7 @@ NOT_HELD: Final = frozenset(
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",
         "AWS::SQS::QueuePolicy",
+        "AWS::SSM::Association",
         "AWS::SecretsManager::Secret",
     }
 )

@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from highwater_infra import default_group
 from highwater_infra.environments import Environment
 
 _Service = ec2.InterfaceVpcEndpointAwsService
@@ -40,6 +41,7 @@ class Network(Stack):
     def __init__(self, scope: Construct, name: str, environment: Environment, key: kms.IKey) -> None:
         super().__init__(scope, name)
         self.vpc = self._vpc(environment, key)
+        default_group.close(self, self.vpc)
         self.tasks = ec2.SecurityGroup(
             self,
             "Tasks",
@@ -77,7 +79,7 @@ class Network(Stack):
             "Vpc",
             max_azs=environment.zones,
             nat_gateways=environment.nat_gateways,
-            # The default group would be emptied by a Lambda of CDK's: nothing is ever put into that group.
+            # By default_group.py, without CDK's Lambda.
             restrict_default_security_group=False,
             subnet_configuration=subnets,
         )

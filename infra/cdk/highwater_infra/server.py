@@ -115,6 +115,7 @@ class Server(Stack):
             min_healthy_percent=100,
             max_healthy_percent=200,
             health_check_grace_period=Duration.minutes(5),
+            propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
         release.nothing_runs_without(service)
         return service

@@ -52,3 +52,26 @@ def test_ways_out(prod: Templates, dev: Templates, private: Templates) -> None:
     gateways = [len(t[NAME].properties("AWS::EC2::NatGateway")) for t in (prod, dev, private)]
     assert gateways == [2, 1, 0]
     assert private[NAME].properties("AWS::EC2::InternetGateway") == []
+
+
+def test_the_default_group_is_emptied_and_stays_empty(prod: Templates) -> None:
+    (resource,) = prod[NAME].all("AWS::SSM::Association")
+    association = resource["Properties"]
+    assert association["Name"] == "AWSConfigRemediation-RemoveVPCDefaultSecurityGroupRules"
+    (vpc,) = [n for n, r in prod[NAME].content["Resources"].items() if r["Type"] == "AWS::EC2::VPC"]
+    assert association["Parameters"]["GroupId"] == [{"Fn::GetAtt": [vpc, "DefaultSecurityGroup"]}]
+    assert association["ScheduleExpression"] == "rate(1 day)"
+    assert not association.get("ApplyOnlyAtCronInterval")
+
+
+def test_who_empties_the_default_group_may_change_no_other(prod: Templates) -> None:
+    role = prod[NAME].one("AWS::IAM::Role", RoleName="highwater-default-group")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "ssm.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    (policy,) = [p for p in prod[NAME].properties("AWS::IAM::Policy") if "ec2:Revoke" in str(p)]
+    (revoking,) = [s for s in policy["PolicyDocument"]["Statement"] if "ec2:Revoke" in str(s["Action"])]
+    assert revoking["Action"] == ["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"]
+    parts = revoking["Resource"]["Fn::Join"][1]
+    assert parts[-2] == ":security-group/"
+    assert parts[-1]["Fn::GetAtt"][1] == "DefaultSecurityGroup"

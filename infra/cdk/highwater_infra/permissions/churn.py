@@ -11,7 +11,7 @@ from typing import Final
 from deployments import names
 from highwater_infra.buckets import bucket_arn
 from highwater_infra.permissions import models
-from highwater_infra.permissions.statement import EVERYTHING, Statement, arn, objects, use_of_key
+from highwater_infra.permissions.statement import EVERYTHING, Statement, arn, listing, objects, use_of_key
 
 MODELS: Final = names.CHURN_JOBS
 """The folder of models and evaluations in the bucket of artifacts."""
@@ -24,6 +24,8 @@ _CONFIGS: Final = arn("sagemaker", f"endpoint-config/{names.ENDPOINT}-*")
 
 def flow_run() -> list[Statement]:
     return [
+        listing(names.LAKE, names.FEATURE_STORE_FOLDER),
+        listing(names.ARTIFACTS, MODELS, CAPTURED),
         Statement(
             ["s3:GetObject"],
             [*objects(names.LAKE, names.FEATURE_STORE_FOLDER), *objects(names.ARTIFACTS, MODELS, CAPTURED)],

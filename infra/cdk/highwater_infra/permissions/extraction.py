@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from deployments import names
-from highwater_infra.permissions.statement import SIX_CHARACTERS, Statement, arn, objects, tables_of
+from highwater_infra.permissions.statement import SIX_CHARACTERS, Statement, arn, listing, objects, tables_of
 
 _KEYS = "keys hold tables and random folders; the prefix is the boundary"
 
 
 def flow_run() -> list[Statement]:
     return [
+        listing(names.LAKE, *names.MEDALLION),
         Statement(["s3:GetObject"], objects(names.LAKE, *names.MEDALLION), because=_KEYS),
         Statement(
             ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],

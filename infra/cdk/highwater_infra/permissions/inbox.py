@@ -24,9 +24,7 @@ def flow_run() -> list[Statement]:
     """Copies the version that it read, with its tags, to history/ and deletes it. What was wrong is said beside it."""
     said_beside = [f"{bucket_arn(names.INBOX)}/{_ARRIVED}/*.error.json"]
     return [
-        listing(names.INBOX),
-        Statement(["s3:ListBucketVersions", "s3:GetBucketVersioning"], [bucket_arn(names.INBOX)]),
-        _reading(),
+        *_reading(),
         Statement(
             ["s3:PutObject", "s3:AbortMultipartUpload"],
             [*objects(names.INBOX, _DONE), *said_beside],
@@ -66,9 +64,7 @@ def listener(key_arn: str) -> list[Statement]:
 def operator() -> list[Statement]:
     """Looks at what was delivered, and gives dead letters to the listener once more."""
     return [
-        listing(names.INBOX),
-        Statement(["s3:ListBucketVersions", "s3:GetBucketVersioning"], [bucket_arn(names.INBOX)]),
-        _reading(),
+        *_reading(),
         Statement(
             ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"],
             [arn("sqs", names.INBOX_DEAD_LETTERS)],
@@ -80,7 +76,11 @@ def operator() -> list[Statement]:
     ]
 
 
-def _reading() -> Statement:
-    return Statement(
-        ["s3:GetObject", "s3:GetObjectVersion"], objects(names.INBOX, _ARRIVED, _DONE), because=_KEYS
-    )
+def _reading() -> list[Statement]:
+    return [
+        Statement(["s3:GetBucketVersioning"], [bucket_arn(names.INBOX)]),
+        listing(names.INBOX, _ARRIVED, _DONE, actions=["s3:ListBucket", "s3:ListBucketVersions"]),
+        Statement(
+            ["s3:GetObject", "s3:GetObjectVersion"], objects(names.INBOX, _ARRIVED, _DONE), because=_KEYS
+        ),
+    ]

@@ -8,6 +8,7 @@ from typing import Final
 from aws_cdk import Aws
 
 from deployments import names
+from highwater_infra.buckets import bucket_arn
 from highwater_infra.log_groups import OF_SAGEMAKER, of_glue
 from highwater_infra.permissions.churn import CAPTURED, MODELS
 from highwater_infra.permissions.statement import (
@@ -16,6 +17,7 @@ from highwater_infra.permissions.statement import (
     arn,
     key_of_disks,
     listing,
+    location,
     metrics,
     objects,
     registry_login,
@@ -42,10 +44,13 @@ def medallion_job(key_arn: str) -> list[Statement]:
 
 
 def _glue(role: str, key_arn: str, read: Sequence[str], written: Sequence[str]) -> list[Statement]:
+    above = _folders_above(written)
     return [
         use_of_key(key_arn),
-        listing(names.LAKE),
+        location(names.LAKE),
+        listing(names.LAKE, *read, also=[*above, *(f"{folder}/" for folder in above)]),
         Statement(["s3:GetObject"], objects(names.LAKE, *read), because=_KEYS),
+        Statement(["s3:GetObject"], [f"{bucket_arn(names.LAKE)}/{folder}" for folder in above]),
         Statement(
             ["s3:GetObject"],
             [f"arn:{Aws.PARTITION}:s3:::cdk-*-assets-{Aws.ACCOUNT_ID}-{Aws.REGION}/*"],
@@ -63,15 +68,25 @@ def _glue(role: str, key_arn: str, read: Sequence[str], written: Sequence[str]) 
     ]
 
 
+def _folders_above(prefixes: Sequence[str]) -> list[str]:
+    """Before it writes, Hadoop looks for a file in the place of each folder up to the first that is there, each time by
+    asking for an object of that name and by listing what is below. On an empty bucket it goes up to the top."""
+    parts = [prefix.split("/") for prefix in prefixes]
+    return sorted({"/".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1)})
+
+
 def sagemaker_job(key_arn: str) -> list[Statement]:
+    artifacts = ("sagemaker", "demand_forecast", MODELS)
     return [
         use_of_key(key_arn),
         Statement(["kms:Encrypt", "kms:DescribeKey"], [key_arn]),
         key_of_disks(key_arn),
-        listing(names.LAKE, names.ARTIFACTS),
+        location(names.LAKE, names.ARTIFACTS),
+        listing(names.LAKE, "ml"),
+        listing(names.ARTIFACTS, *artifacts, CAPTURED),
         Statement(
             ["s3:GetObject"],
-            [*objects(names.LAKE, "ml"), *objects(names.ARTIFACTS, "sagemaker", "demand_forecast", MODELS)],
+            [*objects(names.LAKE, "ml"), *objects(names.ARTIFACTS, *artifacts)],
             because=_KEYS,
         ),
         Statement(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aws_cdk import Aws
 
 from deployments import names
@@ -10,9 +12,20 @@ from highwater_infra.permissions.statement import (
     arn,
     decrypt,
     listing,
+    location,
     objects,
     registry_login,
     role_arn,
+)
+
+_LOADED: Final = (
+    "curated",
+    "ml",
+    f"{names.GOLD}/customer_analytics",
+    f"{names.GOLD}/sales_summary",
+    "runs/records",
+    "runs/inbox",
+    "runs/marketing",
 )
 
 
@@ -20,19 +33,11 @@ def snowflake(key_arn: str) -> list[Statement]:
     """What was published, what partners delivered, and what runs recorded of themselves; nothing else."""
     return [
         decrypt(key_arn),
-        listing(names.LAKE),
+        location(names.LAKE),
+        listing(names.LAKE, *_LOADED),
         Statement(
             ["s3:GetObject", "s3:GetObjectVersion"],
-            objects(
-                names.LAKE,
-                "curated",
-                "ml",
-                f"{names.GOLD}/customer_analytics",
-                f"{names.GOLD}/sales_summary",
-                "runs/records",
-                "runs/inbox",
-                "runs/marketing",
-            ),
+            objects(names.LAKE, *_LOADED),
             because="the stage loads what was published, whatever its date",
         ),
     ]

@@ -14,7 +14,7 @@ from highwater_infra.permissions.statement import (
     objects,
     use_of_key,
 )
-from highwater_infra.permissions.tasks import MENDED
+from highwater_infra.permissions.tasks import MAINTENANCE, MENDED
 
 
 def operator(key_arn: str) -> list[Statement]:
@@ -24,11 +24,12 @@ def operator(key_arn: str) -> list[Statement]:
 def _lake() -> list[Statement]:
     """Look at everything, lay mended rows down, and take a table back to an older snapshot: its data stays as it is."""
     read, rolled_back = ("curated", "quarantine"), "curated"
+    looked_at = ("raw", MENDED, *WRITTEN)
     return [
-        listing(names.LAKE),
+        listing(names.LAKE, *looked_at, MAINTENANCE),
         Statement(
             ["s3:GetObject"],
-            objects(names.LAKE, "raw", MENDED, *WRITTEN),
+            objects(names.LAKE, *looked_at),
             because="a person looks into what a run read, wrote and refused, whatever its date",
         ),
         Statement(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,7 @@ IMAGE_LAYERS: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "
 class Statement:
     actions: Sequence[str]
     resources: Sequence[str]
-    conditions: dict[str, dict[str, str]] | None = None
+    conditions: Mapping[str, Mapping[str, str | Sequence[str]]] | None = None
     because: str = ""
     """Why a resource has a `*` or `?` in it. Without it AwsSolutions fails the synthesis, or tests/test_rules.py."""
 
@@ -68,8 +68,20 @@ def objects(bucket: str, *prefixes: str) -> list[str]:
     return [f"{bucket_arn(bucket)}/{prefix}/*" for prefix in prefixes]
 
 
-def listing(*buckets: str) -> Statement:
-    return Statement(["s3:ListBucket", "s3:GetBucketLocation"], [bucket_arn(bucket) for bucket in buckets])
+def listing(
+    bucket: str, *prefixes: str, also: Sequence[str] = (), actions: Sequence[str] = ("s3:ListBucket",)
+) -> Statement:
+    """What lies below these prefixes, and what starts with one of `also` exactly.
+
+    Whoever reads a prefix has to be allowed to list it: S3 says that an object is missing only to those who may list its key
+    (which it takes for the prefix of a listing then), and to others that it is forbidden.
+    """
+    patterns = [*(f"{prefix}/*" for prefix in prefixes), *also]
+    return Statement(actions, [bucket_arn(bucket)], {"StringLike": {"s3:prefix": patterns}})
+
+
+def location(*buckets: str) -> Statement:
+    return Statement(["s3:GetBucketLocation"], [bucket_arn(bucket) for bucket in buckets])
 
 
 def use_of_key(key_arn: str) -> Statement:

@@ -65,15 +65,14 @@ def flow_run(key_arn: str) -> list[Statement]:
 
 
 def _files() -> list[Statement]:
+    lake = ("raw", MENDED, MAINTENANCE, *WRITTEN)
     artifacts = (names.RESULTS_FOLDER, "sagemaker", "demand_forecast")
     return [
-        listing(names.LAKE, names.ARTIFACTS),
+        listing(names.LAKE, *lake),
+        listing(names.ARTIFACTS, *artifacts),
         Statement(
             ["s3:GetObject"],
-            [
-                *objects(names.LAKE, "raw", MENDED, MAINTENANCE, *WRITTEN),
-                *objects(names.ARTIFACTS, *artifacts),
-            ],
+            [*objects(names.LAKE, *lake), *objects(names.ARTIFACTS, *artifacts)],
             because=_KEYS,
         ),
         Statement(
