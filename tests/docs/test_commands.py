@@ -174,8 +174,12 @@ def _parameter(given: str) -> Iterator[str]:
 
 
 def _parameters() -> dict[str, set[str]]:
-    snapshots = (ROOT / "infra" / "cdk" / "snapshots").glob("*.yaml")
-    return {path.stem: set(yaml.safe_load(path.read_text()).get("Parameters", ())) for path in snapshots}
+    """Of each stack, in whichever environment it has them."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "infra" / "cdk" / "snapshots").glob("*.yaml"):
+        parameters = yaml.safe_load(path.read_text()).get("Parameters", ())
+        found.setdefault(path.stem.removesuffix("-private"), set()).update(parameters)
+    return found
 
 
 PARAMETERS = _parameters()

@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from highwater_infra import default_group
+from highwater_infra import default_group, endpoint_policies
 from highwater_infra.environments import Environment
 
 _Service = ec2.InterfaceVpcEndpointAwsService
@@ -50,10 +50,9 @@ class Network(Stack):
             allow_all_outbound=False,
         )
         self.tasks.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS, Snowflake, Prefect Cloud")
-        for service, gateway in GATEWAYS.items():
-            self.vpc.add_gateway_endpoint(service, service=gateway)
+        self._gateway_endpoints(is_closed=not environment.nat_gateways)
         if environment.interface_endpoints:
-            self._interface_endpoints()
+            self._interface_endpoints(is_closed=not environment.nat_gateways)
 
     def private_subnets(self) -> list[str]:
         return self.vpc.select_subnets(subnet_group_name="private").subnet_ids
@@ -97,7 +96,16 @@ class Network(Stack):
         )
         return vpc
 
-    def _interface_endpoints(self) -> None:
+    def _gateway_endpoints(self, *, is_closed: bool) -> None:
+        s3, dynamodb = (
+            self.vpc.add_gateway_endpoint(name, service=service) for name, service in GATEWAYS.items()
+        )
+        if is_closed:
+            dynamodb.add_to_policy(endpoint_policies.dynamodb())
+            for statement in endpoint_policies.s3(self):
+                s3.add_to_policy(statement)
+
+    def _interface_endpoints(self, *, is_closed: bool) -> None:
         callers = ec2.SecurityGroup(
             self,
             "Endpoints",
@@ -107,4 +115,8 @@ class Network(Stack):
         )
         callers.add_ingress_rule(self.tasks, ec2.Port.tcp(443), "our tasks")
         for name, service in INTERFACES.items():
-            self.vpc.add_interface_endpoint(name, service=service, security_groups=[callers], open=False)
+            endpoint = self.vpc.add_interface_endpoint(
+                name, service=service, security_groups=[callers], open=False
+            )
+            if is_closed:
+                endpoint.add_to_policy(endpoint_policies.interface())

@@ -57,9 +57,11 @@ def templates(assembly: Path) -> dict[str, dict[str, Any]]:
 
 
 def snapshots(production: Path, private: Path) -> dict[str, str]:
-    """Every stack of production, and the one that only an account with a Prefect server of its own has."""
-    chosen = templates(production)
-    chosen |= {name: content for name, content in templates(private).items() if name not in chosen}
+    """Every stack of production; the one that only an account with a Prefect server of its own has, and its network, whose
+    endpoints have policies."""
+    chosen, others = templates(production), templates(private)
+    chosen["highwater-network-private"] = others["highwater-network"]
+    chosen |= {name: content for name, content in others.items() if name not in chosen}
     return {name: taken(content) for name, content in chosen.items()}
 
 

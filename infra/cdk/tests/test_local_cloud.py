@@ -110,11 +110,20 @@ def _bootstrap(cloud: Cloud) -> None:
 class TestDeployed:
     def test_stacks_are_complete(self, cloud: Cloud) -> None:
         stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
-        # Of compute nothing is held, and the command line leaves an empty stack out.
         assert {(s["StackName"], s["StackStatus"]) for s in stacks} == {
             (f"highwater-{name}", "CREATE_COMPLETE")
-            for name in ("lake", "network", "access", "orchestration", "observability")
+            for name in ("lake", "network", "access", "compute", "orchestration", "observability")
         }
+
+    def test_log_groups_have_an_end(self, cloud: Cloud) -> None:
+        groups = cloud.client("logs").describe_log_groups(logGroupNamePrefix="/")["logGroups"]
+        ours = [
+            g
+            for g in groups
+            if g["logGroupName"].startswith(("/aws-glue/", "/aws/sagemaker/", "/highwater/"))
+        ]
+        assert len(ours) == 12
+        assert {group["retentionInDays"] for group in ours} == {365}
 
     def test_buckets_encrypt_with_our_key(self, cloud: Cloud) -> None:
         s3 = cloud.client("s3")

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
-
-from highwater_infra.compute import JOBS
 
 if TYPE_CHECKING:
     from tests.conftest import Templates
@@ -37,14 +34,19 @@ def test_the_groups_that_services_write_to_are_ours(prod: Templates, dev: Templa
 
 def test_glues_groups_are_named_after_the_jobs_security_and_role(prod: Templates) -> None:
     security = prod[COMPUTE].one("AWS::Glue::SecurityConfiguration")["Name"]
-    roles = re.findall(r"highwaterglue(?:medallion)?", str(prod[COMPUTE].properties("AWS::Glue::Job")))
-    assert len(roles) >= len(JOBS)
-    named = {f"/aws-glue/jobs/logs-v2-{security}"} | {
-        f"/aws-glue/jobs/{security}-role/{role.replace('highwaterglue', 'highwater-glue').replace('gluem', 'glue-m')}/{s}"
-        for role in roles
-        for s in ("output", "error")
+    exported = {
+        output["Export"]["Name"]: output["Value"]["Fn::GetAtt"][0]
+        for output in prod[ACCESS].content["Outputs"].values()
+        if "Fn::GetAtt" in output["Value"] and "Export" in output
     }
-    assert named == OF_GLUE
+    roles = {
+        prod[ACCESS].content["Resources"][exported[job["Role"]["Fn::ImportValue"]]]["Properties"]["RoleName"]
+        for job in prod[COMPUTE].properties("AWS::Glue::Job")
+    }
+    named = {
+        f"/aws-glue/jobs/{security}-role/{role}/{stream}" for role in roles for stream in ("output", "error")
+    }
+    assert named | {f"/aws-glue/jobs/logs-v2-{security}"} == OF_GLUE
 
 
 def _logging(prod: Templates) -> list[dict[str, Any]]:
