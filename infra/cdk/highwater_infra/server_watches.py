@@ -79,7 +79,7 @@ def _database(database: rds.DatabaseInstance) -> list[Watch]:
             figure("FreeableMemory", "Minimum"),
             MEMORY_LEFT,
             _Comparison.LESS_THAN_THRESHOLD,
-            f"Prefect's database runs out of memory and will be restarted by it. {_ADVICE}",
+            f"Prefect's database has hardly any memory left; with none, it restarts. {_ADVICE}",
             periods=_PERIODS,
         ),
         Watch(

@@ -44,11 +44,11 @@ def medallion_job(key_arn: str) -> list[Statement]:
 
 
 def _glue(role: str, key_arn: str, read: Sequence[str], written: Sequence[str]) -> list[Statement]:
-    above = _folders_above(written)
+    above = _above(written)
     return [
         use_of_key(key_arn),
         location(names.LAKE),
-        listing(names.LAKE, *read, also=[*above, *(f"{folder}/" for folder in above)]),
+        listing(names.LAKE, *read, also=above),
         Statement(["s3:GetObject"], objects(names.LAKE, *read), because=_KEYS),
         Statement(["s3:GetObject"], [f"{bucket_arn(names.LAKE)}/{folder}" for folder in above]),
         Statement(
@@ -68,11 +68,13 @@ def _glue(role: str, key_arn: str, read: Sequence[str], written: Sequence[str]) 
     ]
 
 
-def _folders_above(prefixes: Sequence[str]) -> list[str]:
+def _above(prefixes: Sequence[str]) -> list[str]:
     """Before it writes, Hadoop looks for a file in the place of each folder up to the first that is there, each time by
-    asking for an object of that name and by listing what is below. On an empty bucket it goes up to the top."""
+    asking for an object of that name, with or without a slash, and by listing what is below. On an empty bucket it goes up
+    to the top."""
     parts = [prefix.split("/") for prefix in prefixes]
-    return sorted({"/".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1)})
+    folders = {"/".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1)}
+    return sorted(folders | {f"{folder}/" for folder in folders})
 
 
 def sagemaker_job(key_arn: str) -> list[Statement]:
