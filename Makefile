@@ -76,7 +76,7 @@ test-fast: setup ## only the tests that need no server
 test-e2e: setup browser ## only the tests on the local cloud
 	@tests/side_by_side.sh $(PY) e2e
 
-check: setup ## lint, format, types, import directions, the lock
+check: setup ## lint, format, types, import directions, workflows, the locks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -95,7 +95,7 @@ format: setup ## put the code into its format
 
 # BASE: a Python 3.11 image by digest. IMAGE: the name that the image gets.
 IMAGE ?= highwater-worker:$(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unversioned)
-image: ## build the worker's image: make image BASE=docker.io/library/python:3.11-slim-bookworm@sha256:...
+image: ## build the worker's image on the base of docker/base.digest
 	@docker/build.sh "$(BASE)" "$(IMAGE)"
 
 ENV ?= dev
@@ -108,13 +108,25 @@ deploy: setup ## tell a Prefect server about all deployments: make deploy ENV=pr
 faults: setup ## try a fault at every call of a run, and another run at every call (all: hours; some: make faults SAMPLE=20)
 	@nice -n 10 $(PY) -m tests.faults --clouds 3 $(if $(SAMPLE),--sample $(SAMPLE),--results docs/reliability.jsonl --report docs/reliability.md)
 
+base: ## look up the digest that the base image's tag has today, and write it into docker/base.digest
+	@docker/renew_base.sh
+
 bench: setup ## measure the sales job beside the tutorial's way and DuckDB
+BASE ?= $(shell cat docker/base.digest)
 	@$(PY) -m bench.sales_etl --rows 1000000
 
 accuracy: setup ## hold the forecast's figures on six or seven datasets against what they were, its peers and itself without corrections (an hour)
 	@nice -n 10 $(PY) -m bench.accuracy --keep bench/data/accuracy
+push: ## build the image of this commit and push it to the account of this session, unless it has it
+	@docker/push.sh
+
 
 clean: down ## remove the local cloud's state and caches, keep the virtual environments
 	@rm -rf .local .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/data
 
-.PHONY: help setup demo up down status browser screenshots test test-fast test-e2e check image deploy infra format bench accuracy clean faults
+.PHONY: help setup demo up down status browser screenshots test test-fast test-e2e check audit secrets base image push release deploy infra format bench accuracy clean faults
+# VERSION: the commit to run, an earlier one to go back. FROM: the registry of the account whose image it is copied from.
+VERSION ?= HEAD
+release: setup ## run a commit in the account of this session: make release ENV=prod VERSION=<commit> FROM=<registry>
+	@docker/release.sh "$(ENV)" "$(VERSION)" "$(FROM)"
+
