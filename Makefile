@@ -11,6 +11,9 @@ SAGEMAKER_STAMP := .venv-sagemaker/.synced
 # dbt, whose packages and Prefect's do not agree on versions.
 DBT := warehouse/dbt/environment
 DBT_STAMP := .venv-dbt/.synced
+# What looks at the repository from outside: a linter of workflows, a finder of secrets.
+AUDIT := audit/environment
+AUDIT_STAMP := .venv-audit/.synced
 # The machine's Java where it is one that Spark 3.5 runs on, a JRE from PyPI where it is not.
 JAVA_OK := $(shell (java -version 2>&1 || true) | grep -Eq '"(17|21)[.0-9]*' && echo yes)
 GROUPS := $(if $(JAVA_OK),,--group java)
@@ -38,7 +41,11 @@ $(DBT_STAMP): $(DBT)/pyproject.toml $(DBT)/uv.lock | $(STAMP)
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-dbt $(BIN)/uv sync --quiet --frozen --project $(DBT) --python $(PY)
 	@touch $@
 
-setup: $(STAMP) $(SAGEMAKER_STAMP) $(DBT_STAMP) ## install everything that is needed, locked, in .venv, .venv-sagemaker and .venv-dbt
+$(AUDIT_STAMP): $(AUDIT)/pyproject.toml $(AUDIT)/uv.lock | $(STAMP)
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-audit $(BIN)/uv sync --quiet --frozen --project $(AUDIT) --python $(PY)
+	@touch $@
+
+setup: $(STAMP) $(SAGEMAKER_STAMP) $(DBT_STAMP) $(AUDIT_STAMP) ## install everything that is needed, locked, in .venv, .venv-sagemaker, .venv-dbt and .venv-audit
 
 # DATA: sample, two years of an imaginary company, or completejourney, a year of a real grocer.
 DATA ?= sample
@@ -76,7 +83,7 @@ test-fast: setup ## only the tests that need no server
 test-e2e: setup browser ## only the tests on the local cloud
 	@tests/side_by_side.sh $(PY) e2e
 
-check: setup ## lint, format, types, import directions, the lock
+check: setup ## lint, format, types, import directions, workflows, the locks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -85,6 +92,14 @@ check: setup ## lint, format, types, import directions, the lock
 	@$(BIN)/uv lock --check --quiet
 	@$(BIN)/uv lock --check --quiet --project $(SAGEMAKER)
 	@$(BIN)/uv lock --check --quiet --project $(DBT)
+	@$(BIN)/uv lock --check --quiet --project $(AUDIT)
+	@.venv-audit/bin/zizmor --offline --quiet --persona pedantic .github
+
+audit: setup ## no known vulnerability in any lock without an explanation (3: the advisories could not be reached)
+	@$(PY) -m audit
+
+secrets: setup ## no password and no key in any file of the repository but those of audit/secrets.baseline (a minute)
+	@git ls-files -z | xargs -0 audit/secrets.sh
 
 infra: setup ## set up infra/cdk, synthesize the AWS account's templates without credentials, check and test them
 	@$(MAKE) --no-print-directory -C infra/cdk check
@@ -93,16 +108,28 @@ format: setup ## put the code into its format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+base: ## look up the digest that the base image's tag has today, and write it into docker/base.digest
+	@docker/renew_base.sh
+
 # BASE: a Python 3.11 image by digest. IMAGE: the name that the image gets.
+BASE ?= $(shell cat docker/base.digest)
 IMAGE ?= highwater-worker:$(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unversioned)
-image: ## build the worker's image: make image BASE=docker.io/library/python:3.11-slim-bookworm@sha256:...
+image: ## build the worker's image on the base of docker/base.digest
 	@docker/build.sh "$(BASE)" "$(IMAGE)"
+
+push: ## build the image of this commit and push it to the account of this session, unless it has it
+	@docker/push.sh
 
 ENV ?= dev
 deploy: setup ## tell a Prefect server about all deployments: make deploy ENV=prod (PREFECT_API_URL says which server)
 	@test -f deployments/$(ENV).env || (echo "there is no deployments/$(ENV).env" && false)
 	@set -a; . deployments/$(ENV).env; HIGHWATER_CODE_VERSION=$$(git describe --always --dirty --abbrev=12 --exclude='*'); set +a; \
 	  $(PY) -m deployments queues && $(BIN)/prefect --no-prompt deploy --all
+
+# VERSION: the commit to run, an earlier one to go back. FROM: the registry of the account whose image it is copied from.
+VERSION ?= HEAD
+release: setup ## run a commit in the account of this session: make release ENV=prod VERSION=<commit> FROM=<registry>
+	@docker/release.sh "$(ENV)" "$(VERSION)" "$(FROM)"
 
 # SAMPLE: how many trials of each matrix, chosen by the code's hash. Without it all are made, and the figures are written.
 faults: setup ## try a fault at every call of a run, and another run at every call (all: hours; some: make faults SAMPLE=20)
@@ -117,4 +144,4 @@ accuracy: setup ## hold the forecast's figures on six or seven datasets against 
 clean: down ## remove the local cloud's state and caches, keep the virtual environments
 	@rm -rf .local .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/data
 
-.PHONY: help setup demo up down status browser screenshots test test-fast test-e2e check image deploy infra format bench accuracy clean faults
+.PHONY: help setup demo up down status browser screenshots test test-fast test-e2e check audit secrets base image push release deploy infra format bench accuracy clean faults

@@ -124,6 +124,33 @@ def test_docker_is_asked_for_the_same_content_for_one_platform(tmp_path: Path) -
     assert build.endswith(" --tag worker:x .")
 
 
+def test_the_image_is_built_on_the_base_that_is_committed(tmp_path: Path) -> None:
+    docker, called = tmp_path / "docker", tmp_path / "called"
+    docker.write_text(f'#!/bin/sh\necho "$*" >> {called}\n')
+    docker.chmod(0o755)
+    subprocess.run(
+        ["make", "image", "IMAGE=worker:x"], cwd=ROOT, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True
+    )
+    base = (ROOT / "docker" / "base.digest").read_text().strip()
+    assert re.fullmatch(r"docker\.io/library/python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}", base)
+    assert f" --build-arg BASE={base} " in called.read_text()
+
+
+@pytest.mark.parametrize(("said", "kept"), [(f"sha256:{'1' * 64}", False), ("toomanyrequests", True)])
+def test_the_base_is_renewed_by_a_digest_and_by_nothing_else(tmp_path: Path, said: str, kept: bool) -> None:
+    shutil.copy(ROOT / "docker" / "renew_base.sh", tmp_path)
+    (tmp_path / "base.digest").write_text("as it was\n")
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\necho {said}\n")
+    docker.chmod(0o755)
+    done = subprocess.run(
+        [tmp_path / "renew_base.sh"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False
+    )
+    assert (done.returncode != 0) is kept
+    written = (tmp_path / "base.digest").read_text()
+    assert written == ("as it was\n" if kept else f"docker.io/library/python:3.11-slim-bookworm@{said}\n")
+
+
 if HADOLINT.exists():
 
     def test_hadolint_finds_nothing_in_ours_and_something_in_a_bad_one(tmp_path: Path) -> None:

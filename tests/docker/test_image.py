@@ -90,6 +90,10 @@ def test_it_says_what_is_in_it_and_from_which_commit(container: str) -> None:
     bill = json.loads(inside(container, "cat", "/opt/highwater/sbom.cdx.json"))
     components = {component["name"]: component["version"] for component in bill["components"]}
     assert components["prefect"] == "3.8.8"
+    assert components["dbt-snowflake"] == "1.12.4"
+    installed = inside(container, "dpkg-query", "--show", "--showformat", "${Package}=${Version}\n").split()
+    assert installed
+    assert set(installed) <= {f"{name}={version}" for name, version in components.items()}
     assert not {"pyspark", "xgboost", "moto"} & components.keys()
     about = json.loads(run("buildah", "inspect", "--type", "image", IMAGE))["Docker"]
     assert (about["os"], about["architecture"]) == ("linux", "amd64")

@@ -231,8 +231,8 @@ def test_what_people_are_told_to_type_exists() -> None:
         ("aws glue get-job --job-name highwater-clean", "nothing is called highwater-clean"),
         ("cdk deploy highwater-access -c environment=prod --parameters SnowflakeUserArn=x", "has no stack"),
         (
-            "cdk deploy --all -c environment=prod --parameters highwater-lake:ImageTag=x",
-            "highwater-lake has no parameter ImageTag",
+            "cdk deploy --all -c environment=prod --parameters highwater-lake:ImageDigest=x",
+            "highwater-lake has no parameter ImageDigest",
         ),
         ("give highwater-server:Domains too", "highwater-server has no parameter Domains"),
         ("cdk deploy --all", "no environment"),

@@ -14,6 +14,7 @@ from highwater_infra.permissions import churn, extraction, inbox, jobs, outside,
 from highwater_infra.permissions.statement import Statement, role_arn
 
 _GITHUB = "token.actions.githubusercontent.com"
+_WORKFLOW = ".github/workflows/deploy.yml@refs/heads/main"
 
 
 class Access(Stack):
@@ -69,7 +70,7 @@ class Access(Stack):
             self.server_start = self._server_start(arn)
         self._snowflake(arn)
         self._operator(arn)
-        self._deploy()
+        self._deploy(environment)
 
     def _role(self, name: str, service: str, purpose: str, statements: list[Statement]) -> iam.Role:
         # Only on behalf of this account's own jobs and tasks: a confused deputy of another account is refused.
@@ -146,7 +147,9 @@ class Access(Stack):
         for statement in people.operator(key_arn):
             statement.give_to(role)
 
-    def _deploy(self) -> None:
+    def _deploy(self, environment: Environment) -> None:
+        """GitHub's environment of the same name lets people approve, but anybody who may push a branch may write a workflow
+        that names it: only the workflow of the main branch is trusted."""
         repository = CfnParameter(
             self,
             "GitHubRepository",
@@ -181,7 +184,8 @@ class Access(Stack):
                 conditions={
                     "StringEquals": {
                         f"{_GITHUB}:aud": "sts.amazonaws.com",
-                        f"{_GITHUB}:sub": f"repo:{repository.value_as_string}:environment:production",
+                        f"{_GITHUB}:sub": f"repo:{repository.value_as_string}:environment:{environment.name}",
+                        f"{_GITHUB}:job_workflow_ref": f"{repository.value_as_string}/{_WORKFLOW}",
                     }
                 },
             ),

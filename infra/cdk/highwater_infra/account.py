@@ -8,7 +8,7 @@ from typing import Final
 from aws_cdk import App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from highwater_infra import acknowledged, tags
+from highwater_infra import acknowledged, boundary, tags
 from highwater_infra.access import Access
 from highwater_infra.compute import Compute
 from highwater_infra.environments import Environment
@@ -45,6 +45,7 @@ def account(environment: Environment, outdir: str | None = None) -> Account:
     if environment.prefect == "self-hosted":
         server = Server(app, "highwater-server", environment, lake, network, access, orchestration)
         stacks = (*stacks, server)
+    boundary.hold(app)
     tags.declare(app, environment)
     for stack in stacks:
         acknowledged.declare(stack)

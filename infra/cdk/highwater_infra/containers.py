@@ -24,19 +24,21 @@ PLATFORM: Final = ecs.RuntimePlatform(
 
 
 class Release:
-    """The image that runs. The first `cdk deploy` comes before the first image: until one is named, no task is started."""
+    """The image that runs, by its digest: a tag says which commit it was built from, not what is in it.
+
+    The first `cdk deploy` comes before the first image: until one is named, no task is started.
+    """
 
     def __init__(self, stack: Stack, images: ecr.IRepository) -> None:
-        self._tag = CfnParameter(
+        digest = CfnParameter(
             stack,
-            "ImageTag",
+            "ImageDigest",
             default="",
-            allowed_pattern=r"^[\w.-]*$",
-            description="tag of the image to run, a git SHA; empty until the first one was pushed",
+            allowed_pattern=r"^(sha256:[0-9a-f]{64})?$",
+            description="digest of the image to run (`make release` finds it); empty until the first one was pushed",
         )
-        self.named = CfnCondition(stack, "ImageIsNamed", expression=is_given(self._tag))
-        self.image = ecs.ContainerImage.from_registry(f"{images.repository_uri}:{self._tag.value_as_string}")
-        self.version = self._tag.value_as_string
+        self.named = CfnCondition(stack, "ImageIsNamed", expression=is_given(digest))
+        self.image = ecs.ContainerImage.from_registry(f"{images.repository_uri}@{digest.value_as_string}")
 
     def tasks(self, count: int) -> int:
         return int(Token.as_number(Fn.condition_if(self.named.logical_id, count, 0)))

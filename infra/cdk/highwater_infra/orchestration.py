@@ -14,7 +14,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from deployments import names
-from highwater_infra import inbox, machinery
+from highwater_infra import inbox, machinery, promotion
 from highwater_infra.access import Access
 from highwater_infra.alarms import alarm
 from highwater_infra.buckets import bucket_name
@@ -48,6 +48,7 @@ class Orchestration(Stack):
         super().__init__(scope, name)
         self._environment, self._lake, self._network, self._access = environment, lake, network, access
         self.images = self._images()
+        promotion.let_out(self, self.images)
         self.release = Release(self, self.images)
         self.cluster = ecs.Cluster(
             self,

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from highwater_infra.compute import REPOSITORY
 
 if TYPE_CHECKING:
     from tests.conftest import Template, Templates
@@ -365,15 +366,23 @@ def test_snowflake_reads_what_was_published(prod: Templates) -> None:
     assert "/raw/*" not in read
 
 
-def test_a_deployment_comes_from_the_production_environment_of_one_repository(prod: Templates) -> None:
-    role = prod[NAME].one("AWS::IAM::Role", RoleName="highwater-deploy")
-    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    claims = trust["Condition"]["StringEquals"]
-    assert claims["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
-    assert claims["token.actions.githubusercontent.com:sub"] == {
-        "Fn::Join": ["", ["repo:", {"Ref": "GitHubRepository"}, ":environment:production"]]
-    }
+def test_a_deployment_comes_from_this_accounts_environment_and_the_main_branchs_workflow(
+    prod: Templates, private: Templates, dev: Templates
+) -> None:
+    for name, templates in {"prod": prod, "private": private, "dev": dev}.items():
+        role = templates[NAME].one("AWS::IAM::Role", RoleName="highwater-deploy")
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        repository, github = {"Ref": "GitHubRepository"}, "token.actions.githubusercontent.com"
+        workflow = "/.github/workflows/deploy.yml@refs/heads/main"
+        assert trust["Condition"] == {
+            "StringEquals": {
+                f"{github}:aud": "sts.amazonaws.com",
+                f"{github}:sub": {"Fn::Join": ["", ["repo:", repository, f":environment:{name}"]]},
+                f"{github}:job_workflow_ref": {"Fn::Join": ["", [repository, workflow]]},
+            }
+        }
     assert prod[NAME].content["Parameters"]["GitHubRepository"]["Default"] == ""
+    assert (REPOSITORY / ".github" / "workflows" / "deploy.yml").exists()
 
 
 def test_a_provider_that_the_account_has_already_is_trusted_and_not_made_again(prod: Templates) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -245,3 +246,36 @@ def test_an_image_that_was_released_stays_what_it_was(prod: Templates) -> None:
     repository = prod[NAME].one("AWS::ECR::Repository", RepositoryName="highwater-worker")
     assert repository["ImageTagMutability"] == "IMMUTABLE"
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
+
+
+def test_what_runs_is_named_by_its_digest(prod: Templates, private: Templates) -> None:
+    """A tag says which commit; the digest is the content, the same in each account that it was copied to."""
+    for template in (prod[NAME], private[NAME], private["highwater-server"]):
+        for task in template.properties("AWS::ECS::TaskDefinition"):
+            for container in task["ContainerDefinitions"]:
+                assert container["Image"]["Fn::Join"][1][-2:] == ["@", {"Ref": "ImageDigest"}]
+        pattern = re.compile(template.content["Parameters"]["ImageDigest"]["AllowedPattern"])
+        named = ["", f"sha256:{'0' * 64}", "1a2b3c", "sha256:1a2b3c"]
+        assert [bool(pattern.match(name)) for name in named] == [True, True, False, False]
+
+
+def test_an_image_is_read_by_the_deployments_of_the_account_that_it_is_promoted_to_alone(
+    prod: Templates,
+) -> None:
+    repository = prod[NAME].one("AWS::ECR::Repository", RepositoryName="highwater-worker")
+    condition, policy, nothing = repository["RepositoryPolicyText"]["Fn::If"]
+    assert nothing == {"Ref": "AWS::NoValue"}
+    assert prod[NAME].content["Conditions"][condition] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "PromotedTo"}, ""]}]
+    }
+    (statement,) = policy["Statement"]
+    assert statement["Effect"] == "Allow"
+    assert sorted(statement["Action"]) == [
+        "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"
+    ]  # fmt: skip
+    partition, account = {"Ref": "AWS::Partition"}, {"Ref": "PromotedTo"}
+    assert statement["Principal"] == {
+        "AWS": {"Fn::Join": ["", ["arn:", partition, ":iam::", account, ":root"]]}
+    }
+    role = {"Fn::Join": ["", ["arn:", partition, ":iam::", account, ":role/highwater-deploy"]]}
+    assert statement["Condition"] == {"ArnEquals": {"aws:PrincipalArn": role}}

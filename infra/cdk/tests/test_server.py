@@ -70,7 +70,7 @@ def test_the_server_can_be_deployed_before_the_worker_is_started(private: Templa
     }
     wanted = [value for name, value in exported.items() if name in str(private[NAME].content)]
     assert len(wanted) >= 2
-    assert not [value for value in wanted if "ImageTag" in value or "Task" in value]
+    assert not [value for value in wanted if "ImageDigest" in value or "Task" in value]
 
 
 def test_its_secrets_come_by_arn(private: Templates) -> None:

@@ -8,6 +8,7 @@ from aws_cdk import Aws
 
 from deployments import names
 from highwater_infra.permissions.statement import (
+    IMAGE_LAYERS,
     Statement,
     arn,
     decrypt,
@@ -44,7 +45,7 @@ def snowflake(key_arn: str) -> list[Statement]:
 
 
 def deployment() -> list[Statement]:
-    """CDK's own roles do the deploying; beside them only the image is pushed."""
+    """CDK's own roles do the deploying; beside them only the image is pushed, or copied from the account before."""
     return [
         Statement(
             ["sts:AssumeRole"],
@@ -62,6 +63,11 @@ def deployment() -> list[Statement]:
                 "ecr:UploadLayerPart",
             ],
             [arn("ecr", f"repository/{names.WORKER}")],
+        ),
+        Statement(
+            IMAGE_LAYERS,
+            [f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/{names.WORKER}"],
+            because="the account that an image is promoted from says by its repository's policy who may read it",
         ),
         registry_login(),
     ]

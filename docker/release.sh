@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# docker/release.sh <environment> <commit> [<registry>]: the account of this session runs that commit: its stacks with the
+# jobs' code, its image by digest, its deployments. An image that is not here yet is copied from the registry of the account
+# before. The way back is the same with an earlier commit.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+environment=${1:?name the environment}
+commit=$(git rev-parse --verify "${2:?name the commit}^{commit}")
+from=${3:-}
+source docker/registry.sh
+tag=$(tag_of "$commit")
+
+fail() { echo "docker/release.sh: $*" >&2 && exit 1; }
+
+if [[ $commit != "$(git rev-parse HEAD)" ]]; then
+  # Stacks, jobs and deployments of that commit, not of this one.
+  place=$(mktemp -d)
+  trap 'git worktree remove --force "$place"' EXIT
+  git worktree add --quiet --detach "$place" "$commit"
+  make --no-print-directory -C "$place" release ENV="$environment" VERSION="$commit" FROM="$from"
+  exit
+fi
+[[ -z $(git status --porcelain --untracked-files=no) ]] || fail "there are changes that are not committed: no commit has them"
+
+copy() { # by digest: what was tried is what arrives
+  local here known
+  here=$(registry_here)
+  login "$here"
+  login "$from"
+  known=$(docker buildx imagetools inspect "$from/$repository:$tag" --format '{{.Manifest.Digest}}')
+  docker buildx imagetools create --prefer-index=false --tag "$here/$repository:$tag" "$from/$repository@$known"
+  digest=$(digest_here "$tag")
+  [[ $digest == "$known" ]] || fail "the copy of $from/$repository@$known has another digest: ${digest:-none}"
+}
+
+cdk() {
+  local approval=broadening
+  [[ ${CI:-} == true ]] && approval=never # GitHub's environment was approved, and nobody is there to ask
+  (cd infra/cdk && PATH=$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH command cdk "$@" -c environment="$environment" \
+    --require-approval "$approval")
+}
+
+digest=$(digest_here "$tag")
+if [[ -z $digest ]]; then
+  [[ -n $from ]] || fail "no image $tag is in $repository: make push here, or name FROM=<registry that has it>"
+  copy
+fi
+echo "release of $tag: $repository@$digest"
+make --no-print-directory -C infra/cdk setup
+settings=$environment
+if [[ $environment == private ]]; then
+  # The worker starts only when its server answers.
+  cdk deploy highwater-server --exclusively --parameters "highwater-server:ImageDigest=$digest"
+  settings=prod
+fi
+cdk deploy --all --parameters "highwater-orchestration:ImageDigest=$digest"
+make --no-print-directory deploy ENV="$settings"

@@ -1,0 +1,174 @@
+"""docker/release.sh and push.sh in a repository of two commits, with an aws, a docker and a cdk that write down what they
+were asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DIGEST, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+FROM = "111111111111.dkr.ecr.ap-south-1.amazonaws.com"
+HERE = "222222222222.dkr.ecr.ap-south-1.amazonaws.com"
+# What is pushed is in the registry under the digest that `arrives` says.
+STUBS = {
+    "bin/aws": """
+case "$*" in
+  *describe-images*) cat "$STATE/registry" ;;
+  *get-caller-identity*) echo 222222222222 ;;
+  *get-login-password*) echo password ;;
+esac""",
+    "bin/docker": """
+case "$*" in
+  *inspect*) cat "$STATE/source" ;;
+  *create*) cp "$STATE/arrives" "$STATE/registry" ;;
+  login*) cat >/dev/null ;;
+esac""",
+    "infra/cdk/node_modules/.bin/cdk": "",
+    "docker/build.sh": "",
+}
+MAKEFILE = """release:
+\t@docker/release.sh "$(ENV)" "$(VERSION)" "$(FROM)"
+deploy:
+\t@echo "$$(git rev-parse HEAD) deployments $(ENV)" >> $(STATE)/calls
+"""
+Release = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    home = tmp_path / "repository"
+    for name, body in STUBS.items():
+        stub = home / name
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        stub.write_text(f'#!/bin/bash\necho "$(git rev-parse HEAD) ${{0##*/}} $*" >> "$STATE/calls"{body}\n')
+        stub.chmod(0o755)
+    for script in ("release.sh", "push.sh", "registry.sh"):
+        shutil.copy(ROOT / "docker" / script, home / "docker")
+    (home / "docker" / "base.digest").write_text("base@sha256:1\n")
+    (home / "Makefile").write_text(MAKEFILE)
+    (home / "infra" / "cdk" / "Makefile").write_text("setup:\n")
+    _git(home, "init", "-q")
+    for message in ("first", "second"):
+        (home / "version").write_text(message)
+        _git(home, "add", "-A")
+        _git(home, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", message)
+    for name, said in {"registry": DIGEST, "source": DIGEST, "arrives": DIGEST, "calls": ""}.items():
+        (tmp_path / name).write_text(said)
+    return home
+
+
+def _git(home: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=home, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def release(repository: Path) -> Release:
+    environment = {
+        "PATH": f"{repository / 'bin'}:{os.environ['PATH']}",
+        "STATE": str(repository.parent),
+        "AWS_REGION": "ap-south-1",
+        "CI": "true",
+    }
+
+    def run(*arguments: str, script: str = "release.sh") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [repository / "docker" / script, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def _calls(repository: Path, program: str, commit: str = "HEAD") -> list[str]:
+    begin = f"{_git(repository, 'rev-parse', commit)} {program} "
+    lines = (repository.parent / "calls").read_text().splitlines()
+    return [line.removeprefix(begin) for line in lines if line.startswith(begin)]
+
+
+def test_stacks_get_the_digest_before_deployments_are_told(repository: Path, release: Release) -> None:
+    done = release("dev", "HEAD")
+    assert done.returncode == 0, done.stderr
+    assert _calls(repository, "cdk") == [
+        f"deploy --all --parameters highwater-orchestration:ImageDigest={DIGEST} -c environment=dev --require-approval never"
+    ]
+    assert _calls(repository, "deployments") == ["dev"]
+    assert (repository.parent / "calls").read_text().splitlines()[-1].endswith("deployments dev")
+    assert _calls(repository, "docker") == []
+
+
+def test_a_server_of_our_own_comes_before_its_worker(repository: Path, release: Release) -> None:
+    assert release("private", "HEAD").returncode == 0
+    first, then = _calls(repository, "cdk")
+    assert first.startswith(
+        f"deploy highwater-server --exclusively --parameters highwater-server:ImageDigest={DIGEST} "
+    )
+    assert then.startswith("deploy --all ")
+    assert _calls(repository, "deployments") == ["prod"]
+
+
+def test_an_image_of_the_account_before_is_copied_by_its_digest(repository: Path, release: Release) -> None:
+    (repository.parent / "registry").write_text("")
+    done = release("prod", "HEAD", FROM)
+    assert done.returncode == 0, done.stderr
+    tag = _git(repository, "rev-parse", "--short=12", "HEAD")
+    assert _calls(repository, "docker") == [
+        f"login --username AWS --password-stdin {HERE}",
+        f"login --username AWS --password-stdin {FROM}",
+        f"buildx imagetools inspect {FROM}/highwater-worker:{tag} --format {{{{.Manifest.Digest}}}}",
+        f"buildx imagetools create --prefer-index=false --tag {HERE}/highwater-worker:{tag} "
+        f"{FROM}/highwater-worker@{DIGEST}",
+    ]
+    assert f"ImageDigest={DIGEST} " in _calls(repository, "cdk")[0]
+
+
+def test_a_copy_that_is_not_what_was_tried_is_not_released(repository: Path, release: Release) -> None:
+    (repository.parent / "registry").write_text("")
+    (repository.parent / "arrives").write_text(OTHER)
+    done = release("prod", "HEAD", FROM)
+    assert done.returncode == 1
+    assert f"has another digest: {OTHER}" in done.stderr
+    assert _calls(repository, "cdk") == []
+
+
+def test_without_an_image_nothing_is_deployed(repository: Path, release: Release) -> None:
+    (repository.parent / "registry").write_text("")
+    done = release("prod", "HEAD")
+    assert done.returncode == 1
+    assert "make push here, or name FROM=" in done.stderr
+    assert _calls(repository, "cdk") == []
+
+
+def test_the_way_back_is_the_earlier_commit_whole(repository: Path, release: Release) -> None:
+    done = release("prod", "HEAD~1")
+    assert done.returncode == 0, done.stderr
+    assert len(_calls(repository, "cdk", "HEAD~1")) == 1
+    assert _calls(repository, "deployments", "HEAD~1") == ["prod"]
+    assert _calls(repository, "cdk") == []
+    assert len(_git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_what_no_commit_has_is_not_released(repository: Path, release: Release) -> None:
+    (repository / "version").write_text("changed")
+    done = release("prod", "HEAD")
+    assert done.returncode == 1
+    assert "changes that are not committed" in done.stderr
+    assert _calls(repository, "cdk") == []
+
+
+def test_an_image_is_built_once(repository: Path, release: Release) -> None:
+    assert release(script="push.sh").returncode == 0
+    assert _calls(repository, "build.sh") == []
+    (repository.parent / "registry").write_text("")
+    assert release(script="push.sh").returncode == 0
+    image = f"{HERE}/highwater-worker:{_git(repository, 'rev-parse', '--short=12', 'HEAD')}"
+    assert _calls(repository, "build.sh") == [f"base@sha256:1 {image}"]
+    assert _calls(repository, "docker") == [f"login --username AWS --password-stdin {HERE}", f"push {image}"]

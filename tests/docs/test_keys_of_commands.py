@@ -1,0 +1,78 @@
+"""The commands of the pages that make keys and secrets, run as they stand in a checkout, with an aws that keeps what it
+is given: nothing of it stays in the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import textwrap
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+STUBS = {
+    "aws": """
+while [ $# -gt 0 ]; do case $1 in --secret-id) id=$2 ;; --secret-string) file=${2#file://} ;; esac; shift; done
+mkdir -p "$GIVEN/$(dirname "$id")" && cp "$file" "$GIVEN/$id" && stat -c %a "$(dirname "$file")" > "$GIVEN/mode" """,
+    "editor": """echo '{"api_url": "https://example.com/api", "api_key": "k"}' > "$1" """,
+    "snowflake": """echo "CREATE USER" """,
+}
+
+
+def _blocks(page: str) -> list[str]:
+    text = (DOCS / page).read_text()
+    return [textwrap.dedent(block) for block in re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE)]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    home = tmp_path / "checkout"
+    for name, body in STUBS.items():
+        place = home / "infra/cdk/.venv/bin/python" if name == "snowflake" else tmp_path / "bin" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"#!/bin/bash\n{body}\n")
+        place.chmod(0o755)
+    (tmp_path / "tmp").mkdir()
+    for arguments in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", *arguments], cwd=home, check=True)
+    return home
+
+
+def _run(checkout: Path, script: str) -> None:
+    base = checkout.parent
+    environment = {
+        "PATH": f"{base / 'bin'}:{os.environ['PATH']}",
+        "TMPDIR": str(base / "tmp"),
+        "GIVEN": str(base / "given"),
+        "EDITOR": "editor",
+    }
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=checkout, env=environment, check=True)
+
+
+def _left_in(checkout: Path) -> str:
+    command = ["git", "ls-files", "--others"]
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_first_deployment_leaves_no_secret_behind(checkout: Path) -> None:
+    first, *others = [block for block in _blocks("deploy.md") if "$private" in block]
+    (made,) = re.findall(r"^private=.*?(?=  #)", first, re.MULTILINE)
+    # The login of the source is somebody else's: it is there already.
+    _run(checkout, "\n".join([made, 'openssl genrsa 2048 > "$private/source.p8"', *others]))
+    assert _left_in(checkout) == ""
+    assert list((checkout.parent / "tmp").iterdir()) == []
+    given = checkout.parent / "given"
+    assert (given / "mode").read_text().strip() == "700"
+    assert json.loads((given / "highwater/prefect").read_text())["api_key"] == "k"
+    assert re.fullmatch(r"[0-9a-f]{64}\n", (given / "highwater/hash-key").read_text())
+    for name in ("highwater/snowflake", "highwater/source/shop"):
+        assert "PRIVATE KEY" in json.loads((given / name).read_text())["private_key"]
+
+
+def test_a_new_key_pair_is_not_in_the_checkout(checkout: Path) -> None:
+    (block,) = [block for block in _blocks("operate.md") if "genrsa" in block]
+    _run(checkout, f"{block}\ntest -s $KEY")
+    assert _left_in(checkout) == ""
