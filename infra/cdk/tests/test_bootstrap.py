@@ -65,9 +65,10 @@ WITHHELD = {
         "lambda:GetProvisionedConcurrencyConfig", "lambda:PutProvisionedConcurrencyConfig",
         "logs:PutBearerTokenAuthentication", "logs:PutLogGroupDeletionProtection", "organizations:DescribeOrganization",
         "organizations:ListAWSServiceAccessForOrganization", "redshift-serverless:GetNamespace",
-        "redshift-serverless:ListWorkgroups", "redshift:DescribeClusters", "route53:CreateQueryLoggingConfig",
+        "redshift-serverless:ListWorkgroups", "redshift:DescribeClusters", "resource-groups:GetGroupQuery",
+        "resource-groups:ListGroupResources", "resource-groups:ListGroups", "route53:CreateQueryLoggingConfig",
         "route53:DeleteQueryLoggingConfig", "route53:UpdateHostedZoneComment", "route53:UpdateHostedZoneFeatures",
-        "sns:PutDataProtectionPolicy", "vpc-lattice:CreateServiceNetworkVpcEndpointAssociation",
+        "sns:PutDataProtectionPolicy", "ssm:GetCalendarState", "vpc-lattice:CreateServiceNetworkVpcEndpointAssociation",
         "vpc-lattice:DescribeServiceNetworkVpcEndpointAssociation", "vpce:AllowMultiRegion",
     },
 }  # fmt: skip
