@@ -9,12 +9,9 @@ from typing import Any, Final
 
 import yaml
 
+from highwater_infra.resolved import resolved
+
 TEMPLATE: Final = Path(__file__).parents[1] / "bootstrap" / "policies.yaml"
-_MEANT: Final = {
-    "AWS::Partition": "aws",
-    "AWS::Region": "ap-southeast-1",
-    "AWS::AccountId": "123456789012",
-}
 
 
 @dataclass(frozen=True)
@@ -47,19 +44,6 @@ def _listed(value: Any) -> list[str]:
 def policies() -> dict[str, Policy]:
     template = yaml.safe_load(TEMPLATE.read_text())
     return {
-        resource["Properties"]["ManagedPolicyName"]: Policy(_filled(resource["Properties"]["PolicyDocument"]))
+        resource["Properties"]["ManagedPolicyName"]: Policy(resolved(resource["Properties"]["PolicyDocument"]))
         for resource in template["Resources"].values()
     }
-
-
-def _filled(value: Any) -> Any:
-    match value:
-        case {"Fn::Sub": str(text)}:
-            for name, meant in _MEANT.items():
-                text = text.replace(f"${{{name}}}", meant)
-            return text
-        case dict():
-            return {name: _filled(item) for name, item in value.items()}
-        case list():
-            return [_filled(item) for item in value]
-    return value
