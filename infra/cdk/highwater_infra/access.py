@@ -154,8 +154,8 @@ class Access(Stack):
             self,
             "GitHubRepository",
             default="",
-            allowed_pattern=r"^$|^[\w.-]+/[\w.-]+$",
-            description="owner/name whose workflows may deploy; empty: none may",
+            allowed_pattern=r"^$|^[\w.-]+/[\w.-]+$|^[\w.-]+@\d+/[\w.-]+@\d+$",
+            description="owner/name or owner@id/name@id, as in GitHub's tokens, whose workflow may deploy; empty: none",
         )
         known = CfnParameter(
             self,
@@ -185,7 +185,7 @@ class Access(Stack):
                     "StringEquals": {
                         f"{_GITHUB}:aud": "sts.amazonaws.com",
                         f"{_GITHUB}:sub": f"repo:{repository.value_as_string}:environment:{environment.name}",
-                        f"{_GITHUB}:job_workflow_ref": f"{repository.value_as_string}/{_WORKFLOW}",
+                        f"{_GITHUB}:job_workflow_ref": f"{_without_ids(repository.value_as_string)}/{_WORKFLOW}",
                     }
                 },
             ),
@@ -195,3 +195,10 @@ class Access(Stack):
         for child in role.node.find_all():
             if isinstance(child, (iam.CfnRole, iam.CfnPolicy)):
                 child.cfn_options.condition = named
+
+
+def _without_ids(repository: str) -> str:
+    """The subject of a token has owner@id/name@id where the repository is new, renamed or moved (since July 2026), the
+    reference of a workflow owner/name. The slash at the end: an empty value has a second part, too."""
+    owner, name = (Fn.select(part, Fn.split("/", f"{repository}/")) for part in (0, 1))
+    return "/".join(Fn.select(0, Fn.split("@", part)) for part in (owner, name))

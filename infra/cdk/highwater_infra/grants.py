@@ -44,6 +44,8 @@ def _listed(value: Any) -> list[str]:
 def policies() -> dict[str, Policy]:
     template = yaml.safe_load(TEMPLATE.read_text())
     return {
-        resource["Properties"]["ManagedPolicyName"]: Policy(resolved(resource["Properties"]["PolicyDocument"]))
+        resource["Properties"]["ManagedPolicyName"]: Policy(
+            resolved(resource["Properties"]["PolicyDocument"])
+        )
         for resource in template["Resources"].values()
     }
