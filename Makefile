@@ -128,8 +128,12 @@ deploy: setup ## tell a Prefect server about all deployments: make deploy ENV=pr
 
 # VERSION: the commit to run, an earlier one to go back. FROM: the registry of the account whose image it is copied from.
 VERSION ?= HEAD
+# As they were given: neither make nor a shell takes anything in them for a command.
+release: override export ENV := $(value ENV)
+release: override export VERSION := $(value VERSION)
+release: override export FROM := $(value FROM)
 release: setup ## run a commit in the account of this session: make release ENV=prod VERSION=<commit> FROM=<registry>
-	@docker/release.sh "$(ENV)" "$(VERSION)" "$(FROM)"
+	@docker/release.sh "$$ENV" "$$VERSION" "$$FROM"
 
 # SAMPLE: how many trials of each matrix, chosen by the code's hash. Without it all are made, and the figures are written.
 faults: setup ## try a fault at every call of a run, and another run at every call (all: hours; some: make faults SAMPLE=20)

@@ -3,12 +3,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source docker/registry.sh
+refuse_what_no_commit_has
 tag=$(tag_of HEAD)
-if [[ -n $(digest_here "$tag") ]]; then
+known=$(digest_here "$tag")
+if [[ -n $known ]]; then
   echo "docker/push.sh: $repository has $tag already"
   exit
 fi
-image=$(registry_here)/$repository:$tag
-docker/build.sh "$(cat docker/base.digest)" "$image"
-login "${image%%/*}"
-docker push "$image"
+registry=$(registry_here)
+base=$(cat docker/base.digest)
+docker/build.sh "$base" "$registry/$repository:$tag"
+login "$registry"
+docker push "$registry/$repository:$tag"

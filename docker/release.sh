@@ -4,15 +4,16 @@
 # before. The way back is the same with an earlier commit.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-environment=${1:?name the environment}
-commit=$(git rev-parse --verify "${2:?name the commit}^{commit}")
-from=${3:-}
 source docker/registry.sh
+environment=${1:?name the environment}
+asked=${2:?name the commit}
+from=${3:-}
+[[ $environment =~ ^[a-z]+$ ]] || fail "'$environment' is no environment"
+commit=$(commit_of "$asked")
+checked_out=$(commit_of HEAD)
 tag=$(tag_of "$commit")
 
-fail() { echo "docker/release.sh: $*" >&2 && exit 1; }
-
-if [[ $commit != "$(git rev-parse HEAD)" ]]; then
+if [[ $commit != "$checked_out" ]]; then
   # Stacks, jobs and deployments of that commit, not of this one.
   place=$(mktemp -d)
   trap 'git worktree remove --force "$place"' EXIT
@@ -20,7 +21,7 @@ if [[ $commit != "$(git rev-parse HEAD)" ]]; then
   make --no-print-directory -C "$place" release ENV="$environment" VERSION="$commit" FROM="$from"
   exit
 fi
-[[ -z $(git status --porcelain --untracked-files=no) ]] || fail "there are changes that are not committed: no commit has them"
+refuse_what_no_commit_has
 
 copy() { # by digest: what was tried is what arrives
   local here known

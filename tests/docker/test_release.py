@@ -18,6 +18,7 @@ HERE = "222222222222.dkr.ecr.ap-south-1.amazonaws.com"
 # What is pushed is in the registry under the digest that `arrives` says.
 STUBS = {
     "bin/aws": """
+[[ -n ${REFUSED:-} && $* == *$REFUSED* ]] && echo AccessDenied >&2 && exit 254
 case "$*" in
   *describe-images*) cat "$STATE/registry" ;;
   *get-caller-identity*) echo 222222222222 ;;
@@ -77,10 +78,12 @@ def release(repository: Path) -> Release:
         "CI": "true",
     }
 
-    def run(*arguments: str, script: str = "release.sh") -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, script: str = "release.sh", **more: str) -> subprocess.CompletedProcess[str]:
+        program = repository / "docker" / script
         return subprocess.run(
-            [repository / "docker" / script, *arguments],
-            env=environment,
+            [program if program.exists() else script, *arguments],
+            cwd=repository,
+            env=environment | more,
             capture_output=True,
             text=True,
         )
@@ -156,12 +159,78 @@ def test_the_way_back_is_the_earlier_commit_whole(repository: Path, release: Rel
     assert len(_git(repository, "worktree", "list").splitlines()) == 1
 
 
-def test_what_no_commit_has_is_not_released(repository: Path, release: Release) -> None:
-    (repository / "version").write_text("changed")
-    done = release("prod", "HEAD")
+@pytest.mark.parametrize("changed", ["version", "jobs/unknown_to_git.py"])
+@pytest.mark.parametrize(("script", "arguments"), [("release.sh", ("prod", "HEAD")), ("push.sh", ())])
+def test_what_no_commit_has_is_neither_released_nor_pushed(
+    repository: Path, release: Release, changed: str, script: str, arguments: tuple[str, ...]
+) -> None:
+    (repository.parent / "registry").write_text("")
+    (repository / changed).parent.mkdir(exist_ok=True)
+    (repository / changed).write_text("changed")
+    done = release(*arguments, script=script)
     assert done.returncode == 1
     assert "changes that are not committed" in done.stderr
-    assert _calls(repository, "cdk") == []
+    assert changed in done.stderr
+    assert (repository.parent / "calls").read_text() == ""
+
+
+HOSTILE = [
+    'HEAD"; touch "$STATE/owned"; "',
+    "$(shell touch $(STATE)/owned)HEAD",
+    "$(touch $STATE/owned)",
+    "`touch $STATE/owned`",
+    "--output=owned",
+    "--help",
+    "HEAD..HEAD~1",
+    "^HEAD",
+    "no-such-branch",
+]
+
+
+@pytest.mark.parametrize("version", HOSTILE)
+@pytest.mark.parametrize("given", ["environment", "arguments"])
+def test_a_version_that_is_no_commit_is_refused_before_anything_runs(
+    repository: Path, release: Release, version: str, given: str
+) -> None:
+    shutil.copy(ROOT / "Makefile", repository)
+    _git(repository, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qam", "third")
+    # `setup` is taken for done.
+    made = ["-o", "setup", "release", "ENV=prod"]
+    done = (
+        release(*made, f"VERSION={version}", script="make")
+        if given == "arguments"
+        else release(*made, script="make", VERSION=version)
+    )
+    assert done.returncode != 0
+    assert "commit" in done.stderr
+    assert list(repository.parent.rglob("owned")) == []
+    assert (repository.parent / "calls").read_text() == ""
+
+
+def test_a_branch_whose_name_is_a_command_is_a_commit_and_nothing_more(
+    repository: Path, release: Release
+) -> None:
+    shutil.copy(ROOT / "Makefile", repository)
+    _git(repository, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qam", "third")
+    name = 'x";touch${IFS}"$STATE/owned";"'
+    _git(repository, "branch", name)
+    done = release("-o", "setup", "release", "ENV=prod", script="make", VERSION=name)
+    assert list(repository.parent.rglob("owned")) == []
+    assert len(_calls(repository, "cdk")) == 1, done.stderr
+
+
+@pytest.mark.parametrize("call", ["describe-images", "get-caller-identity"])
+@pytest.mark.parametrize(("script", "arguments"), [("release.sh", ("prod", "HEAD", FROM)), ("push.sh", ())])
+def test_what_aws_refuses_is_not_taken_for_an_answer(
+    repository: Path, release: Release, call: str, script: str, arguments: tuple[str, ...]
+) -> None:
+    """A registry that may not be asked is not one without the image, and there is no registry of no account."""
+    (repository.parent / "registry").write_text("")
+    done = release(*arguments, script=script, REFUSED=call)
+    assert done.returncode != 0
+    assert "AccessDenied" in done.stderr
+    for program in ("build.sh", "docker", "cdk"):
+        assert _calls(repository, program) == []
 
 
 def test_an_image_is_built_once(repository: Path, release: Release) -> None:
