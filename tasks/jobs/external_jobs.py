@@ -38,7 +38,8 @@ def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owne
     """Run the work to a successful job: reuse a finished one, resume a running one, or start one.
 
     `prepare` builds the request from the attempt's number, so no two attempts write to the same place. Raises the error
-    of a failed job. A job that was stopped from outside is restarted by the next call, not by this one.
+    of a failed job. A job that was stopped with its run is restarted by the next call, not by this one. A job that another
+    run took for an orphan, because this one was held up for longer than its lease, is started again.
     """
     while True:
         entry = _hold(kind, name, work, owner)
@@ -49,7 +50,7 @@ def run(kind: str, name: str, work: str, prepare: Callable[[int], Request], owne
             return _wait(_taken_up(entry) or _started(entry, prepare))
         except LeaseLost as lost:
             now = job_entry.get(work)
-            if now and now.status == "STOPPED":
+            if now and now.status == "STOPPED" and now.owner == owner:
                 raise SystemFault(
                     f"job {name} for {work} was stopped from outside while run {owner} waited for it. Run it again."
                 ) from lost
@@ -153,6 +154,8 @@ def _wait(entry: JobEntry) -> JobEntry:
     closed = replace(entry, status=seen.status)
     if not rows.swap(entry, closed):
         log("the row was closed by another", job=entry.name, work=entry.id)
+        if seen.status == "STOPPED":
+            raise LeaseLost(f"ledger row {entry.id}: the job was stopped by whoever closed the row")
     if seen.failure:
         raise seen.failure
     log("job succeeded", job=entry.name, job_run=entry.external_id, seconds=seen.seconds)

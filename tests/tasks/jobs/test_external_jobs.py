@@ -375,6 +375,34 @@ def test_a_start_that_was_noticed_late_is_taken_up(real_glue: None, monkeypatch:
     assert (looks, len(runs_in_glue())) == (["STARTING"] * 3, 1)
 
 
+@pytest.mark.parametrize("told_by", ["the job", "the row"])
+def test_a_run_whose_job_another_run_took_for_an_orphan_starts_it_again(
+    service: ScriptedGlue, clock: Clock, told_by: str
+) -> None:
+    """It was held up for longer than its lease, and lives. Nobody meant to stop it."""
+
+    def held_up() -> None:
+        clock.now += 90
+        assert external_jobs.release_orphans("flow-2", lambda owner: False) == ["jr_1"]
+        if told_by == "the row":  # the service still says that the job runs
+            service.runs["jr_1"]["states"] = ["RUNNING"]
+
+    service.script = [["RUNNING"], ["SUCCEEDED"]]
+    clock.at[2] = held_up
+    entry = run()
+    assert (entry.attempt, entry.external_id, entry.status, entry.owner) == (2, "jr_2", "SUCCEEDED", "flow-1")
+    assert service.stopped[0] == "jr_1"
+    assert row() == entry
+
+
+def test_a_run_that_is_cancelled_starts_nothing_again(service: ScriptedGlue, clock: Clock) -> None:
+    service.script = [["RUNNING"]]
+    clock.at[2] = lambda: external_jobs.stop_owned("flow-1")
+    with pytest.raises(SystemFault, match="ended STOPPED"):
+        run()
+    assert len(service.runs) == 1
+
+
 def no_slot(code: str, message: str = "no more for now") -> Callable[[], Any]:
     def refuse() -> None:
         raise ClientError({"Error": {"Code": code, "Message": message}}, "StartJobRun")
