@@ -40,7 +40,9 @@ def campaign(cloud: Cloud, results: Results, tmp_path: Path) -> Iterator[Campaig
 
 def test_no_fault_changes_what_the_tables_hold(campaign: Campaign, results: Results) -> None:
     campaign.run(["cpg_daily", "load+load"], SAMPLE)
-    tried = [plan for matrix in results.matrices.values() for plan, _ in matrix.results]
+    tried = [
+        plan for matrix in results.matrices.values() for plan, result in matrix.results if result.reached
+    ]
     assert all(any(plan.is_like(known) for plan in tried) for known in found())
     red = {
         str(plan): result.differences for matrix in results.matrices.values() for plan, result in matrix.red

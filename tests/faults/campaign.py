@@ -115,10 +115,18 @@ class Campaign:
             if not self._results.wants(plan):
                 continue
             result = trial(plan)
+            if not result.reached:
+                result = trial(plan)
             self._results.add(matrix, plan, result)
-            print(f"{'ok ' if result.is_green else 'RED'} {result.seconds:5.1f} s  {plan}", flush=True)
-            for line in () if result.is_green else (*result.differences, *result.logs):
+            print(f"{_word(result)} {result.seconds:5.1f} s  {plan}", flush=True)
+            for line in (*result.differences, *result.logs) if result.differences else ():
                 print(f"      {line}", flush=True)
+
+
+def _word(result: Result) -> str:
+    if not result.reached:
+        return "---"
+    return "RED" if result.differences else "ok "
 
 
 def _with_found(every: list[Plan], sample: int | None, seed: str, name: str, share: Share) -> list[Plan]:

@@ -13,7 +13,8 @@ _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
 
 def summary(matrices: Sequence[Matrix], version: str, seconds: float) -> str:
     lines = [
-        f"{m.name}: {m.calls} calls, {len(m.results)} of {m.possible} trials, {len(m.red)} red"
+        f"{m.name}: {m.calls} calls, {len(m.results)} of {m.possible} trials, "
+        f"{len(m.red)} red, {len(m.unreached)} not reached"
         for m in matrices
     ]
     return "\n".join([*lines, f"in {seconds / 60:.1f} minutes, code {version[:12]}"])
@@ -39,10 +40,11 @@ def figures(matrices: Sequence[Matrix], version: str) -> str:
         [
             f"Code {version[:12]}: {trials} trials, {hours:.1f} hours if made one after the other.",
             "",
-            "| matrix | calls that write | trials | faults | different from undisturbed runs |",
-            "| --- | --- | --- | --- | --- |",
+            "| matrix | calls that write | trials | faults | not reached | different from undisturbed runs |",
+            "| --- | --- | --- | --- | --- | --- |",
             *(
-                f"| {m.name} | {m.calls} | {len(m.results)} of {m.possible} | {_kinds(m)} | {len(m.red)} |"
+                f"| {m.name} | {m.calls} | {len(m.results)} of {m.possible} | {_kinds(m)} "
+                f"| {len(m.unreached)} | {len(m.red)} |"
                 for m in matrices
             ),
             *(["", "Differences:", "", *red] if red else []),

@@ -22,7 +22,12 @@ class Matrix:
 
     @property
     def red(self) -> list[tuple[Plan, Result]]:
-        return [(plan, result) for plan, result in self.results if not result.is_green]
+        return [(plan, result) for plan, result in self.results if result.reached and result.differences]
+
+    @property
+    def unreached(self) -> list[Plan]:
+        """Trials that tried nothing, because the run did not make the call: some come only if one of two steps is first."""
+        return [plan for plan, result in self.results if not result.reached]
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,11 @@ class Results:
 
     def add(self, matrix: Matrix, plan: Plan, result: Result) -> None:
         self._note(matrix, plan, result)
-        shown = {"differences": result.differences, "seconds": round(result.seconds, 1)}
+        shown = {
+            "differences": result.differences,
+            "seconds": round(result.seconds, 1),
+            **({} if result.reached else {"reached": False}),
+        }
         self._write({"of": matrix.name, "plan": plan.as_json(), **shown})
 
     def finish(self, part: str) -> None:
@@ -96,7 +105,8 @@ class Results:
                 known.calls, known.possible = line["calls"], line["possible"]
             else:
                 plan = Plan.of(line["plan"])
-                result = Result(str(plan), line["differences"], seconds=line["seconds"])
+                reached = line.get("reached", True)
+                result = Result(str(plan), line["differences"], seconds=line["seconds"], reached=reached)
                 self._note(self.matrices[line["of"]], plan, result)
 
 

@@ -77,13 +77,17 @@ def test_figures_go_into_their_place_in_the_document(tmp_path: Path) -> None:
         "daily, one fault",
         10,
         30,
-        [(plan, Result("x")), (plan, Result("x", ["DW.X: 1 missing"], seconds=90))],
+        [
+            (plan, Result("x")),
+            (plan, Result("x", ["DW.X: 1 missing"], seconds=90)),
+            (plan, Result("x", ["x was not reached"], reached=False)),
+        ],
     )
     report.write(file, [matrix], "abc")
     text = file.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text  # noqa: PT018
-    assert "Code abc: 2 trials, 0.0 hours if made one after the other." in text
-    assert "| daily, one fault | 10 | 2 of 30 | 2 lose | 1 |" in text
+    assert "Code abc: 3 trials, 0.0 hours if made one after the other." in text
+    assert "| daily, one fault | 10 | 3 of 30 | 3 lose | 1 | 1 |" in text
     assert "- `daily: lose at s3 PutObject lake/0 #1`" in text
 
 
@@ -91,12 +95,15 @@ def test_a_stopped_campaign_goes_on_where_it_was_unless_the_code_is_another(tmp_
     file = tmp_path / "results.jsonl"
     every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
     first = Results("abc", file)
-    first.add(first.begin("daily, one fault", 10, len(every)), every[0], Result("x", ["DW.X: 1 missing"]))
+    matrix = first.begin("daily, one fault", 10, len(every))
+    first.add(matrix, every[0], Result("x", ["DW.X: 1 missing"]))
+    first.add(matrix, every[1], Result("x", ["x was not reached"], reached=False))
 
     for on in (Results("abc", file), Results("abc", tmp_path / "mine.jsonl", known=[file])):
         known = on.begin("daily, one fault", 10, len(every))
-        assert [plan for plan in every if not on.wants(plan)] == every[:1]
+        assert [plan for plan in every if not on.wants(plan)] == every[:2]
         assert [result.differences for _, result in known.red] == [["DW.X: 1 missing"]]
+        assert known.unreached == every[1:2]
     assert Results("another", file).matrices == {}
 
 

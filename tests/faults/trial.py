@@ -29,10 +29,7 @@ class Result:
     logs: tuple[str, ...] = ()
     seconds: float = 0.0
     reached: bool = True
-
-    @property
-    def is_green(self) -> bool:
-        return self.reached and not self.differences
+    """Whether the run made the call at which the fault was to come. If not, nothing was tried."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Imports the flows once, then forks a process for each run: a run starts in milliseconds, and can be killed alone.
 
-Reads a request a line from stdin, writes {"pid"} when its run has started and {"pid", "code"} when it has ended. It makes no
-client and asks for no setting itself, so that each run makes its own from its own environment.
+Reads a request a line from stdin, writes {"pid"} when its run has started and {"pid", "code"} when it has ended. At the end
+of stdin it kills the runs that are left. It makes no client and asks for no setting itself, so that each run makes its own
+from its own environment.
 """
 
 from __future__ import annotations
@@ -11,19 +12,16 @@ import gc
 import json
 import os
 import select
+import signal
 import sys
 import traceback
-from functools import cache
 from importlib import import_module
 from typing import Any
 
-import botocore.session
-from botocore.loaders import JSONFileLoader
-
 from tests import preloaded
+from tests.faults import read_once
 
 POLL_SECONDS = 0.02
-_SERVICES = ("s3", "glue", "dynamodb", "sns", "sqs", "sagemaker", "secretsmanager", "cloudwatch")
 COMPLETED, FAILED, BROKEN = 0, 1, 2
 
 
@@ -38,6 +36,8 @@ def main() -> None:
         if readable:
             line = _line()
             if not line:
+                for pid in running:
+                    os.kill(pid, signal.SIGKILL)
                 return
             pid = _fork(json.loads(line), flows)
             running.add(pid)
@@ -62,21 +62,10 @@ def _flows() -> dict[str, Any]:
     load_prefect_collections()
     for name in preloaded.MODULES:
         import_module(name)
-    _read_service_models()
+    read_once.read_all()
     return {
         flow.fn.__name__: flow for flow in (cpg_daily, cpg_backfill, cpg_replay, demand_forecast, model_drift)
     }
-
-
-def _read_service_models() -> None:
-    """The files that describe AWS's services. A run that reads them itself spends a third of its time on that."""
-    read = JSONFileLoader.load_file
-    once = cache(lambda path: read(JSONFileLoader(), path))
-    JSONFileLoader.load_file = lambda _, path: once(path)
-    session = botocore.session.get_session()
-    for service in _SERVICES:
-        session.get_service_model(service)
-    session.get_available_regions("s3")
 
 
 def _fork(request: dict[str, Any], flows: dict[str, Any]) -> int:
