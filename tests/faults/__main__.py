@@ -79,7 +79,7 @@ def main() -> int:
     if chosen.report:
         report.write(chosen.report, found, version())
     is_whole = all(cloud.exitcode == 0 for cloud in clouds)
-    return 0 if is_whole and not any(matrix.red for matrix in found) else 1
+    return 0 if is_whole and not any(matrix.red or matrix.missed_bugs for matrix in found) else 1
 
 
 if __name__ == "__main__":

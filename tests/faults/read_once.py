@@ -1,4 +1,4 @@
-"""What each run would read anew and find the same. A process that forks runs reads it once for all of them."""
+"""Work that every run would do alike: a process that forks runs does it once for all of them, or leaves it out."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _service_models() -> None:
 
 
 def _certificates() -> None:
-    """Of all authorities: each of Prefect's clients reads them, also where its server has no TLS."""
+    """Each of Prefect's clients reads the certificates of all authorities, even where its server has no TLS."""
     ssl.create_default_context = cache(ssl.create_default_context)
     ssl.create_default_context()
 
 
 def _do_not_check_keys() -> None:
-    """Whether the two primes of a login's key are primes, with each login."""
+    """A login checks twice that its private key is valid, which takes 37 ms each time. The local one always is."""
     for module, name in (
         (prefect_snowflake.credentials, "load_pem_private_key"),
         (keypair, "load_der_private_key"),

@@ -29,6 +29,11 @@ class Matrix:
         """Trials that tried nothing, because the run did not make the call: some come only if one of two steps is first."""
         return [plan for plan, result in self.results if not result.reached]
 
+    @property
+    def missed_bugs(self) -> list[Plan]:
+        """Trials that once found a bug, and did not reach their call: who renames a call renames it in found.json, too."""
+        return [plan for plan in self.unreached if plan.bug]
+
 
 @dataclass(frozen=True)
 class Share:

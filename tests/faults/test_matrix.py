@@ -104,7 +104,14 @@ def test_a_stopped_campaign_goes_on_where_it_was_unless_the_code_is_another(tmp_
         assert [plan for plan in every if not on.wants(plan)] == every[:2]
         assert [result.differences for _, result in known.red] == [["DW.X: 1 missing"]]
         assert known.unreached == every[1:2]
+        assert known.missed_bugs == []
     assert Results("another", file).matrices == {}
+
+
+def test_a_trial_that_once_found_a_bug_has_to_reach_its_call() -> None:
+    plan = Plan("daily", Fault("lose", CALLS[0]), bug="a lost commit")
+    matrix = Matrix("daily, one fault", 10, 30, [(plan, Result("x", ["x was not reached"], reached=False))])
+    assert (matrix.red, matrix.missed_bugs) == ([], [plan])
 
 
 def test_shares_have_every_trial_once_and_are_gathered(tmp_path: Path) -> None:
