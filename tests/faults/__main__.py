@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.faults import report
 from tests.faults.cloud import one_cloud
-from tests.faults.parts import chosen_parts
+from tests.faults.parts import Part, chosen_parts
 from tests.faults.results import Results, gather
 from tests.faults.runs import ROOT
 
@@ -55,31 +55,57 @@ def main() -> int:
     chosen = arguments()
     state = chosen.state or Path(tempfile.mkdtemp(prefix="highwater-faults-"))
     state.mkdir(parents=True, exist_ok=True)
-    files = [state / f"results-{number}.jsonl" for number in range(chosen.clouds)]
-    known = [chosen.results] if chosen.results else []
+    together = chosen.results or state / "results.jsonl"
     began = time.monotonic()
+    is_whole, results = _rounds(chosen, state, together)
+    found = list(results.matrices.values())
+    print(report.summary(found, version(), time.monotonic() - began))
+    if chosen.report:
+        report.write(chosen.report, found, version())
+    missing = chosen_parts(chosen.only or (), results) if chosen.sample is None else []
+    if missing:
+        print(report.missing(missing, results.untried))
+    is_red = any(matrix.red or matrix.missed_bugs for matrix in found)
+    return 0 if is_whole and not missing and not is_red else 1
+
+
+def _rounds(chosen: argparse.Namespace, state: Path, together: Path) -> tuple[bool, Results]:
+    """Recordings of a run differ: a call that only a later part has recorded needs another round of the parts before it."""
+    files = [state / f"results-{number}.jsonl" for number in range(chosen.clouds)]
+    rounds = 1 if chosen.sample is not None else 5
+    until = time.monotonic() + (chosen.seconds or float("inf"))
+    while True:
+        gather(together, files)
+        results = Results(version(), together)
+        parts = chosen_parts(chosen.only or (), results)
+        if not parts or not rounds or time.monotonic() > until:
+            return True, results
+        rounds -= 1
+        if not _round(chosen, state, files, together, parts):
+            gather(together, files)
+            return False, Results(version(), together)
+
+
+def _round(
+    chosen: argparse.Namespace, state: Path, files: list[Path], together: Path, parts: list[Part]
+) -> bool:
+    """Each part on one of the clouds. False if a cloud failed."""
     processes = multiprocessing.get_context("spawn")
     manager = processes.Manager()
-    every = [Results(version(), file, known) for file in files]
-    left = manager.list(chosen_parts(chosen.only or (), set().union(*(each.done for each in every))))
-    lock = manager.Lock()
+    left, lock = manager.list(parts), manager.Lock()
     clouds = [
-        processes.Process(target=one_cloud, args=(chosen, state, results, number, left, lock))
-        for number, results in enumerate(every)
+        processes.Process(
+            target=one_cloud,
+            args=(chosen, state, Results(version(), file, [together]), number, left, lock),
+        )
+        for number, file in enumerate(files)
     ]
     for cloud in clouds:
         cloud.start()
     signal.signal(signal.SIGTERM, lambda *_: [cloud.terminate() for cloud in clouds])
     for cloud in clouds:
         cloud.join()
-    together = chosen.results or state / "results.jsonl"
-    gather(together, files)
-    found = list(Results(version(), together).matrices.values())
-    print(report.summary(found, version(), time.monotonic() - began))
-    if chosen.report:
-        report.write(chosen.report, found, version())
-    is_whole = all(cloud.exitcode == 0 for cloud in clouds)
-    return 0 if is_whole and not any(matrix.red or matrix.missed_bugs for matrix in found) else 1
+    return all(cloud.exitcode == 0 for cloud in clouds)
 
 
 if __name__ == "__main__":

@@ -74,11 +74,9 @@ class Campaign:
             for stage in prepared.stages
             for plan in plans(name, stage.name, stage.calls, ONE_FAULT, prepared.noise)
         ]
-        matrix = self._results.begin(f"{name}, one fault", prepared.calls, len(every))
         spec = SCENARIOS[name].run
         self._try(
-            matrix,
-            _with_found(every, sample, self._results.version, name, share),
+            *self._chosen(f"{name}, one fault", name, every, sample, share),
             lambda plan: self._lab.one_fault(
                 prepared.stage_of(plan).state, spec, plan.fault, prepared.expected
             ),
@@ -98,15 +96,26 @@ class Campaign:
         if pair.crossing:
             last = stages[-1]
             every += crossings(pair.name, last.name, last.between_transactions, prepared.noise)
-        calls = sum(len(stage.calls) for stage in stages)
-        matrix = self._results.begin(f"{pair.name}, two runs", calls, len(every))
         self._try(
-            matrix,
-            _with_found(every, sample, self._results.version, pair.name, share),
+            *self._chosen(f"{pair.name}, two runs", pair.name, every, sample, share),
             lambda plan: self._lab.two_runs(
                 prepared.stage_of(plan).state, pair, plan.fault, plan.crossing, serial
             ),
         )
+
+    def _chosen(
+        self, matrix_name: str, name: str, every: list[Plan], sample: int | None, share: Share
+    ) -> tuple[Matrix, list[Plan]]:
+        """Those that found a bug first, then the sample, or all others: also of calls that only another recording has."""
+        always = [plan for plan in found() if plan.scenario == name]
+        others = [plan for plan in every if not any(plan.is_like(known) for known in always)]
+        matrix = self._results.expect(matrix_name, always + others)
+        chosen = (
+            list(matrix.untried.values())
+            if sample is None
+            else always + sampled(others, sample, self._results.version)
+        )
+        return matrix, [plan for plan in chosen if share.has(plan)]
 
     def _try(self, matrix: Matrix, chosen: list[Plan], trial: Callable[[Plan], Result]) -> None:
         for plan in chosen:
@@ -127,10 +136,3 @@ def _word(result: Result) -> str:
     if not result.reached:
         return "---"
     return "RED" if result.differences else "ok "
-
-
-def _with_found(every: list[Plan], sample: int | None, seed: str, name: str, share: Share) -> list[Plan]:
-    """Those that found a bug first, then the sample."""
-    always = [plan for plan in found() if plan.scenario == name]
-    others = [plan for plan in every if not any(plan.is_like(known) for known in always)]
-    return [plan for plan in always + sampled(others, sample, seed) if share.has(plan)]

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from tests.faults.results import WHOLE, Share
+from tests.faults.matrix import Plan
+from tests.faults.results import WHOLE, Results, Share
 from tests.faults.scenarios import PAIRS, SCENARIOS
 
 
@@ -21,6 +22,9 @@ class Part:
     def __str__(self) -> str:
         shown = "" if self.share.of == 1 else f", part {self.share.number + 1} of {self.share.of}"
         return f"{' and '.join(self.names)}{shown}"
+
+    def has_any(self, plans: Iterable[Plan]) -> bool:
+        return any(plan.scenario in self.names and self.share.has(plan) for plan in plans)
 
     @property
     def scenario(self) -> str:
@@ -49,7 +53,8 @@ _BY_SCENARIO = [
 EVERY = [part for of_each in zip_longest(*_BY_SCENARIO) for part in of_each if part]
 
 
-def chosen_parts(only: Collection[str], done: Collection[str]) -> list[Part]:
+def chosen_parts(only: Collection[str], results: Results) -> list[Part]:
+    """Those that are not done, or of which another part's recording has brought trials that nobody made."""
     if unknown := set(only) - SCENARIOS.keys() - PAIRS.keys():
         raise SystemExit(
             f"no scenario or pair is called {', '.join(sorted(unknown))}: {', '.join([*SCENARIOS, *PAIRS])}"
@@ -57,7 +62,11 @@ def chosen_parts(only: Collection[str], done: Collection[str]) -> list[Part]:
     kept = [
         Part(tuple(name for name in part.names if not only or name in only), part.share) for part in EVERY
     ]
-    return [part for part in kept if part.names and str(part) not in done]
+    return [
+        part
+        for part in kept
+        if part.names and (str(part) not in results.done or part.has_any(results.untried))
+    ]
 
 
 def next_part(

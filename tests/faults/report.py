@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.faults.matrix import Plan
+from tests.faults.parts import Part
 from tests.faults.results import Matrix
 
+_SHOWN = 20
 _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
 
 
@@ -18,6 +21,16 @@ def summary(matrices: Sequence[Matrix], version: str, seconds: float) -> str:
         for m in matrices
     ]
     return "\n".join([*lines, f"in {seconds / 60:.1f} minutes, code {version[:12]}"])
+
+
+def missing(parts: Sequence[Part], untried: Sequence[Plan]) -> str:
+    """What has to be done for the campaign to be whole."""
+    shown = [f"  {plan}" for plan in untried[:_SHOWN]]
+    more = [f"  and {len(untried) - _SHOWN} more"] if len(untried) > _SHOWN else []
+    names = "; ".join(map(str, parts))
+    return "\n".join(
+        [f"not whole: run it again. Left: {names}", f"{len(untried)} trials were not made", *shown, *more]
+    )
 
 
 def write(file: Path, matrices: Sequence[Matrix], version: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,18 @@ from tests.faults.trial import Result
 @dataclass
 class Matrix:
     name: str
-    calls: int
-    possible: int
     results: list[tuple[Plan, Result]] = field(default_factory=list)
+    untried: dict[str, Plan] = field(default_factory=dict)
+    """Trials of calls that a recording has, and that were not made yet."""
+
+    @property
+    def possible(self) -> int:
+        return len(self.results) + len(self.untried)
+
+    @property
+    def calls(self) -> int:
+        every = [*(plan for plan, _ in self.results), *self.untried.values()]
+        return len({(plan.stage, plan.fault.at) for plan in every})
 
     @property
     def red(self) -> list[tuple[Plan, Result]]:
@@ -67,15 +76,25 @@ class Results:
         for each in (*known, *([file] if file else [])):
             self._read(each)
 
-    def begin(self, name: str, calls: int, possible: int) -> Matrix:
-        matrix = self.matrices.setdefault(name, Matrix(name, calls, possible))
-        if (matrix.calls, matrix.possible) != (calls, possible) or not matrix.results:
-            matrix.calls, matrix.possible = calls, possible
-            self._write({"matrix": name, "calls": calls, "possible": possible})
+    def expect(self, name: str, every: Iterable[Plan]) -> Matrix:
+        """The matrix with these trials. Recordings of a run differ: it keeps those that another one brought."""
+        matrix = self._matrix(name)
+        for plan in every:
+            if self.wants(plan) and str(plan) not in matrix.untried:
+                matrix.untried[str(plan)] = plan
+                self._write({"of": name, "plan": plan.as_json(), "tried": False})
         return matrix
 
     def wants(self, plan: Plan) -> bool:
         return str(plan) not in self._tried
+
+    @property
+    def tried(self) -> int:
+        return len(self._tried)
+
+    @property
+    def untried(self) -> list[Plan]:
+        return [plan for matrix in self.matrices.values() for plan in matrix.untried.values()]
 
     def add(self, matrix: Matrix, plan: Plan, result: Result) -> None:
         self._note(matrix, plan, result)
@@ -94,6 +113,10 @@ class Results:
         if str(plan) not in self._tried:
             self._tried.add(str(plan))
             matrix.results.append((plan, result))
+        matrix.untried.pop(str(plan), None)
+
+    def _matrix(self, name: str) -> Matrix:
+        return self.matrices.setdefault(name, Matrix(name))
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file:
@@ -105,21 +128,26 @@ class Results:
         for line in (line for line in map(json.loads, lines) if line["version"] == self.version):
             if "part" in line:
                 self.done.add(line["part"])
-            elif "matrix" in line:
-                known = self.matrices.setdefault(line["matrix"], Matrix(line["matrix"], 0, 0))
-                known.calls, known.possible = line["calls"], line["possible"]
-            else:
-                plan = Plan.of(line["plan"])
+                continue
+            matrix, plan = self._matrix(line["of"]), Plan.of(line["plan"])
+            if line.get("tried", True):
                 reached = line.get("reached", True)
                 result = Result(str(plan), line["differences"], seconds=line["seconds"], reached=reached)
-                self._note(self.matrices[line["of"]], plan, result)
+                self._note(matrix, plan, result)
+            elif self.wants(plan):
+                matrix.untried[str(plan)] = plan
 
 
 def gather(file: Path, parts: Iterable[Path]) -> None:
     """The lines of several campaigns in one file, in the order of their plans."""
-    lines = {line for each in (file, *parts) if each.exists() for line in each.read_text().splitlines()}
-    file.write_text("".join(f"{line}\n" for line in sorted(lines, key=_order)))
+    texts = {line for each in (file, *parts) if each.exists() for line in each.read_text().splitlines()}
+    lines = {text: json.loads(text) for text in texts}
+    made = {_trial(line) for line in lines.values() if line.get("tried", True)}
+    kept = [text for text, line in lines.items() if line.get("tried", True) or _trial(line) not in made]
+    file.write_text(
+        "".join(f"{text}\n" for text in sorted(kept, key=lambda text: ("plan" in lines[text], text)))
+    )
 
 
-def _order(line: str) -> tuple[bool, str]:
-    return "plan" in json.loads(line), line
+def _trial(line: Mapping[str, Any]) -> tuple[str, str]:
+    return line["version"], str(Plan.of(line["plan"])) if "plan" in line else ""

@@ -75,13 +75,12 @@ def test_figures_go_into_their_place_in_the_document(tmp_path: Path) -> None:
     plan = Plan("daily", Fault("lose", CALLS[0]))
     matrix = Matrix(
         "daily, one fault",
-        10,
-        30,
         [
             (plan, Result("x")),
             (plan, Result("x", ["DW.X: 1 missing"], seconds=90)),
             (plan, Result("x", ["x was not reached"], reached=False)),
         ],
+        {str(other): other for other in plans("daily", "start", CALLS[1:], ONE_FAULT, noise=())},
     )
     report.write(file, [matrix], "abc")
     text = file.read_text()
@@ -95,12 +94,13 @@ def test_a_stopped_campaign_goes_on_where_it_was_unless_the_code_is_another(tmp_
     file = tmp_path / "results.jsonl"
     every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
     first = Results("abc", file)
-    matrix = first.begin("daily, one fault", 10, len(every))
+    matrix = first.expect("daily, one fault", every)
     first.add(matrix, every[0], Result("x", ["DW.X: 1 missing"]))
     first.add(matrix, every[1], Result("x", ["x was not reached"], reached=False))
 
     for on in (Results("abc", file), Results("abc", tmp_path / "mine.jsonl", known=[file])):
-        known = on.begin("daily, one fault", 10, len(every))
+        known = on.expect("daily, one fault", every)
+        assert list(known.untried.values()) == every[2:]
         assert [plan for plan in every if not on.wants(plan)] == every[:2]
         assert [result.differences for _, result in known.red] == [["DW.X: 1 missing"]]
         assert known.unreached == every[1:2]
@@ -110,7 +110,7 @@ def test_a_stopped_campaign_goes_on_where_it_was_unless_the_code_is_another(tmp_
 
 def test_a_trial_that_once_found_a_bug_has_to_reach_its_call() -> None:
     plan = Plan("daily", Fault("lose", CALLS[0]), bug="a lost commit")
-    matrix = Matrix("daily, one fault", 10, 30, [(plan, Result("x", ["x was not reached"], reached=False))])
+    matrix = Matrix("daily, one fault", [(plan, Result("x", ["x was not reached"], reached=False))])
     assert (matrix.red, matrix.missed_bugs) == ([], [plan])
 
 
@@ -119,7 +119,7 @@ def test_shares_have_every_trial_once_and_are_gathered(tmp_path: Path) -> None:
     files = [tmp_path / f"{n}.jsonl" for n in range(3)]
     for n, file in enumerate(files):
         results, share = Results("abc", file), Share(n, 3)
-        matrix = results.begin("daily, one fault", 10, len(every))
+        matrix = results.expect("daily, one fault", every)
         for plan in filter(share.has, every):
             results.add(matrix, plan, Result("x"))
         assert matrix.results
@@ -129,13 +129,33 @@ def test_shares_have_every_trial_once_and_are_gathered(tmp_path: Path) -> None:
         gather(together, files)
         (whole,) = Results("abc", together).matrices.values()
         assert sorted(str(plan) for plan, _ in whole.results) == sorted(map(str, every))
-        assert (whole.calls, whole.possible) == (10, 30)
+        assert (whole.calls, whole.possible, whole.untried) == (10, 30, {})
     assert Results("abc", together).done == {f"daily, part {n + 1} of 3" for n in range(3)}
     assert Results("another", together).done == set()
 
 
+def test_a_call_that_only_one_recording_has_is_tried_by_the_part_whose_share_it_is(tmp_path: Path) -> None:
+    together, files = tmp_path / "all.jsonl", [tmp_path / f"{n}.jsonl" for n in range(3)]
+    parts = [Part(("demand_forecast",), Share(n, 3)) for n in range(3)]
+    names = [str(part) for part in parts]
+    for n, (file, part) in enumerate(zip(files, parts, strict=True)):
+        recorded = CALLS[:5] if n < 2 else CALLS  # the last part's recording has five calls that no other has
+        results = Results("abc", file, [together])
+        every = plans("demand_forecast", "start", recorded, ONE_FAULT, noise=())
+        matrix = results.expect("demand_forecast, one fault", every)
+        for plan in [plan for plan in matrix.untried.values() if part.share.has(plan)]:
+            results.add(matrix, plan, Result("x"))
+        results.finish(str(part))
+    gather(together, files)
+    gathered = Results("abc", together)
+    only_there = plans("demand_forecast", "start", CALLS[5:], ONE_FAULT, noise=())
+    assert set(gathered.untried) == {plan for plan in only_there if not parts[2].share.has(plan)}
+    assert gathered.matrices["demand_forecast, one fault"].possible == 30
+    assert [str(part) for part in chosen_parts(["demand_forecast"], gathered)] == names[:2]
+
+
 def test_parts_have_every_scenario_and_pair_and_what_is_done_is_left_out() -> None:
-    every = chosen_parts((), ())
+    every = chosen_parts((), Results("abc"))
     assert {name for part in every for name in part.names} == SCENARIOS.keys() | PAIRS.keys()
     assert all(
         {PAIRS[name].scenario for name in part.names if name in PAIRS} <= {part.scenario} for part in every
@@ -143,22 +163,24 @@ def test_parts_have_every_scenario_and_pair_and_what_is_done_is_left_out() -> No
     for name in SCENARIOS.keys() | PAIRS.keys():
         of = [part.share for part in every if name in part.names]
         assert [(share.number, share.of) for share in of] == [(n, len(of)) for n in range(len(of))]
-    assert [str(part) for part in chosen_parts(["model_drift"], ())] == ["model_drift"]
-    assert len(chosen_parts((), {str(every[0])})) == len(every) - 1
+    assert [str(part) for part in chosen_parts(["model_drift"], Results("abc"))] == ["model_drift"]
+    one_is_done = Results("abc")
+    one_is_done.finish(str(every[0]))
+    assert chosen_parts((), one_is_done) == every[1:]
     assert len({part.scenario for part in every[: len(SCENARIOS)]}) == len(SCENARIOS)
     with pytest.raises(SystemExit, match="no scenario or pair is called cpg_dayly"):
-        chosen_parts(["cpg_dayly"], ())
+        chosen_parts(["cpg_dayly"], Results("abc"))
 
 
 def test_a_cloud_goes_on_with_the_scenario_that_it_has_prepared() -> None:
-    left, lock = chosen_parts((), ()), threading.Lock()
+    left, lock = chosen_parts((), Results("abc")), threading.Lock()
     of_daily = next_part(left, lock, ["cpg_daily"])
     assert of_daily is not None and of_daily.scenario == "cpg_daily"  # noqa: PT018
     assert next_part(left, lock, ["cpg_backfill"]) == Part(("cpg_backfill",))
     taken = [of_daily]
     while part := next_part(left, lock, ()):
         taken.append(part)
-    assert len(set(taken)) == len(taken) == len(chosen_parts((), ())) - 1
+    assert len(set(taken)) == len(taken) == len(chosen_parts((), Results("abc"))) - 1
 
 
 def test_a_plan_without_a_stage_is_like_the_same_one_from_any() -> None:
