@@ -10,6 +10,7 @@ import pytest
 
 from flows.cpg_daily import cpg_daily
 from tasks.intake.sources import ALL_SOURCES
+from tasks.lake import lake_tables
 from tasks.publishing.quality import Quality
 from tests.e2e.deliveries import address, deliver, everything_but_sales, masters, parquet, put, sale, table
 from tests.e2e.world import OPEN, World
