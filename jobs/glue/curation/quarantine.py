@@ -76,8 +76,9 @@ def write(rows: DataFrame, folder: str) -> None:
 
 def sighted(spark: SparkSession, folder: str, dataset: Dataset) -> DataFrame:
     """The keys of written rows, as delivered, and their raw dates: all that the warehouse learns of them."""
-    keys = ", ".join(f"{name(column)} string" for column in dataset.key)
-    return spark.read.schema(f"{keys}, raw_date date").parquet(folder).coalesce(1)
+    keys = [name(column) for column in dataset.key]
+    schema = ", ".join([*(f"{key} string" for key in keys), "raw_date date"])
+    return spark.read.schema(schema).parquet(folder).select(*keys, "raw_date").coalesce(1)
 
 
 def tally(rows: DataFrame) -> DataFrame:
