@@ -50,7 +50,12 @@ class Work:
 
     def own(self, asked: Request) -> Work:
         """The same work, with places of this run alone."""
-        return replace(self, **{name: asked.own(place) for name, place in self.places.items()})
+        return replace(
+            self,
+            output=asked.own(self.output),
+            quarantine=asked.own(self.quarantine),
+            staging=asked.own(self.staging),
+        )
 
     def of_keys_alone(self) -> Work:
         """The same files with a contract of the key columns only, for reading keys without validating whole rows."""
@@ -142,7 +147,7 @@ def _check(work: Work, origin: str) -> None:
         raise DataError(f"manifest {origin} names no input for {name}")
     if twice := [path for path, n in Counter(file.path for file in work.inputs).items() if n > 1]:
         raise DataError(f"manifest {origin} names an input of {name} twice: {twice[0]}")
-    read = [file.path for file in (*work.history, *work.inputs)]
+    read = [*(file.path for file in work.history), *(file.path for file in work.inputs)]
     for what, place in work.places.items():
         if within := [path for path in read if path.startswith(f"{place}/")]:
             raise DataError(
