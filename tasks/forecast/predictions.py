@@ -43,12 +43,16 @@ def accept(features: Features, model: ModelVersion, folder: str, run_id: str) ->
     """
     addresses = answers.files(folder)
     kinds, units = _validated(features, model, folder, addresses)
-    target = folder.replace("/raw/", "/data/", 1)
-    files = tuple(f"{target}/part-{number:05d}.parquet" for number in range(len(addresses)))
+    files = tuple(f"{published(folder)}/part-{number:05d}.parquet" for number in range(len(addresses)))
     for file, address in zip(files, addresses, strict=True):
         forecast = answers.read(address, DEMAND_PREDICTIONS.names)
         answers.write(file, answers.with_constants(forecast, _origin(features, model, run_id)))
     return Predictions(model.name, files, kinds.total(), units, dict(kinds))
+
+
+def published(folder: str) -> str:
+    """The folder of what is accepted of a folder of answers. Snowflake may read it."""
+    return folder.replace("/raw/", "/data/", 1)
 
 
 def _validated(

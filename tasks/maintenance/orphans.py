@@ -80,7 +80,10 @@ def look(table: Table, everything: Everything, before: datetime, earlier: Mappin
 
 
 class Everything:
-    """The objects that all tables name: a quarantine names files in a curated table's folder. Cached, because it is slow."""
+    """The objects that all tables name. Cached, because it is slow.
+
+    The quarantines that earlier releases wrote name files in the folders of curated tables.
+    """
 
     def __init__(self, tables: Iterable[str]) -> None:
         self._tables = tuple(tables)

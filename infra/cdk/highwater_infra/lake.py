@@ -65,6 +65,8 @@ class Lake(Stack):
             _read_once("records", "runs/records/"),
             _read_once("inbox", "runs/inbox/"),
             _read_once("marketing", "runs/marketing/"),
+            # What a killed job leaves of rows that it had not sorted out yet.
+            _read_once("staging", "runs/staging/"),
             _read_once("digest", "runs/digest/"),  # keys of customers: no longer than a run needs them
             # A run that repeats a job's work reads them, until the ledger forgets the job after a month and up to two days.
             _read_once("churn-rows", "ml/churn_dataset/rows/", days=60),
