@@ -313,9 +313,6 @@ INBOX_FILES = EventRule(
 )
 RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
 
-# The packages that every Glue job imports, in addition to its script.
-GLUE_PACKAGES = ("contracts", "jobs")
-
 SNOWFLAKE_SECRETS = (SNOWFLAKE_SECRET, SHOP_SECRET)
 BUCKETS = (LAKE, ARTIFACTS, INBOX)
 TABLES = (LEDGER, WATERMARKS)

@@ -10,7 +10,7 @@ from typing import Final
 
 from deployments import names
 from highwater_infra.buckets import bucket_arn
-from highwater_infra.permissions import models
+from highwater_infra.permissions import glue, models
 from highwater_infra.permissions.statement import EVERYTHING, Statement, arn, listing, objects, use_of_key
 
 MODELS: Final = names.CHURN_JOBS
@@ -31,10 +31,7 @@ def flow_run() -> list[Statement]:
             [*objects(names.LAKE, names.FEATURE_STORE_FOLDER), *objects(names.ARTIFACTS, MODELS, CAPTURED)],
             because=_KEYS,
         ),
-        Statement(
-            ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
-            [arn("glue", f"job/{names.CHURN_DATASET}")],
-        ),
+        glue.jobs(names.CHURN_DATASET),
         *_training(),
         *_features(),
         *_endpoint(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from deployments import names
-from highwater_infra.permissions import models
+from highwater_infra.permissions import glue, models
 from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
     EVERYTHING,
@@ -90,10 +90,7 @@ def _files() -> list[Statement]:
 def _glue() -> list[Statement]:
     databases = [database for database in names.GLUE_DATABASES if database not in names.MEDALLION]
     return [
-        Statement(
-            ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
-            [arn("glue", f"job/{job}") for job in (names.CURATE, names.DEMAND_FEATURES)],
-        ),
+        glue.jobs(names.CURATE, names.DEMAND_FEATURES),
         tables_of(*databases),
     ]
 
