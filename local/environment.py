@@ -64,6 +64,8 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_BRONZE_DIGEST_JOB": resources.BRONZE_DIGEST.name,
         "HIGHWATER_SAGEMAKER_ROLE": resources.SAGEMAKER_ROLE,
         "HIGHWATER_XGBOOST_IMAGE": resources.XGBOOST_IMAGE,
+        "HIGHWATER_TRAINING_SUBNETS": ",".join(resources.TRAINING_SUBNETS),
+        "HIGHWATER_TRAINING_SECURITY_GROUPS": resources.TRAINING_SECURITY_GROUP,
         "HIGHWATER_SNOWFLAKE_SECRET": resources.SNOWFLAKE_SECRET.name,
         "HIGHWATER_HASH_SECRET": resources.HASH_KEY_SECRET.name,
         "HIGHWATER_DATABASE": resources.WAREHOUSE.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnParameter, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -12,6 +12,7 @@ from constructs import Construct
 
 from highwater_infra import default_group, endpoint_policies
 from highwater_infra.environments import Environment
+from highwater_infra.permissions.isolation import TrainingNetwork
 
 _Service = ec2.InterfaceVpcEndpointAwsService
 INTERFACES: Final = {
@@ -50,12 +51,34 @@ class Network(Stack):
             allow_all_outbound=False,
         )
         self.tasks.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS, Snowflake, Prefect Cloud")
+        self.training = self._training()
         self._gateway_endpoints(is_closed=not environment.nat_gateways)
         if environment.interface_endpoints:
             self._interface_endpoints(is_closed=not environment.nat_gateways)
 
+    def training_network(self) -> TrainingNetwork:
+        return TrainingNetwork(self.private_subnets(), self.training.security_group_id)
+
     def private_subnets(self) -> list[str]:
         return self.vpc.select_subnets(subnet_group_name="private").subnet_ids
+
+    def _training(self) -> ec2.SecurityGroup:
+        s3 = CfnParameter(
+            self,
+            "S3PrefixList",
+            default="pl-78a54011",
+            allowed_pattern=r"^pl-[0-9a-f]+$",
+            description="AWS's prefix list com.amazonaws.<region>.s3, whose number differs by region (this one: ap-south-1)",
+        )
+        group = ec2.SecurityGroup(
+            self,
+            "Training",
+            vpc=self.vpc,
+            description="Trainings on SageMaker: nobody calls them, and they reach S3 alone, through its gateway endpoint",
+            allow_all_outbound=False,
+        )
+        group.add_egress_rule(ec2.Peer.prefix_list(s3.value_as_string), ec2.Port.tcp(443), "S3")
+        return group
 
     def _vpc(self, environment: Environment, key: kms.IKey) -> ec2.Vpc:
         private = (

@@ -17,7 +17,12 @@ NAME = "highwater-access"
 NO_RESOURCE = {
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
     "ecr:GetAuthorizationToken",
     "ecs:DescribeTaskDefinition",
     "ecs:ListTasks",
@@ -214,6 +219,45 @@ def test_a_flow_run_makes_and_serves_models_under_their_names_alone(
 ) -> None:
     statements = _of(prod, "highwater-flow-run")
     assert _named(statements, f"sagemaker:{action}") == resources
+
+
+@pytest.mark.parametrize(
+    ("action", "in_our_network"),
+    [
+        ("CreateTrainingJob", True),
+        ("CreateHyperParameterTuningJob", True),
+        ("CreateProcessingJob", False),
+        ("CreateModel", False),
+    ],
+)
+def test_no_program_of_sagemakers_gets_a_network(prod: Templates, action: str, in_our_network: bool) -> None:
+    statements = [s for s in _of(prod, "highwater-flow-run") if f"sagemaker:{action}" in _listed(s["Action"])]
+    assert statements
+    for statement in statements:
+        conditions = dict(statement["Condition"])
+        assert conditions.pop("Bool") == {"sagemaker:NetworkIsolation": "true"}
+        if not in_our_network:
+            assert conditions == {}
+            continue
+        # A request that names no subnet and no group would meet the first alone.
+        assert conditions["Null"] == {
+            "sagemaker:VpcSubnets": "false",
+            "sagemaker:VpcSecurityGroupIds": "false",
+        }
+        named = conditions["ForAllValues:StringEquals"]
+        assert len(named["sagemaker:VpcSubnets"]) == 2
+        assert "Training" in str(named["sagemaker:VpcSecurityGroupIds"])
+
+
+def test_sagemaker_puts_interfaces_into_our_subnets_alone(prod: Templates) -> None:
+    statements = [s for s in _of(prod, "highwater-sagemaker") if "NetworkInterface" in str(s["Action"])]
+    making, changing, _ = sorted(statements, key=lambda s: "*" in _listed(s["Resource"]) or "Condition" in s)
+    places = ["".join(p for p in r["Fn::Join"][1] if isinstance(p, str)) for r in making["Resource"]]
+    assert [place.rpartition(":")[2] for place in places] == [
+        "network-interface/*", "subnet/", "subnet/", "security-group/"
+    ]  # fmt: skip
+    assert changing["Action"] == ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"]
+    assert len(changing["Condition"]["ArnEquals"]["ec2:Subnet"]) == 2
 
 
 def test_scaling_is_ended_for_endpoints_alone(prod: Templates) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from deployments import names
 from highwater_infra.buckets import bucket_arn
 from highwater_infra.permissions import glue, models
+from highwater_infra.permissions.isolation import TrainingNetwork
 from highwater_infra.permissions.statement import EVERYTHING, Statement, arn, listing, objects, use_of_key
 
 MODELS: Final = names.CHURN_JOBS
@@ -22,7 +23,7 @@ _LIVE: Final = f"{names.ENDPOINT}-live-*"
 _CONFIGS: Final = arn("sagemaker", f"endpoint-config/{names.ENDPOINT}-*")
 
 
-def flow_run() -> list[Statement]:
+def flow_run(network: TrainingNetwork) -> list[Statement]:
     return [
         listing(names.LAKE, names.FEATURE_STORE_FOLDER),
         listing(names.ARTIFACTS, MODELS, CAPTURED),
@@ -32,22 +33,22 @@ def flow_run() -> list[Statement]:
             because=_KEYS,
         ),
         glue.jobs(names.CHURN_DATASET),
-        *_training(),
+        *_training(network),
         *_features(),
         *_endpoint(),
     ]
 
 
-def _training() -> list[Statement]:
+def _training(network: TrainingNetwork) -> list[Statement]:
     """A trial is a training job: its name begins with that of its tuning job, which stops it when it is stopped."""
     tuning = arn("sagemaker", f"hyper-parameter-tuning-job/{names.CHURN_JOBS}-*")
     return [
-        models.jobs(names.CHURN_JOBS, {**models.JOBS, **models.TUNING}),
+        *models.jobs(names.CHURN_JOBS, network, {**models.JOBS, **models.TUNING}),
         Statement(["sagemaker:ListTrainingJobsForHyperParameterTuningJob"], [tuning], because=models.BY_RUN),
         models.versions(names.CHURN_MODEL_GROUP),
-        Statement(
-            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
-            [arn("sagemaker", f"model/{name}") for name in (f"{names.CHURN_JOBS}-*", _LIVE)],
+        *models.models(
+            f"{names.CHURN_JOBS}-*",
+            _LIVE,
             because="models are named after the run or the version that they are of",
         ),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from highwater_infra.permissions.isolation import ALONE, TrainingNetwork
 from highwater_infra.permissions.statement import Statement, arn
 
 JOBS: Final[Mapping[str, str]] = {
@@ -14,16 +15,38 @@ JOBS: Final[Mapping[str, str]] = {
 }
 TUNING: Final[Mapping[str, str]] = {"HyperParameterTuning": "hyper-parameter-tuning-job"}
 BY_RUN: Final = "a job's name ends with the run that it belongs to"
+_IN_OUR_NETWORK: Final = ("Training", "HyperParameterTuning")
 
 
-def jobs(prefix: str, kinds: Mapping[str, str] = JOBS) -> Statement:
-    """To run jobs of these kinds (as in the calls, with the type of their ARNs) under names that begin with the prefix."""
-    verbs = [f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop") for kind in kinds]
-    return Statement(
-        [*verbs, "sagemaker:AddTags"],
-        [arn("sagemaker", f"{resource}/{prefix}-*") for resource in kinds.values()],
-        because=BY_RUN,
-    )
+def jobs(prefix: str, network: TrainingNetwork, kinds: Mapping[str, str] = JOBS) -> list[Statement]:
+    """To run jobs of these kinds (as in the calls, with the type of their ARNs) under names that begin with the prefix.
+
+    A transform has the network of its model.
+    """
+    named = {kind: arn("sagemaker", f"{resource}/{prefix}-*") for kind, resource in kinds.items()}
+    verbs = [f"sagemaker:{verb}{kind}Job" for verb in ("Describe", "Stop") for kind in kinds]
+    trained = [kind for kind in kinds if kind in _IN_OUR_NETWORK]
+    return [
+        Statement(
+            [*verbs, "sagemaker:CreateTransformJob", "sagemaker:AddTags"], [*named.values()], because=BY_RUN
+        ),
+        Statement(["sagemaker:CreateProcessingJob"], [named["Processing"]], ALONE, because=BY_RUN),
+        Statement(
+            [f"sagemaker:Create{kind}Job" for kind in trained],
+            [named[kind] for kind in trained],
+            network.alone_within(),
+            because=BY_RUN,
+        ),
+    ]
+
+
+def models(*names: str, because: str) -> list[Statement]:
+    """To make models, which have no network, and to look at them."""
+    resources = [arn("sagemaker", f"model/{name}") for name in names]
+    return [
+        Statement(["sagemaker:CreateModel"], resources, ALONE, because=because),
+        Statement(["sagemaker:DescribeModel"], resources, because=because),
+    ]
 
 
 def versions(group: str) -> Statement:

@@ -7,6 +7,7 @@ from typing import Final
 
 from deployments import names
 from highwater_infra.permissions import glue, models
+from highwater_infra.permissions.isolation import TrainingNetwork
 from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
     EVERYTHING,
@@ -35,12 +36,12 @@ MAINTENANCE: Final = "maintenance"
 TIDIED: Final = ("curated", "quarantine", "ml")
 
 
-def flow_run(key_arn: str) -> list[Statement]:
+def flow_run(key_arn: str, network: TrainingNetwork) -> list[Statement]:
     return [
         use_of_key(key_arn),
         *_files(),
         *_glue(),
-        *_sagemaker(),
+        *_sagemaker(network),
         Statement(["kms:DescribeKey"], [key_arn]),
         key_of_disks(key_arn, through="sagemaker"),
         Statement(
@@ -95,14 +96,10 @@ def _glue() -> list[Statement]:
     ]
 
 
-def _sagemaker() -> list[Statement]:
+def _sagemaker(network: TrainingNetwork) -> list[Statement]:
     return [
-        models.jobs(names.FORECAST_JOBS),
-        Statement(
-            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
-            [arn("sagemaker", f"model/{names.FORECAST_JOBS}-*")],
-            because=models.BY_RUN,
-        ),
+        *models.jobs(names.FORECAST_JOBS, network),
+        *models.models(f"{names.FORECAST_JOBS}-*", because=models.BY_RUN),
         models.versions(names.MODEL_GROUP),
         Statement(
             ["sagemaker:ListModelPackages"],
