@@ -11,7 +11,7 @@ from deployments import names
 from highwater_infra.environments import Environment
 from highwater_infra.network import Network
 from highwater_infra.optional import is_given
-from highwater_infra.permissions import churn, extraction, inbox, jobs, outside, people, tasks
+from highwater_infra.permissions import churn, extraction, inbox, jobs, models, outside, people, tasks
 from highwater_infra.permissions.statement import Statement, role_arn
 
 _GITHUB = "token.actions.githubusercontent.com"
@@ -39,15 +39,14 @@ class Access(Stack):
             names.FLOW_RUN,
             "ecs-tasks",
             "flow runs: start jobs, publish, tell people",
-            tasks.flow_run(arn, training),
+            tasks.flow_run(arn),
         )
         self._more(self.flow_run, names.FLOW_RUN_INBOX, "what partners deliver", inbox.flow_run())
+        self._more(self.flow_run, names.FLOW_RUN_MODELS, "jobs of models", models.flow_run(training))
         self._more(
             self.flow_run, names.FLOW_RUN_EXTRACTION, "what is extracted from sources", extraction.flow_run()
         )
-        self._more(
-            self.flow_run, names.FLOW_RUN_CHURN, "the churn model and its endpoint", churn.flow_run(training)
-        )
+        self._more(self.flow_run, names.FLOW_RUN_CHURN, "the churn model and its endpoint", churn.flow_run())
         self.flow_run_start = self._role(
             names.FLOW_RUN_START,
             "ecs-tasks",

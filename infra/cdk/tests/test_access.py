@@ -93,7 +93,7 @@ def test_a_role_holds_no_more_than_iam_takes(prod: Templates) -> None:
         for policy in _policies(prod[NAME])
     }
     named = {p.get("ManagedPolicyName") for p in prod[NAME].properties("AWS::IAM::ManagedPolicy")}
-    assert named == {f"highwater-flow-run-{part}" for part in ("inbox", "extraction", "churn")}
+    assert named == {f"highwater-flow-run-{part}" for part in ("inbox", "models", "extraction", "churn")}
     assert max(size for name, size in sizes.items() if name not in named) < 10_240
     assert max(sizes[name] for name in named) < 6_144
 

@@ -33,14 +33,14 @@ found = {"aws": reached(("127.0.0.1", int(sys.argv[2]))), "itself": reached(own.
 """
 TRAIN = f"{LOOK}pathlib.Path(os.environ['SM_MODEL_DIR'], 'found.json').write_text(json.dumps(found))"
 PROCESS = f"{LOOK}pathlib.Path('/opt/ml/processing/output/found/found.json').write_text(json.dumps(found))"
-ANSWER = f"""
-import sys
+ANSWER = """
+import json, sys
 def model_fn(model_dir):
     return None
 def transform_fn(model, port, content_type, accept):
     sys.argv = ["", "port", port]
-    {LOOK.strip().replace(chr(10), chr(10) + "    ")}
-    return json.dumps(found), accept
+    import look
+    return json.dumps(look.found), accept
 """
 ALONE = {"aws": False, "itself": True, "secrets": []}
 VPC = {"Subnets": ["subnet-0a", "subnet-0b"], "SecurityGroupIds": ["sg-0a"]}
@@ -121,7 +121,7 @@ def test_a_transform_has_the_network_of_its_model(
 ) -> None:
     key = f"asked-{isolated}"
     s3.put_object(Bucket="lake", Key=f"{key}/one", Body=port.encode())
-    model = make_model({"code/inference.py": ANSWER}, EnableNetworkIsolation=isolated)
+    model = make_model({"code/inference.py": ANSWER, "code/look.py": LOOK}, EnableNetworkIsolation=isolated)
 
     job = transform(
         model,

@@ -1,7 +1,7 @@
 """Who makes and serves the churn model: flow runs, and the feature store's role for its offline files.
 
-A flow run's own policy (tasks.py) has the rest of what the model needs: the tables of `ml`, the files of jobs, passing
-SageMaker its role, the list of versions, the key.
+models.py has its jobs and versions. A flow run's own policy (tasks.py) has the rest of what the model needs: the tables of
+`ml`, the files of jobs, passing SageMaker its role, the list of versions, the key.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Final
 from deployments import names
 from highwater_infra.buckets import bucket_arn
 from highwater_infra.permissions import glue, models
-from highwater_infra.permissions.isolation import TrainingNetwork
 from highwater_infra.permissions.statement import EVERYTHING, Statement, arn, listing, objects, use_of_key
 
 MODELS: Final = names.CHURN_JOBS
@@ -19,11 +18,12 @@ MODELS: Final = names.CHURN_JOBS
 CAPTURED: Final = "endpoints/captured"
 """The folder of the endpoint's requests and answers there."""
 _KEYS: Final = "keys hold dates and random names; the prefix is the boundary"
+_BY_VERSION: Final = "models of the endpoint are named after their version"
 _LIVE: Final = f"{names.ENDPOINT}-live-*"
 _CONFIGS: Final = arn("sagemaker", f"endpoint-config/{names.ENDPOINT}-*")
 
 
-def flow_run(network: TrainingNetwork) -> list[Statement]:
+def flow_run() -> list[Statement]:
     return [
         listing(names.LAKE, names.FEATURE_STORE_FOLDER),
         listing(names.ARTIFACTS, MODELS, CAPTURED),
@@ -33,24 +33,8 @@ def flow_run(network: TrainingNetwork) -> list[Statement]:
             because=_KEYS,
         ),
         glue.jobs(names.CHURN_DATASET),
-        *_training(network),
         *_features(),
         *_endpoint(),
-    ]
-
-
-def _training(network: TrainingNetwork) -> list[Statement]:
-    """A trial is a training job: its name begins with that of its tuning job, which stops it when it is stopped."""
-    tuning = arn("sagemaker", f"hyper-parameter-tuning-job/{names.CHURN_JOBS}-*")
-    return [
-        *models.jobs(names.CHURN_JOBS, network, {**models.JOBS, **models.TUNING}),
-        Statement(["sagemaker:ListTrainingJobsForHyperParameterTuningJob"], [tuning], because=models.BY_RUN),
-        models.versions(names.CHURN_MODEL_GROUP),
-        *models.models(
-            f"{names.CHURN_JOBS}-*",
-            _LIVE,
-            because="models are named after the run or the version that they are of",
-        ),
     ]
 
 
@@ -98,10 +82,11 @@ def _endpoint() -> list[Statement]:
             [_CONFIGS],
             because=by_version,
         ),
+        *models.models(_LIVE, because=_BY_VERSION),
         Statement(
             ["sagemaker:DeleteModel"],
             [arn("sagemaker", f"model/{_LIVE}")],
-            because="models that the endpoint does not use any more, named after their version",
+            because=_BY_VERSION,
         ),
         Statement(
             ["sagemaker:ListEndpointConfigs", "sagemaker:ListModels"],

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from deployments import names
-from highwater_infra.permissions import glue, models
-from highwater_infra.permissions.isolation import TrainingNetwork
+from highwater_infra.permissions import glue
 from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
     EVERYTHING,
@@ -36,12 +35,12 @@ MAINTENANCE: Final = "maintenance"
 TIDIED: Final = ("curated", "quarantine", "ml")
 
 
-def flow_run(key_arn: str, network: TrainingNetwork) -> list[Statement]:
+def flow_run(key_arn: str) -> list[Statement]:
     return [
         use_of_key(key_arn),
         *_files(),
         *_glue(),
-        *_sagemaker(network),
+        *_sagemaker(),
         Statement(["kms:DescribeKey"], [key_arn]),
         key_of_disks(key_arn, through="sagemaker"),
         Statement(
@@ -96,11 +95,9 @@ def _glue() -> list[Statement]:
     ]
 
 
-def _sagemaker(network: TrainingNetwork) -> list[Statement]:
+def _sagemaker() -> list[Statement]:
+    """For any model; models.py has the rest."""
     return [
-        *models.jobs(names.FORECAST_JOBS, network),
-        *models.models(f"{names.FORECAST_JOBS}-*", because=models.BY_RUN),
-        models.versions(names.MODEL_GROUP),
         Statement(
             ["sagemaker:ListModelPackages"],
             EVERYTHING,
