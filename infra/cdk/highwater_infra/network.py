@@ -51,18 +51,20 @@ class Network(Stack):
             allow_all_outbound=False,
         )
         self.tasks.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS, Snowflake, Prefect Cloud")
-        self.training = self._training()
+        self._training_group = self._training()
         self._gateway_endpoints(is_closed=not environment.nat_gateways)
         if environment.interface_endpoints:
             self._interface_endpoints(is_closed=not environment.nat_gateways)
 
     def training_network(self) -> TrainingNetwork:
-        return TrainingNetwork(self.private_subnets(), self.training.security_group_id)
+        return TrainingNetwork(self.private_subnets(), self._training_group.attr_group_id)
 
     def private_subnets(self) -> list[str]:
         return self.vpc.select_subnets(subnet_group_name="private").subnet_ids
 
-    def _training(self) -> ec2.SecurityGroup:
+    def _training(self) -> ec2.CfnSecurityGroup:
+        """With its rule inside. CDK's own class makes a resource of a rule with a prefix list, and leaves in the group what
+        EC2 puts into one that has no rule: everything may go out."""
         s3 = CfnParameter(
             self,
             "S3PrefixList",
@@ -70,15 +72,21 @@ class Network(Stack):
             allowed_pattern=r"^pl-[0-9a-f]+$",
             description="AWS's prefix list com.amazonaws.<region>.s3, whose number differs by region (this one: ap-south-1)",
         )
-        group = ec2.SecurityGroup(
+        return ec2.CfnSecurityGroup(
             self,
             "Training",
-            vpc=self.vpc,
-            description="Trainings on SageMaker: nobody calls them, and they reach S3 alone, through its gateway endpoint",
-            allow_all_outbound=False,
+            vpc_id=self.vpc.vpc_id,
+            group_description="Trainings on SageMaker: nobody calls them, and they reach S3 alone, by its gateway endpoint",
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="tcp",
+                    from_port=443,
+                    to_port=443,
+                    destination_prefix_list_id=s3.value_as_string,
+                    description="S3",
+                )
+            ],
         )
-        group.add_egress_rule(ec2.Peer.prefix_list(s3.value_as_string), ec2.Port.tcp(443), "S3")
-        return group
 
     def _vpc(self, environment: Environment, key: kms.IKey) -> ec2.Vpc:
         private = (

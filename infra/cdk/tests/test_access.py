@@ -195,12 +195,16 @@ _CHURN_JOBS = {
     f"{kind}-job/churn-*" for kind in ("training", "processing", "transform", "hyper-parameter-tuning")
 }
 
+_TRAINED = {"training-job/churn-*", "hyper-parameter-tuning-job/churn-*"}
+
 
 @pytest.mark.parametrize(
     ("action", "resources"),
     [
-        ("CreateTrainingJob", _FORECAST_JOBS | _CHURN_JOBS),
-        ("CreateHyperParameterTuningJob", _CHURN_JOBS),
+        ("CreateTrainingJob", {"training-job/demand-forecast-*", *_TRAINED}),
+        ("CreateHyperParameterTuningJob", _TRAINED),
+        ("CreateProcessingJob", {"processing-job/demand-forecast-*", "processing-job/churn-*"}),
+        ("CreateTransformJob", _FORECAST_JOBS | _CHURN_JOBS),
         ("StopHyperParameterTuningJob", _CHURN_JOBS),
         ("ListTrainingJobsForHyperParameterTuningJob", {"hyper-parameter-tuning-job/churn-*"}),
         ("DeleteModel", {"model/highwater-churn-live-*"}),
@@ -250,14 +254,19 @@ def test_no_program_of_sagemakers_gets_a_network(prod: Templates, action: str, i
 
 
 def test_sagemaker_puts_interfaces_into_our_subnets_alone(prod: Templates) -> None:
-    statements = [s for s in _of(prod, "highwater-sagemaker") if "NetworkInterface" in str(s["Action"])]
-    making, changing, _ = sorted(statements, key=lambda s: "*" in _listed(s["Resource"]) or "Condition" in s)
-    places = ["".join(p for p in r["Fn::Join"][1] if isinstance(p, str)) for r in making["Resource"]]
-    assert [place.rpartition(":")[2] for place in places] == [
-        "network-interface/*", "subnet/", "subnet/", "security-group/"
-    ]  # fmt: skip
-    assert changing["Action"] == ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"]
-    assert len(changing["Condition"]["ArnEquals"]["ec2:Subnet"]) == 2
+    statements = _of(prod, "highwater-sagemaker")
+
+    def of(action: str) -> dict[str, Any]:
+        (found,) = [s for s in statements if f"ec2:{action}" in _listed(s["Action"])]
+        return found
+
+    places = [
+        [part for part in resource["Fn::Join"][1] if isinstance(part, str)][-1].removeprefix(":")
+        for resource in of("CreateNetworkInterface")["Resource"]
+    ]
+    assert sorted(places) == ["network-interface/*", "security-group/", "subnet/", "subnet/"]
+    for action in ("CreateNetworkInterfacePermission", "DeleteNetworkInterface"):
+        assert len(of(action)["Condition"]["ArnEquals"]["ec2:Subnet"]) == 2
 
 
 def test_scaling_is_ended_for_endpoints_alone(prod: Templates) -> None:

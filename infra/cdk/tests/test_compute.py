@@ -32,10 +32,10 @@ def test_jobs_tell_the_version_of_the_code_that_they_bring(
     prod: Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The same hash of the files in the archive as of those in an image of the same commit."""
-    (assembly,) = Path(tmp_path_factory.getbasetemp()).glob("prod*")
-    (archive,) = (asset for asset in assembly.glob("asset.*") if (asset / "contracts").is_dir())
+    assets = Path(tmp_path_factory.getbasetemp()).glob("prod*/asset.*")
+    (brought,) = {glue_code.version(asset) for asset in assets if (asset / "contracts").is_dir()}
     told = {job["DefaultArguments"]["--code_version"] for job in prod[NAME].properties("AWS::Glue::Job")}
-    assert told == {glue_code.version(archive)} == {glue_code.version()}
+    assert told == {brought} == {glue_code.version()}
 
 
 def test_a_failed_job_is_repeated_by_the_flow_alone(prod: Templates) -> None:

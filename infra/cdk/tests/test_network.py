@@ -60,7 +60,7 @@ def test_trainings_reach_s3_alone(prod: Templates, private: Templates, dev: Temp
         assert not {"CidrIp", "CidrIpv6", "DestinationSecurityGroupId"} & set(rule)
         assert "SecurityGroupIngress" not in group
         others = {name: resource for name, resource in resources.items() if name != training}
-        assert training not in json.dumps(others)
+        assert f'"{training}"' not in json.dumps(others)
 
         (s3,) = [e for e in template.properties("AWS::EC2::VPCEndpoint") if ".s3" in str(e["ServiceName"])]
         tables = {
