@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 
@@ -155,7 +155,7 @@ def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) ->
 
 def create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
     """As CloudFormation does: a job that is there gets the new definition, and keeps its runs."""
-    definition: JobUpdateTypeDef = {
+    definition: dict[str, Any] = {
         "Role": job.role,
         "Command": {"Name": "glueetl", "ScriptLocation": job.script, "PythonVersion": "3"},
         "DefaultArguments": {
@@ -171,7 +171,7 @@ def create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
     try:
         glue.create_job(Name=job.name, **definition)
     except (glue.exceptions.AlreadyExistsException, glue.exceptions.IdempotentParameterMismatchException):
-        glue.update_job(JobName=job.name, JobUpdate=definition)
+        glue.update_job(JobName=job.name, JobUpdate=cast("JobUpdateTypeDef", definition))
 
 
 def _put_secret(secrets: SecretsManagerClient, name: str, value: str) -> None:

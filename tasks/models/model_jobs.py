@@ -190,7 +190,7 @@ def create_model(name: str, model: ModelVersion) -> None:
                 ModelName=name,
                 PrimaryContainer=container,  # type: ignore[arg-type]
                 ExecutionRoleArn=settings().sagemaker_role,
-                **ISOLATED,  # type: ignore[arg-type]
+                EnableNetworkIsolation=True,
             )
         except ClientError as error:
             if "already exist" not in error.response["Error"].get("Message", ""):
