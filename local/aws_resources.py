@@ -8,10 +8,11 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 
+from deployments import glue_code
 from local import resources
 from local.ecs_resources import create_ecs_resources
 from local.environment import environment
@@ -21,6 +22,7 @@ from local.settings import REPOSITORY, LocalSettings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import JobUpdateTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -152,20 +154,24 @@ def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) ->
 
 
 def create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
+    """As CloudFormation does: a job that is there gets the new definition, and keeps its runs."""
+    definition: dict[str, Any] = {
+        "Role": job.role,
+        "Command": {"Name": "glueetl", "ScriptLocation": job.script, "PythonVersion": "3"},
+        "DefaultArguments": {
+            "--extra-py-files": job.extra_py_files,
+            glue_code.ARGUMENT: glue_code.version(),
+        },
+        "GlueVersion": job.glue_version,
+        "WorkerType": job.worker_type,
+        "NumberOfWorkers": job.workers,
+        "Timeout": job.timeout_minutes,
+        "ExecutionProperty": {"MaxConcurrentRuns": job.max_concurrent_runs},
+    }
     try:
-        glue.create_job(
-            Name=job.name,
-            Role=job.role,
-            Command={"Name": "glueetl", "ScriptLocation": job.script, "PythonVersion": "3"},
-            DefaultArguments={"--extra-py-files": job.extra_py_files},
-            GlueVersion=job.glue_version,
-            WorkerType=job.worker_type,
-            NumberOfWorkers=job.workers,
-            Timeout=job.timeout_minutes,
-            ExecutionProperty={"MaxConcurrentRuns": job.max_concurrent_runs},
-        )
+        glue.create_job(Name=job.name, **definition)
     except (glue.exceptions.AlreadyExistsException, glue.exceptions.IdempotentParameterMismatchException):
-        return
+        glue.update_job(JobName=job.name, JobUpdate=cast("JobUpdateTypeDef", definition))
 
 
 def _put_secret(secrets: SecretsManagerClient, name: str, value: str) -> None:
@@ -178,7 +184,7 @@ def _put_secret(secrets: SecretsManagerClient, name: str, value: str) -> None:
 def upload_glue_code(s3: S3Client, job: resources.GlueJob) -> None:
     script = REPOSITORY / "jobs" / "glue" / job.script.rpartition("/")[2]
     _upload(s3, job.script, script.read_bytes())
-    _upload(s3, job.extra_py_files, packages_as_zip(REPOSITORY, resources.GLUE_PACKAGES))
+    _upload(s3, job.extra_py_files, packages_as_zip(REPOSITORY, glue_code.PACKAGES))
 
 
 def _upload(s3: S3Client, uri: str, body: bytes) -> None:

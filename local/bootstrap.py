@@ -7,9 +7,9 @@ import sys
 import threading
 import urllib.error
 
+from deployments.fingerprint import fingerprint
 from local import resources
 from local.aws_resources import create_aws_resources
-from local.fingerprint import fingerprint
 from local.part import post
 from local.progress import Report
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings

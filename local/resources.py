@@ -263,6 +263,9 @@ FLOW_RUN = FlowRunTask(
     memory="1024",
     log_group=names.FLOW_RUN_LOGS,
 )
+# What SageMaker's trainings name; no such network is here.
+TRAINING_SUBNETS = ("subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002")
+TRAINING_SECURITY_GROUP = "sg-0a1b2c3d4e5f60001"
 # The settings that a flow run finds in its task definition.
 FLOW_RUN_SETTINGS = (
     "HIGHWATER_LAKE_BUCKET",
@@ -284,6 +287,8 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_BRONZE_DIGEST_JOB",
     "HIGHWATER_SAGEMAKER_ROLE",
     "HIGHWATER_XGBOOST_IMAGE",
+    "HIGHWATER_TRAINING_SUBNETS",
+    "HIGHWATER_TRAINING_SECURITY_GROUPS",
     "HIGHWATER_SNOWFLAKE_SECRET",
     "HIGHWATER_HASH_SECRET",
     "HIGHWATER_DATABASE",
@@ -312,9 +317,6 @@ INBOX_FILES = EventRule(
     },
 )
 RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
-
-# The packages that every Glue job imports, in addition to its script.
-GLUE_PACKAGES = ("contracts", "jobs")
 
 SNOWFLAKE_SECRETS = (SNOWFLAKE_SECRET, SHOP_SECRET)
 BUCKETS = (LAKE, ARTIFACTS, INBOX)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from deployments import glue_code
+
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/highwater-python:3.11"
 IMAGE = "localhost/highwater-worker:test"
@@ -62,6 +64,11 @@ def test_prefect_and_every_flow_work_as_the_images_user(container: str) -> None:
         "for m in pkgutil.iter_modules(flows.__path__): importlib.import_module('flows.' + m.name); print(m.name)"
     )
     assert set(inside(container, "python", "-c", script).split()) == flows
+
+
+def test_it_has_the_code_of_glues_jobs_in_the_same_version(container: str) -> None:
+    script = "from deployments import glue_code; print(glue_code.version())"
+    assert inside(container, "python", "-c", script).strip() == glue_code.version()
 
 
 def test_the_same_commit_and_base_give_the_same_image(container: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from contracts.catalog import contract
-from deployments import names
+from deployments import glue_code, names
 from deployments.settings import Place
 from local import resources
 from tasks.forecast import model_drift
@@ -123,9 +123,11 @@ def test_jobs_have_the_same_shape(job: resources.GlueJob) -> None:
 def test_a_job_is_given_its_code_and_no_package() -> None:
     """Glue brings all that the jobs import, so that a run needs no package index."""
     given = [set(job["DefaultArguments"]) for job in declared("compute", "AWS::Glue::Job")]
-    assert given == [{"--extra-py-files", "--enable-metrics", "--enable-continuous-cloudwatch-log"}] * len(
-        resources.GLUE_JOBS
-    )
+    wanted = {
+        *("--extra-py-files", glue_code.ARGUMENT),
+        *("--enable-metrics", "--enable-continuous-cloudwatch-log"),
+    }
+    assert given == [wanted] * len(resources.GLUE_JOBS)
 
 
 def test_a_flow_run_finds_its_settings() -> None:
@@ -142,6 +144,8 @@ def test_a_flow_run_finds_its_settings() -> None:
     assert "highwater-lake" in str(ours.pop("kms_key"))
     role = ours.pop("sagemaker_role")
     assert "highwatersagemaker" in role["Fn::ImportValue"]
+    assert "Training" in str(ours.pop("training_security_groups"))
+    assert "privateSubnet1" in str(ours.pop("training_subnets"))
     registry = stack("orchestration")["Parameters"]["XgboostRegistry"]["Default"]
     image = ours.pop("xgboost_image").replace("${XgboostRegistry}", registry)
     assert image.replace("${AWS::Region}", resources.REGION) == resources.XGBOOST_IMAGE

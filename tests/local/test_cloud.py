@@ -15,6 +15,7 @@ import boto3
 import psutil
 import pytest
 
+from deployments import glue_code
 from local import process_trees, processes, resources
 from local.alerts import published
 from local.aws_resources import session
@@ -60,6 +61,7 @@ def test_everything_declared_is_there(cloud: Cloud) -> None:
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
     assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 4}
     assert job["Timeout"] == resources.CURATE.timeout_minutes
+    assert job["DefaultArguments"]["--code_version"] == glue_code.version()
     assert {d["Name"]: d["LocationUri"] for d in glue.get_databases()["DatabaseList"]} == {
         "curated": "s3://highwater-lake/curated",
         "quarantine": "s3://highwater-lake/quarantine",

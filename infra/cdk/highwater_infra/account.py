@@ -37,7 +37,7 @@ def account(environment: Environment, outdir: str | None = None) -> Account:
     app = App(outdir=outdir, context=FLAGS, analytics_reporting=False)
     lake = Lake(app, "highwater-lake")
     network = Network(app, "highwater-network", environment, lake.key)
-    access = Access(app, "highwater-access", environment, lake.key)
+    access = Access(app, "highwater-access", environment, lake.key, network)
     compute = Compute(app, "highwater-compute", environment, lake, access)
     orchestration = Orchestration(app, "highwater-orchestration", environment, lake, network, access)
     observability = Observability(app, "highwater-observability", environment, lake)

@@ -16,6 +16,7 @@ from deployments import names
 from highwater_infra.buckets import bucket_name
 from highwater_infra.environments import Environment
 from highwater_infra.optional import is_given
+from highwater_infra.permissions.isolation import TrainingNetwork
 
 # As docker/build.sh builds.
 PLATFORM: Final = ecs.RuntimePlatform(
@@ -59,7 +60,9 @@ def alert_settings() -> dict[str, str]:
     }
 
 
-def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str, str]:
+def settings(
+    sagemaker_role: str, xgboost_image: str, key: kms.IKey, training: TrainingNetwork
+) -> dict[str, str]:
     """tasks/settings.py, where production is not its default."""
     return {
         "HIGHWATER_LAKE_BUCKET": bucket_name(names.LAKE),
@@ -82,6 +85,8 @@ def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str
         "HIGHWATER_SAGEMAKER_ROLE": sagemaker_role,
         "HIGHWATER_XGBOOST_IMAGE": xgboost_image,
         "HIGHWATER_KMS_KEY": key.key_arn,
+        "HIGHWATER_TRAINING_SUBNETS": Fn.join(",", list(training.subnets)),
+        "HIGHWATER_TRAINING_SECURITY_GROUPS": training.group,
         "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": names.RESULTS_BLOCK,
     }
 

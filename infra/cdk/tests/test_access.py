@@ -17,7 +17,12 @@ NAME = "highwater-access"
 NO_RESOURCE = {
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
     "ecr:GetAuthorizationToken",
     "ecs:DescribeTaskDefinition",
     "ecs:ListTasks",
@@ -88,7 +93,7 @@ def test_a_role_holds_no_more_than_iam_takes(prod: Templates) -> None:
         for policy in _policies(prod[NAME])
     }
     named = {p.get("ManagedPolicyName") for p in prod[NAME].properties("AWS::IAM::ManagedPolicy")}
-    assert named == {f"highwater-flow-run-{part}" for part in ("inbox", "extraction", "churn")}
+    assert named == {f"highwater-flow-run-{part}" for part in ("inbox", "models", "extraction", "churn")}
     assert max(size for name, size in sizes.items() if name not in named) < 10_240
     assert max(sizes[name] for name in named) < 6_144
 
@@ -190,12 +195,16 @@ _CHURN_JOBS = {
     f"{kind}-job/churn-*" for kind in ("training", "processing", "transform", "hyper-parameter-tuning")
 }
 
+_TRAINED = {"training-job/churn-*", "hyper-parameter-tuning-job/churn-*"}
+
 
 @pytest.mark.parametrize(
     ("action", "resources"),
     [
-        ("CreateTrainingJob", _FORECAST_JOBS | _CHURN_JOBS),
-        ("CreateHyperParameterTuningJob", _CHURN_JOBS),
+        ("CreateTrainingJob", {"training-job/demand-forecast-*", *_TRAINED}),
+        ("CreateHyperParameterTuningJob", _TRAINED),
+        ("CreateProcessingJob", {"processing-job/demand-forecast-*", "processing-job/churn-*"}),
+        ("CreateTransformJob", _FORECAST_JOBS | _CHURN_JOBS),
         ("StopHyperParameterTuningJob", _CHURN_JOBS),
         ("ListTrainingJobsForHyperParameterTuningJob", {"hyper-parameter-tuning-job/churn-*"}),
         ("DeleteModel", {"model/highwater-churn-live-*"}),
@@ -214,6 +223,50 @@ def test_a_flow_run_makes_and_serves_models_under_their_names_alone(
 ) -> None:
     statements = _of(prod, "highwater-flow-run")
     assert _named(statements, f"sagemaker:{action}") == resources
+
+
+@pytest.mark.parametrize(
+    ("action", "in_our_network"),
+    [
+        ("CreateTrainingJob", True),
+        ("CreateHyperParameterTuningJob", True),
+        ("CreateProcessingJob", False),
+        ("CreateModel", False),
+    ],
+)
+def test_no_program_of_sagemakers_gets_a_network(prod: Templates, action: str, in_our_network: bool) -> None:
+    statements = [s for s in _of(prod, "highwater-flow-run") if f"sagemaker:{action}" in _listed(s["Action"])]
+    assert statements
+    for statement in statements:
+        conditions = dict(statement["Condition"])
+        assert conditions.pop("Bool") == {"sagemaker:NetworkIsolation": "true"}
+        if not in_our_network:
+            assert conditions == {}
+            continue
+        # A request that names no subnet and no group would meet the first alone.
+        assert conditions["Null"] == {
+            "sagemaker:VpcSubnets": "false",
+            "sagemaker:VpcSecurityGroupIds": "false",
+        }
+        named = conditions["ForAllValues:StringEquals"]
+        assert len(named["sagemaker:VpcSubnets"]) == 2
+        assert "Training" in str(named["sagemaker:VpcSecurityGroupIds"])
+
+
+def test_sagemaker_puts_interfaces_into_our_subnets_alone(prod: Templates) -> None:
+    statements = _of(prod, "highwater-sagemaker")
+
+    def of(action: str) -> dict[str, Any]:
+        (found,) = [s for s in statements if f"ec2:{action}" in _listed(s["Action"])]
+        return found
+
+    places = [
+        [part for part in resource["Fn::Join"][1] if isinstance(part, str)][-1].removeprefix(":")
+        for resource in of("CreateNetworkInterface")["Resource"]
+    ]
+    assert sorted(places) == ["network-interface/*", "security-group/", "subnet/", "subnet/"]
+    for action in ("CreateNetworkInterfacePermission", "DeleteNetworkInterface"):
+        assert len(of(action)["Condition"]["ArnEquals"]["ec2:Subnet"]) == 2
 
 
 def test_scaling_is_ended_for_endpoints_alone(prod: Templates) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from contracts.shop.customer_features import FEATURES
+from deployments import glue_code
 
 if TYPE_CHECKING:
     from tests.conftest import Templates
@@ -24,6 +26,16 @@ def test_jobs_bring_their_code_and_encrypt_what_they_write(prod: Templates) -> N
     encryption = prod[NAME].one("AWS::Glue::SecurityConfiguration")["EncryptionConfiguration"]
     assert encryption["S3Encryptions"][0]["S3EncryptionMode"] == "SSE-KMS"
     assert encryption["CloudWatchEncryption"]["CloudWatchEncryptionMode"] == "SSE-KMS"
+
+
+def test_jobs_tell_the_version_of_the_code_that_they_bring(
+    prod: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The same hash of the files in the archive as of those in an image of the same commit."""
+    assets = Path(tmp_path_factory.getbasetemp()).glob("prod*/asset.*")
+    (brought,) = {glue_code.version(asset) for asset in assets if (asset / "contracts").is_dir()}
+    told = {job["DefaultArguments"]["--code_version"] for job in prod[NAME].properties("AWS::Glue::Job")}
+    assert told == {brought} == {glue_code.version()}
 
 
 def test_a_failed_job_is_repeated_by_the_flow_alone(prod: Templates) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,20 @@ def test_the_worker_knows_the_bucket_of_results(prod: Templates) -> None:
     ]
     assert buckets[0] == buckets[1]
     assert "highwater-artifacts-" in str(buckets[0])
+
+
+def test_flow_runs_know_where_trainings_are_put(prod: Templates) -> None:
+    (container,) = _task(prod, "highwater-flow-run")["ContainerDefinitions"]
+    told = {v["Name"]: v["Value"] for v in container["Environment"] if "TRAINING" in v["Name"]}
+    exported = {
+        o["Export"]["Name"]: json.dumps(o["Value"])
+        for o in prod["highwater-network"].content["Outputs"].values()
+    }
+    group = exported[told["HIGHWATER_TRAINING_SECURITY_GROUPS"]["Fn::ImportValue"]]
+    assert group.startswith('{"Fn::GetAtt": ["Training')
+    subnets = [part["Fn::ImportValue"] for part in told["HIGHWATER_TRAINING_SUBNETS"]["Fn::Join"][1]]
+    assert len({exported[subnet] for subnet in subnets}) == 2
+    assert all("private" in exported[subnet] for subnet in subnets)
 
 
 def test_tasks_have_no_public_address(prod: Templates) -> None:

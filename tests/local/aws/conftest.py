@@ -237,6 +237,11 @@ def make_model(s3: Any, sagemaker: Any) -> Callable[..., str]:
 
     def make(files: Mapping[str, str], **container: Any) -> str:
         name = f"m-{time.monotonic_ns()}"
+        network = {
+            member: container.pop(member)
+            for member in ("EnableNetworkIsolation", "VpcConfig")
+            if member in container
+        }
         s3.put_object(Bucket=LAKE, Key=f"models/{name}/model.tar.gz", Body=archive(files))
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
         container = {
@@ -245,7 +250,7 @@ def make_model(s3: Any, sagemaker: Any) -> Callable[..., str]:
             "Environment": variables,
             **container,
         }
-        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container, **network)
         return name
 
     return make

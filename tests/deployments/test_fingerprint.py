@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local.fingerprint import fingerprint
+from deployments.fingerprint import fingerprint
 
 
 def test_changes_with_a_source_and_with_nothing_else(tmp_path: Path) -> None:
