@@ -22,7 +22,12 @@ from local.snowflake.access import masks, orders
 from local.snowflake.access.carry_out import carried_out
 from local.snowflake.access.masks import Masks
 from local.snowflake.access.needs import Plan
-from local.snowflake.access.seen import only_seen, seen_of_information_schema, with_session
+from local.snowflake.access.seen import (
+    only_seen,
+    refuse_unknown_place,
+    seen_of_information_schema,
+    with_session,
+)
 from local.snowflake.checksums import with_checksums
 from local.snowflake.forms import Form, form_of
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
@@ -80,6 +85,8 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         plan = self._judged(command, statement)
         kind = kind_of(statement)
         session = self._conn
+        if isinstance(statement, exp.Show):
+            refuse_unknown_place(statement, session.gate)
         made = session.gate.before(plan.effects)
         if kind is Kind.BEGIN and session.in_transaction:
             command, kind = NOTHING_TO_DO, Kind.READ  # Snowflake has no nested transactions
