@@ -18,7 +18,7 @@ from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
 from local.snowflake import copying, errors, statements, unloading
-from local.snowflake.access import masks, orders
+from local.snowflake.access import masks, order_reading, orders
 from local.snowflake.access.carry_out import carried_out
 from local.snowflake.access.masks import Masks
 from local.snowflake.access.needs import Plan
@@ -77,8 +77,8 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             )
 
     def _run(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
-        if orders.is_one(command):
-            self._carry_out(orders.order_of(command))
+        if order_reading.is_one(command):
+            self._carry_out(order_reading.order_of(command))
             return
         statement = parsed(command)
         refuse_what_would_be_pretended(statement, command)

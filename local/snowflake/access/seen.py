@@ -8,7 +8,7 @@ import pyarrow as pa
 from sqlglot import Expr, exp
 
 from local.snowflake.access import refused
-from local.snowflake.access.needs import parts
+from local.snowflake.access.reads import parts
 from local.snowflake.access.securables import Securable, in_full
 from local.snowflake.access.showing import is_like
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.snowflake.access.conftest import As, Client
+from tests.local.snowflake.access.client import As, Client
 
 _IN = "USAGE ON DATABASE SALES", "USAGE ON SCHEMA SALES.RAW"
 

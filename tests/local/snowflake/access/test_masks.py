@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.snowflake.server import open_account
-from tests.local.snowflake.access.conftest import As, Client
+from tests.local.snowflake.access.client import As, Client
 
 _POLICY = "SALES.DW.PERSONAL"
 

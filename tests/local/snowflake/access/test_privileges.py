@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.local.snowflake.access.conftest import As, Client
+from tests.local.snowflake.access.client import As, Client
 
 NOT_AUTHORIZED, INSUFFICIENT = 2003, 3001
 _DATABASE = "USAGE ON DATABASE SALES"

@@ -6,7 +6,7 @@ import pytest
 
 from local.snowflake.access.account_access import LoginRefused
 from local.snowflake.account import Account
-from tests.local.snowflake.access.conftest import As, Client
+from tests.local.snowflake.access.client import As, Client
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.local.snowflake.access.conftest import As, Client
+from tests.local.snowflake.access.client import As, Client
 
 
 @pytest.fixture(scope="module", autouse=True)
