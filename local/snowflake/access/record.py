@@ -41,7 +41,7 @@ def write(registry: Registry, path: Path) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(kept, indent=0))
+    temporary.write_text(json.dumps(kept))
     temporary.replace(path)
 
 
