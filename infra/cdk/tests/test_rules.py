@@ -15,7 +15,7 @@ from constructs import IConstruct
 from highwater_infra import acknowledged
 from highwater_infra.account import account
 from highwater_infra.environments import PRIVATE
-from highwater_infra.permissions import churn, inbox, jobs, outside, people, statement, tasks
+from highwater_infra.permissions import churn, copying, inbox, jobs, outside, people, statement, tasks
 
 
 def _found(directory: Path) -> str:
@@ -99,6 +99,7 @@ def _statements() -> list[statement.Statement]:
         *outside.snowflake(key),
         *outside.deployment(),
         *people.operator(key),
+        *copying.replication(key, "eu-west-1", ["a", "b"]),
     ]
 
 
