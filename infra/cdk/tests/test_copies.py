@@ -123,7 +123,7 @@ def test_s3_may_read_our_buckets_write_their_copies_and_delete_nothing(prod: Tem
     writing = {"s3:ReplicateObject", "s3:ReplicateTags"}
     looking = {"s3:GetReplicationConfiguration", "s3:ListBucket"}
     assert may == {
-        **{bucket: looking for bucket in (LAKE, INBOX)},
+        **dict.fromkeys((LAKE, INBOX), looking),
         **{f"{bucket}/*": reading for bucket in (LAKE, INBOX)},
         **{f"arn:aws:s3:::{copy}/*": writing for copy in COPIES.values()},
         "made-by-aws": {"kms:Decrypt"},
