@@ -21,6 +21,7 @@ from local.sample.marketing import uploads
 from local.sample.marketing.uploads import FIRST_DAY
 from tasks.churn import churn_outcomes, churn_publishing
 from tasks.forecast import forecast_accuracy, predictions
+from tasks.forecast.forecast_features import Features, Inputs
 from tasks.intake.sources import ALL_SOURCES
 from tasks.lake import lake_commits
 from tasks.lake.lake_commits import Commit
@@ -33,7 +34,7 @@ from tasks.warehouse import copy_load
 from tests.e2e import inbox, marketing
 from tests.e2e.deliveries import deliver, everything_but_sales, sale
 from tests.e2e.world import STATE_TABLES, World
-from tests.tasks.forecast.test_predictions import MODEL, answer, features
+from tests.tasks.forecast.test_predictions import MODEL, answer
 from tests.warehouse.interleaved import Killed, kill_after
 from warehouse import __main__ as warehouse
 
@@ -106,9 +107,11 @@ def visit() -> None:
 
 
 def forecast() -> None:
-    """Accepted and loaded by the product's own code, from answers that no job had to give."""
-    answer("SKU-1", region_code=["NORTH", "NORTH"], forecast_week=[DAY, DAY + timedelta(weeks=1)])
-    accepted = predictions.accept(features(2), MODEL, "s3://highwater-lake/ml/predictions/raw/abc-1", "run-1")
+    """Accepted and loaded by the product's own code, from answers that no job had to give. Its first week is over."""
+    first = date(2024, 12, 30)
+    features = Features(Inputs(first - timedelta(days=2), 2, {}, 0), "s3://f", {"rows_future": 2}, None)
+    answer("SKU-1", region_code=["NORTH", "NORTH"], forecast_week=[first, first + timedelta(weeks=1)])
+    accepted = predictions.accept(features, MODEL, "s3://highwater-lake/ml/predictions/raw/abc-1", "run-1")
     with connect("test", "test", "forecast") as connection:
         predictions.load(connection, accepted, business_today())
         forecast_accuracy.refresh(connection)
