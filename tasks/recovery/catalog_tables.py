@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import TableAlreadyExistsError
+from pyiceberg.exceptions import TableAlreadyExistsError, ValidationError
 
 from tasks.errors import BusinessError, DataError, HighwaterError, SystemFault
 from tasks.events import log
@@ -89,7 +89,7 @@ def _opened(address: str) -> StaticTable:
     with told(f"reading {address}"):
         try:
             return StaticTable.from_metadata(address, lake_tables.catalog().properties)
-        except ValueError as error:  # pydantic's and JSON's are such
+        except (ValidationError, ValueError) as error:
             raise DataError(f"{address} is not Iceberg metadata: {str(error).splitlines()[0]}") from error
 
 
