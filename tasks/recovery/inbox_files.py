@@ -86,7 +86,7 @@ def _load(
 def _require_same(file: Judged, arrived: Arrived) -> None:
     if file.file_hash and file.file_hash != arrived.file_hash:
         raise SystemFault(
-            f"s3://{settings().inbox_bucket}/{arrived.history_file} has the SHA-256 {file.file_hash}, and had "
+            f"{arrived.history_file} of the inbox's bucket has the SHA-256 {file.file_hash}, and had "
             f"{arrived.file_hash} when it was moved there: it was overwritten. Restore that version, then run again."
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
 from contracts.catalog import load_order
@@ -61,12 +61,8 @@ def _record(connection: SnowflakeConnection, status: str, started_at: datetime) 
 def _facts(connection: SnowflakeConnection) -> Iterator[str]:
     for dataset in load_order():
         loaded = warehouse_load.catch_up(connection, dataset, RUN_ID)
-        yield f"{dataset}: {_loaded(loaded)}"
+        yield f"{dataset}: {'loaded' if loaded else 'nothing to load'}"
     refresh_marts(connection, whole=True)
-
-
-def _loaded(publications: int) -> str:
-    return "loaded" if publications else "nothing new in the lake"
 
 
 def _forecasts(connection: SnowflakeConnection) -> Iterator[str]:
@@ -78,9 +74,9 @@ def _forecasts(connection: SnowflakeConnection) -> Iterator[str]:
 
 
 def _shop(connection: SnowflakeConnection) -> Iterator[str]:
-    for name, copy in COPIES.items():
-        copy_load.load(connection, name, RUN_ID)  # type: ignore[arg-type]  # COPIES has these names
-        yield f"{copy.table}: as {copy.name} is now"
+    for name in get_args(copy_load.Name):
+        copy_load.load(connection, name, RUN_ID)
+        yield f"{COPIES[name].table}: as {COPIES[name].name} is now"
     churn_outcomes.rebuild_accuracy(connection, RUN_ID)
 
 
