@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import date, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from tasks.marketing.forms import CUSTOMERS, EVENTS
 from tasks.marketing.loading import Day, Loaded
 from tasks.marketing.reading import read
 from tasks.recovery.rebuild import rebuild
+from tasks.runs.business_day import business_today
 from tasks.runs.run import Run
 from tasks.services import aws
 from tasks.warehouse import copy_load, dbt_build, warehouse_load
@@ -54,7 +56,7 @@ from warehouse.migrate import migrate
 pytestmark = pytest.mark.e2e
 
 DAY, NEXT = "2025-01-06", "2025-01-07"  # a Monday
-MONDAY, INBOX, REBUILT = date(2025, 1, 6), "highwater-inbox", "HIGHWATER_REBUILT"
+MONDAY, INBOX = date(2025, 1, 6), "highwater-inbox"
 COMPARED = sorted(
     {*LOADED_TABLES, *OF_THE_INBOX, *OF_MARKETING}
     - {name for name in LOADED_TABLES if name.startswith("MONITORING.")}
@@ -80,7 +82,8 @@ def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ware
     Inbox(warehouse).clear()
     for table in OF_MARKETING:
         warehouse.rows(f"DELETE FROM {table}")
-    _empty_bucket(BUCKET)
+    for key in (file["Key"] for file in aws.s3().list_objects_v2(Bucket=BUCKET).get("Contents", [])):
+        aws.s3().delete_object(Bucket=BUCKET, Key=key)
     where: Any = {"LocationConstraint": "ap-south-1"}
     aws.s3().create_bucket(Bucket=INBOX, CreateBucketConfiguration=where)
     aws.s3().put_bucket_versioning(Bucket=INBOX, VersioningConfiguration={"Status": "Enabled"})
@@ -222,7 +225,7 @@ def forecast(warehouse: Warehouse) -> None:
     features = Features(Inputs(first - timedelta(days=2), 2, {}, 0), "s3://f", {"rows_future": 2}, None)
     answer("S1", region_code=["R1", "R1"], forecast_week=[first, first + timedelta(weeks=1)])
     accepted = predictions.accept(features, MODEL, f"s3://{BUCKET}/ml/predictions/raw/abc-1", "run-1")
-    predictions.load(warehouse.connection, accepted, predictions.accepted_so_far()[0][0].date())
+    predictions.load(warehouse.connection, accepted, business_today())
     forecast_accuracy.refresh(warehouse.connection)
 
 
@@ -264,14 +267,30 @@ def lost(lake: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     return lake
 
 
+_databases = count(1)
+
+
 @pytest.fixture
-def empty(lost: Warehouse) -> Iterator[SnowflakeConnection]:
-    lost.rows(f"CREATE DATABASE {REBUILT}")
-    with lost.connect(REBUILT) as connection:  # type: ignore[call-arg]
-        migrate(connection, REBUILT)
-        connection.cursor().execute(f"CREATE STAGE {REBUILT}.CURATED.LAKE URL = 's3://{BUCKET}/'")
-        yield connection
-    lost.rows(f"DROP DATABASE {REBUILT}")
+def empty(lost: Warehouse) -> str:
+    """The name of an empty, migrated database beside the lost one."""
+    name = f"HIGHWATER_REBUILT_{next(_databases)}"
+    lost.rows(f"CREATE DATABASE {name}")
+    with connected(lost, name) as connection:
+        migrate(connection, name)
+        connection.cursor().execute(f"CREATE STAGE {name}.CURATED.LAKE URL = 's3://{BUCKET}/'")
+    return name
+
+
+def connected(warehouse: Warehouse, database: str) -> SnowflakeConnection:
+    connect: Callable[[str], SnowflakeConnection] = warehouse.connect  # type: ignore[assignment]
+    return connect(database)
+
+
+def rebuilt(warehouse: Warehouse, database: str) -> list[str]:
+    told: list[str] = []
+    with connected(warehouse, database) as connection:
+        rebuild(connection, told.append)
+    return told
 
 
 def rows(warehouse: Warehouse, database: str, table: str) -> list[str]:
@@ -283,13 +302,13 @@ def rows(warehouse: Warehouse, database: str, table: str) -> list[str]:
     return sorted(str([(name, row[name]) for name in sorted(row) if name not in NEWER]) for row in kept)
 
 
-def require_same(warehouse: Warehouse) -> None:
+def require_same(warehouse: Warehouse, database: str) -> None:
     for table in COMPARED:
-        assert rows(warehouse, REBUILT, table) == rows(warehouse, "HIGHWATER", table), table
+        assert rows(warehouse, database, table) == rows(warehouse, "HIGHWATER", table), table
 
 
-def killed_after(warehouse: Warehouse, statements: int) -> bool:
-    with warehouse.connect(REBUILT) as connection:  # type: ignore[call-arg]
+def killed_after(warehouse: Warehouse, database: str, statements: int) -> bool:
+    with connected(warehouse, database) as connection:
         kill_after(connection, statements)
         try:
             rebuild(connection, lambda _: None)
@@ -299,28 +318,27 @@ def killed_after(warehouse: Warehouse, statements: int) -> bool:
 
 
 def test_every_row_is_rebuilt_also_by_a_rebuild_that_was_killed_again_and_again(
-    lost: Warehouse, empty: SnowflakeConnection
+    lost: Warehouse, empty: str
 ) -> None:
     nothing = {table for table in COMPARED if not rows(lost, "HIGHWATER", table)}
     assert nothing == {
         *("CURATED.MARKET_TAKEN_BACK", "CURATED.MART_CHANGES", "CURATED.PROMOTIONS_TOUCHED"),
         *("CURATED.SALES_TOUCHED", "MARTS.CUSTOMER_ANALYTICS", "MARTS.SALES_SUMMARY", "STAGE.RETAIL_CHANGES"),
     }
-    assert [killed_after(lost, statements) for statements in (3, 30, 75, 120, 165, 210)] == [True] * 6
-    told: list[str] = []
-    rebuild(empty, told.append)
-    require_same(lost)
+    killed = [killed_after(lost, empty, statements) for statements in (3, 30, 75, 120, 165, 210)]
+    assert killed == [True] * 6
+    told = rebuilt(lost, empty)
+    require_same(lost, empty)
     assert [line for line in told if line.endswith("of 6 that history/ has by their arrivals")]
     assert not [line for line in told if "left out" in line]
-    rebuild(empty, told.append)
-    require_same(lost)
+    rebuilt(lost, empty)
+    require_same(lost, empty)
 
 
-def test_what_cannot_be_loaded_is_said(lost: Warehouse, empty: SnowflakeConnection) -> None:
+def test_what_cannot_be_loaded_is_said(lost: Warehouse, empty: str) -> None:
     gone = "history/sales/year=2025/month=01/day=12/sales_20250112_copy.csv"
     aws.s3().delete_object(Bucket=INBOX, Key=gone)
     strange = "history/sales/year=2024/month=01/day=01/sales_20240101.csv"
     aws.s3().put_object(Bucket=INBOX, Key=strange, Body=b"x")
-    told: list[str] = []
-    rebuild(empty, told.append)
+    told = rebuilt(lost, empty)
     assert [line.rpartition(": ")[2] for line in told if "left out" in line] == [gone, strange]
