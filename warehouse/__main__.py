@@ -1,7 +1,7 @@
-"""python -m warehouse migrate [--account], or rebuild-marts: changes to the warehouse in the configured secret.
+"""python -m warehouse migrate [--account], rebuild-marts or rebuild: changes to the warehouse in the configured secret.
 
 migrate applies the pending migrations. rebuild-marts computes the CPG and the retail marts whole, from
-all that is loaded. dbt makes the engagement marts on each run.
+all that is loaded. dbt makes the engagement marts on each run. rebuild fills an empty warehouse from the lake.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import sys
 
 from tasks.errors import HighwaterError
+from tasks.recovery.rebuild import rebuild
 from tasks.services.snowflake import connect, seconds_of
 from tasks.settings import settings
 from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
@@ -28,6 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--role", help="role to connect with instead of the secret's (ACCOUNTADMIN for --account)"
     )
     commands.add_parser("rebuild-marts", help="compute the marts whole, not only what the loads have changed")
+    commands.add_parser(
+        "rebuild",
+        help="fill an empty, migrated warehouse from the lake and the inbox's history; harmless to repeat",
+    )
     given = parser.parse_args(arguments)
     try:
         with connect(
@@ -40,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
             if given.command == "rebuild-marts":
                 refresh_marts(connection, whole=True)
                 refresh_retail_marts(connection, "rebuild-marts", whole=True)
+            elif given.command == "rebuild":
+                rebuild(connection, lambda line: print(line, flush=True))
             else:
                 (migrate_account if given.account else migrate)(connection, settings().database)
     except (HighwaterError, MigrationRefused) as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,13 +17,17 @@ from tasks.events import log
 from tasks.forecast.forecast_features import Features, first_week
 from tasks.models import answers
 from tasks.models.model_registry import ModelVersion
+from tasks.services import objects
 from tasks.services.snowflake import execute
+from tasks.settings import settings
 from tasks.warehouse.warehouse_write import writing
 from warehouse.load import predictions as statements
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
+ACCEPTED = "ml/predictions/accepted"
+"""In the lake bucket: a note of each forecast that was accepted, written after all of its files."""
 _MAX_STAGINGS = 2
 
 
@@ -47,7 +51,22 @@ def accept(features: Features, model: ModelVersion, folder: str, run_id: str) ->
     for file, address in zip(files, addresses, strict=True):
         forecast = answers.read(address, DEMAND_PREDICTIONS.names)
         answers.write(file, answers.with_constants(forecast, _origin(features, model, run_id)))
-    return Predictions(model.name, files, kinds.total(), units, dict(kinds))
+    found = Predictions(model.name, files, kinds.total(), units, dict(kinds))
+    noted = {**asdict(found), "accepted_at": datetime.now(UTC).isoformat()}
+    answers.note(
+        f"s3://{settings().lake_bucket}/{ACCEPTED}/{folder.rpartition('/')[2]}-{model.name}.json", noted
+    )
+    return found
+
+
+def accepted_so_far() -> list[tuple[datetime, Predictions]]:
+    """All forecasts that were accepted, and when: the earliest first. A warehouse is rebuilt from them (tasks/recovery)."""
+    found = []
+    for file in objects.listed(f"s3://{settings().lake_bucket}/{ACCEPTED}/"):
+        noted = objects.read_json(file.address)
+        when = datetime.fromisoformat(noted.pop("accepted_at"))
+        found.append((when, Predictions(**{**noted, "files": tuple(noted["files"])})))
+    return sorted(found, key=lambda each: (each[0], each[1].files))
 
 
 def published(folder: str) -> str:

@@ -29,7 +29,10 @@ def history_key(version: Version, name: FileName) -> str:
 
 
 def copy_to_history(version: Version, name: FileName, file_hash: str) -> str:
-    """Copy the version to history/ and verify the copy. Returns its key. A copy that is there already is found again."""
+    """Copy the version to history/ and verify the copy. Returns its key. A copy that is there already is found again.
+
+    Versions of one history_key are copied one after the other: side by side, none would see that the other takes the key.
+    """
     return _copied(version, history_key(version, name), file_hash)
 
 

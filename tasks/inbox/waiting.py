@@ -29,12 +29,14 @@ Arrival = tuple[datetime, str, str]
 
 @dataclass(frozen=True)
 class Version:
-    """One version of one object of the inbox. `received_at` is its LastModified, in UTC."""
+    """One version of one object of the inbox. `received_at` is its LastModified, in UTC. `moved_to` is its key in
+    history/ if it is read from there."""
 
     key: str
     version_id: str
     received_at: datetime
     size: int
+    moved_to: str | None = None
 
     @property
     def load_id(self) -> str:

@@ -93,7 +93,8 @@ def _subcommands() -> dict[str, set[str]]:
     return {
         "local": set(local.choices or ()),
         "deployments": set(re.findall(r'"(\w+)"', choices)),
-        "warehouse": {"migrate", "rebuild-marts"},
+        "warehouse": {"migrate", "rebuild-marts", "rebuild"},
+        "tasks.recovery": {"register-table", "restore-object", "copy-rows"},
     }
 
 

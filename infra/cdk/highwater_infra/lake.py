@@ -12,7 +12,7 @@ from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
 from deployments import names
-from highwater_infra import key, partners
+from highwater_infra import copies, key, partners
 from highwater_infra.buckets import bucket_name
 from highwater_infra.permissions.churn import CAPTURED
 from highwater_infra.tags import holds_personal_data
@@ -87,6 +87,7 @@ class Lake(Stack):
         for delivered_to in (self.lake, self.inbox):
             _tell_eventbridge(delivered_to)
         partners.let_in(self, self.inbox, self.key)
+        copies.declare(self, self.key.key_arn, {names.LAKE: self.lake, names.INBOX: self.inbox})
         self.artifacts = self._bucket(
             "Artifacts",
             names.ARTIFACTS,

@@ -15,7 +15,7 @@ from constructs import IConstruct
 from highwater_infra import acknowledged
 from highwater_infra.account import account
 from highwater_infra.environments import PRIVATE
-from highwater_infra.permissions import churn, inbox, jobs, models, outside, people, statement, tasks
+from highwater_infra.permissions import churn, copying, inbox, jobs, models, outside, people, statement, tasks
 from highwater_infra.permissions.isolation import TrainingNetwork
 
 
@@ -101,6 +101,7 @@ def _statements() -> list[statement.Statement]:
         *outside.snowflake(key),
         *outside.deployment(),
         *people.operator(key),
+        *copying.replication(key, "eu-west-1", ["a", "b"]),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -84,6 +84,24 @@ def test_sound_answers_are_written_with_their_origin(account: None) -> None:
         "run_id": "run-1",
     }
     assert accept().files == accepted.files  # a repeat is the same load
+
+
+def test_what_was_accepted_is_noted_once_for_a_warehouse_that_has_to_be_rebuilt(account: None) -> None:
+    answer("A")
+    before = datetime.now(UTC)
+    accepted = accept(rows=2)
+    ((when, noted),) = predictions.accepted_so_far()
+    assert noted == accepted
+    assert before <= when <= datetime.now(UTC)
+    accept(rows=2)
+    assert predictions.accepted_so_far() == [(when, accepted)]
+
+
+def test_a_forecast_that_was_not_accepted_is_not_noted(account: None) -> None:
+    answer("A", predicted_units=[10.0, -1.0])
+    with pytest.raises(DataError):
+        accept(rows=2)
+    assert predictions.accepted_so_far() == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""Marketing's partitions once more, day by day: what lies in raw/ is read, checked and loaded as a run does it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contracts.marketing import DELIVERED
+from tasks.marketing import checks, deliveries, loading
+from tasks.marketing.checks import CriticalCheck
+from tasks.marketing.forms import CUSTOMERS, EVENTS
+from tasks.marketing.loading import Day, Loaded
+from tasks.marketing.reading import read
+from tasks.recovery.rebuild_target import RUN_ID
+from tasks.runs.run import Run
+from tasks.services import objects, secrets
+from tasks.services.snowflake import execute, rows
+from tasks.settings import settings
+from tasks.warehouse import dbt_build
+from warehouse import contents
+from warehouse.load.marketing import figures
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+_FLOW = "marketing-engagement"
+
+
+def rebuild(connection: SnowflakeConnection) -> Iterator[str]:
+    """Load the days in their order, so that RAW holds the newest. A day that the checks refuse is left out, and said."""
+    delivered = _days()
+    done = _done(connection)
+    for day in delivered:
+        if day not in done or day == delivered[-1]:
+            yield from _load(connection, day)
+    yield f"marketing: {len(delivered)} days in the lake"
+    if delivered:
+        run = _run(delivered[-1])
+        for layer in dbt_build.LAYERS:
+            dbt_build.require_passed(layer, dbt_build.build(run, layer))
+
+
+def _days() -> list[date]:
+    found: set[date | None] = set()
+    for dataset in DELIVERED:
+        assert dataset.delivery is not None
+        root = f"s3://{settings().lake_bucket}/{dataset.delivery.root}"
+        found |= {dataset.delivery.date_of(file.key) for file in objects.listed(root)}
+    return sorted(day for day in found if day)
+
+
+def _done(connection: SnowflakeConnection) -> set[date]:
+    """Days that this rebuild loaded before it was killed."""
+    return {day for (day,) in rows(connection, contents.days_loaded(_FLOW, RUN_ID))}
+
+
+def _run(day: date) -> Run:
+    return Run(_FLOW, day, day, run_id=RUN_ID)
+
+
+def _load(connection: SnowflakeConnection, day: date) -> Iterator[str]:
+    run = _run(day)
+    with tempfile.TemporaryDirectory() as scratch:
+        read = _read(run, Path(scratch))
+        try:
+            for judged in read.judged:
+                before = execute(connection, figures.rows_before(_FLOW, judged.dataset, day))
+                checks.require(checks.of_files(judged, int(before[0]) if before else None), RUN_ID)
+            if read.judged:
+                loading.load(connection, run, read, Loaded())
+        except CriticalCheck as refused:
+            yield f"marketing {day}, left out: {refused}"
+
+
+def _read(run: Run, scratch: Path) -> Day:
+    found = deliveries.deliveries(run.first)
+    customers = events = None
+    if found.customers:
+        key = secrets.text(settings().hash_secret, "the key for hashes of personal data")
+        customers = read(CUSTOMERS, found.customers, run.first, run.run_id, key.strip().encode(), scratch)
+    if found.events:
+        events = read(EVENTS, found.events, run.first, run.run_id, b"", scratch)
+    return Day(customers, events)
