@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fakesnow.dialect import parse_one
@@ -103,11 +103,12 @@ def _shown(registry: Registry, mask: dict[str, Any], roles: frozenset[str], role
         return node
 
     body = parse_one(f"SELECT {thing.properties['BODY']}").expressions[0]
-    return simplify(body.transform(answered))
+    shown: Expr = simplify(body.transform(answered))
+    return shown
 
 
 def masked(
-    statement: Expr, masks: dict[tuple[str, ...], Masks], registry: Registry, scope: Scope, own: Any
+    statement: Expr, masks: Mapping[tuple[str, ...], Masks], registry: Registry, scope: Scope, own: Any
 ) -> Expr:
     """The statement, with each read of a masked table, or of a view of one, in place of its masked columns."""
     statement = statement.copy()
@@ -125,11 +126,12 @@ def masked(
 
 
 def _in_place_of(
-    securable: Securable, masks: dict[tuple[str, ...], Masks], registry: Registry
+    securable: Securable, masks: Mapping[tuple[str, ...], Masks], registry: Registry
 ) -> Expr | None:
     if of_table := masks.get(securable.name):
         shown = [exp.alias_(what.copy(), column, quoted=True) for column, what in of_table.items()]
-        source = exp.table_(*(exp.to_identifier(part, quoted=True) for part in reversed(securable.name)))
+        database, schema, table = (exp.to_identifier(part, quoted=True) for part in securable.name)
+        source = exp.table_(table, schema, database)
         return exp.Select(expressions=[exp.Star(replace=shown)]).from_(source)
     thing = registry.thing(securable)
     if thing is None or QUERY not in thing.properties:
@@ -140,7 +142,7 @@ def _in_place_of(
 
 
 def _reads_masked(
-    thing: Thing, masks: dict[tuple[str, ...], Masks], registry: Registry, within: frozenset[Securable]
+    thing: Thing, masks: Mapping[tuple[str, ...], Masks], registry: Registry, within: frozenset[Securable]
 ) -> bool:
     for read in map(tuple, thing.reads):
         below = registry.thing(Securable("TABLE", read))
