@@ -1,7 +1,6 @@
 """A warehouse that was lost, rebuilt from the lake below Prefect: every row as the loads, one by one, had left it.
 
 The lost database stays, and an empty one beside it is rebuilt, so that the two can be compared row by row.
-tests/e2e/test_rebuild.py does the same after runs of the flows.
 """
 
 from __future__ import annotations
@@ -90,7 +89,7 @@ def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ware
     aws.secrets().create_secret(Name="highwater/hash-key", SecretString=KEY.decode())
     for namespace in NAMESPACES:
         aws.glue().create_database(DatabaseInput={"Name": namespace})
-    # The layers of dbt read the DW alone, and are built by tests/e2e.
+    # The layers of dbt read the DW alone; tests/e2e/test_dbt.py builds them.
     monkeypatch.setattr(dbt_build, "LAYERS", ())
     yield warehouse
     for namespace in NAMESPACES:
