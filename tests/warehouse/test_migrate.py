@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from contracts.catalog import DATASETS, contract
 from contracts.language import written
 from tests.warehouse.standin import DATABASE, Warehouse

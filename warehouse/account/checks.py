@@ -58,7 +58,7 @@ def integration_of(connection: SnowflakeConnection, names: AccountNames) -> tupl
 def _rows(connection: SnowflakeConnection, statement: str) -> list[Found]:
     with connection.cursor(DictCursor) as cursor:
         try:
-            rows = cursor.execute(statement).fetchall()  # type: ignore[union-attr]
+            rows = cursor.execute(statement).fetchall()
         except ProgrammingError as error:
             if error.errno in _DOES_NOT_EXIST:  # the schema or database in which it would be
                 return []

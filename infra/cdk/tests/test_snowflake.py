@@ -1,4 +1,4 @@
-"""What Snowflake's side needs of the stacks: the outputs that `python -m warehouse migrate --account` reads, and its logins."""
+"""What Snowflake's side needs of the stacks: what `python -m warehouse migrate --account` reads, and the logins."""
 
 from __future__ import annotations
 
