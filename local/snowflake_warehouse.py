@@ -1,4 +1,4 @@
-"""Bring the warehouse up to date, as on a real account: the account's part by an administrator, the tables by the deployer."""
+"""Bring the warehouse up to date as on a real account: the account by an administrator, the tables by the deployer."""
 
 from __future__ import annotations
 
