@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.warehouse.account.conftest import Account
@@ -82,7 +84,7 @@ def test_what_a_person_has_to_do_first_is_said(earlier: Account) -> None:
 
 def test_ownership_goes_to_the_deployer_and_the_flows_go_on(earlier: Account) -> None:
     earlier.run(*BY_HAND)
-    key_is_there = GIVEN.__class__(**{**vars(GIVEN), "worker_key": None})
+    key_is_there = replace(GIVEN, worker_key=None)
     migrate_account(earlier.administrator, NAMES, key_is_there)
     with deployer(earlier.port) as session:
         migrate(session, NAMES.database)
