@@ -67,6 +67,8 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_TRAINING_SUBNETS": ",".join(resources.TRAINING_SUBNETS),
         "HIGHWATER_TRAINING_SECURITY_GROUPS": resources.TRAINING_SECURITY_GROUP,
         "HIGHWATER_SNOWFLAKE_SECRET": resources.SNOWFLAKE_SECRET.name,
+        "HIGHWATER_SNOWFLAKE_DEPLOYER_SECRET": resources.DEPLOYER_SECRET.name,
+        "SNOWFLAKE_HOME": str(settings.snowflake_home),  # an administrator's own connections are not of here
         "HIGHWATER_HASH_SECRET": resources.HASH_KEY_SECRET.name,
         "HIGHWATER_DATABASE": resources.WAREHOUSE.name,
         "HIGHWATER_WORK_POOL": resources.WORK_POOL.name,

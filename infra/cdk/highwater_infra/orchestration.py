@@ -131,6 +131,7 @@ class Orchestration(Stack):
                 self._xgboost(),
                 self._lake.key,
                 self._network.training_network(),
+                self._environment.database,
             ),
             prefect_login(self, self._lake.prefect_secret, self._environment),
         )
