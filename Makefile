@@ -139,9 +139,10 @@ release: setup ## run a commit in the account of this session: make release ENV=
 faults: setup ## try a fault at every call of a run, and another run at every call (all: hours; some: make faults SAMPLE=20)
 	@nice -n 10 $(PY) -m tests.faults --clouds 3 $(if $(SAMPLE),--sample $(SAMPLE),--results docs/reliability.jsonl --report docs/reliability.md)
 
-# PORTS: the first of five, for a local cloud of its own.
+# PORTS: the first of four, for a local cloud of its own.
 PORTS ?= 4690
 rehearse: setup ## run docs/deploy.md's commands against a local cloud of its own, a first deployment to a rollback (six minutes)
+	@$(MAKE) --no-print-directory -C infra/cdk setup
 	@$(PY) -m tests.rehearsal --ports $(PORTS)
 
 bench: setup ## measure the sales job beside the tutorial's way and DuckDB

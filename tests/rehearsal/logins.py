@@ -24,7 +24,6 @@ def tell_region(scene: Scene, command: str) -> str:
 
 
 def tell_cdk(scene: Scene, command: str) -> str:
-    scene.run("make --no-print-directory -C infra/cdk setup")  # what `make infra` installs
     scene.run(command)
     return f"cdk {scene.run('cdk --version').splitlines()[-1]}"
 

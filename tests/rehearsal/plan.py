@@ -43,7 +43,7 @@ FIRST_DEPLOYMENT: Final = (
     step("key pair", "openssl genrsa 2048", logins.make_key_pair),
     step(
         "SQL for Snowflake",
-        "(cd infra/cdk && .venv/bin/python -m highwater_infra.snowflake",
+        "(cd infra/cdk && PYTHONPATH=../.. .venv/bin/python -m highwater_infra.snowflake",
         logins.fill_sql,
     ),
     step("login of flows", 'python3 - "$private/key.p8"', logins.run_quietly),

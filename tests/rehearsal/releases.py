@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from pathlib import Path
+from typing import Final
 
 from prefect.client.orchestration import get_client
 
@@ -15,7 +16,13 @@ from local.part import Part
 from tests.rehearsal import stacks
 from tests.rehearsal.scene import PATIENCE, ROOT, Scene, version_of
 
-_TASK = ("family", "requiresCompatibilities", "networkMode", "cpu", "memory")
+# moto's CloudFormation forgets these of a task definition.
+_FARGATE: Final = {
+    "requiresCompatibilities": ["FARGATE"],
+    "networkMode": "awsvpc",
+    "cpu": resources.FLOW_RUN.cpu,
+    "memory": resources.FLOW_RUN.memory,
+}
 # The local ECS mounts nothing: a task's /tmp is this machine's.
 _CONTAINER = ("name", "image", "essential", "secrets", "logConfiguration")
 
@@ -55,7 +62,7 @@ def worker(scene: Scene) -> Part:
     part = worker_of(pool, "ecs-worker", scene.settings)
     health = {
         "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
-        "PREFECT_WORKER_WEBSERVER_PORT": f"{_health_port(scene)}",
+        "PREFECT_WORKER_WEBSERVER_PORT": f"{scene.settings.listener_port}",
     }
     return Part(
         part.name,
@@ -63,10 +70,6 @@ def worker(scene: Scene) -> Part:
         part.is_ready,
         environment={**settings, **secrets, **part.environment, **health},
     )
-
-
-def _health_port(scene: Scene) -> int:
-    return scene.settings.listener_port + 1
 
 
 def release_first(scene: Scene) -> str:
@@ -104,9 +107,7 @@ def release(scene: Scene, checkout: Path) -> str:
 
 def _register(scene: Scene, checkout: Path, version: str) -> int:
     """What the stacks do with a new image: another revision. The variables are those that docker/Dockerfile sets."""
-    ecs = scene.aws("ecs")
-    found = ecs.describe_task_definition(taskDefinition=names.FLOW_RUN)["taskDefinition"]
-    (container,) = found["containerDefinitions"]
+    container = stacks.container(scene, names.FLOW_RUN)
     image = {
         "PYTHONPATH": str(checkout),
         "HIGHWATER_CODE": str(checkout),
@@ -115,8 +116,8 @@ def _register(scene: Scene, checkout: Path, version: str) -> int:
     settings = {variable["name"]: variable["value"] for variable in container["environment"]} | image
     environment = [{"name": name, "value": value} for name, value in settings.items()]
     kept = {part: container[part] for part in _CONTAINER}
-    made = ecs.register_task_definition(
-        **{part: found[part] for part in _TASK}, containerDefinitions=[{**kept, "environment": environment}]
+    made = scene.aws("ecs").register_task_definition(
+        family=names.FLOW_RUN, containerDefinitions=[{**kept, "environment": environment}], **_FARGATE
     )
     return int(made["taskDefinition"]["revision"])
 

@@ -37,7 +37,7 @@ _OPEN = {
     "superseded_rate_max": 1,
 }
 SMALL: dict[str, Any] = {"sources": ["sales"], "quality": {"sales": _OPEN}, "forecast": "never"}
-_RUN_SECONDS = 240
+_RUN_SECONDS = 600
 
 
 def first(scene: Scene, command: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,8 +21,8 @@ from local.supervisor import Supervisor
 from tests.rehearsal.page import filled
 from tests.rehearsal.shell import Shell
 
-# Of one command. Most take seconds.
-PATIENCE = 300
+# Seconds, of one command. Most take a few; a busy machine takes minutes.
+PATIENCE = 900
 ROOT = REPOSITORY
 UNIQUE = f"-{resources.ACCOUNT_ID}-{resources.REGION}"
 LOGIN = {"api_key": "of-the-rehearsal"}  # the local Prefect server asks for none
@@ -66,11 +67,19 @@ def scratch(settings: LocalSettings) -> Path:
 def opened(settings: LocalSettings) -> Scene:
     """Nothing runs yet but the shell."""
     folder = scratch(settings)
-    folder.mkdir(parents=True, exist_ok=True)
     key = folder / "prefect-key"
     key.write_text(LOGIN["api_key"])
     shell = Shell(ROOT, _of_a_person(settings), folder)
     return Scene(settings, shell, Supervisor(settings), _values(settings, key))
+
+
+def make_empty(settings: LocalSettings) -> None:
+    """As after the first `up`, but for the cache."""
+    parts = (settings.aws_state, settings.snowflake_state, settings.prefect_state)
+    for directory in (*parts, settings.run, settings.logs, scratch(settings)):
+        shutil.rmtree(directory, ignore_errors=True)
+    for directory in (*parts, scratch(settings)):
+        directory.mkdir(parents=True)
 
 
 def enter(settings: LocalSettings) -> None:

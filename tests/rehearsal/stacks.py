@@ -26,8 +26,7 @@ LOCALLY = "--require-approval never --method direct --ci"
 
 
 def synthesize(scene: Scene, _: str) -> str:
-    """What `make infra` does first, of the environment of this page."""
-    scene.run("make --no-print-directory -C infra/cdk setup")
+    """What `make infra` does first, of the environment of this page. `make rehearse` has installed what it needs."""
     place = scene.scratch / "cdk.out"
     scene.run(
         f"(cd infra/cdk && CDK_OUTDIR='{place}' PATH=$PWD/.venv/bin:$PATH PYTHONPATH=../.. python app.py prod)"
