@@ -44,6 +44,7 @@ ALERTS: Final = "highwater-alerts"
 CRITICAL: Final = "highwater-critical"
 WARNINGS: Final = "highwater-warnings"
 SNOWFLAKE_SECRET: Final = "highwater/snowflake"  # noqa: S105 - where the secret is, not what it is
+SNOWFLAKE_DEPLOYER_SECRET: Final = "highwater/snowflake-deployer"  # noqa: S105
 SOURCE_SHOP_SECRET: Final = "highwater/source/shop"  # noqa: S105
 HASH_KEY_SECRET: Final = "highwater/hash-key"  # noqa: S105
 PREFECT_SECRET: Final = "highwater/prefect"  # noqa: S105

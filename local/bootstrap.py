@@ -13,7 +13,8 @@ from local.fingerprint import fingerprint
 from local.part import post
 from local.progress import Report
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
-from local.snowflake_resources import create_database, create_shop, create_stages, key_pair
+from local.snowflake_login import key_pair
+from local.snowflake_resources import create_shop, create_stages
 from local.supervisor import Supervisor
 
 BOOTSTRAP_SOURCES = (
@@ -43,8 +44,7 @@ class Bootstrap:
 
     def create_warehouse(self, cancelled: threading.Event) -> None:
         if self._is_needed("migrate"):
-            create_database(self._settings)
-            self._supervisor.run("migrate", (sys.executable, "-m", "warehouse", "migrate"), cancelled)
+            self._supervisor.run("migrate", (sys.executable, "-m", "local.snowflake_resources"), cancelled)
             self._done("migrate")
         create_stages(self._settings)
         self._report(f"warehouse {resources.WAREHOUSE.name} is migrated")

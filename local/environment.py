@@ -64,6 +64,8 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_SAGEMAKER_ROLE": resources.SAGEMAKER_ROLE,
         "HIGHWATER_XGBOOST_IMAGE": resources.XGBOOST_IMAGE,
         "HIGHWATER_SNOWFLAKE_SECRET": resources.SNOWFLAKE_SECRET.name,
+        "HIGHWATER_SNOWFLAKE_DEPLOYER_SECRET": resources.DEPLOYER_SECRET.name,
+        "SNOWFLAKE_HOME": str(settings.snowflake_home),  # an administrator's own connections are not of here
         "HIGHWATER_HASH_SECRET": resources.HASH_KEY_SECRET.name,
         "HIGHWATER_DATABASE": resources.WAREHOUSE.name,
         "HIGHWATER_WORK_POOL": resources.WORK_POOL.name,

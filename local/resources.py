@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from contracts.shop import customer_features
 from deployments import names
+from warehouse.account.names import SCHEMAS, AccountNames
 
 REGION: Final = "ap-south-1"
 ACCOUNT_ID = "123456789012"
@@ -223,14 +224,25 @@ BRONZE_DIGEST = replace(
 )
 SAGEMAKER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{names.SAGEMAKER}"
 XGBOOST_IMAGE = f"720646828776.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
+SNOWFLAKE_NAMES = AccountNames(names.DATABASE)
 SNOWFLAKE_SECRET = SnowflakeSecret(
     name=names.SNOWFLAKE_SECRET,
     account="highwater-local",
-    user="HIGHWATER_WORKER",
-    role="HIGHWATER_TRANSFORMER",
-    warehouse="HIGHWATER_TRANSFORM_WH",
+    user=SNOWFLAKE_NAMES.worker,
+    role=SNOWFLAKE_NAMES.transformer,
+    warehouse=SNOWFLAKE_NAMES.transform_warehouse,
     database=names.DATABASE,
 )
+DEPLOYER_SECRET = replace(
+    SNOWFLAKE_SECRET,
+    name=names.SNOWFLAKE_DEPLOYER_SECRET,
+    user=SNOWFLAKE_NAMES.deploy,
+    role=SNOWFLAKE_NAMES.deployer,
+    warehouse=SNOWFLAKE_NAMES.load_warehouse,
+)
+# The local Snowflake's administrator: not a user that anybody has made. No secret has this login.
+ADMINISTRATOR = "ADMINISTRATOR"
+SNOWFLAKE_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{names.SNOWFLAKE}"
 # Of another account than the warehouse, as a source may be. Both are served by the local Snowflake.
 SHOP_SECRET = SnowflakeSecret(
     name=names.SOURCE_SHOP_SECRET,
@@ -244,8 +256,8 @@ PREFECT_SECRET = PrefectSecret(name=names.PREFECT_SECRET, auth_string="highwater
 HASH_KEY_SECRET = TextSecret(name=names.HASH_KEY_SECRET, text="the local key for hashes of personal data")
 WAREHOUSE = SnowflakeDatabase(
     name=names.DATABASE,
-    schemas=("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING"),
-    stages=(Stage(f"{names.DATABASE}.CURATED.LAKE", f"s3://{LAKE.name}/"),),
+    schemas=SCHEMAS,
+    stages=(Stage(SNOWFLAKE_NAMES.stage, f"s3://{LAKE.name}/"),),
 )
 SHOP = SnowflakeDatabase(
     name=names.SHOP,
@@ -316,7 +328,7 @@ RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
 # The packages that every Glue job imports, in addition to its script.
 GLUE_PACKAGES = ("contracts", "jobs")
 
-SNOWFLAKE_SECRETS = (SNOWFLAKE_SECRET, SHOP_SECRET)
+SNOWFLAKE_SECRETS = (SNOWFLAKE_SECRET, DEPLOYER_SECRET, SHOP_SECRET)
 BUCKETS = (LAKE, ARTIFACTS, INBOX)
 TABLES = (LEDGER, WATERMARKS)
 TOPICS = (ALERTS, WARNINGS, CRITICAL)

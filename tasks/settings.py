@@ -39,7 +39,11 @@ class Settings(BaseSettings):
     )
     database: str = Field(default=names.DATABASE, description="Snowflake database")
     snowflake_secret: str = Field(
-        default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair"
+        default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair of flows"
+    )
+    snowflake_deployer_secret: str = Field(
+        default=names.SNOWFLAKE_DEPLOYER_SECRET,
+        description="Secrets Manager name of the key pair of migrations",
     )
     hash_secret: str = Field(
         default=names.HASH_KEY_SECRET,

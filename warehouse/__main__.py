@@ -1,51 +1,110 @@
-"""python -m warehouse migrate [--account], or rebuild-marts: changes to the warehouse in the configured secret.
+"""python -m warehouse migrate, migrate --account DATABASE, or rebuild-marts: changes to the warehouse.
 
-migrate applies the pending migrations. rebuild-marts computes the CPG and the retail marts whole, from
-all that is loaded. dbt makes the engagement marts on each run.
+migrate applies the pending migrations of tables, with the login in HIGHWATER_SNOWFLAKE_DEPLOYER_SECRET. With --account an
+administrator makes what the account has for one database, with a login of their own. rebuild-marts computes the CPG and the
+retail marts whole, from all that is loaded, with the flows' login. dbt makes the engagement marts on each run.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from tasks.errors import HighwaterError
-from tasks.services.snowflake import connect, seconds_of
+from tasks.services.snowflake import administrator, connect, seconds_of, told
 from tasks.settings import settings
 from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
+from warehouse.account.checks import ObjectsDiffer, integration_of
+from warehouse.account.given import given
+from warehouse.account.names import AccountNames
 from warehouse.migrate import MigrationRefused, migrate, migrate_account
 from warehouse.statement import Kind
 
 
 def main(arguments: list[str] | None = None) -> int:
+    chosen = _parser().parse_args(arguments)
+    try:
+        with told(chosen.command):
+            if chosen.command == "rebuild-marts":
+                _rebuild_marts()
+            elif chosen.account is not None:
+                _migrate_account(chosen)
+            else:
+                _migrate()
+    except (HighwaterError, MigrationRefused, ObjectsDiffer) as error:
+        sys.stderr.write(f"{chosen.command}: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m warehouse", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("migrate", help="apply the pending files of warehouse/migrations")
-    command.add_argument(
-        "--account", action="store_true", help="apply warehouse/account instead: roles, warehouses, grants"
+    account = command.add_argument_group("for --account")
+    account.add_argument(
+        "--account", metavar="DATABASE", help="apply warehouse/account instead, for this database"
     )
-    command.add_argument(
-        "--role", help="role to connect with instead of the secret's (ACCOUNTADMIN for --account)"
+    account.add_argument("--connection", metavar="NAME", help="your own login: a section of connections.toml")
+    account.add_argument(
+        "--outputs", type=Path, help="the file that `cdk deploy --all --outputs-file` has written"
+    )
+    account.add_argument(
+        "--migrate-from", nargs="+", default=[], metavar="CIDR", help="networks from which people migrate"
+    )
+    account.add_argument("--worker-key", type=Path, help="public key of the flows' user, when it is made")
+    account.add_argument(
+        "--deploy-key", type=Path, help="public key of the migrations' user, when it is made"
+    )
+    account.add_argument(
+        "--notify", nargs="+", default=[], metavar="USER", help="whom the resource monitor writes to"
     )
     commands.add_parser("rebuild-marts", help="compute the marts whole, not only what the loads have changed")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def _migrate() -> None:
+    with connect(
+        "warehouse",
+        "migrate",
+        "migrate",
+        secret=settings().snowflake_deployer_secret,
+        unlimited_seconds=seconds_of(Kind.MART),
+    ) as connection:
+        migrate(connection, settings().database)
+
+
+def _migrate_account(chosen: argparse.Namespace) -> None:
+    lacking = [f"--{name}" for name in ("connection", "outputs", "migrate-from") if not _has(chosen, name)]
+    if lacking:
+        raise MigrationRefused(f"--account needs {', '.join(lacking)} too")
     try:
-        with connect(
-            flow="warehouse",
-            run_id=given.command,
-            step=given.command,
-            role=getattr(given, "role", None),
-            unlimited_seconds=seconds_of(Kind.MART),
-        ) as connection:
-            if given.command == "rebuild-marts":
-                refresh_marts(connection, whole=True)
-                refresh_retail_marts(connection, "rebuild-marts", whole=True)
-            else:
-                (migrate_account if given.account else migrate)(connection, settings().database)
-    except (HighwaterError, MigrationRefused) as error:
-        sys.stderr.write(f"{given.command}: {error}\n")
-        return 1
-    return 0
+        names = AccountNames(chosen.account)
+        known = given(
+            chosen.outputs, chosen.migrate_from, chosen.worker_key, chosen.deploy_key, chosen.notify
+        )
+    except (OSError, ValueError) as error:
+        raise MigrationRefused(f"--account: {error}") from error
+    with administrator(chosen.connection, "migrate --account", seconds_of(Kind.MART)) as connection:
+        migrate_account(connection, names, known)
+        user, external_id = integration_of(connection, names)
+    sys.stdout.write(
+        f"{names.database} is as warehouse/account says. For the stack highwater-access:\n"
+        f"SnowflakeUserArn={user}\nSnowflakeExternalId={external_id}\n"
+    )
+
+
+def _has(chosen: argparse.Namespace, name: str) -> bool:
+    return bool(getattr(chosen, name.replace("-", "_")))
+
+
+def _rebuild_marts() -> None:
+    with connect(
+        "warehouse", "rebuild-marts", "rebuild-marts", unlimited_seconds=seconds_of(Kind.MART)
+    ) as connection:
+        refresh_marts(connection, whole=True)
+        refresh_retail_marts(connection, "rebuild-marts", whole=True)
 
 
 if __name__ == "__main__":

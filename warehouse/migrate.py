@@ -16,11 +16,15 @@ from schemachange.config.ChangeHistoryTable import ChangeHistoryTable
 from schemachange.config.DeployConfig import DeployConfig
 from schemachange.deploy import deploy
 from schemachange.JinjaTemplateProcessor import JinjaTemplateProcessor
+from schemachange.ScriptExecutionError import ScriptExecutionError
 from schemachange.session.Script import VersionedScript, get_all_scripts_recursively
 from schemachange.session.SnowflakeSession import SnowflakeSession
 
+from warehouse.account.checks import ObjectsDiffer, ensure, found
+from warehouse.account.given import Given
+from warehouse.account.names import ADMIN_SCHEMA, AccountNames
+from warehouse.account.objects import account_objects, role
 from warehouse.leftovers import drop_leaked_staging
-from warehouse.names import identifier
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -31,7 +35,7 @@ ACCOUNT = FOLDER / "account"
 
 
 class MigrationRefused(Exception):
-    """The migration history and the files disagree; a person has to decide which is right."""
+    """The migration history and the files disagree, or Snowflake refused a statement; a person has to decide."""
 
 
 class _OpenSession(SnowflakeSession):  # type: ignore[misc]  # schemachange has no types
@@ -54,34 +58,55 @@ class _OpenSession(SnowflakeSession):  # type: ignore[misc]  # schemachange has 
 
 
 def migrate(connection: SnowflakeConnection, database: str) -> None:
-    """Apply warehouse/migrations: the schemas, tables and reference rows of one database."""
-    _deploy(connection, identifier(database), MIGRATIONS, "CHANGE_HISTORY")
+    """Apply warehouse/migrations, as the deployer: the tables and reference rows of one database."""
+    names = AccountNames(database)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {names.database}.MONITORING")
+    _deploy(connection, names, MIGRATIONS, "MONITORING")
     drop_leaked_staging(connection)
 
 
-def migrate_account(connection: SnowflakeConnection, database: str) -> None:
-    """Apply warehouse/account: roles, virtual warehouses, grants and more. Needs ACCOUNTADMIN and a real account."""
+def migrate_account(connection: SnowflakeConnection, names: AccountNames, given: Given) -> None:
+    """Make what warehouse/account declares for one database: objects, then ownership, grants and masks.
+
+    The session is an administrator's, as ACCOUNTADMIN. Its history is in a schema that the deployer does not reach.
+    """
+    _refuse_earlier_names(connection, names)
+    ensure(connection, account_objects(names, given))
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}")
-    _deploy(connection, database, ACCOUNT, "ACCOUNT_CHANGE_HISTORY")
+        cursor.execute(f"USE WAREHOUSE {names.load_warehouse}")
+    _deploy(connection, names, ACCOUNT, ADMIN_SCHEMA)
 
 
-def _deploy(connection: SnowflakeConnection, database: str, folder: Path, history_table: str) -> None:
-    history = ChangeHistoryTable.from_str(f"{database}.MONITORING.{history_table}")
+def _refuse_earlier_names(connection: SnowflakeConnection, names: AccountNames) -> None:
+    """A role that was renamed keeps its members only if a person renames it before the new one is made."""
+    earlier = f"{names.database}_MARTS_READER"
+    if found(connection, role(earlier, "")):
+        raise ObjectsDiffer(
+            f"role {earlier} is an earlier release's. ALTER ROLE {earlier} RENAME TO {names.reader}; then run this again."
+        )
+
+
+def _deploy(connection: SnowflakeConnection, names: AccountNames, folder: Path, history_schema: str) -> None:
+    history = ChangeHistoryTable.from_str(f"{names.database}.{history_schema}.CHANGE_HISTORY")
     session = _OpenSession(connection, history)
     config = DeployConfig.factory(
         config_file_path=folder,
         root_folder=folder,
-        config_vars={"database": database},
+        config_vars={"database": names.database},
         change_history_table=history.fully_qualified,
         raise_exception_on_ignored_versioned_script=True,
     )
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {database}.MONITORING")
-        cursor.execute(f"USE SCHEMA {database}.MONITORING")
+        cursor.execute(f"USE SCHEMA {names.database}.{history_schema}")
     session.create_change_history_table(dry_run=False)
     refuse_changed(session, config)
-    deploy(config, session)
+    try:
+        deploy(config, session)
+    except ScriptExecutionError as error:
+        raise MigrationRefused(f"{error.script_name}: {error.error_message}") from error
+    except ValueError as error:  # a file that is numbered below one that was applied
+        raise MigrationRefused(str(error)) from error
 
 
 def refuse_changed(session: SnowflakeSession, config: DeployConfig) -> None:

@@ -23,6 +23,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from local.snowflake import values
+from local.snowflake.access.account_access import LoginRefused
 from local.snowflake.account import Account
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.results import LargeResults
@@ -56,6 +57,7 @@ def open_account(databases: Path, aws_endpoint: str, memory: str = "2GB") -> Acc
     account.duck_conn.execute(f"SET GLOBAL temp_directory = '{spill}'")
     for file in sorted(databases.glob("*.db")):
         account.attach(file.stem)
+    account.access.open(account.duck_conn)
     return account
 
 
@@ -76,14 +78,30 @@ async def health(_: Request) -> Response:
 
 
 async def login(request: Request) -> Response:
+    asked, access = await _body(request), fakesnow.server.shared_fs.access
+    query = request.query_params
+    try:
+        standing = access.standing(
+            str(asked["data"].get("LOGIN_NAME", "")), query.get("roleName"), query.get("warehouse")
+        )
+    except LoginRefused as why:
+        refused = {"errorCode": why.code, "nextAction": "RETRY_LOGIN", "authnMethod": "USERNAME_PASSWORD"}
+        return JSONResponse({"data": refused, "code": why.code, "message": str(why), "success": False})
     response: Response = await fakesnow.server.login_request(request)
     answer = json.loads(bytes(response.body))
     token = answer["data"]["token"]
     answer["data"]["masterToken"] = token  # without it, the connector does not close its session
     session = fakesnow.server.sessions[token]
-    parameters = (await _body(request))["data"].get("SESSION_PARAMETERS") or {}
+    parameters = asked["data"].get("SESSION_PARAMETERS") or {}
     if isinstance(session, Session):
         session.query_tag = str(parameters.get("QUERY_TAG", ""))
+        session.log_in(standing)
+        answer["data"]["sessionInfo"] = {
+            "databaseName": session.database,
+            "schemaName": session.schema,
+            "warehouseName": standing.warehouse,
+            "roleName": standing.role,
+        }
     return JSONResponse(answer)
 
 

@@ -58,16 +58,40 @@ _ENDPOINT = ("host", "port", "protocol")
 
 @contextmanager
 def connect(
-    flow: str, run_id: str, step: str, *, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
+    flow: str, run_id: str, step: str, *, secret: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
 ) -> Iterator[SnowflakeConnection]:
     """Open a UTC session whose QUERY_TAG names the flow, run and step, and close it at the end.
 
+    The login is that of flows, unless another secret is named.
     `unlimited_seconds` is the timeout of statements sent without `execute`, which have no timeout of their own.
 
     Closing the session rolls back uncommitted work. The connector's own context manager would send COMMIT or ROLLBACK
     first and, if that failed, hide the original error behind its own.
     """
-    connection = connected(query_tag(flow, run_id, step), role, unlimited_seconds)
+    connection = connected(query_tag(flow, run_id, step), secret, unlimited_seconds)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def administrator(name: str, step: str, unlimited_seconds: int) -> Iterator[SnowflakeConnection]:
+    """Log in as ACCOUNTADMIN with a person's own connection: a section of their connections.toml, however that logs in."""
+    import snowflake.connector
+
+    try:
+        connection = snowflake.connector.connect(
+            connection_name=name,
+            role="ACCOUNTADMIN",
+            login_timeout=120,  # a person may have to confirm it
+            network_timeout=unlimited_seconds,
+            session_parameters={"QUERY_TAG": query_tag("warehouse", name, step), "TIMEZONE": "UTC"},
+        )
+    except failures.Error as error:
+        raise _classified(
+            error, f"logging in to Snowflake as ACCOUNTADMIN by the connection {name}"
+        ) from error
     try:
         yield connection
     finally:
@@ -79,13 +103,12 @@ def query_tag(flow: str, run_id: str, step: str) -> str:
 
 
 def connected(
-    tag: str, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
+    tag: str, secret: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
 ) -> SnowflakeConnection:
     """Log in to the warehouse. The caller must close the connection."""
     return _logged_in(
-        settings().snowflake_secret,
+        secret or settings().snowflake_secret,
         tag,
-        role,
         unlimited_seconds,
         database=settings().database,
     )
@@ -96,7 +119,6 @@ def connected_source(secret: str, tag: str) -> SnowflakeConnection:
     return _logged_in(
         secret,
         tag,
-        None,
         NETWORK_SECONDS,
         _REQUIRED_OF_SOURCE,
         paramstyle="qmark",
@@ -109,7 +131,6 @@ def connected_source(secret: str, tag: str) -> SnowflakeConnection:
 def _logged_in(
     name: str,
     tag: str,
-    role: str | None,
     unlimited_seconds: int,
     required: Sequence[str] = REQUIRED,
     session: Mapping[str, str] | None = None,
@@ -124,7 +145,7 @@ def _logged_in(
     credentials = SnowflakeCredentials(
         account=secret["account"],
         user=secret["user"],
-        role=role or secret["role"],
+        role=secret["role"],
         private_key=secret["private_key"],
         authenticator="snowflake_jwt",
     )
@@ -153,6 +174,15 @@ def _logged_in(
         raise _classified(
             error, f"connecting to Snowflake account {secret['account']} as {secret['user']}"
         ) from error
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Map Snowflake's errors of statements that are sent without `execute`."""
+    try:
+        yield
+    except failures.Error as error:
+        raise _classified(error, f"{doing} in Snowflake") from error
 
 
 def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ from deployments.settings import Place
 from local import resources
 from tasks.forecast import model_drift
 from tasks.settings import Settings
+from warehouse.account.names import AccountNames
 
 INFRA = Path(__file__).resolve().parents[2] / "infra" / "cdk"
 UNIQUE = "-${AWS::AccountId}-${AWS::Region}"
@@ -204,16 +205,14 @@ def names_of_roles() -> set[str]:
 
 
 def test_snowflakes_side_is_the_local_one() -> None:
-    scripts = "\n".join(path.read_text() for path in sorted((INFRA / "snowflake").glob("*.sql")))
-    (stage,) = resources.WAREHOUSE.stages
-    assert f"CREATE STAGE IF NOT EXISTS {stage.name.replace('HIGHWATER', '${database}', 1)}\n" in scripts
-    secret = resources.SNOWFLAKE_SECRET
-    assert f"CREATE USER IF NOT EXISTS {secret.user}\n" in scripts
-    assert f"DEFAULT_ROLE = {secret.role}\n" in scripts
-    assert f"DEFAULT_WAREHOUSE = {secret.warehouse}\n" in scripts
-    account = "\n".join(p.read_text() for p in (INFRA.parents[1] / "warehouse" / "account").glob("*.sql"))
-    for role in set(re.findall(r"HIGHWATER_(?:LOADER|TRANSFORMER)", scripts)):
-        assert f"CREATE ROLE IF NOT EXISTS {role} " in account
+    """The flows of production use the database after which the account's roles and users are named."""
+    (task,) = [
+        t for t in declared("orchestration", "AWS::ECS::TaskDefinition") if t["Family"] == names.FLOW_RUN
+    ]
+    given = {v["Name"]: v["Value"] for v in task["ContainerDefinitions"][0]["Environment"]}
+    ours = AccountNames(given["HIGHWATER_DATABASE"])
+    assert ours == resources.SNOWFLAKE_NAMES
+    assert [stage.name for stage in resources.WAREHOUSE.stages] == [ours.stage]
 
 
 def test_alarms_hold_the_limits_of_contracts_and_code() -> None:

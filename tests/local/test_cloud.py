@@ -15,13 +15,13 @@ import boto3
 import psutil
 import pytest
 
-from local import process_trees, processes, resources
+from local import process_trees, processes, resources, snowflake_login
 from local.alerts import published
 from local.aws_resources import session
 from local.cloud import Cloud, down, up
 from local.environment import process_environment
 from local.settings import REPOSITORY, LocalSettings
-from local.sql import connect, query
+from local.sql import query
 from local.supervisor import State
 from tests.free_port import free_port
 
@@ -80,8 +80,12 @@ def _glue_code(aws: boto3.Session, url: str) -> set[str]:
 def test_the_sample_source_is_there_and_fills_when_told(cloud: Cloud) -> None:
     tables = query("SELECT table_name FROM SHOP.information_schema.tables ORDER BY 1", cloud.settings).rows
     assert [name for (name,) in tables] == ["CUSTOMERS", "ORDERS", "ORDER_ITEMS", "PRODUCTS"]
-    with connect(cloud.settings, resources.SHOP_SECRET) as connection:
-        assert connection.database == "SHOP"
+    with snowflake_login.connect(cloud.settings, resources.SHOP_SECRET) as connection:
+        assert (connection.user, connection.role, connection.database) == (
+            "HIGHWATER_EXTRACTOR",
+            "SHOP_READER",
+            "SHOP",
+        )
         assert connection.cursor().execute("SELECT count(*) FROM PUBLIC.ORDERS").fetchall() == [(0,)]
 
     filled = ["shop", "--advance", "1d", "--customers", "10", "--now", "2026-11-01"]

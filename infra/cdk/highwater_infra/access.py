@@ -102,14 +102,14 @@ class Access(Stack):
             self,
             "SnowflakeUserArn",
             default="",
-            description="STORAGE_AWS_IAM_USER_ARN of DESC INTEGRATION HIGHWATER_LAKE; empty until it was made",
+            description="STORAGE_AWS_IAM_USER_ARN of Snowflake's integration <database>_LAKE; empty until it was made",
         )
         external_id = CfnParameter(
             self,
             "SnowflakeExternalId",
             default="not-known-yet",
             no_echo=True,
-            description="STORAGE_AWS_EXTERNAL_ID of DESC INTEGRATION HIGHWATER_LAKE",
+            description="STORAGE_AWS_EXTERNAL_ID of Snowflake's integration <database>_LAKE",
         )
         known = CfnCondition(self, "SnowflakeKnown", expression=is_given(user))
         # A trust policy must name somebody that exists. Glue's role may assume no role, so until then nobody can.
@@ -130,7 +130,7 @@ class Access(Stack):
             self,
             "SnowflakeRoleArn",
             value=role.role_arn,
-            description="for infra/cdk/snowflake/2_integration.sql",
+            description="for python -m warehouse migrate --account",
         )
 
     def _operator(self, key_arn: str) -> None:

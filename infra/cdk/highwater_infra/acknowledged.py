@@ -19,6 +19,9 @@ ACKNOWLEDGED: Final[dict[str, dict[str, dict[str, str]]]] = {
         "SnowflakeSecret": {
             "AwsSolutions-SMG4": "A key pair is rotated in Snowflake and here together, by a person: docs/operate.md"
         },
+        "SnowflakeDeployerSecret": {
+            "AwsSolutions-SMG4": "A key pair is rotated in Snowflake and here together, by a person: docs/operate.md"
+        },
         "ShopSecret": {
             "AwsSolutions-SMG4": "A key pair is rotated in the source and here together, by a person: docs/operate.md"
         },

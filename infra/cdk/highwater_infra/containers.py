@@ -59,13 +59,13 @@ def alert_settings() -> dict[str, str]:
     }
 
 
-def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str, str]:
+def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey, database: str) -> dict[str, str]:
     """tasks/settings.py, where production is not its default."""
     return {
         "HIGHWATER_LAKE_BUCKET": bucket_name(names.LAKE),
         "HIGHWATER_INBOX_BUCKET": bucket_name(names.INBOX),
         "HIGHWATER_ARTIFACTS_BUCKET": bucket_name(names.ARTIFACTS),
-        "HIGHWATER_DATABASE": names.DATABASE,
+        "HIGHWATER_DATABASE": database,
         "HIGHWATER_SNOWFLAKE_SECRET": names.SNOWFLAKE_SECRET,
         "HIGHWATER_HASH_SECRET": names.HASH_KEY_SECRET,
         **alert_settings(),

@@ -111,6 +111,11 @@ class Lake(Stack):
             names.SNOWFLAKE_SECRET,
             "Snowflake: account, user, role, warehouse, private_key",
         )
+        self._secret(
+            "SnowflakeDeployerSecret",
+            names.SNOWFLAKE_DEPLOYER_SECRET,
+            "Snowflake, for migrations alone: account, user, role, warehouse, private_key",
+        )
         self.hash_key_secret = self._secret(
             "HashKeySecret",
             names.HASH_KEY_SECRET,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -53,6 +53,19 @@ class Network(Stack):
         self._gateway_endpoints(is_closed=not environment.nat_gateways)
         if environment.interface_endpoints:
             self._interface_endpoints(is_closed=not environment.nat_gateways)
+        CfnOutput(
+            self,
+            "SnowflakeClients",
+            value=self._clients(),
+            description="Networks from which flows reach Snowflake: for python -m warehouse migrate --account",
+        )
+
+    def _clients(self) -> str:
+        """The addresses of the NAT gateways; without any, those of the VPC, which PrivateLink shows to Snowflake."""
+        addresses = [a for a in self.vpc.node.find_all() if isinstance(a, ec2.CfnEIP)]
+        if not addresses:
+            return self.vpc.vpc_cidr_block
+        return Fn.join(",", [f"{address.attr_public_ip}/32" for address in addresses])
 
     def private_subnets(self) -> list[str]:
         return self.vpc.select_subnets(subnet_group_name="private").subnet_ids

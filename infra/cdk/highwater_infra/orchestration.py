@@ -126,7 +126,12 @@ class Orchestration(Stack):
                 self._environment.log_days,
             ),
             "run",
-            settings(self._access.sagemaker.role_arn, self._xgboost(), self._lake.key),
+            settings(
+                self._access.sagemaker.role_arn,
+                self._xgboost(),
+                self._lake.key,
+                self._environment.database,
+            ),
             prefect_login(self, self._lake.prefect_secret, self._environment),
         )
         return definition

@@ -346,7 +346,7 @@ def test_a_person_mends_rolls_back_and_approves_but_runs_and_deletes_nothing_of_
     }  # fmt: skip
     (put,) = [s["Resource"] for s in statements if "s3:PutObject" in _listed(s["Action"])]
     assert {r["Fn::Join"][1][-1] for r in put} == {"/mended/*", "/curated/*/metadata/*"}
-    assert _secrets_of(prod, "highwater-operator") == {"highwater/snowflake"}
+    assert _secrets_of(prod, "highwater-operator") == {"highwater/snowflake", "highwater/snowflake-deployer"}
     assert _named(statements, "sagemaker:UpdateModelPackage") == {
         "model-package/highwater-demand-forecast/*",
         "model-package/highwater-churn/*",

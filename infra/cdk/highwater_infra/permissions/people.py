@@ -98,7 +98,10 @@ def _login() -> list[Statement]:
     return [
         Statement(
             ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
-            [arn("secretsmanager", f"secret:{names.SNOWFLAKE_SECRET}-??????")],
+            [
+                arn("secretsmanager", f"secret:{name}-??????")
+                for name in (names.SNOWFLAKE_SECRET, names.SNOWFLAKE_DEPLOYER_SECRET)
+            ],
             because=SIX_CHARACTERS,
         )
     ]

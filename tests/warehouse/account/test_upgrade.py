@@ -1,0 +1,106 @@
+"""An account of the release in which the flows' role owned everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.warehouse.account.conftest import Account
+from tests.warehouse.standin import GIVEN, NAMES, deployer
+from warehouse.account.checks import ObjectsDiffer
+from warehouse.account.names import SCHEMAS
+from warehouse.migrate import migrate, migrate_account
+
+# As warehouse/account and infra/cdk/snowflake made it, as far as it differs.
+EARLIER = (
+    "CREATE DATABASE HIGHWATER",
+    "CREATE RESOURCE MONITOR HIGHWATER_MONTHLY WITH CREDIT_QUOTA = 100 FREQUENCY = MONTHLY START_TIMESTAMP = IMMEDIATELY"
+    " TRIGGERS ON 80 PERCENT DO NOTIFY ON 100 PERCENT DO SUSPEND ON 110 PERCENT DO SUSPEND_IMMEDIATE",
+    *(
+        f"CREATE WAREHOUSE HIGHWATER_{name}_WH WITH WAREHOUSE_SIZE = '{size}' AUTO_SUSPEND = {seconds} AUTO_RESUME = TRUE"
+        " INITIALLY_SUSPENDED = TRUE RESOURCE_MONITOR = 'HIGHWATER_MONTHLY'"
+        for name, size, seconds in (
+            ("LOAD", "XSMALL", 60),
+            ("TRANSFORM", "SMALL", 60),
+            ("ANALYTICS", "XSMALL", 120),
+        )
+    ),
+    "CREATE ROLE HIGHWATER_LOADER COMMENT = 'stages files and merges them into the DW'",
+    "CREATE ROLE HIGHWATER_TRANSFORMER"
+    " COMMENT = 'rebuilds marts; may do what the loader may: the pipeline runs as this'",
+    "CREATE ROLE HIGHWATER_ANALYST COMMENT = 'reads the DW, the marts and the monitoring tables'",
+    "CREATE ROLE HIGHWATER_MARTS_READER COMMENT = 'reads the marts only'",
+    "CREATE ROLE SALES_PEOPLE",
+    "GRANT ROLE HIGHWATER_MARTS_READER TO ROLE SALES_PEOPLE",
+    "GRANT ROLE HIGHWATER_LOADER TO ROLE HIGHWATER_TRANSFORMER",
+    "GRANT ROLE HIGHWATER_ANALYST TO ROLE HIGHWATER_TRANSFORMER",
+    "GRANT ROLE HIGHWATER_TRANSFORMER TO ROLE SYSADMIN",
+    "CREATE USER HIGHWATER_WORKER TYPE = SERVICE DEFAULT_ROLE = HIGHWATER_TRANSFORMER"
+    " DEFAULT_WAREHOUSE = HIGHWATER_TRANSFORM_WH",
+    "GRANT ROLE HIGHWATER_TRANSFORMER TO USER HIGHWATER_WORKER",
+    "GRANT USAGE, CREATE SCHEMA ON DATABASE HIGHWATER TO ROLE HIGHWATER_LOADER",
+    *(f"CREATE SCHEMA HIGHWATER.{schema}" for schema in SCHEMAS),
+    *(
+        f"GRANT USAGE, CREATE TABLE ON SCHEMA HIGHWATER.{schema} TO ROLE HIGHWATER_LOADER"
+        for schema in ("RAW", "CURATED", "DW", "STAGE")
+    ),
+    "GRANT USAGE, CREATE TABLE, CREATE VIEW ON SCHEMA HIGHWATER.MONITORING TO ROLE HIGHWATER_LOADER",
+    *(
+        f"GRANT USAGE, CREATE TABLE ON SCHEMA HIGHWATER.{schema} TO ROLE HIGHWATER_TRANSFORMER"
+        for schema in ("MARTS", "ML_OUTPUTS")
+    ),
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON FUTURE TABLES IN SCHEMA HIGHWATER.MONITORING TO ROLE HIGHWATER_LOADER",
+    "CREATE TABLE HIGHWATER.MONITORING.ACCOUNT_CHANGE_HISTORY (script VARCHAR)",
+)
+# docs/operate.md, Upgrading.
+BY_HAND = (
+    "ALTER ROLE HIGHWATER_MARTS_READER RENAME TO HIGHWATER_READER",
+    "ALTER RESOURCE MONITOR HIGHWATER_MONTHLY SET CREDIT_QUOTA = 100 TRIGGERS ON 80 PERCENT DO NOTIFY"
+    " ON 95 PERCENT DO NOTIFY ON 100 PERCENT DO SUSPEND ON 110 PERCENT DO SUSPEND_IMMEDIATE",
+)
+
+
+@pytest.fixture
+def earlier(account: Account) -> Account:
+    account.run(*EARLIER)
+    with account.login("HIGHWATER_WORKER", "HIGHWATER") as worker:
+        migrate(worker, "HIGHWATER")
+        account.rows("INSERT INTO DW.DIM_SKU (sku_key, sku_code, is_inferred, created_at, updated_at) VALUES"
+                     " (1, 'S1', TRUE, '2025-01-01', '2025-01-01')", worker)  # fmt: skip
+        account.rows("CREATE TABLE MARTS.ENGAGEMENT_DAILY (events INT)", worker)
+    return account
+
+
+def test_what_a_person_has_to_do_first_is_said(earlier: Account) -> None:
+    with pytest.raises(ObjectsDiffer, match="ALTER ROLE HIGHWATER_MARTS_READER RENAME TO HIGHWATER_READER"):
+        migrate_account(earlier.administrator, NAMES, GIVEN)
+    earlier.run(BY_HAND[0])
+    with pytest.raises(
+        ObjectsDiffer, match="monitor HIGHWATER_MONTHLY exists with notify_at 80%, not 80%,95%"
+    ):
+        migrate_account(earlier.administrator, NAMES, GIVEN)
+
+
+def test_ownership_goes_to_the_deployer_and_the_flows_go_on(earlier: Account) -> None:
+    earlier.run(*BY_HAND)
+    key_is_there = GIVEN.__class__(**{**vars(GIVEN), "worker_key": None})
+    migrate_account(earlier.administrator, NAMES, key_is_there)
+    with deployer(earlier.port) as session:
+        migrate(session, NAMES.database)
+        earlier.rows("ALTER TABLE DW.DIM_SKU ADD COLUMN colour VARCHAR", session)
+    worker = earlier.login(NAMES.worker, NAMES.database)
+    assert earlier.rows("SELECT sku_code, colour FROM DW.DIM_SKU", worker) == [("S1", None)]
+    earlier.rows("UPDATE DW.DIM_SKU SET colour = 'red'", worker)
+    for refused in (
+        "DROP TABLE DW.DIM_SKU",
+        "CREATE TABLE DW.MINE (a INT)",
+        "CREATE SCHEMA MINE",
+        "DELETE FROM MONITORING.WRITE_LOCK",
+    ):
+        assert earlier.refusal(refused, worker), refused
+    # dbt's, made again by the next run; and readers are readers.
+    earlier.rows("CREATE OR REPLACE TRANSIENT TABLE MARTS.ENGAGEMENT_DAILY AS SELECT 1 AS events", worker)
+    readers = [row for row in earlier.rows("SHOW GRANTS OF ROLE HIGHWATER_READER") if "SALES_PEOPLE" in row]
+    assert len(readers) == 1
+    assert earlier.rows(
+        "SELECT COUNT(*) FROM HIGHWATER.INFORMATION_SCHEMA.TABLES WHERE table_name = 'ACCOUNT_CHANGE_HISTORY'"
+    ) == [(0,)]
