@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?$")
+PLACEHOLDER = re.compile(r"<([A-Za-z.][^<>\n]*)>")
+_MAY_GO_ON = re.compile(r"""["'`({]|<<|^(?:for|while|if|case)\b""")
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,23 @@ def commands_of(page: Path) -> Iterator[Command]:
         yield from (Command(section, span, in_block=False) for span in re.findall(r"`([^`]+)`", line))
 
 
-def _whole(block: Iterable[str]) -> Iterator[str]:
-    """Lines that are one command together stay together: a text in quotes, a document after `<<`."""
-    command, end = "", ""
-    for line in textwrap.dedent("\n".join(block)).splitlines():
-        command = f"{command}\n{line}" if command else line
-        if not end and (found := _HERE_DOCUMENT.search(line)):
-            end = found[1]
-        if line == end or (not end and command.count('"') % 2 == 0):
-            yield command
-            command, end = "", ""
-    if command:
-        yield command
+def _whole(block: Sequence[str]) -> Iterator[str]:
+    """What bash takes for one command stays together: a loop, a text in quotes, a document after `<<`."""
+    lines = textwrap.dedent("\n".join(block)).splitlines()
+    while lines:
+        ends = range(1, len(lines) + 1)
+        # A line that never becomes a command is none of bash: it stands for itself.
+        end = next((end for end in ends if _is_whole("\n".join(lines[:end]))), 1)
+        yield "\n".join(lines[:end])
+        lines = lines[end:]
+
+
+def _is_whole(text: str) -> bool:
+    if not _MAY_GO_ON.search(text):
+        return True
+    asked = ["bash", "-n"]
+    done = subprocess.run(
+        asked, input=PLACEHOLDER.sub("X", text), capture_output=True, text=True, check=False
+    )
+    # It only warns of a document without an end.
+    return done.returncode == 0 and not done.stderr

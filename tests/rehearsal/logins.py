@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import re
 import shlex
 
 from cryptography.hazmat.primitives import serialization
 
 from deployments import names
+from local.settings import LOOPBACK
+from local.snowflake_login import CONNECTION, connect, write_connection
 from tests.rehearsal.scene import Scene
 
 
@@ -33,40 +35,78 @@ def tell_place(scene: Scene, command: str) -> str:
     return f"mode {scene.run('stat -c %a $private')}"
 
 
-def make_key_pair(scene: Scene, command: str) -> str:
+def make_key_pairs(scene: Scene, command: str) -> str:
     scene.run(command)
-    scene.noted["public key"] = _one_line(scene.run('cat "$private/key.pub"'))
-    return scene.run('openssl rsa -pubin -in "$private/key.pub" -noout -text | head -1')
+    users = ("worker", "deploy")
+    scene.noted["public keys"] = {user: _one_line(scene.run(f'cat "$private/{user}.pub"')) for user in users}
+    told = scene.run(
+        'for user in worker deploy; do openssl rsa -pubin -in "$private/$user.pub" -noout -text | head -1; done'
+    )
+    return ", ".join(told.splitlines())
 
 
-def fill_sql(scene: Scene, command: str) -> str:
+def store_worker(scene: Scene, command: str) -> str:
+    return _store_login(scene, command, names.SNOWFLAKE_SECRET, "worker")
+
+
+def store_deployer(scene: Scene, command: str) -> str:
+    return _store_login(scene, command, names.SNOWFLAKE_DEPLOYER_SECRET, "deploy")
+
+
+def _store_login(scene: Scene, command: str, secret: str, user: str) -> str:
     scene.run(command)
-    sql = scene.run('cat "$private/snowflake.sql"')
-    if scene.noted["public key"] not in sql:
-        raise AssertionError("snowflake.sql lacks the public key")
-    outputs = json.loads(scene.run('cat "$private/outputs.json"'))
-    return f"{sql.count(';')} statements for {outputs['highwater-lake']['LakeBucket']}"
+    login = scene.secret(secret)
+    if _public(login["private_key"]) != scene.noted["public keys"][user]:
+        raise AssertionError(f"{secret} has another private key than that of {user}.pub")
+    return f"{login['user']} as {login['role']} on {login['warehouse']}; its key is the public one's"
 
 
-def store_login(scene: Scene, command: str) -> str:
-    scene.run(command)
-    login = scene.secret(names.SNOWFLAKE_SECRET)
-    if _public(login["private_key"]) != scene.noted["public key"]:
-        raise AssertionError("the secret's private key is not that of the user's public key")
-    return f"{', '.join(login)}; its key is that of the SQL"
-
-
-def forget_key(scene: Scene, command: str) -> str:
+def forget_keys(scene: Scene, command: str) -> str:
     scene.run(command)
     return f"left: {', '.join(scene.run('ls $private').split())}"
 
 
+def know_snowflake(scene: Scene) -> str:
+    """A real account is found by its name, a local one is not."""
+    write_connection(scene.settings)
+    here = {
+        "host": LOOPBACK,
+        "port": scene.settings.snowflake_port,
+        "protocol": "http",
+        "socket_timeout": 900,
+    }
+    for secret in (names.SNOWFLAKE_SECRET, names.SNOWFLAKE_DEPLOYER_SECRET):
+        scene.put_secret(secret, {**scene.secret(secret), **here})
+    return f"connection {CONNECTION}; {LOOPBACK}:{scene.settings.snowflake_port} in the two secrets"
+
+
+def migrate_account(scene: Scene, command: str) -> str:
+    """It prints for whom the role has to be opened."""
+    said = scene.run(command)
+    for name, value in re.findall(r"^Snowflake(UserArn|ExternalId)=(\S+)$", said, re.MULTILINE):
+        scene.values["arn" if name == "UserArn" else "id"] = value
+    with connect(scene.settings) as connection:
+        counts = {
+            kind: len(connection.cursor().execute(f"SHOW {kind.upper()}").fetchall())
+            for kind in ("roles", "users", "warehouses")
+        }
+    return f"{', '.join(f'{count} {kind}' for kind, count in counts.items())}; Snowflake comes as {scene.values['arn']}"
+
+
+def migrate_account_again(scene: Scene, command: str) -> str:
+    scene.run(command)
+    with connect(scene.settings) as connection:
+        policies = connection.cursor().execute("SHOW MASKING POLICIES IN ACCOUNT").fetchall()
+    return f"{len(policies)} masking policies"
+
+
 def migrate(scene: Scene, command: str) -> str:
     scene.run(command)
+    database = names.DATABASE
     tables = scene.one(
-        "SELECT COUNT(*) FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA <> 'INFORMATION_SCHEMA'"
+        f"SELECT COUNT(*) FROM {database}.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA <> 'INFORMATION_SCHEMA'"
     )
-    applied = scene.one("SELECT COUNT(*) FROM MONITORING.CHANGE_HISTORY")
+    applied = scene.one(f"SELECT COUNT(*) FROM {database}.MONITORING.CHANGE_HISTORY")
     return f"{applied} migrations applied, {tables} tables and views"
 
 

@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.docs.blocks import commands_of
+from tests.docs.blocks import PLACEHOLDER, commands_of
 from tests.rehearsal.entry import Entry
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
 PROGRAMS = ("aws", "buildah", "cdk", "docker", "gh", "make", "openssl", "prefect", "python")
 OURS = "make rehearse"
-_PLACEHOLDER = re.compile(r"<([A-Za-z.][^<>\n]*)>")
 
 
 class PlanDiffers(Exception):
@@ -88,7 +87,7 @@ def _out_of_order(run: Sequence[tuple[str, Entry]], commands: Sequence[str]) -> 
 
 def filled(command: str, values: Mapping[str, str]) -> str:
     """The command with values for its placeholders. Raises Unfilled."""
-    missing = [name for name in _PLACEHOLDER.findall(command) if name not in values]
+    missing = [name for name in PLACEHOLDER.findall(command) if name not in values]
     if missing:
         raise Unfilled(f"no value for {', '.join(f'<{name}>' for name in missing)} of: {command}")
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], command)
+    return PLACEHOLDER.sub(lambda found: values[found[1]], command)

@@ -10,6 +10,9 @@ from typing import Final
 from tests.rehearsal import accounts, logins, releases, runs, stacks
 from tests.rehearsal.entry import Entry, not_done, own, step
 
+_PUT = "aws secretsmanager put-secret-value --secret-id"
+_ACCOUNT = 'python -m warehouse migrate --account $HIGHWATER_DATABASE --connection <connection> --outputs "$private/outputs.json"'
+_SNOWFLAKE = "what the local Snowflake only keeps a record of: network policies, the monitor, the integration"
 _IMAGE = "an image needs docker or buildah, and a registry of a real account"
 _COPY = "two accounts and their registries"
 _GITHUB = "GitHub's tokens and its identity provider in the account"
@@ -40,52 +43,41 @@ FIRST_DEPLOYMENT: Final = (
     ),
     own("in place of what was left out", stacks.create_what_is_left_out),
     not_done("repeat a failed deployment", "aws dynamodb update-table", "only after a stack that failed"),
-    step("key pair", "openssl genrsa 2048", logins.make_key_pair),
+    step("name of the database", "export HIGHWATER_DATABASE=", logins.run_quietly),
+    step("key pairs of the two users", "for user in worker deploy", logins.make_key_pairs),
+    step("how a login is written", "login() ", logins.run_quietly),
+    step("login of flows", 'login <organisation-account> "$private/worker.p8"', logins.run_quietly),
+    step("login of migrations", 'login <organisation-account> "$private/deploy.p8"', logins.run_quietly),
+    step("login of flows, stored", f"{_PUT} highwater/snowflake ", logins.store_worker),
+    step("login of migrations, stored", f"{_PUT} highwater/snowflake-deployer", logins.store_deployer),
+    step("private keys", "shred -u", logins.forget_keys),
+    own("the administrator's own login; where Snowflake is", logins.know_snowflake),
+    step("Snowflake's account", f"{_ACCOUNT} --worker-key", logins.migrate_account, _SNOWFLAKE),
     step(
-        "SQL for Snowflake",
-        "(cd infra/cdk && PYTHONPATH=../.. .venv/bin/python -m highwater_infra.snowflake",
-        logins.fill_sql,
-    ),
-    step("login of flows", 'python3 - "$private/key.p8"', logins.run_quietly),
-    step(
-        "login of flows, stored",
-        "aws secretsmanager put-secret-value --secret-id highwater/snowflake",
-        logins.store_login,
-    ),
-    step("private key", "shred -u", logins.forget_key),
-    not_done(
-        "SQL in Snowflake, parts 1 and 2", "", "user, roles and storage integration of a real Snowflake"
-    ),
-    not_done(
         "Snowflake's way into the lake",
         "cdk deploy highwater-access -c environment=prod --parameters highwater-access:SnowflakeUserArn",
-        "the values that Snowflake's storage integration prints",
+        stacks.trust_snowflake,
+        "that AWS lets Snowflake in: nobody is refused here",
     ),
-    not_done(
-        "account migrations",
-        "python -m warehouse migrate --account",
-        "roles, warehouses, grants, masking policies",
-    ),
-    own("in place of part 1: the database", accounts.create_warehouse),
     step("tables", "python -m warehouse migrate", logins.migrate),
-    own("in place of part 3: the stage", accounts.create_stage),
+    step("Snowflake's account again", f"{_ACCOUNT} --migrate-from", logins.migrate_account_again, _SNOWFLAKE),
     step("key of hashes", "openssl rand", logins.run_quietly),
     step(
         "key of hashes, stored",
-        "aws secretsmanager put-secret-value --secret-id highwater/hash-key",
+        f"{_PUT} highwater/hash-key",
         logins.store_hash_key,
     ),
     own("key pair of the source, made as above", logins.make_source_key),
     step("login of the source", 'python3 - "$private/source.p8"', logins.run_quietly),
     step(
         "login of the source, stored",
-        "aws secretsmanager put-secret-value --secret-id highwater/source/shop",
+        f"{_PUT} highwater/source/shop",
         logins.store_source,
     ),
     step("Prefect's login, written", "${EDITOR:-vi}", logins.run_quietly),
     step(
         "Prefect's login, stored",
-        "aws secretsmanager put-secret-value --secret-id highwater/prefect",
+        f"{_PUT} highwater/prefect",
         logins.store_prefect,
     ),
     step("no secret is left", "rm -r", logins.leave_nothing),
@@ -137,6 +129,11 @@ LATER: Final = (
     ),
     own("a run of the earlier version", runs.of_another_day(runs.BACK)),
     not_done("templates changed", "make -C infra/cdk snapshots", _CHANGE),
+    not_done(
+        "outputs for Snowflake's account, later",
+        "cdk deploy --all -c environment=prod --outputs-file outputs.json",
+        "as at first",
+    ),
     not_done("difference of the stacks", "cdk diff", "the types that the local CloudFormation lacks"),
     not_done("base image", "make base", "the registry of the base image"),
     not_done(

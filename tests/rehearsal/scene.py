@@ -15,7 +15,8 @@ import boto3
 
 from local import resources
 from local.environment import MISLEADING, environment
-from local.settings import REPOSITORY, LocalSettings
+from local.settings import LOOPBACK, REPOSITORY, LocalSettings
+from local.snowflake_login import CONNECTION
 from local.sql import query
 from local.supervisor import Supervisor
 from tests.rehearsal.page import filled
@@ -33,7 +34,7 @@ class Scene:
     settings: LocalSettings
     shell: Shell
     supervisor: Supervisor
-    values: Mapping[str, str]
+    values: dict[str, str]
     """Of the page's placeholders."""
     noted: dict[str, Any] = field(default_factory=dict)
     """What a step leaves for later ones."""
@@ -114,7 +115,7 @@ def _of_a_person(settings: LocalSettings) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": address,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_PAGER": "",
-        "HIGHWATER_DATABASE": resources.WAREHOUSE.name,
+        "SNOWFLAKE_HOME": known["SNOWFLAKE_HOME"],
         # What deployments/local.env leaves open, for `make deploy ENV=local`.
         "HIGHWATER_WORK_POOL": resources.ECS_WORK_POOL.name,
         "HIGHWATER_CODE": str(ROOT),
@@ -134,6 +135,9 @@ def _values(settings: LocalSettings, key: Path) -> dict[str, str]:
         "user": source.user,
         "role": source.role,
         "warehouse": source.warehouse,
+        "connection": CONNECTION,
+        "networks": f"{LOOPBACK}/32",
+        "users": resources.ADMINISTRATOR,
         ".../api": settings.prefect_api_url,
         "file of your key": str(key),
     }

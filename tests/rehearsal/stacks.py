@@ -20,7 +20,10 @@ from local.aws_resources import (
 )
 from tests.rehearsal.scene import UNIQUE, Scene
 
-SECRETS = (names.SNOWFLAKE_SECRET, names.SOURCE_SHOP_SECRET, names.HASH_KEY_SECRET, names.PREFECT_SECRET)
+SECRETS = (
+    *(names.SNOWFLAKE_SECRET, names.SNOWFLAKE_DEPLOYER_SECRET, names.SOURCE_SHOP_SECRET),
+    *(names.HASH_KEY_SECRET, names.PREFECT_SECRET),
+)
 # moto computes no outputs for a change set.
 LOCALLY = "--require-approval never --method direct --ci"
 
@@ -70,6 +73,16 @@ def deploy(scene: Scene, command: str) -> str:
         f"{_counted(s['StackStatus'] for s in made)}: {sum(found['held'].values())} resources; left out "
         f"{sum(found['left_out'].values())} of {len(found['left_out'])} types that the local CloudFormation lacks"
     )
+
+
+def trust_snowflake(scene: Scene, command: str) -> str:
+    scene.run(f"{command} --app '{scene.scratch}/cdk.local' {LOCALLY}")
+    trust = scene.aws("iam").get_role(RoleName=names.SNOWFLAKE)["Role"]["AssumeRolePolicyDocument"]
+    (stack,) = scene.aws("cloudformation").describe_stacks(StackName="highwater-access")["Stacks"]
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
+    if given["SnowflakeUserArn"] != scene.values["arn"] or scene.values["arn"] not in json.dumps(trust):
+        raise AssertionError(f"{names.SNOWFLAKE} trusts {json.dumps(trust)}, not {scene.values['arn']}")
+    return f"{stack['StackStatus']}; {names.SNOWFLAKE} trusts {scene.values['arn']}"
 
 
 def create_what_is_left_out(scene: Scene) -> str:
