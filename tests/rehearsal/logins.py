@@ -39,10 +39,10 @@ def make_key_pairs(scene: Scene, command: str) -> str:
     scene.run(command)
     users = ("worker", "deploy")
     scene.noted["public keys"] = {user: _one_line(scene.run(f'cat "$private/{user}.pub"')) for user in users}
-    told = scene.run(
-        'for user in worker deploy; do openssl rsa -pubin -in "$private/$user.pub" -noout -text | head -1; done'
-    )
-    return ", ".join(told.splitlines())
+    sizes = [
+        scene.run(f'openssl rsa -pubin -in "$private/{user}.pub" -noout -text | head -1') for user in users
+    ]
+    return ", ".join(sizes)
 
 
 def store_worker(scene: Scene, command: str) -> str:

@@ -11,7 +11,10 @@ from tests.rehearsal import accounts, logins, releases, runs, stacks
 from tests.rehearsal.entry import Entry, not_done, own, step
 
 _PUT = "aws secretsmanager put-secret-value --secret-id"
-_ACCOUNT = 'python -m warehouse migrate --account $HIGHWATER_DATABASE --connection <connection> --outputs "$private/outputs.json"'
+_MIGRATE = "python -m warehouse migrate"
+_ACCOUNT = (
+    f'{_MIGRATE} --account $HIGHWATER_DATABASE --connection <connection> --outputs "$private/outputs.json"'
+)
 _SNOWFLAKE = "what the local Snowflake only keeps a record of: network policies, the monitor, the integration"
 _IMAGE = "an image needs docker or buildah, and a registry of a real account"
 _COPY = "two accounts and their registries"
@@ -59,7 +62,7 @@ FIRST_DEPLOYMENT: Final = (
         stacks.trust_snowflake,
         "that AWS lets Snowflake in: nobody is refused here",
     ),
-    step("tables", "python -m warehouse migrate", logins.migrate),
+    step("tables", _MIGRATE, logins.migrate),
     step("Snowflake's account again", f"{_ACCOUNT} --migrate-from", logins.migrate_account_again, _SNOWFLAKE),
     step("key of hashes", "openssl rand", logins.run_quietly),
     step(
