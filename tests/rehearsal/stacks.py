@@ -94,12 +94,19 @@ def create_what_is_left_out(scene: Scene) -> str:
         create_glue_job(glue, job)
     for database in resources.GLUE_DATABASES:
         create_glue_database(glue, _in_the_stacks_bucket(database))
+    _name_hosts(scene.aws("ec2"))
     create_model_package_groups(sagemaker)
     for group in resources.FEATURE_GROUPS:
         create_feature_group(sagemaker, _in_the_stacks_bucket(group))
     jobs, databases = glue.get_jobs()["Jobs"], glue.get_databases()["DatabaseList"]
     groups = sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
     return f"{len(jobs)} Glue jobs, {len(databases)} databases, {len(groups)} model groups, 1 feature group, by hand"
+
+
+def _name_hosts(ec2: Any) -> None:
+    """moto's CloudFormation does not apply EnableDnsHostnames, and its ECS wants a task to have such a name."""
+    for vpc in ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"]:
+        ec2.modify_vpc_attribute(VpcId=vpc["VpcId"], EnableDnsHostnames={"Value": True})
 
 
 def _in_the_stacks_bucket(declared: Any) -> Any:

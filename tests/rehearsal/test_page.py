@@ -24,6 +24,11 @@ PAGE = """# A page
     print("a",
           "b")
     END
+    for user in a b; do
+        make it $user
+    done
+    login() { python3 -c 'import sys
+    print("it is", sys.argv)' "$@"; }
 
 1. Then `.venv/bin/python -m warehouse migrate --account` and `.venv/bin/python -m warehouse migrate`:
 
@@ -47,6 +52,8 @@ BEGINS = (
     "make infra",
     "aws deploy",
     "python3 -",
+    "for user",
+    "login()",
     "python -m warehouse migrate",
     "make release ENV",
 )
