@@ -12,6 +12,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 
 from deployments import names
 from local import resources
@@ -45,8 +46,7 @@ def first(scene: Scene, command: str) -> str:
     _deliver(scene, FIRST)
     given = " ".join(f"-p {name}='{json.dumps(value)}'" for name, value in SMALL.items())
     scene.run(f"{command} {given}")
-    (run,) = _runs_of(FIRST)
-    return _shown(scene, run, FIRST)
+    return _shown(scene, _newest(FIRST), FIRST)
 
 
 def of_another_day(day: date) -> Callable[[Scene], str]:
@@ -118,9 +118,10 @@ def _start(scene: Scene, day: date) -> FlowRun:
         return client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
 
 
-def _runs_of(day: date) -> list[FlowRun]:
+def _newest(day: date) -> FlowRun:
     with get_client(sync_client=True) as client:
-        return [run for run in client.read_flow_runs() if run.parameters.get("run_date") == day.isoformat()]
+        runs = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC)
+    return next(run for run in runs if run.parameters.get("run_date") == day.isoformat())
 
 
 def _finished(run: UUID) -> FlowRun:
