@@ -141,7 +141,7 @@ faults: setup ## try a fault at every call of a run, and another run at every ca
 
 # PORTS: the first of four, for a local cloud of its own.
 PORTS ?= 4690
-rehearse: setup ## run docs/deploy.md's commands against a local cloud of its own, a first deployment to a rollback (six minutes)
+rehearse: setup ## run docs/deploy.md's commands against a local cloud of its own: a first deployment, up to the way back from a new version
 	@$(MAKE) --no-print-directory -C infra/cdk setup
 	@$(PY) -m tests.rehearsal --ports $(PORTS)
 
