@@ -82,6 +82,8 @@ def _without(value: Any, gone: Mapping[str, str]) -> Any:
     match value:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]} if name in gone:
             return gone[name]
+        case {"Fn::GetAtt": [str(name), "PublicIp"]}:
+            return {"Ref": name}  # all that moto knows of an Elastic IP's address; in AWS it is the same
     return {name: _without(item, gone) for name, item in value.items()}
 
 

@@ -213,6 +213,11 @@ def test_what_refers_to_a_secret_gets_the_arn_of_the_one_that_is_there() -> None
     }
 
 
+def test_an_elastic_ip_is_asked_for_its_address_as_moto_knows_it() -> None:
+    template = {"Resources": {}, "Outputs": {"Address": {"Value": {"Fn::GetAtt": ["Address", "PublicIp"]}}}}
+    assert pruned(template)["Outputs"]["Address"]["Value"] == {"Ref": "Address"}
+
+
 def test_the_command_counts_what_it_leaves_out(tmp_path: Path) -> None:
     command = [
         sys.executable,
