@@ -14,7 +14,7 @@ from local.part import post
 from local.progress import Report
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
 from local.snowflake_login import key_pair
-from local.snowflake_resources import create_shop, create_stages
+from local.snowflake_resources import create_shop
 from local.supervisor import Supervisor
 
 BOOTSTRAP_SOURCES = (
@@ -44,9 +44,8 @@ class Bootstrap:
 
     def create_warehouse(self, cancelled: threading.Event) -> None:
         if self._is_needed("migrate"):
-            self._supervisor.run("migrate", (sys.executable, "-m", "local.snowflake_resources"), cancelled)
+            self._supervisor.run("migrate", (sys.executable, "-m", "local.snowflake_warehouse"), cancelled)
             self._done("migrate")
-        create_stages(self._settings)
         self._report(f"warehouse {resources.WAREHOUSE.name} is migrated")
 
     def create_shop(self, _: threading.Event) -> None:

@@ -18,11 +18,16 @@ from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
 from local.snowflake import copying, errors, statements, unloading
-from local.snowflake.access import masks, orders
+from local.snowflake.access import masks, order_reading, orders
 from local.snowflake.access.carry_out import carried_out
 from local.snowflake.access.masks import Masks
 from local.snowflake.access.needs import Plan
-from local.snowflake.access.seen import only_seen, seen_of_information_schema, with_session
+from local.snowflake.access.seen import (
+    only_seen,
+    refuse_unknown_place,
+    seen_of_information_schema,
+    with_session,
+)
 from local.snowflake.checksums import with_checksums
 from local.snowflake.forms import Form, form_of
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
@@ -72,14 +77,16 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             )
 
     def _run(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
-        if orders.is_one(command):
-            self._carry_out(orders.order_of(command))
+        if order_reading.is_one(command):
+            self._carry_out(order_reading.order_of(command))
             return
         statement = parsed(command)
         refuse_what_would_be_pretended(statement, command)
         plan = self._judged(command, statement)
         kind = kind_of(statement)
         session = self._conn
+        if isinstance(statement, exp.Show):
+            refuse_unknown_place(statement, session.gate)
         made = session.gate.before(plan.effects)
         if kind is Kind.BEGIN and session.in_transaction:
             command, kind = NOTHING_TO_DO, Kind.READ  # Snowflake has no nested transactions

@@ -17,7 +17,7 @@ from fakesnow.dialect import parse_one
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
-from local.snowflake.access import orders
+from local.snowflake.access import order_reading
 from local.snowflake.forms import Form, form_of
 from local.snowflake.temporary import Place
 
@@ -63,7 +63,7 @@ def parsed(command: str) -> Expr:
 
     Of one about the account there is no tree: sqlglot knows only some of them.
     """
-    if orders.is_one(command):
+    if order_reading.is_one(command):
         return exp.Command(this="ORDER", expression=command)
     text = form_of(command).text
     try:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from local import resources
+
 DOCS = Path(__file__).parents[2] / "docs"
 STUBS = {
     "aws": """
 while [ $# -gt 0 ]; do case $1 in --secret-id) id=$2 ;; --secret-string) file=${2#file://} ;; esac; shift; done
 mkdir -p "$GIVEN/$(dirname "$id")" && cp "$file" "$GIVEN/$id" && stat -c %a "$(dirname "$file")" > "$GIVEN/mode" """,
     "editor": """echo '{"api_url": "https://example.com/api", "api_key": "k"}' > "$1" """,
-    "snowflake": """echo "CREATE USER" """,
+    "snowflake": """for file in "$@"; do case $file in *.pub) grep -q "BEGIN PUBLIC KEY" "$file" ;; esac; done """,
 }
 
 
@@ -31,7 +33,7 @@ def _blocks(page: str) -> list[str]:
 def checkout(tmp_path: Path) -> Path:
     home = tmp_path / "checkout"
     for name, body in STUBS.items():
-        place = home / "infra/cdk/.venv/bin/python" if name == "snowflake" else tmp_path / "bin" / name
+        place = home / ".venv/bin/python" if name == "snowflake" else tmp_path / "bin" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(f"#!/bin/bash\n{body}\n")
         place.chmod(0o755)
@@ -68,8 +70,17 @@ def test_a_first_deployment_leaves_no_secret_behind(checkout: Path) -> None:
     assert (given / "mode").read_text().strip() == "700"
     assert json.loads((given / "highwater/prefect").read_text())["api_key"] == "k"
     assert re.fullmatch(r"[0-9a-f]{64}\n", (given / "highwater/hash-key").read_text())
-    for name in ("highwater/snowflake", "highwater/source/shop"):
-        assert "PRIVATE KEY" in json.loads((given / name).read_text())["private_key"]
+    logins = {
+        name: json.loads((given / name).read_text())
+        for name in ("highwater/snowflake", "highwater/snowflake-deployer", "highwater/source/shop")
+    }
+    assert ["PRIVATE KEY" in login["private_key"] for login in logins.values()] == [True, True, True]
+    ours = ("user", "role", "warehouse")
+    for name, declared in (
+        ("highwater/snowflake", resources.SNOWFLAKE_SECRET),
+        ("highwater/snowflake-deployer", resources.DEPLOYER_SECRET),
+    ):
+        assert [logins[name][field] for field in ours] == [getattr(declared, field) for field in ours]
 
 
 def test_a_new_key_pair_is_not_in_the_checkout(checkout: Path) -> None:

@@ -31,6 +31,11 @@ _FAKESNOWS = {"_FS_INFORMATION_SCHEMA", "_FS_GLOBAL", "MEMORY", "MAIN", "PG_CATA
 _RELATIONS = ("TABLE", "VIEW")
 
 
+def may_be_there(securable: Securable) -> bool:
+    """Whether DuckDB has objects of this kind."""
+    return securable.kind in _FOUND
+
+
 def is_there(connection: Any, securable: Securable) -> bool:
     """A table and a view are asked for as one: they share a space of names."""
     kinds = _RELATIONS if securable.kind in _RELATIONS else (securable.kind,)

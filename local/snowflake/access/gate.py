@@ -48,6 +48,17 @@ class Gate:
     def is_there(self, securable: Securable) -> bool:
         return existing.is_there(self._session._duck_conn, securable)
 
+    def is_known(self, securable: Securable) -> bool:
+        """Whether an object of any kind exists. Of what has no place in DuckDB, the registry knows."""
+        if securable.kind == "ACCOUNT":
+            return True
+        if existing.may_be_there(securable):
+            return self.is_there(securable)
+        registry = self.access.registry
+        return registry.thing(securable) is not None or (
+            securable.kind == "ROLE" and registry.has_role(securable.name[0])
+        )
+
     def all_of(self, kind: str) -> list[Securable]:
         return existing.all_of(self._session._duck_conn, kind)
 

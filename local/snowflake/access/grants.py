@@ -8,7 +8,7 @@ from local.snowflake.access import refused
 from local.snowflake.access.answers import DONE, Answer, status
 from local.snowflake.access.orders import Grant, GrantRole, On
 from local.snowflake.access.registry import SYSTEM_ROLES, Registry, Thing
-from local.snowflake.access.securables import ACCOUNT, OWNERSHIP, PRIVILEGES, Securable, in_full, parts_of
+from local.snowflake.access.securables import ACCOUNT, OWNERSHIP, PRIVILEGES, Securable, in_full
 
 if TYPE_CHECKING:
     from local.snowflake.access.gate import Gate
@@ -23,7 +23,7 @@ def role(order: GrantRole, gate: Gate) -> Answer:
     granted = Securable("ROLE", (order.role,))
     registry, judge = gate.access.registry, gate.judge
     for each in (granted, member):
-        if not _exists(registry, each):
+        if not gate.is_known(each):
             raise refused.hidden(each)
     administers = order.role in SYSTEM_ROLES and not judge.has_role(order.role)
     if administers or not (judge.manages_grants() or judge.owns(granted)):
@@ -65,10 +65,6 @@ def privileges(order: Grant, gate: Gate) -> Answer:
     )
 
 
-def _exists(registry: Registry, member: Securable) -> bool:
-    return registry.thing(member) is not None or (member.kind == "ROLE" and registry.has_role(member.name[0]))
-
-
 def _objects(on: On, gate: Gate) -> list[Securable]:
     if on.kind == "ACCOUNT":
         return [ACCOUNT]
@@ -76,24 +72,16 @@ def _objects(on: On, gate: Gate) -> list[Securable]:
         container = container_of(on, gate)
         return [each for each in gate.all_of(on.kind) if each.is_in(container)]
     name = in_full(on.kind, on.name, gate.scope)
-    if name is None or not _is_there(found := Securable(on.kind, name), gate):
+    if name is None or not gate.is_known(found := Securable(on.kind, name)):
         raise refused.hidden(Securable(on.kind, on.name))
     return [found]
 
 
 def container_of(on: On, gate: Gate) -> Securable:
     name = in_full(on.within, on.name, gate.scope)
-    if name is None or not _is_there(container := Securable(on.within, name), gate):
+    if name is None or not gate.is_known(container := Securable(on.within, name)):
         raise refused.hidden(Securable(on.within, on.name))
     return container
-
-
-def _is_there(securable: Securable, gate: Gate) -> bool:
-    """Of what is kept as a name alone, the registry knows it."""
-    known = gate.access.registry.thing(securable) is not None
-    if parts_of(securable.kind) == 1 and securable.kind != "DATABASE":
-        return known or _exists(gate.access.registry, securable)
-    return gate.is_there(securable) if securable.kind != "MASKING POLICY" else known
 
 
 def _wanted(order: Grant, kind: str) -> tuple[str, ...]:

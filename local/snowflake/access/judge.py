@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from snowflake.connector.errors import ProgrammingError
 
 from local.snowflake.access import refused
-from local.snowflake.access.needs import Need
+from local.snowflake.access.reads import Need
 from local.snowflake.access.registry import ADMINISTRATOR, Registry
 from local.snowflake.access.securables import ACCOUNT, ANY, OWNERSHIP, Scope, Securable, in_full
 from local.snowflake.refusals import unsupported

@@ -11,8 +11,8 @@ from sqlglot.optimizer.simplify import simplify
 
 from local.snowflake.access import refused
 from local.snowflake.access.answers import DONE, Answer
-from local.snowflake.access.needs import is_read, parts
 from local.snowflake.access.orders import Mask
+from local.snowflake.access.reads import is_read, parts
 from local.snowflake.access.registry import ADMINISTRATOR, Registry, Thing
 from local.snowflake.access.securables import OWNERSHIP, Scope, Securable, in_full
 from local.snowflake.refusals import unsupported

@@ -1,4 +1,4 @@
-"""What privileges a statement needs, read from its tree: by names as they are written, whoever runs it and wherever."""
+"""What privileges a statement needs and what it makes, read from its tree: whoever runs it, and wherever."""
 
 from __future__ import annotations
 
@@ -7,29 +7,8 @@ from dataclasses import dataclass
 
 from sqlglot import Expr, exp
 
+from local.snowflake.access.reads import Name, Need, file_format, folded, parts, reads, stage, target_of
 from local.snowflake.access.securables import ANY, KINDS_IN_A_SCHEMA, OWNERSHIP
-
-Name = tuple[str, ...]
-_INFORMATION_SCHEMA = "INFORMATION_SCHEMA"
-_TARGETS = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.Create, exp.TruncateTable)
-_PLAIN = (exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Neg)
-
-
-@dataclass(frozen=True)
-class Need:
-    """Any of these privileges on the object, or on what contains it."""
-
-    privileges: tuple[str, ...]
-    kind: str
-    name: Name
-    on_container: bool = False
-    if_there: bool = False
-    """Only if such an object exists: it would be replaced, hidden or dropped."""
-
-    @property
-    def is_nameless(self) -> bool:
-        """Whether the name is not in the statement's text: IDENTIFIER() of a bound value."""
-        return not self.name and self.kind != "DATABASE"
 
 
 @dataclass(frozen=True)
@@ -64,118 +43,8 @@ def plan_of(statement: Expr) -> Plan:
     return Plan()
 
 
-# --- what is read
-
-
-def reads(node: Expr | None, *targets: Expr) -> Iterator[Need]:
-    """SELECT of each table, USAGE of each stage, format and sequence that is read. The targets are not."""
-    if node is None:
-        return
-    for each in node.walk(prune=_is_a_row_of_values):
-        if isinstance(each, exp.Table) and not any(each is target for target in targets):
-            yield from _read(each)
-        elif isinstance(each, exp.Column) and each.name.upper() == "NEXTVAL" and each.args.get("table"):
-            yield Need(("USAGE",), "SEQUENCE", parts(each)[:-1])
-
-
-def _is_a_row_of_values(node: Expr) -> bool:
-    return isinstance(node, exp.Tuple) and all(isinstance(each, _PLAIN) for each in node.expressions)
-
-
-def is_read(table: exp.Table) -> bool:
-    """Whether it is a table or view that the statement reads: not a stage, a function or a query's name."""
-    if not isinstance(table.this, exp.Identifier) or _is_a_query(table):
-        return False
-    parent = table.parent.parent if isinstance(table.parent, exp.Schema) else table.parent
-    is_target = isinstance(parent, _TARGETS) and table is _target(parent.this)
-    return not is_target and _INFORMATION_SCHEMA not in parts(table)[:-1]
-
-
-def _read(table: exp.Table) -> Iterator[Need]:
-    this = table.this
-    if isinstance(this, exp.DynamicIdentifier):
-        yield _select(parts(table))
-    elif isinstance(this, exp.Var) and this.name.startswith("@"):
-        yield from _stage(this.name, "USAGE", "READ")
-        yield from _format(table.args.get("format"))
-    elif isinstance(this, exp.Identifier) and not _is_a_query(table):
-        yield _select(parts(table))
-
-
-def _select(name: Name) -> Need:
-    if name == ("DUAL",):
-        return Need((ANY,), "DATABASE", ())
-    if len(name) > 1 and name[-2] == _INFORMATION_SCHEMA:
-        return Need(("USAGE",), "DATABASE", name[:-2])
-    return Need(("SELECT",), "TABLE", name)
-
-
-def _stage(written: str, *privileges: str) -> Iterator[Need]:
-    """Of @name/path. A user's own stage (@~) needs nothing, a table's (@%name) its owner."""
-    name = tuple(_folded(part) for part in written[1:].partition("/")[0].split("."))
-    if name == ("~",):
-        return
-    if name[-1].startswith("%"):
-        yield Need((OWNERSHIP,), "TABLE", (*name[:-1], name[-1][1:]))
-    else:
-        yield Need(privileges, "STAGE", name)
-
-
-def _format(value: Expr | None) -> Iterator[Need]:
-    if isinstance(value, (exp.Literal, exp.Column, exp.Var)):
-        yield Need(("USAGE",), "FILE FORMAT", tuple(_folded(part) for part in value.name.split(".")))
-
-
-def _is_a_query(table: exp.Table) -> bool:
-    """Whether it names a query of a WITH around it. That one's own text, and the queries before it, do not see it."""
-    name = table.name.upper()
-    if table.args.get("db"):
-        return False
-    node: Expr = table
-    while (parent := node.parent) is not None:
-        if any(each.alias.upper() == name for each in _queries_seen(node, parent)):
-            return True
-        # The query that has a WITH sees all of it; what is in the WITH was looked at.
-        node = parent.parent or parent if isinstance(parent, exp.With) else parent
-    return False
-
-
-def _queries_seen(node: Expr, parent: Expr) -> list[Expr]:
-    """The queries of a WITH that a node of its parent sees."""
-    if isinstance(parent, exp.With):
-        queries: list[Expr] = parent.expressions
-        return queries if parent.args.get("recursive") else queries[: _place(queries, node)]
-    around = parent.args.get("with_")
-    return around.expressions if around is not None and around is not node else []
-
-
-def _place(nodes: list[Expr], node: Expr) -> int:
-    return next(place for place, each in enumerate(nodes) if each is node)
-
-
-def parts(node: Expr) -> Name:
-    """A name as it is written. IDENTIFIER('…') is one too, of a bound value it is not known."""
-    if isinstance(node.this, exp.DynamicIdentifier):
-        literal = node.this.this
-        is_text = isinstance(literal, exp.Literal) and literal.is_string
-        return parts(exp.to_table(literal.name, dialect="snowflake")) if is_text else ()
-    return tuple(_folded(part.name) for part in node.parts)  # type: ignore[attr-defined]
-
-
-def _folded(name: str) -> str:
-    return name.strip('"').upper()
-
-
-# --- statements
-
-
 def _query(statement: Expr) -> Plan:
     return Plan(tuple(reads(statement)))
-
-
-def _target(node: Expr) -> exp.Table:
-    found = node.this if isinstance(node, exp.Schema) else node
-    return found if isinstance(found, exp.Table) else exp.Table(this=exp.DynamicIdentifier(this=exp.Null()))
 
 
 def _on(target: exp.Table, *privileges: str) -> Iterator[Need]:
@@ -185,14 +54,14 @@ def _on(target: exp.Table, *privileges: str) -> Iterator[Need]:
 
 
 def _insert(statement: exp.Insert) -> Plan:
-    target = _target(statement.this)
+    target = target_of(statement.this)
     privileges = ("INSERT", "DELETE") if statement.args.get("overwrite") else ("INSERT",)
     return Plan((*_on(target, *privileges), *reads(statement, target)))
 
 
 def _insert_all(statement: exp.MultitableInserts) -> Plan:
     inserts = [*statement.find_all(exp.Insert)]
-    targets = [_target(each.this) for each in inserts]
+    targets = [target_of(each.this) for each in inserts]
     return Plan((*(need for each in targets for need in _on(each, "INSERT")), *reads(statement, *targets)))
 
 
@@ -206,14 +75,14 @@ def _delete(statement: exp.Delete) -> Plan:
 
 def _change(statement: Expr, privilege: str, values: list[Expr]) -> Plan:
     """A condition, or a value made of columns, reads the table as well."""
-    target = _target(statement.this)
+    target = target_of(statement.this)
     looks = statement.args.get("where") or any(value.find(exp.Column) for value in values)
     privileges = (privilege, "SELECT") if looks else (privilege,)
     return Plan((*_on(target, *privileges), *reads(statement, target)))
 
 
 def _merge(statement: exp.Merge) -> Plan:
-    target = _target(statement.this)
+    target = target_of(statement.this)
     branches = {_branch(when.args["then"]): None for when in statement.args["whens"].expressions}
     return Plan((*_on(target, "SELECT", *branches), *reads(statement, target)))
 
@@ -223,37 +92,36 @@ def _branch(then: Expr) -> str:
 
 
 def _truncate(statement: exp.TruncateTable) -> Plan:
-    return Plan(tuple(need for each in statement.expressions for need in _on(_target(each), "TRUNCATE")))
+    return Plan(tuple(need for each in statement.expressions for need in _on(target_of(each), "TRUNCATE")))
 
 
 def _copy(statement: exp.Copy) -> Plan:
     target = statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
     is_unload = isinstance(target.this, exp.Var)
-    needs = [*(_stage(target.name, "USAGE", "WRITE") if is_unload else _on(target, "INSERT"))]
+    needs = [*(stage(target.name, "USAGE", "WRITE") if is_unload else _on(target, "INSERT"))]
     for file in statement.args.get("files") or []:
         needs += reads(file)
     for option in statement.find_all(exp.Property):
         if option.name.upper() == "FORMAT_NAME":
-            needs += _format(option.args["value"])
+            needs += file_format(option.args["value"])
     return Plan(tuple(needs))
 
 
 def _list(statement: Expr) -> Plan:
-    return Plan(tuple(_stage(statement.this.name, "USAGE", "READ")))
+    return Plan(tuple(stage(statement.this.name, "USAGE", "READ")))
 
 
 def _put(statement: exp.Put) -> Plan:
-    return Plan(tuple(_stage(statement.args["target"].name, "USAGE", "WRITE")))
+    return Plan(tuple(stage(statement.args["target"].name, "USAGE", "WRITE")))
 
 
 def _command(statement: exp.Command) -> Plan:
     written = (
         statement.expression.name if isinstance(statement.expression, Expr) else str(statement.expression)
     )
-    stage = next((word for word in written.split() if word.startswith("@")), None)
-    verb = statement.name.upper()
-    if stage and verb in ("REMOVE", "RM"):
-        return Plan(tuple(_stage(stage, "USAGE", "WRITE")))
+    place = next((word for word in written.split() if word.startswith("@")), None)
+    if place and statement.name.upper() in ("REMOVE", "RM"):
+        return Plan(tuple(stage(place, "USAGE", "WRITE")))
     return Plan()
 
 
@@ -261,7 +129,7 @@ def _create(statement: exp.Create) -> Plan:
     kind = str(statement.args["kind"]).upper()
     if kind not in (*KINDS_IN_A_SCHEMA, "SCHEMA", "DATABASE"):
         return Plan()
-    target = _target(statement.this)
+    target = target_of(statement.this)
     name = parts(target)
     replaces = bool(statement.args.get("replace"))
     is_temporary = statement.find(exp.TemporaryProperty) is not None
@@ -286,7 +154,7 @@ def _create(statement: exp.Create) -> Plan:
 def _integration(statement: exp.Create) -> Iterator[Need]:
     for option in statement.find_all(exp.Property):
         if option.name.upper() == "STORAGE_INTEGRATION":
-            yield Need(("USAGE",), "INTEGRATION", (_folded(option.args["value"].name),))
+            yield Need(("USAGE",), "INTEGRATION", (folded(option.args["value"].name),))
 
 
 def _drop(statement: exp.Drop) -> Plan:

@@ -39,8 +39,9 @@ def write(registry: Registry, path: Path) -> None:
         "future": [*registry.future.items()],
         "members": {role: sorted(members) for role, members in registry.members.items()},
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(kept, indent=0))
+    temporary.write_text(json.dumps(kept))
     temporary.replace(path)
 
 

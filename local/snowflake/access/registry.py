@@ -93,9 +93,10 @@ class Registry:
         self.changed()
 
     def rename(self, old: Securable, new: Securable) -> None:
-        for kept in (self.things, self.grants):
-            if old.key in kept:
-                kept[new.key] = kept.pop(old.key)  # type: ignore[attr-defined, index]
+        if (thing := self.things.pop(old.key, None)) is not None:
+            self.things[new.key] = thing
+        if (grants := self.grants.pop(old.key, None)) is not None:
+            self.grants[new.key] = grants
         self.changed()
 
     def rename_role(self, old: str, new: str) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from sqlglot import Expr, exp
 
-from local.snowflake.access.needs import parts
-from local.snowflake.access.securables import Securable
+from local.snowflake.access import refused
+from local.snowflake.access.reads import parts
+from local.snowflake.access.securables import Securable, in_full
 from local.snowflake.access.showing import is_like
 
 if TYPE_CHECKING:
@@ -81,6 +82,16 @@ def _named_like(view: str, names: list[tuple[str, ...]]) -> Expr | None:
         for name in names
     ]
     return exp.or_(*each_named) if each_named else exp.false()
+
+
+def refuse_unknown_place(statement: exp.Show, gate: Gate) -> None:
+    """Of a database or schema that is not there, or that the roles do not see, fakesnow shows nothing."""
+    kind, place = statement.args.get("scope_kind"), statement.args.get("scope")
+    if kind not in ("DATABASE", "SCHEMA") or not isinstance(place, exp.Table):
+        return
+    name = in_full(kind, parts(place), gate.scope)
+    if name and not (gate.is_known(securable := Securable(kind, name)) and gate.judge.sees(securable)):
+        raise refused.unusable()
 
 
 def only_seen(cursor: Any, session: Any, statement: exp.Show) -> None:

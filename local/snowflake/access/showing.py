@@ -213,6 +213,8 @@ _OF: dict[str, Callable[[Thing], Values]] = {
 
 def _containers(what: str, order: Show, gate: Gate) -> Iterator[Values]:
     kind = what[:-1]
+    if order.name and not gate.is_known(Securable("DATABASE", order.name[:1])):
+        raise refused.unusable()
     within = order.name or (
         (gate.scope.database or "",) if what == "SCHEMAS" and order.kind != "ACCOUNT" else ()
     )
@@ -244,8 +246,12 @@ def _parameter(name: str, securable: Securable, gate: Gate) -> tuple[Any, str]:
 def _parameters(order: Show, gate: Gate) -> Answer:
     kind = order.kind or ""
     name = in_full(kind, order.name, gate.scope)
-    if name is None or not gate.judge.sees(securable := Securable(kind, name)):
-        raise refused.hidden(Securable(kind, order.name))
+    if (
+        name is None
+        or not gate.is_known(securable := Securable(kind, name))
+        or not gate.judge.sees(securable)
+    ):
+        raise refused.unusable()
     asked = [
         each
         for each in _PARAMETERS

@@ -52,8 +52,9 @@ def grants(order: Show, gate: Gate) -> Answer:
 def _on(order: Show, gate: Gate) -> Answer:
     kind = order.kind or ""
     name = in_full(kind, order.name, gate.scope)
-    if name is None or not gate.judge.sees(securable := Securable(kind, name)):
-        raise refused.hidden(Securable(kind, order.name))
+    securable = Securable(kind, order.name if name is None else name)
+    if name is None or not gate.is_known(securable) or not gate.judge.sees(securable):
+        raise refused.hidden(securable)
     registry = gate.access.registry
     found = [
         each for each in _all(registry) if each[1:3] in ((kind, securable.text), ("VIEW", securable.text))

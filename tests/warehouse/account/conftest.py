@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 from snowflake.connector import ProgrammingError, SnowflakeConnection
 
 from tests.snowflake_server import connected, snowflake_server
+from tests.warehouse.standin import set_up
 
 
 @dataclass
@@ -38,12 +39,21 @@ class Account:
         return ""
 
 
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
-    with snowflake_server(tmp_path / "snowflake", "http://127.0.0.1:9") as port:
+def opened(folder: Path) -> Iterator[Account]:
+    with snowflake_server(folder, "http://127.0.0.1:9") as port:
         administrator = connected(port)
         yield Account(port, administrator)
         administrator.close()
 
 
-Table = Callable[[str], list[str]]
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    yield from opened(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """With one environment in it."""
+    for account in opened(tmp_path_factory.mktemp("ready")):
+        set_up(account.port, account.administrator)
+        yield account

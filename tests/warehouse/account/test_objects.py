@@ -34,43 +34,6 @@ def named(account: Account) -> dict[str, list[str]]:
     return found
 
 
-def test_everything_is_named_after_the_database(account: Account) -> None:
-    set_up(account.port, account.administrator)
-    assert named(account) == {
-        "ROLES": [f"HIGHWATER_{role}" for role in ("ANALYST", "DEPLOYER", "LOADER", "READER", "TRANSFORMER")],
-        "USERS": ["HIGHWATER_DEPLOY", "HIGHWATER_WORKER"],
-        "WAREHOUSES": ["HIGHWATER_ANALYTICS_WH", "HIGHWATER_LOAD_WH", "HIGHWATER_TRANSFORM_WH"],
-        "RESOURCE MONITORS": ["HIGHWATER_MONTHLY"],
-        "NETWORK POLICIES": ["HIGHWATER_MIGRATIONS", "HIGHWATER_NAT"],
-        "INTEGRATIONS": ["HIGHWATER_LAKE"],
-        "DATABASES": ["HIGHWATER"],
-    }
-    owners = account.rows("SHOW SCHEMAS IN DATABASE HIGHWATER")
-    assert {"HIGHWATER_DEPLOYER"} == {
-        cell for row in owners for cell in row if isinstance(cell, str) and "DEPLOYER" in cell
-    }
-
-
-def test_a_second_environment_leaves_the_first_as_it_is(account: Account) -> None:
-    set_up(account.port, account.administrator)
-    before, grants = named(account), _grants(account, "HIGHWATER")
-    dev = AccountNames("HIGHWATER_DEV")
-    set_up(account.port, account.administrator, dev)
-    after = named(account)
-    assert {
-        kind: [n for n in names if not n.startswith(dev.database)] for kind, names in after.items()
-    } == before
-    assert {kind: len(names) for kind, names in after.items()} == {
-        kind: 2 * len(names) for kind, names in before.items()
-    }
-    assert _grants(account, "HIGHWATER") == grants
-    worker = account.login(dev.worker, dev.database)
-    assert account.rows("SELECT COUNT(*) FROM DW.FACT_SALES", worker) == [(0,)]
-    assert "does not exist or not authorized" in account.refusal(
-        "SELECT * FROM HIGHWATER.DW.FACT_SALES", worker
-    )
-
-
 def _grants(account: Account, database: str) -> dict[str, list[str]]:
     roles = ("DEPLOYER", "LOADER", "TRANSFORMER", "ANALYST", "READER")
     return {
@@ -81,6 +44,22 @@ def _grants(account: Account, database: str) -> dict[str, list[str]]:
 
 def _without_time(row: tuple[object, ...]) -> str:
     return str(row[1:])
+
+
+def test_everything_is_named_after_the_database(ready: Account) -> None:
+    assert named(ready) == {
+        "ROLES": [f"HIGHWATER_{role}" for role in ("ANALYST", "DEPLOYER", "LOADER", "READER", "TRANSFORMER")],
+        "USERS": ["HIGHWATER_DEPLOY", "HIGHWATER_WORKER"],
+        "WAREHOUSES": ["HIGHWATER_ANALYTICS_WH", "HIGHWATER_LOAD_WH", "HIGHWATER_TRANSFORM_WH"],
+        "RESOURCE MONITORS": ["HIGHWATER_MONTHLY"],
+        "NETWORK POLICIES": ["HIGHWATER_MIGRATIONS", "HIGHWATER_NAT"],
+        "INTEGRATIONS": ["HIGHWATER_LAKE"],
+        "DATABASES": ["HIGHWATER"],
+    }
+    owners = ready.rows("SHOW SCHEMAS IN DATABASE HIGHWATER")
+    assert {"HIGHWATER_DEPLOYER"} == {
+        cell for row in owners for cell in row if isinstance(cell, str) and "DEPLOYER" in cell
+    }
 
 
 @pytest.mark.parametrize(
@@ -146,10 +125,9 @@ def test_a_new_user_needs_a_key(account: Account) -> None:
     migrate_account(account.administrator, NAMES, replace(GIVEN, deploy_key=None, worker_key=None))
 
 
-def test_service_users_log_in_from_known_networks(account: Account) -> None:
-    migrate_account(account.administrator, NAMES, GIVEN)
+def test_service_users_log_in_from_known_networks(ready: Account) -> None:
     policies = {
-        user: account.rows(f"SHOW PARAMETERS LIKE 'NETWORK_POLICY' IN USER {user}")[0][:2]
+        user: ready.rows(f"SHOW PARAMETERS LIKE 'NETWORK_POLICY' IN USER {user}")[0][:2]
         for user in (NAMES.worker, NAMES.deploy)
     }
     assert policies == {
@@ -158,24 +136,22 @@ def test_service_users_log_in_from_known_networks(account: Account) -> None:
     }
 
 
-def test_tables_can_be_restored_for_two_weeks_and_marts_for_a_day(account: Account) -> None:
-    set_up(account.port, account.administrator)
+def test_tables_can_be_restored_for_two_weeks_and_marts_for_a_day(ready: Account) -> None:
     days = {
-        place: account.rows(f"SHOW PARAMETERS LIKE 'DATA_RETENTION_TIME_IN_DAYS' IN {place}")[0][1]
+        place: ready.rows(f"SHOW PARAMETERS LIKE 'DATA_RETENTION_TIME_IN_DAYS' IN {place}")[0][1]
         for place in ("DATABASE HIGHWATER", "SCHEMA HIGHWATER.MARTS")
     }
     assert days == {"DATABASE HIGHWATER": "14", "SCHEMA HIGHWATER.MARTS": "1"}
 
 
-def test_the_accounts_history_is_not_the_deployers(account: Account) -> None:
-    set_up(account.port, account.administrator)
+def test_the_accounts_history_is_not_the_deployers(ready: Account) -> None:
     history = (
         "SELECT script FROM HIGHWATER.ADMIN.CHANGE_HISTORY WHERE script_type <> 'A' ORDER BY installed_on"
     )
-    assert account.rows(history) == [("V0001__ownership.sql",), ("R__grants.sql",), ("R__limits.sql",)]
+    assert ready.rows(history) == [("V0001__ownership.sql",), ("R__grants.sql",), ("R__limits.sql",)]
     for user in (NAMES.deploy, NAMES.worker):
-        session = account.login(user, NAMES.database)
-        assert "does not exist or not authorized" in account.refusal(history, session)
+        session = ready.login(user, NAMES.database)
+        assert "does not exist or not authorized" in ready.refusal(history, session)
 
 
 def test_snowflakes_refusal_of_a_migration_is_a_message(account: Account) -> None:
@@ -185,3 +161,22 @@ def test_snowflakes_refusal_of_a_migration_is_a_message(account: Account) -> Non
     with deployer(account.port) as session, pytest.raises((MigrationRefused, Exception)) as refused:
         migrate(session, NAMES.database)
     assert "nsufficient privileges" in str(refused.value)
+
+
+def test_a_second_environment_leaves_the_first_as_it_is(ready: Account) -> None:
+    before, grants = named(ready), _grants(ready, "HIGHWATER")
+    dev = AccountNames("HIGHWATER_DEV")
+    set_up(ready.port, ready.administrator, dev)
+    after = named(ready)
+    assert {
+        kind: [n for n in names if not n.startswith(dev.database)] for kind, names in after.items()
+    } == before
+    assert {kind: len(names) for kind, names in after.items()} == {
+        kind: 2 * len(names) for kind, names in before.items()
+    }
+    assert _grants(ready, "HIGHWATER") == grants
+    worker = ready.login(dev.worker, dev.database)
+    assert ready.rows("SELECT COUNT(*) FROM DW.FACT_SALES", worker) == [(0,)]
+    assert "does not exist or not authorized" in ready.refusal(
+        "SELECT * FROM HIGHWATER.DW.FACT_SALES", worker
+    )
