@@ -8,6 +8,7 @@ import shlex
 from cryptography.hazmat.primitives import serialization
 
 from deployments import names
+from local import resources
 from local.settings import LOOPBACK
 from local.snowflake_login import CONNECTION, connect, write_connection
 from tests.rehearsal.scene import Scene
@@ -82,7 +83,7 @@ def know_snowflake(scene: Scene) -> str:
 
 def migrate_account(scene: Scene, command: str) -> str:
     """It prints for whom the role has to be opened."""
-    said = scene.run(command)
+    said = scene.run(command.replace("<user>", resources.ADMINISTRATOR))  # elsewhere it is the source's
     for name, value in re.findall(r"^Snowflake(UserArn|ExternalId)=(\S+)$", said, re.MULTILINE):
         scene.values["arn" if name == "UserArn" else "id"] = value
     with connect(scene.settings) as connection:

@@ -13,7 +13,7 @@ from tests.rehearsal.entry import Entry, not_done, own, step
 _PUT = "aws secretsmanager put-secret-value --secret-id"
 _MIGRATE = "python -m warehouse migrate"
 _ACCOUNT = (
-    f'{_MIGRATE} --account $HIGHWATER_DATABASE --connection <connection> --outputs "$private/outputs.json"'
+    f'{_MIGRATE} --account $HIGHWATER_DATABASE --connection "<connection>" --outputs "$private/outputs.json"'
 )
 _SNOWFLAKE = "what the local Snowflake only keeps a record of: network policies, the monitor, the integration"
 _IMAGE = "an image needs docker or buildah, and a registry of a real account"
@@ -48,9 +48,9 @@ FIRST_DEPLOYMENT: Final = (
     not_done("repeat a failed deployment", "aws dynamodb update-table", "only after a stack that failed"),
     step("name of the database", "export HIGHWATER_DATABASE=", logins.run_quietly),
     step("key pairs of the two users", "for user in worker deploy", logins.make_key_pairs),
-    step("how a login is written", "login() ", logins.run_quietly),
-    step("login of flows", 'login <organisation-account> "$private/worker.p8"', logins.run_quietly),
-    step("login of migrations", 'login <organisation-account> "$private/deploy.p8"', logins.run_quietly),
+    step("how a login is written", "secret() ", logins.run_quietly),
+    step("login of flows", 'secret "<organisation-account>" "$private/worker.p8"', logins.run_quietly),
+    step("login of migrations", 'secret "<organisation-account>" "$private/deploy.p8"', logins.run_quietly),
     step("login of flows, stored", f"{_PUT} highwater/snowflake ", logins.store_worker),
     step("login of migrations, stored", f"{_PUT} highwater/snowflake-deployer", logins.store_deployer),
     step("private keys", "shred -u", logins.forget_keys),

@@ -136,8 +136,7 @@ def _values(settings: LocalSettings, key: Path) -> dict[str, str]:
         "role": source.role,
         "warehouse": source.warehouse,
         "connection": CONNECTION,
-        "networks": f"{LOOPBACK}/32",
-        "users": resources.ADMINISTRATOR,
+        "network": f"{LOOPBACK}/32",
         ".../api": settings.prefect_api_url,
         "file of your key": str(key),
     }
