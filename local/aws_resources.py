@@ -49,7 +49,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secrets: Mapping[str
         upload_glue_code(s3, job)
     glue = aws.client("glue", endpoint_url=url)
     for database in resources.GLUE_DATABASES:
-        _create_glue_database(glue, database)
+        create_glue_database(glue, database)
     for job in resources.GLUE_JOBS:
         create_glue_job(glue, job)
     secrets = aws.client("secretsmanager", endpoint_url=url)
@@ -61,7 +61,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secrets: Mapping[str
     _create_tables(aws, url)
     create_message_resources(aws, url)
     sagemaker = aws.client("sagemaker", endpoint_url=url)
-    _create_model_package_groups(sagemaker)
+    create_model_package_groups(sagemaker)
     for group in resources.FEATURE_GROUPS:
         create_feature_group(sagemaker, group)
     create_ecs_resources(aws, url, environment(settings))
@@ -114,7 +114,7 @@ def create_table(dynamodb: DynamoDBClient, table: resources.Table) -> None:
         )
 
 
-def _create_model_package_groups(sagemaker: SageMakerClient) -> None:
+def create_model_package_groups(sagemaker: SageMakerClient) -> None:
     known = {
         group["ModelPackageGroupName"]
         for group in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
@@ -146,7 +146,7 @@ def create_feature_group(sagemaker: SageMakerClient, group: resources.FeatureGro
         )
 
 
-def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) -> None:
+def create_glue_database(glue: GlueClient, database: resources.GlueDatabase) -> None:
     try:
         glue.create_database(DatabaseInput={"Name": database.name, "LocationUri": database.location})
     except glue.exceptions.AlreadyExistsException:

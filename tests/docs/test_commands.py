@@ -7,7 +7,6 @@ import importlib.util
 import json
 import re
 import shlex
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from local.cli import _parser
 from tests.deployments.test_prefect_yaml import DEPLOYMENTS, flow_of
+from tests.docs.blocks import commands_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -26,23 +26,7 @@ _SCHEMAS = "RAW|CURATED|DW|MARTS|ML_OUTPUTS|MONITORING"
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """Indented blocks line by line, continued lines joined, quoted line breaks kept; and what stands between backticks."""
-    for page in PAGES:
-        text = page.read_text().replace("\\\n", " ")
-        blocks = re.findall(r"(?:^ {4,}\S.*\n)+", text, re.MULTILINE)
-        spans = re.findall(r"`([^`\n]+)`", text)
-        for block in blocks:
-            yield from ((page.name, line) for line in _whole(textwrap.dedent(block)))
-        yield from ((page.name, span) for span in spans)
-
-
-def _whole(block: str) -> Iterator[str]:
-    line = ""
-    for part in block.splitlines():
-        line = f"{line}\n{part}" if line else part
-        if line.count('"') % 2 == 0:
-            yield line
-            line = ""
+    return ((page.name, command.text) for page in PAGES for command in commands_of(page))
 
 
 def faults_of(command: str) -> list[str]:
@@ -139,7 +123,9 @@ def _tables(command: str) -> Iterator[str]:
 
 def _known_tables() -> set[str]:
     sql = "\n".join(path.read_text() for path in (ROOT / "warehouse").rglob("*.sql"))
-    marts_of_dbt = {f"MARTS.{path.stem.upper()}" for path in (ROOT / "warehouse/dbt/models").rglob("marts/*.sql")}
+    marts_of_dbt = {
+        f"MARTS.{path.stem.upper()}" for path in (ROOT / "warehouse/dbt/models").rglob("marts/*.sql")
+    }
     # schemachange makes its own table (warehouse/migrate.py).
     named = re.findall(rf"\b(?:{_SCHEMAS})\.[A-Z_0-9]+\b", sql.upper())
     return {*named, *marts_of_dbt, "MONITORING.CHANGE_HISTORY"}
@@ -185,9 +171,7 @@ def _parameters() -> dict[str, set[str]]:
 
 PARAMETERS = _parameters()
 ENVIRONMENTS = "|".join(
-    re.findall(
-        r'name="(\w+)"', (ROOT / "infra" / "cdk" / "highwater_infra" / "environments.py").read_text()
-    )
+    re.findall(r'name="(\w+)"', (ROOT / "infra" / "cdk" / "highwater_infra" / "environments.py").read_text())
 )
 
 
