@@ -154,6 +154,16 @@ def test_a_call_that_only_one_recording_has_is_tried_by_the_part_whose_share_it_
     assert [str(part) for part in chosen_parts(["demand_forecast"], gathered)] == names[:2]
 
 
+def test_a_later_round_brings_no_calls_of_its_own_but_those_that_found_a_bug(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    Results("abc", file).expect("daily, one fault", plans("daily", "start", CALLS[:5], ONE_FAULT, noise=()))
+    again = Results("abc", tmp_path / "mine.jsonl", [file])
+    bug = Plan("daily", Fault("lose", CALLS[9]), bug="a lost commit")
+    matrix = again.expect("daily, one fault", [bug, *plans("daily", "start", CALLS, ONE_FAULT, noise=())])
+    assert {plan.fault.at for plan in matrix.untried.values()} == {*CALLS[:5], CALLS[9]}
+    assert matrix.possible == 16
+
+
 def test_parts_have_every_scenario_and_pair_and_what_is_done_is_left_out() -> None:
     every = chosen_parts((), Results("abc"))
     assert {name for part in every for name in part.names} == SCENARIOS.keys() | PAIRS.keys()
