@@ -26,8 +26,12 @@ class Matrix:
 
     @property
     def calls(self) -> int:
-        every = [*(plan for plan, _ in self.results), *self.untried.values()]
-        return len({(plan.stage, plan.fault.at) for plan in every})
+        every = {
+            (plan.stage, plan.fault.at)
+            for plan in (*(plan for plan, _ in self.results), *self.untried.values())
+        }
+        staged = {at for stage, at in every if stage}
+        return sum(bool(stage) or at not in staged for stage, at in every)
 
     @property
     def red(self) -> list[tuple[Plan, Result]]:

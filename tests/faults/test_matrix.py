@@ -108,6 +108,13 @@ def test_a_stopped_campaign_goes_on_where_it_was_unless_the_code_is_another(tmp_
     assert Results("another", file).matrices == {}
 
 
+def test_a_call_of_a_trial_that_names_no_stage_is_counted_once() -> None:
+    anywhere = [Plan("daily", Fault("lose", call), bug="a lost commit") for call in (CALLS[0], CALLS[9])]
+    others = plans("daily", "start", CALLS[:2], ("refuse", "kill"), noise=())
+    matrix = Matrix("daily, one fault", [(plan, Result("x")) for plan in (*anywhere, *others)])
+    assert (matrix.calls, matrix.possible) == (3, 6)
+
+
 def test_a_trial_that_once_found_a_bug_has_to_reach_its_call() -> None:
     plan = Plan("daily", Fault("lose", CALLS[0]), bug="a lost commit")
     matrix = Matrix("daily, one fault", [(plan, Result("x", ["x was not reached"], reached=False))])
