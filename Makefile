@@ -16,6 +16,8 @@ AUDIT := audit/environment
 AUDIT_STAMP := .venv-audit/.synced
 # The machine's Java where it is one that Spark 3.5 runs on, a JRE from PyPI where it is not.
 JAVA_OK := $(shell (java -version 2>&1 || true) | grep -Eq '"(17|21)[.0-9]*' && echo yes)
+# Some machines set it. Then each of the hundreds of processes compiles anew all that it imports: 3 of 7.5 CPU seconds of a flow run's start.
+unexport PYTHONDONTWRITEBYTECODE
 GROUPS := $(if $(JAVA_OK),,--group java)
 
 help: ## list the targets

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -195,6 +195,7 @@ class World:
         return found
 
 
-def comparable(rows: list[dict[str, Any]]) -> list[str]:
-    kept = [{k: v for k, v in row.items() if k.upper() not in _BOOKKEEPING} for row in rows]
+def comparable(rows: list[dict[str, Any]], ignored: Collection[str] = ()) -> list[str]:
+    left_out = {*_BOOKKEEPING, *ignored}
+    kept = [{k: v for k, v in row.items() if k.upper() not in left_out} for row in rows]
     return sorted(json.dumps(row, default=str, sort_keys=True) for row in kept)

@@ -70,9 +70,9 @@ def main() -> int:
 
 
 def _rounds(chosen: argparse.Namespace, state: Path, together: Path) -> tuple[bool, Results]:
-    """Recordings of a run differ: a call that only a later part has recorded needs another round of the parts before it."""
+    """Recordings of a run differ: a call that one part alone has recorded may be in the share of another that is done."""
     files = [state / f"results-{number}.jsonl" for number in range(chosen.clouds)]
-    rounds = 1 if chosen.sample is not None else 5
+    rounds = 1 if chosen.sample is not None else 3
     until = time.monotonic() + (chosen.seconds or float("inf"))
     while True:
         gather(together, files)

@@ -26,8 +26,12 @@ class Matrix:
 
     @property
     def calls(self) -> int:
-        every = [*(plan for plan, _ in self.results), *self.untried.values()]
-        return len({(plan.stage, plan.fault.at) for plan in every})
+        every = {
+            (plan.stage, plan.fault.at)
+            for plan in (*(plan for plan, _ in self.results), *self.untried.values())
+        }
+        staged = {at for stage, at in every if stage}
+        return sum(bool(stage) or at not in staged for stage, at in every)
 
     @property
     def red(self) -> list[tuple[Plan, Result]]:
@@ -75,14 +79,15 @@ class Results:
         self._file = file
         for each in (*known, *([file] if file else [])):
             self._read(each)
+        self._recorded = set(self.matrices)
 
     def expect(self, name: str, every: Iterable[Plan]) -> Matrix:
-        """The matrix with these trials. Recordings of a run differ: it keeps those that another one brought."""
+        """The matrix with these trials. Recordings of a run differ: those of the first round say what has to be tried."""
         matrix = self._matrix(name)
-        for plan in every:
-            if self.wants(plan) and str(plan) not in matrix.untried:
-                matrix.untried[str(plan)] = plan
-                self._write({"of": name, "plan": plan.as_json(), "tried": False})
+        new = [plan for plan in every if self.wants(plan) and str(plan) not in matrix.untried]
+        new = [plan for plan in new if plan.bug or name not in self._recorded]
+        matrix.untried.update((str(plan), plan) for plan in new)
+        self._write(*({"of": name, "plan": plan.as_json(), "tried": False} for plan in new))
         return matrix
 
     def wants(self, plan: Plan) -> bool:
@@ -118,10 +123,11 @@ class Results:
     def _matrix(self, name: str) -> Matrix:
         return self.matrices.setdefault(name, Matrix(name))
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, *lines: dict[str, Any]) -> None:
+        """All of them or, for a process that is killed before, none."""
         if self._file:
             with self._file.open("a") as file:
-                file.write(json.dumps({"version": self.version, **line}) + "\n")
+                file.write("".join(json.dumps({"version": self.version, **line}) + "\n" for line in lines))
 
     def _read(self, file: Path) -> None:
         lines = file.read_text().splitlines() if file.exists() else []

@@ -108,6 +108,13 @@ def test_a_stopped_campaign_goes_on_where_it_was_unless_the_code_is_another(tmp_
     assert Results("another", file).matrices == {}
 
 
+def test_a_call_of_a_trial_that_names_no_stage_is_counted_once() -> None:
+    anywhere = [Plan("daily", Fault("lose", call), bug="a lost commit") for call in (CALLS[0], CALLS[9])]
+    others = plans("daily", "start", CALLS[:2], ("refuse", "kill"), noise=())
+    matrix = Matrix("daily, one fault", [(plan, Result("x")) for plan in (*anywhere, *others)])
+    assert (matrix.calls, matrix.possible) == (3, 6)
+
+
 def test_a_trial_that_once_found_a_bug_has_to_reach_its_call() -> None:
     plan = Plan("daily", Fault("lose", CALLS[0]), bug="a lost commit")
     matrix = Matrix("daily, one fault", [(plan, Result("x", ["x was not reached"], reached=False))])
@@ -152,6 +159,16 @@ def test_a_call_that_only_one_recording_has_is_tried_by_the_part_whose_share_it_
     assert set(gathered.untried) == {plan for plan in only_there if not parts[2].share.has(plan)}
     assert gathered.matrices["demand_forecast, one fault"].possible == 30
     assert [str(part) for part in chosen_parts(["demand_forecast"], gathered)] == names[:2]
+
+
+def test_a_later_round_brings_no_calls_of_its_own_but_those_that_found_a_bug(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    Results("abc", file).expect("daily, one fault", plans("daily", "start", CALLS[:5], ONE_FAULT, noise=()))
+    again = Results("abc", tmp_path / "mine.jsonl", [file])
+    bug = Plan("daily", Fault("lose", CALLS[9]), bug="a lost commit")
+    matrix = again.expect("daily, one fault", [bug, *plans("daily", "start", CALLS, ONE_FAULT, noise=())])
+    assert {plan.fault.at for plan in matrix.untried.values()} == {*CALLS[:5], CALLS[9]}
+    assert matrix.possible == 16
 
 
 def test_parts_have_every_scenario_and_pair_and_what_is_done_is_left_out() -> None:
