@@ -2,8 +2,8 @@
 
 migrate applies the pending migrations of tables, with the login in HIGHWATER_SNOWFLAKE_DEPLOYER_SECRET. With --account an
 administrator makes what the account has for one database, with a login of their own. rebuild-marts computes the CPG and the
-retail marts whole, from all that is loaded; dbt makes the engagement marts on each run. rebuild fills an empty warehouse from
-the lake. Both use the flows' login.
+retail marts whole, from all that is loaded; dbt makes the engagement marts on each run. rebuild fills an empty warehouse
+from the lake. Both use the flows' login.
 """
 
 from __future__ import annotations
