@@ -44,7 +44,9 @@ class _OpenSession(SnowflakeSession):  # type: ignore[misc]  # schemachange has 
         self.change_history_table = history
         self.autocommit = True  # DDL commits by itself; files are written to be repeatable
         self.logger = structlog.get_logger("schemachange")
-        self.account, self.user, self.role = connection.account, connection.user, connection.role
+        # A name out of connections.toml is tomlkit's kind of str, which the connector refuses to bind.
+        self.account, self.user = str(connection.account), str(connection.user)
+        self.role = connection.role
         self.warehouse, self.database, self.schema = connection.warehouse, history.database_name, None
 
     def __del__(self) -> None:

@@ -1,5 +1,7 @@
 -- The deployer owns schemas, tables and views. On an account of an earlier release, where the flows' role owned them, they
 -- change hands here, and what that role needs no longer is taken away. On a new account the schemas alone are there.
+-- First, so that an administrator still reaches what is handed over.
+GRANT ROLE {{ database }}_DEPLOYER TO ROLE SYSADMIN;
 {% for schema in ("RAW", "CURATED", "STAGE", "DW", "MARTS", "MARKETING_STAGE", "ML_OUTPUTS", "MONITORING") %}
 GRANT OWNERSHIP ON SCHEMA {{ database }}.{{ schema }} TO ROLE {{ database }}_DEPLOYER COPY CURRENT GRANTS;
 {% endfor %}
