@@ -1,4 +1,4 @@
-"""python -m tasks.recovery register-table, restore-object or copy-rows: the runbooks of docs/operate.md, Disasters."""
+"""python -m tasks.recovery: the runbooks of docs/operate.md, Disasters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from tasks.errors import BusinessError, HighwaterError
-from tasks.recovery import catalog_tables, object_versions, restored_rows
+from tasks.recovery import catalog_tables, object_versions, restored_rows, untaken
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     rows.add_argument("restored")
     rows.add_argument("to")
+    waiting = commands.add_parser(
+        "bring-untaken", help="copy files that a lost region's inbox had not taken into ours"
+    )
+    waiting.add_argument("copy", help="bucket of the copy of its inbox")
     try:
         sys.stdout.write(f"{_done(parser.parse_args(arguments))}\n")
     except (HighwaterError, ValueError) as error:
@@ -38,6 +42,11 @@ def _done(given: argparse.Namespace) -> str:
         return _registered(given.table, given.metadata)
     if given.command == "restore-object":
         return f"{given.address} is its version {object_versions.restore(given.address, given.version)} again"
+    if given.command == "bring-untaken":
+        brought = untaken.bring(given.copy)
+        return "\n".join(
+            [*brought, f"{len(brought)} files are in inbox/ again, in the order in which they came"]
+        )
     copied = restored_rows.copy_back(given.restored, given.to)
     return f"{copied.added} rows added to {given.to}, {copied.kept} were there and stay as they are"
 

@@ -33,7 +33,7 @@ SECOND, THIRD = FIRST_DAY + timedelta(days=1), FIRST_DAY + timedelta(days=2)
 def shrink(day: date) -> None:
     """Deliver customers of whom a third is left."""
     folder = deliveries.folder(DEMOGRAPHICS, day)
-    (found,) = deliveries.deliveries(FIRST_DAY).customers
+    found, *_ = deliveries.deliveries(FIRST_DAY).customers
     lines = objects.read(found.address).splitlines(keepends=True)
     objects.write(f"{folder}customers.csv", b"".join(lines[: len(lines) // 3]))
 
