@@ -110,7 +110,10 @@ def as_pipeline(name: str, step: str, unlimited_seconds: int) -> Iterator[Snowfl
 
     What is made and owned is that role's, as if a flow had made it.
     """
-    names = AccountNames(settings().database)
+    try:
+        names = AccountNames(settings().database)
+    except ValueError as error:
+        raise SystemFault(f"HIGHWATER_DATABASE: {error}") from None
     with administrator(name, step, unlimited_seconds) as connection:
         with told(f"acting as {names.transformer}"), connection.cursor() as cursor:
             for use in (
