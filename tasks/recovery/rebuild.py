@@ -60,7 +60,8 @@ def _fill(
 ) -> list[str]:
     """What was left out."""
     left_out: list[str] = []
-    for part in (*PARTS, partial(marketing_days.rebuild, accept_drop=accept_drop)):
+    last: Part = partial(marketing_days.rebuild, accept_drop=accept_drop)
+    for part in (*PARTS, last):
         for line in part(connection):
             say(line)
             if isinstance(line, LeftOut):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tasks.errors import aws_failures
 from tasks.inbox import arrivals
 from tasks.services import aws
@@ -26,7 +28,7 @@ def bring(copy: str) -> list[str]:
     waiting.reverse()  # S3 lists the newest version of a name first, and its times have whole seconds
     waiting.sort(key=lambda version: version["LastModified"])
     for each in waiting:
-        source = {"Bucket": copy, "Key": each["Key"], "VersionId": each["VersionId"]}
+        source: Any = {"Bucket": copy, "Key": each["Key"], "VersionId": each["VersionId"]}
         with aws_failures(f"copying version {each['VersionId']} of s3://{copy}/{each['Key']}"):
             aws.s3().copy(source, settings().inbox_bucket, each["Key"])
     return [each["Key"] for each in waiting]
