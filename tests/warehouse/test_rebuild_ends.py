@@ -57,7 +57,7 @@ def test_a_snapshot_that_was_cut_off_is_left_out_until_its_drop_is_accepted(
     lake: Warehouse, only_marketing: str
 ) -> None:
     with pytest.raises(
-        BusinessError, match=f"marketing {THIRD}, left out: .*--accept-drop {THIRD}"
+        BusinessError, match=f"(?s)marketing {THIRD}, left out: .*--accept-drop {THIRD}"
     ) as refused:
         rebuilt(lake, only_marketing)
     assert on_record(lake, only_marketing) == ("FAILED", str(refused.value))
