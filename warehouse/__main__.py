@@ -3,18 +3,22 @@
 migrate applies the pending migrations of tables, with the login in HIGHWATER_SNOWFLAKE_DEPLOYER_SECRET. With --account an
 administrator makes what the account has for one database, with a login of their own. rebuild-marts computes the CPG and the
 retail marts whole, from all that is loaded; dbt makes the engagement marts on each run. rebuild fills an empty warehouse
-from the lake. Both use the flows' login.
+from the lake. Both use the flows' login, which Snowflake takes from the flows' addresses alone; with --connection they use a
+person's own, and act as the flows' role.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import AbstractContextManager
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.errors import HighwaterError
 from tasks.recovery.rebuild import rebuild
-from tasks.services.snowflake import administrator, connect, seconds_of, told
+from tasks.services.snowflake import administrator, as_pipeline, connect, seconds_of, told
 from tasks.settings import settings
 from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
 from warehouse.account.checks import ObjectsDiffer, integration_of
@@ -23,15 +27,18 @@ from warehouse.account.names import AccountNames
 from warehouse.migrate import MigrationRefused, migrate, migrate_account
 from warehouse.statement import Kind
 
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         with told(chosen.command):
             if chosen.command == "rebuild-marts":
-                _rebuild_marts()
+                _rebuild_marts(chosen)
             elif chosen.command == "rebuild":
-                _rebuild()
+                _rebuild(chosen)
             elif chosen.account is not None:
                 _migrate_account(chosen)
             else:
@@ -64,10 +71,24 @@ def _parser() -> argparse.ArgumentParser:
     account.add_argument(
         "--notify", nargs="+", default=[], metavar="USER", help="whom the resource monitor writes to"
     )
-    commands.add_parser("rebuild-marts", help="compute the marts whole, not only what the loads have changed")
-    commands.add_parser(
+    marts = commands.add_parser(
+        "rebuild-marts", help="compute the marts whole, not only what the loads have changed"
+    )
+    filled = commands.add_parser(
         "rebuild",
         help="fill an empty, migrated warehouse from the lake and the inbox's history; harmless to repeat",
+    )
+    for command in (marts, filled):
+        command.add_argument(
+            "--connection", metavar="NAME", help="your own login: a section of connections.toml"
+        )
+    filled.add_argument(
+        "--accept-drop",
+        action="append",
+        default=[],
+        type=date.fromisoformat,
+        metavar="DAY",
+        help="load marketing's snapshot of this day although it has less than half the rows of the one before",
     )
     return parser
 
@@ -107,17 +128,22 @@ def _has(chosen: argparse.Namespace, name: str) -> bool:
     return bool(getattr(chosen, name.replace("-", "_")))
 
 
-def _rebuild_marts() -> None:
-    with connect(
-        "warehouse", "rebuild-marts", "rebuild-marts", unlimited_seconds=seconds_of(Kind.MART)
-    ) as connection:
+def _rebuild_marts(chosen: argparse.Namespace) -> None:
+    with _as_flows(chosen) as connection:
         refresh_marts(connection, whole=True)
         refresh_retail_marts(connection, "rebuild-marts", whole=True)
 
 
-def _rebuild() -> None:
-    with connect("warehouse", "rebuild", "rebuild", unlimited_seconds=seconds_of(Kind.MART)) as connection:
-        rebuild(connection, lambda line: print(line, flush=True))
+def _rebuild(chosen: argparse.Namespace) -> None:
+    with _as_flows(chosen) as connection:
+        rebuild(connection, lambda line: print(line, flush=True), frozenset(chosen.accept_drop))
+
+
+def _as_flows(chosen: argparse.Namespace) -> AbstractContextManager[SnowflakeConnection]:
+    seconds = seconds_of(Kind.MART)
+    if chosen.connection is not None:
+        return as_pipeline(chosen.connection, chosen.command, seconds)
+    return connect("warehouse", chosen.command, chosen.command, unlimited_seconds=seconds)
 
 
 if __name__ == "__main__":

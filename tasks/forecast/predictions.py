@@ -17,7 +17,7 @@ from tasks.events import log
 from tasks.forecast.forecast_features import Features, first_week
 from tasks.models import answers
 from tasks.models.model_registry import ModelVersion
-from tasks.services import objects
+from tasks.services import aws, objects
 from tasks.services.snowflake import execute
 from tasks.settings import settings
 from tasks.warehouse.warehouse_write import writing
@@ -60,12 +60,15 @@ def accept(features: Features, model: ModelVersion, folder: str, run_id: str) ->
 
 
 def accepted_so_far() -> list[tuple[datetime, Predictions]]:
-    """All forecasts that were accepted, and when: the earliest first. A warehouse is rebuilt from them (tasks/recovery)."""
+    """All forecasts that were accepted, and when: the earliest first. A warehouse is rebuilt from them (tasks/recovery).
+
+    Their files are taken to be in this lake, also where the notes are of another one, whose copies were brought here."""
     found = []
     for file in objects.listed(f"s3://{settings().lake_bucket}/{ACCEPTED}/"):
         noted = objects.read_json(file.address)
         when = datetime.fromisoformat(noted.pop("accepted_at"))
-        found.append((when, Predictions(**{**noted, "files": tuple(noted["files"])})))
+        files = tuple(f"s3://{settings().lake_bucket}/{aws.split(file)[1]}" for file in noted["files"])
+        found.append((when, Predictions(**{**noted, "files": files})))
     return sorted(found, key=lambda each: (each[0], each[1].files))
 
 

@@ -1,12 +1,12 @@
-"""python -m tasks.recovery register-table, restore-object or copy-rows: the runbooks of docs/operate.md, Disasters."""
+"""python -m tasks.recovery: the runbooks of docs/operate.md, Disasters."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from tasks.errors import HighwaterError
-from tasks.recovery import catalog_tables, object_versions, restored_rows
+from tasks.errors import BusinessError, HighwaterError
+from tasks.recovery import catalog_tables, object_versions, restored_rows, untaken
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -14,7 +14,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     register = commands.add_parser("register-table", help="put a table back into the Glue catalog")
     register.add_argument("table", help="such as curated.sales")
-    register.add_argument("--metadata", help="address of the metadata file, if not the last one")
+    register.add_argument(
+        "--metadata", help="address of the metadata file; without it, you are shown which there are"
+    )
     restore = commands.add_parser("restore-object", help="bring a deleted or overwritten S3 object back")
     restore.add_argument("address", help="s3://bucket/key")
     restore.add_argument("--version", help="id of the version; without it, the last one of a deleted object")
@@ -23,6 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     rows.add_argument("restored")
     rows.add_argument("to")
+    waiting = commands.add_parser(
+        "bring-untaken", help="copy files that a lost region's inbox had not taken into ours"
+    )
+    waiting.add_argument("copy", help="bucket of the copy of its inbox")
     try:
         sys.stdout.write(f"{_done(parser.parse_args(arguments))}\n")
     except (HighwaterError, ValueError) as error:
@@ -33,12 +39,30 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _done(given: argparse.Namespace) -> str:
     if given.command == "register-table":
-        namespace, _, name = given.table.partition(".")
-        return f"{given.table} is registered from {catalog_tables.register(namespace, name, given.metadata)}"
+        return _registered(given.table, given.metadata)
     if given.command == "restore-object":
         return f"{given.address} is its version {object_versions.restore(given.address, given.version)} again"
+    if given.command == "bring-untaken":
+        brought = untaken.bring(given.copy)
+        return "\n".join(
+            [*brought, f"{len(brought)} files are in inbox/ again, in the order in which they came"]
+        )
     copied = restored_rows.copy_back(given.restored, given.to)
     return f"{copied.added} rows added to {given.to}, {copied.kept} were there and stay as they are"
+
+
+def _registered(table: str, metadata: str | None) -> str:
+    namespace, _, name = table.partition(".")
+    if not (namespace and name):
+        raise BusinessError(f"{table!r} is no table: name it with its database, such as curated.sales.")
+    if metadata:
+        return f"{table} is registered from {catalog_tables.register(namespace, name, metadata)}"
+    shown = "\n".join(catalog_tables.candidates(namespace, name))
+    raise BusinessError(
+        f"{table}: nothing was registered yet. Its last metadata is one of these, the newest first:\n{shown}\n"
+        "The newest may be of a commit that never came about. Take the first whose run says on its page that it published, "
+        "or whose snapshot MONITORING.LOAD_HEADS has, and name it with --metadata."
+    )
 
 
 if __name__ == "__main__":

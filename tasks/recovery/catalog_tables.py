@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import TableAlreadyExistsError, ValidationError
@@ -15,24 +16,25 @@ from tasks.publishing import curation
 from tasks.services import objects
 
 if TYPE_CHECKING:
-    from pyiceberg.table import StaticTable
+    from collections.abc import Iterable, Sequence
+
+    from pyiceberg.table import FileScanTask, StaticTable
+
+    from tasks.services.objects import Found
 
 _LOOKED_AT = 20
 _SHOWN = 5
 _METADATA = re.compile(r"/metadata/(\d+)-[^/]*\.metadata\.json$")
 
 
-def register(namespace: str, name: str, metadata: str | None = None) -> str:
-    """Register the table from its last metadata file, or from the one that is named. Returns the file's address.
+def register(namespace: str, name: str, metadata: str) -> str:
+    """Register the table from this metadata file. Returns the file's address.
 
     Refused are a table that is there, metadata of another table, and metadata whose files are not all there.
     """
     label, location = f"{namespace}.{name}", curation.location(namespace, name)
-    if lake_tables.load(namespace, name) is not None:
-        raise BusinessError(
-            f"{label} is in the catalog: nothing was changed. To roll it back, see docs/operate.md."
-        )
-    found = _opened(metadata) if metadata else _last(label, location)
+    _require_gone(namespace, name)
+    found = _opened(metadata)
     _require_own(found, label, location)
     _require_files(found, label, location)
     with told(f"registering {label}"):
@@ -44,34 +46,55 @@ def register(namespace: str, name: str, metadata: str | None = None) -> str:
     return found.metadata_location
 
 
-def _last(label: str, location: str) -> StaticTable:
-    """The table by its newest readable metadata. One that cannot be read was perhaps cut off: the one before counts.
+def candidates(namespace: str, name: str) -> list[str]:
+    """A line for each metadata file that may be the last: those of the highest number, and of the number below.
 
-    Two of one number are the outcome of two commits at once, of which one failed: a person has to say which stood.
+    A person has to choose. A commit writes its file first and then names it in the catalog, so the newest file may be of
+    one that never came about, and of two with one number one is. The lake alone does not tell.
     """
+    label, location = f"{namespace}.{name}", curation.location(namespace, name)
+    _require_gone(namespace, name)
     files = [file for file in objects.listed(f"{location}/metadata/") if _METADATA.search(file.address)]
-    newest = sorted(files, key=lambda file: file.modified)[-_LOOKED_AT:]
-    tables = [table for file in newest if (table := _readable(file.address))]
+    tables = [table for address in _newest(files) if (table := _readable(address))]
     if not tables:
         raise DataError(
             f"{label}: no readable metadata file lies below {location}/metadata/. Restore a version of one."
         )
-    last = max(tables, key=lambda table: table.metadata.last_updated_ms)
-    rivals = [
-        table.metadata_location
-        for table in tables
-        if _number(table) == _number(last) and table.metadata.table_uuid == last.metadata.table_uuid
-    ]
-    if len(rivals) > 1:
-        raise DataError(
-            f"{label}: {' and '.join(sorted(rivals))} come from two commits at once, of which one failed. Name the one that "
-            "stood with --metadata: MONITORING.LOAD_HEADS and the alerts of that day tell which snapshot was published."
+    uuid = max(tables, key=lambda table: table.metadata.last_updated_ms).metadata.table_uuid
+    own = sorted((t for t in tables if t.metadata.table_uuid == uuid), key=_number, reverse=True)
+    return [_shown(table) for table in own if _number(table) >= _number(own[0]) - 1]
+
+
+def _require_gone(namespace: str, name: str) -> None:
+    if lake_tables.load(namespace, name) is not None:
+        raise BusinessError(
+            f"{namespace}.{name} is in the catalog: nothing was changed. To roll it back, see docs/operate.md."
         )
-    return last
+
+
+def _newest(files: Sequence[Found]) -> set[str]:
+    """By time, for a table that was made anew and counts from 0; by number, where files were restored and seem newer."""
+    by_time = sorted(files, key=lambda file: file.modified)[-_LOOKED_AT:]
+    by_number = sorted(files, key=lambda file: _number_in(file.address))[-_LOOKED_AT:]
+    return {file.address for file in (*by_time, *by_number)}
+
+
+def _shown(table: StaticTable) -> str:
+    written = datetime.fromtimestamp(table.metadata.last_updated_ms / 1000, UTC)
+    current = table.current_snapshot()
+    run = (
+        current.summary.additional_properties.get("highwater.run-id") if current and current.summary else None
+    )
+    held = f"snapshot {current.snapshot_id}" if current else "no snapshot"
+    return f"{table.metadata_location}: {written:%Y-%m-%d %H:%M:%S}, {held}{f' of run {run}' if run else ''}"
 
 
 def _number(table: StaticTable) -> int:
-    found = _METADATA.search(table.metadata_location)
+    return _number_in(table.metadata_location)
+
+
+def _number_in(address: str) -> int:
+    found = _METADATA.search(address)
     return int(found[1]) if found else -1
 
 
@@ -122,12 +145,11 @@ def _require_files(table: StaticTable, label: str, location: str) -> None:
         return
     lying = {file.address: file.size for file in objects.listed(f"{location}/")}
     with told(f"listing the files of {label} by {table.metadata_location}"):
-        files = [task.file for task in table.scan().plan_files()]
+        files = _files(table.scan().plan_files())
     missing = [
-        file.file_path
-        for file in files
-        if (lying.get(file.file_path) if file.file_path.startswith(location) else _size(file.file_path))
-        != file.file_size_in_bytes
+        path
+        for path, size in files.items()
+        if (lying.get(path) if path.startswith(f"{location}/") else _size(path)) != size
     ]
     if missing:
         more = f" and {len(missing) - _SHOWN} others" if len(missing) > _SHOWN else ""
@@ -135,6 +157,13 @@ def _require_files(table: StaticTable, label: str, location: str) -> None:
             f"{label}: {len(missing)} of {len(files)} files are not there as {table.metadata_location} has them: "
             f"{', '.join(sorted(missing)[:_SHOWN])}{more}. Restore their versions, then run again. Nothing was registered."
         )
+
+
+def _files(tasks: Iterable[FileScanTask]) -> dict[str, int]:
+    """Size by address, of the rows' files and of those that delete rows of them."""
+    return {
+        file.file_path: file.file_size_in_bytes for task in tasks for file in (task.file, *task.delete_files)
+    }
 
 
 def _size(address: str) -> int | None:

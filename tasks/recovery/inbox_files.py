@@ -20,7 +20,7 @@ from tasks.inbox.inbox_steps import parts
 from tasks.inbox.judging import Judged
 from tasks.inbox.settling import LOADED, REFUSED
 from tasks.inbox.waiting import Version
-from tasks.recovery.rebuild_target import RUN_ID
+from tasks.recovery.rebuild_target import RUN_ID, LeftOut
 from tasks.services import objects
 from tasks.services.snowflake import execute, rows
 from tasks.settings import settings
@@ -105,4 +105,4 @@ def _left_out(arrived: Iterable[Arrived], lying: Mapping[str, int], refused: Seq
     ):
         if keys:
             more = f" and {len(keys) - _SHOWN} others" if len(keys) > _SHOWN else ""
-            yield f"retail inbox, {what}: {', '.join(keys[:_SHOWN])}{more}"
+            yield LeftOut(f"retail inbox, {what}: {', '.join(keys[:_SHOWN])}{more}")

@@ -1,25 +1,28 @@
-"""Marketing's partitions once more, day by day: what lies in raw/ is read, checked and loaded as a run does it."""
+"""Marketing's partitions once more, day by day: what lies in raw/ is read, checked and loaded as a run does it.
+
+The views and marts of dbt are left to the next run, because dbt logs in by itself, as the flows' user.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contracts.marketing import DELIVERED
+from tasks.errors import BusinessError
 from tasks.marketing import checks, deliveries, loading
-from tasks.marketing.checks import CriticalCheck
+from tasks.marketing.checks import DeliveryRefused
 from tasks.marketing.forms import CUSTOMERS, EVENTS
 from tasks.marketing.loading import Day, Loaded
 from tasks.marketing.reading import read
-from tasks.recovery.rebuild_target import RUN_ID
+from tasks.recovery.rebuild_target import RUN_ID, LeftOut
 from tasks.runs.run import Run
 from tasks.services import objects, secrets
 from tasks.services.snowflake import execute, rows
 from tasks.settings import settings
-from tasks.warehouse import dbt_build
 from warehouse import contents
 from warehouse.load.marketing import figures
 
@@ -29,18 +32,25 @@ if TYPE_CHECKING:
 _FLOW = "marketing-engagement"
 
 
-def rebuild(connection: SnowflakeConnection) -> Iterator[str]:
-    """Load the days in their order, so that RAW holds the newest. A day that the checks refuse is left out, and said."""
+def require_delivered(days: Set[date]) -> None:
+    if unknown := sorted(days - set(_days())):
+        raise BusinessError(
+            f"--accept-drop {', '.join(map(str, unknown))}: nothing of marketing was delivered for it. Nothing was changed."
+        )
+
+
+def rebuild(connection: SnowflakeConnection, accept_drop: Set[date]) -> Iterator[str]:
+    """Load the days in their order, so that RAW holds the newest. A delivery that its checks refuse is left out, and said.
+
+    Each day is compared as its run did: with the day before that was loaded, unless its drop is accepted. The lake does not
+    know which drops were: a snapshot that was cut off lies there as one that was accepted does.
+    """
     delivered = _days()
     done = _done(connection)
     for day in delivered:
         if day not in done or day == delivered[-1]:
-            yield from _load(connection, day)
-    yield f"marketing: {len(delivered)} days in the lake"
-    if delivered:
-        run = _run(delivered[-1])
-        for layer in dbt_build.LAYERS:
-            dbt_build.require_passed(layer, dbt_build.build(run, layer))
+            yield from _load(connection, day, day in accept_drop)
+    yield f"marketing: {len(delivered)} days in the lake; the next marketing-engagement makes its views and marts"
 
 
 def _days() -> list[date]:
@@ -61,18 +71,21 @@ def _run(day: date) -> Run:
     return Run(_FLOW, day, day, run_id=RUN_ID)
 
 
-def _load(connection: SnowflakeConnection, day: date) -> Iterator[str]:
+def _load(connection: SnowflakeConnection, day: date, accept_drop: bool) -> Iterator[str]:
     run = _run(day)
     with tempfile.TemporaryDirectory() as scratch:
         read = _read(run, Path(scratch))
         try:
             for judged in read.judged:
                 before = execute(connection, figures.rows_before(_FLOW, judged.dataset, day))
-                checks.require(checks.of_files(judged, int(before[0]) if before else None), RUN_ID)
+                found = checks.of_files(judged, int(before[0]) if before else None, accept_drop)
+                checks.require(found, RUN_ID)
             if read.judged:
                 loading.load(connection, run, read, Loaded())
-        except CriticalCheck as refused:
-            yield f"marketing {day}, left out: {refused}"
+        except DeliveryRefused as refused:
+            yield LeftOut(
+                f"marketing {day}, left out: {refused}\nWas it accepted then? Rebuild with --accept-drop {day}."
+            )
 
 
 def _read(run: Run, scratch: Path) -> Day:

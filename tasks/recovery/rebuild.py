@@ -7,15 +7,18 @@ runs (PIPELINE_RUNS, RUN_DATASETS, DQ_RESULTS, RUN_STEPS, MODEL_DRIFT), which on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
 from contracts.catalog import load_order
 from tasks.churn import churn_outcomes
+from tasks.errors import BusinessError, HighwaterError
+from tasks.events import log
 from tasks.forecast import forecast_accuracy, predictions
-from tasks.recovery import inbox_files, marketing_days, rebuild_target
-from tasks.recovery.rebuild_target import RUN_ID
+from tasks.recovery import inbox_files, marketing_days, rebuild_sources, rebuild_target
+from tasks.recovery.rebuild_target import RUN_ID, LeftOut
 from tasks.runs import monitoring
 from tasks.runs.business_day import business_today
 from tasks.runs.monitoring import RunRecord
@@ -31,18 +34,53 @@ Part = Callable[["SnowflakeConnection"], Iterator[str]]
 """Does its work and says what it has loaded, and what it had to leave out."""
 
 
-def rebuild(connection: SnowflakeConnection, say: Callable[[str], None]) -> None:
-    """Raises BusinessError before anything is changed if the warehouse is neither empty nor this rebuild's own beginning."""
+def rebuild(
+    connection: SnowflakeConnection, say: Callable[[str], None], accept_drop: frozenset[date] = frozenset()
+) -> None:
+    """Raises BusinessError before anything is changed if the warehouse is neither empty nor this rebuild's own beginning,
+    and at the end if something was left out or another run has begun. Whatever ends it is on record as FAILED."""
     rebuild_target.require_empty_or_ours(connection)
+    rebuild_sources.require()
+    marketing_days.require_delivered(accept_drop)
     started_at = datetime.now(UTC)
     _record(connection, "RUNNING", started_at)
-    for part in PARTS:
-        for line in part(connection):
-            say(line)
+    try:
+        left_out = _fill(connection, say, accept_drop)
+        rebuild_target.require_no_other(connection)
+        if left_out:
+            raise BusinessError("\n- ".join(["all is loaded but what was left out:", *left_out]))
+    except Exception as error:
+        _record_failure(connection, started_at, error)
+        raise
     _record(connection, "COMPLETED", started_at)
 
 
-def _record(connection: SnowflakeConnection, status: str, started_at: datetime) -> None:
+def _fill(
+    connection: SnowflakeConnection, say: Callable[[str], None], accept_drop: frozenset[date]
+) -> list[str]:
+    """What was left out."""
+    left_out: list[str] = []
+    last: Part = partial(marketing_days.rebuild, accept_drop=accept_drop)
+    for part in (*PARTS, last):
+        for line in part(connection):
+            say(line)
+            if isinstance(line, LeftOut):
+                left_out.append(line)
+    return left_out
+
+
+def _record_failure(connection: SnowflakeConnection, started_at: datetime, error: Exception) -> None:
+    """If that fails too, the first error is the one to be told."""
+    message = str(error) if isinstance(error, HighwaterError) else type(error).__name__
+    try:
+        _record(connection, "FAILED", started_at, message)
+    except HighwaterError as second:
+        log("the failed rebuild is not on record", error=second)
+
+
+def _record(
+    connection: SnowflakeConnection, status: str, started_at: datetime, message: str | None = None
+) -> None:
     ended_at = None if status == "RUNNING" else datetime.now(UTC)
     monitoring.record_run(
         connection,
@@ -54,6 +92,7 @@ def _record(connection: SnowflakeConnection, status: str, started_at: datetime) 
             status,
             started_at=started_at,
             ended_at=ended_at,
+            message=message,
         ),
     )
 
@@ -85,4 +124,5 @@ def _inbox(connection: SnowflakeConnection) -> Iterator[str]:
     refresh_retail_marts(connection, RUN_ID, whole=True)
 
 
-PARTS: tuple[Part, ...] = (_facts, _forecasts, _shop, _inbox, marketing_days.rebuild)
+PARTS: tuple[Part, ...] = (_facts, _forecasts, _shop, _inbox)
+"""All but marketing, which is the last: it alone is told something."""

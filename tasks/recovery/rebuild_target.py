@@ -18,17 +18,27 @@ if TYPE_CHECKING:
 FLOW = RUN_ID = "warehouse-rebuild"
 
 
+class LeftOut(str):
+    """A line that says what a rebuild did not load, and why."""
+
+    __slots__ = ()
+
+
 def require_empty_or_ours(connection: SnowflakeConnection) -> None:
-    found = ((name, execute(connection, contents.other_run(name, RUN_ID))[0]) for name in contents.RECORDS)
-    if others := [f"{name} names {run}" for name, run in found if run is not None]:
-        raise BusinessError(
-            f"the warehouse was loaded by other runs ({', '.join(others)}): a rebuild fills an empty one alone. Nothing was "
-            "changed. Make an empty database and migrate it while the work pool is paused (docs/operate.md)."
-        )
+    require_no_other(connection)
     if rows(connection, contents.recorded(RUN_ID)):
         return
     if filled := [name for name in contents.DATA if rows(connection, contents.first_row(name))]:
         raise BusinessError(
             f"the warehouse has rows that no run on record has loaded ({', '.join(filled)}): a rebuild fills an empty one "
             "alone. Nothing was changed."
+        )
+
+
+def require_no_other(connection: SnowflakeConnection) -> None:
+    found = ((name, execute(connection, contents.other_run(name, RUN_ID))[0]) for name in contents.RECORDS)
+    if others := [f"{name} names {run}" for name, run in found if run is not None]:
+        raise BusinessError(
+            f"the warehouse was loaded by other runs ({', '.join(others)}): a rebuild fills an empty one alone. Make an "
+            "empty database and migrate it while the work pool is paused (docs/operate.md)."
         )

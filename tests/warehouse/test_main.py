@@ -64,11 +64,8 @@ def test_what_the_accounts_migration_lacks_is_said(outputs: str, capsys: pytest.
     assert "No such file or directory: 'nothing.json'" in capsys.readouterr().err
 
 
-@pytest.mark.e2e
-def test_an_administrator_logs_in_by_a_connection_of_their_own(
-    migrated: Warehouse, tmp_path: Path, outputs: str
-) -> None:
-    """In a process of its own: the connector looks for connections.toml when it is imported."""
+def connections(migrated: Warehouse, folder: Path) -> dict[str, str]:
+    """The environment of a process of its own: the connector looks for connections.toml when it is imported."""
     connection = f"""[mine]
 account = "local"
 user = "asha"
@@ -77,14 +74,21 @@ host = "127.0.0.1"
 port = {migrated.administrator.port}
 protocol = "http"
 """
-    (tmp_path / "connections.toml").write_text(connection)
-    (tmp_path / "connections.toml").chmod(0o600)
+    (folder / "connections.toml").write_text(connection)
+    (folder / "connections.toml").chmod(0o600)
+    return {"SNOWFLAKE_HOME": str(folder)}
+
+
+@pytest.mark.e2e
+def test_an_administrator_logs_in_by_a_connection_of_their_own(
+    migrated: Warehouse, tmp_path: Path, outputs: str
+) -> None:
+    home = connections(migrated, tmp_path)
     (tmp_path / "key.pub").write_text(PEM)
 
     def migrate(*options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "warehouse", "migrate", "--account", "highwater_dev"]
         command += ["--outputs", outputs, "--migrate-from", "198.51.100.0/24", *options]
-        home = {"SNOWFLAKE_HOME": str(tmp_path)}
         return subprocess.run(command, env=os.environ | home, capture_output=True, text=True, check=False)
 
     keys = ("--worker-key", str(tmp_path / "key.pub"), "--deploy-key", str(tmp_path / "key.pub"))
@@ -98,3 +102,44 @@ protocol = "http"
     assert unknown.returncode == 1
     assert "by the connection yours: Invalid connection_name 'yours'" in unknown.stderr
     assert "Traceback" not in unknown.stderr
+
+
+AS_FLOWS = """
+from tasks.services.snowflake import as_pipeline
+with as_pipeline("mine", "rebuild", 60) as connection, connection.cursor() as cursor:
+    asked = "SELECT CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), CURRENT_DATABASE()"
+    print(cursor.execute(asked).fetchone())
+    for statement in ("INSERT INTO MONITORING.LOADS (load_id) VALUES ('x')", "DROP TABLE MONITORING.LOADS"):
+        try:
+            print(cursor.execute(statement).fetchone())
+        except Exception as error:
+            print(error)
+"""
+
+
+@pytest.mark.e2e
+def test_a_person_who_rebuilds_acts_as_the_flows_role_and_may_no_more_than_that(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    home = connections(warehouse, tmp_path)
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *command], env=os.environ | home, capture_output=True, text=True, check=False
+        )
+
+    who, inserted, dropped = run("-c", AS_FLOWS).stdout.splitlines()
+    assert who == "('ASHA', 'HIGHWATER_TRANSFORMER', 'HIGHWATER_TRANSFORM_WH', 'HIGHWATER')"
+    assert inserted == "(1,)"
+    assert "Insufficient privileges" in dropped
+    World([Sold(0, units=7)]).measured(warehouse)
+    warehouse.rows("UPDATE DW.FACT_SALES SET quantity = 8")
+    done = run("-m", "warehouse", "rebuild-marts", "--connection", "mine")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert warehouse.one("SELECT SUM(units) FROM MARTS.SALES_PERFORMANCE_MART") == 8
+
+
+def test_a_day_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["rebuild", "--accept-drop", "yesterday"])
+    assert "argument --accept-drop: invalid" in capsys.readouterr().err

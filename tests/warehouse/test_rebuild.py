@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import date, timedelta
 from itertools import count
@@ -26,6 +26,7 @@ from contracts.shop.churn_predictions import CHURN_PREDICTIONS
 from local.sample.marketing import uploads
 from local.sample.marketing.uploads import FIRST_DAY
 from tasks.churn import churn_outcomes, churn_publishing
+from tasks.errors import BusinessError
 from tasks.forecast import forecast_accuracy, predictions
 from tasks.forecast.forecast_features import Features, Inputs
 from tasks.inbox import inbox_steps, loading, reading
@@ -41,16 +42,17 @@ from tasks.recovery.rebuild import rebuild
 from tasks.runs.business_day import business_today
 from tasks.runs.run import Run
 from tasks.services import aws
-from tasks.warehouse import copy_load, dbt_build, warehouse_load
+from tasks.warehouse import copy_load, warehouse_load
 from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
+from tests import snowflake_server
 from tests.tasks.forecast.test_predictions import MODEL, answer
 from tests.warehouse import curated
 from tests.warehouse.interleaved import Killed, kill_after
 from tests.warehouse.marketing import TABLES as OF_MARKETING
 from tests.warehouse.retail.inbox import TABLES as OF_THE_INBOX
 from tests.warehouse.retail.inbox import Inbox
-from tests.warehouse.standin import BUCKET, LOADED_TABLES, Warehouse
-from warehouse.migrate import migrate
+from tests.warehouse.standin import BUCKET, LOADED_TABLES, Warehouse, set_up
+from warehouse.account.names import AccountNames
 
 pytestmark = pytest.mark.e2e
 
@@ -89,8 +91,6 @@ def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ware
     aws.secrets().create_secret(Name="highwater/hash-key", SecretString=KEY.decode())
     for namespace in NAMESPACES:
         aws.glue().create_database(DatabaseInput={"Name": namespace})
-    # The layers of dbt read the DW alone; tests/e2e/test_dbt.py builds them.
-    monkeypatch.setattr(dbt_build, "LAYERS", ())
     yield warehouse
     for namespace in NAMESPACES:
         for table in lake_tables.tables_of(namespace):
@@ -271,30 +271,44 @@ _databases = count(1)
 
 @pytest.fixture
 def empty(lost: Warehouse) -> str:
+    return made(lost)
+
+
+def made(warehouse: Warehouse) -> str:
     """The name of an empty, migrated database beside the lost one."""
     name = f"HIGHWATER_REBUILT_{next(_databases)}"
-    lost.rows(f"CREATE DATABASE {name}")
-    with connected(lost, name) as connection:
-        migrate(connection, name)
-        connection.cursor().execute(f"CREATE STAGE {name}.CURATED.LAKE URL = 's3://{BUCKET}/'")
+    set_up(warehouse.administrator.port, warehouse.administrator, AccountNames(name))
     return name
 
 
 def connected(warehouse: Warehouse, database: str) -> SnowflakeConnection:
-    connect: Callable[[str], SnowflakeConnection] = warehouse.connect  # type: ignore[assignment]
-    return connect(database)
+    names = AccountNames(database)
+    return snowflake_server.connected(
+        warehouse.administrator.port,
+        user=names.worker,
+        database=database,
+        warehouse=names.transform_warehouse,
+    )
 
 
-def rebuilt(warehouse: Warehouse, database: str) -> list[str]:
+def rebuilt(warehouse: Warehouse, database: str, *accepted: date) -> list[str]:
     told: list[str] = []
     with connected(warehouse, database) as connection:
-        rebuild(connection, told.append)
+        rebuild(connection, told.append, frozenset(accepted))
     return told
 
 
+def on_record(warehouse: Warehouse, database: str) -> tuple[str, str | None]:
+    """Status and message of the rebuild, which is one run however often it is started."""
+    asked = f"SELECT status, message FROM {database}.MONITORING.PIPELINE_RUNS"
+    ((status, message),) = warehouse.rows(asked)
+    return status, message
+
+
 def rows(warehouse: Warehouse, database: str, table: str) -> list[str]:
-    with warehouse.connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {database}.{table}")
+    """As the flows see them: whoever else reads them sees masks."""
+    with connected(warehouse, database) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table}")
         names = [column.name for column in cursor.description]
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     kept = [row for row in found if table != "MONITORING.INBOX_FILES" or row["STATUS"] != "refused"]
@@ -330,6 +344,7 @@ def test_every_row_is_rebuilt_also_by_a_rebuild_that_was_killed_again_and_again(
     require_same(lost, empty)
     assert [line for line in told if line.endswith("of 6 that history/ has by their arrivals")]
     assert not [line for line in told if "left out" in line]
+    assert on_record(lost, empty) == ("COMPLETED", None)
     rebuilt(lost, empty)
     require_same(lost, empty)
 
@@ -339,5 +354,8 @@ def test_what_cannot_be_loaded_is_said(lost: Warehouse, empty: str) -> None:
     aws.s3().delete_object(Bucket=INBOX, Key=gone)
     strange = "history/sales/year=2024/month=01/day=01/sales_20240101.csv"
     aws.s3().put_object(Bucket=INBOX, Key=strange, Body=b"x")
-    told = rebuilt(lost, empty)
-    assert [line.rpartition(": ")[2] for line in told if "left out" in line] == [gone, strange]
+    with pytest.raises(BusinessError, match="all is loaded but what was left out") as refused:
+        rebuilt(lost, empty)
+    left_out = str(refused.value).splitlines()[1:]
+    assert [line.rpartition(": ")[2] for line in left_out] == [gone, strange]
+    assert on_record(lost, empty) == ("FAILED", str(refused.value))

@@ -13,7 +13,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from deployments import names
-from highwater_infra.buckets import bucket_arn
 from highwater_infra.optional import is_given
 from highwater_infra.permissions import copying
 
@@ -78,7 +77,7 @@ def _rule(name: str, prefix: str, priority: int, region: str) -> dict[str, Any]:
         "DeleteMarkerReplication": {"Status": "Disabled"},
         "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
         "Destination": {
-            "Bucket": bucket_arn(f"{name}-copy", region),
+            "Bucket": copying.copy_arn(name, region),
             "StorageClass": "STANDARD_IA",
             "EncryptionConfiguration": {"ReplicaKmsKeyID": copying.alias_arn(region)},
         },

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NAME = "highwater-lake"
 THERE = "eu-west-1"
 LAKE, INBOX = (f"arn:aws:s3:::highwater-{name}-123456789012-ap-southeast-1" for name in ("lake", "inbox"))
-COPIES = {name: f"highwater-{name}-copy-123456789012-{THERE}" for name in ("lake", "inbox")}
+COPIES = {name: f"cdk-highwater-{name}-copy-123456789012-{THERE}" for name in ("lake", "inbox")}
 
 
 def _deployed(prod: Templates, region: str) -> dict[str, dict[str, Any]]:
@@ -151,6 +151,49 @@ def test_cloudformation_may_hand_the_role_to_s3() -> None:
         "arn:aws:iam::123456789012:role/highwater-copies",
         PassedToService="s3.amazonaws.com",
     )
+
+
+@pytest.mark.parametrize("copy", list(COPIES.values()))
+def test_only_s3_reaches_the_copies_and_only_to_add_to_them(copy: str) -> None:
+    """Neither whoever deploys nor what runs can change or delete what a disaster here is recovered from."""
+    execution, at_most = (policies()[f"cdk-highwater-{name}"] for name in ("execution", "boundary"))
+    bucket = f"arn:aws:s3:::{copy}"
+    for action in ("DeleteBucket", "PutBucketPolicy", "PutLifecycleConfiguration", "PutBucketVersioning"):
+        assert not execution.grants(f"s3:{action}", bucket)
+    for action in ("GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion", "ReplicateDelete"):
+        assert not at_most.grants(f"s3:{action}", f"{bucket}/raw/a")
+    assert at_most.grants("s3:ReplicateObject", f"{bucket}/raw/a")
+    assert at_most.grants("s3:ReplicateTags", f"{bucket}/raw/a")
+    for action in ("PutKeyPolicy", "ScheduleKeyDeletion", "DeleteAlias"):
+        assert execution.grants(f"kms:{action}", "made-by-aws")
+        assert not execution.grants(f"kms:{action}", "made-by-aws", RequestedRegion=THERE)
+
+
+def _of_copies(kind: str) -> list[dict[str, Any]]:
+    template = yaml.safe_load((Path(__file__).parents[1] / "bootstrap" / "copies.yaml").read_text())
+    return [r["Properties"] for r in template["Resources"].values() if r["Type"] == kind]
+
+
+def test_another_account_may_read_the_copies_if_it_is_named_and_do_no_more() -> None:
+    documents = [each["PolicyDocument"] for each in _of_copies("AWS::S3::BucketPolicy")]
+    documents += [each["KeyPolicy"] for each in _of_copies("AWS::KMS::Key")]
+    conditional = [s["Fn::If"] for document in documents for s in document["Statement"] if "Fn::If" in s]
+    assert len(conditional) == len(documents) == 3
+    for condition, given, otherwise in conditional:
+        assert (condition, otherwise) == ("HasReader", {"Ref": "AWS::NoValue"})
+        assert given["Principal"] == {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${Reader}:root"}}
+        assert set([given["Action"]] if isinstance(given["Action"], str) else given["Action"]) <= {
+            "s3:GetObject*", "s3:ListBucket*", "kms:Decrypt",
+        }  # fmt: skip
+
+
+def test_the_copy_of_the_inbox_forgets_what_was_taken_and_keeps_its_history() -> None:
+    """Each file taken is in history/ too; its deletion from inbox/ is not copied."""
+    lake, inbox = (b["LifecycleConfiguration"]["Rules"] for b in _of_copies("AWS::S3::Bucket"))
+    assert [rule for rule in lake if "ExpirationInDays" in rule] == []
+    assert [(r["Prefix"], r["ExpirationInDays"]) for r in inbox if "ExpirationInDays" in r] == [
+        ("inbox/", 30)
+    ]
 
 
 def test_the_template_for_the_other_region_makes_what_is_expected_there() -> None:

@@ -18,9 +18,14 @@ def alias_arn(region: str) -> str:
     return f"arn:{Aws.PARTITION}:kms:{region}:{Aws.ACCOUNT_ID}:alias/{names.COPIES}"
 
 
+def copy_arn(name: str, region: str) -> str:
+    """Of the bucket that bootstrap/copies.yaml makes. Our stacks' permissions do not match its name."""
+    return bucket_arn(f"cdk-{name}-copy", region)
+
+
 def replication(key_arn: str, region: str, buckets: Sequence[str]) -> list[Statement]:
     """ListBucket knows no prefix here: S3 lists versions for itself, and names none."""
-    copies = [bucket_arn(f"{name}-copy", region) for name in buckets]
+    copies = [copy_arn(name, region) for name in buckets]
     return [
         Statement(["s3:GetReplicationConfiguration", "s3:ListBucket"], [bucket_arn(n) for n in buckets]),
         Statement(
