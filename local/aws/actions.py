@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, cast
@@ -33,6 +34,20 @@ class Overrides:
                 delattr(owner, name)
             else:
                 setattr(owner, name, original)
+
+
+def one_at_a_time() -> Callable[[Action], Action]:
+    """What wraps actions of which none may begin while another is under way."""
+    lock = threading.Lock()
+
+    def wrapper(action: Action) -> Action:
+        def guarded(response: Any) -> Any:
+            with lock:
+                return action(response)
+
+        return guarded
+
+    return wrapper
 
 
 def refused(code: str, message: str) -> JsonRESTError:

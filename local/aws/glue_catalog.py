@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 from moto.glue.responses import GlueResponse
 
-from local.aws.actions import Action, Overrides, refused
+from local.aws.actions import Action, Overrides, one_at_a_time, refused
 
 
 def install(overrides: Overrides) -> None:
-    lock = threading.Lock()
-
-    def one_at_a_time(action: Action) -> Action:
-        def guarded(response: Any) -> Any:
-            with lock:
-                return action(response)
-
-        return guarded
-
     def with_version_check(update_table: Action) -> Action:
         def update(response: Any) -> Any:
             request = json.loads(response.body)
@@ -40,5 +30,6 @@ def install(overrides: Overrides) -> None:
         return update
 
     overrides.wrap(GlueResponse, "update_table", with_version_check)
+    guarded = one_at_a_time()
     for action in ("update_table", "create_table", "delete_table", "batch_delete_table"):
-        overrides.wrap(GlueResponse, action, one_at_a_time)
+        overrides.wrap(GlueResponse, action, guarded)

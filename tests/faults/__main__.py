@@ -18,6 +18,8 @@ from tests.faults.parts import Part, chosen_parts
 from tests.faults.results import Results, gather
 from tests.faults.runs import ROOT
 
+UNGATHERED = ROOT / ".faults"
+"""What clouds have found and nobody has gathered yet, for a campaign that was interrupted."""
 CODE = ("contracts", "flows", "jobs", "local", "tasks", "uv.lock", "warehouse")
 
 
@@ -53,58 +55,69 @@ def version() -> str:
 
 def main() -> int:
     chosen = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     state = chosen.state or Path(tempfile.mkdtemp(prefix="highwater-faults-"))
     state.mkdir(parents=True, exist_ok=True)
-    together = chosen.results or state / "results.jsonl"
     began = time.monotonic()
-    is_whole, results = _rounds(chosen, state, together)
-    found = list(results.matrices.values())
-    print(report.summary(found, version(), time.monotonic() - began))
+    has_every_cloud, results = _rounds(chosen, state, chosen.results or state / "results.jsonl")
+    only = chosen.only or ()
+    matrices = list(results.matrices.values())
+    print(report.summary(matrices, version(), time.monotonic() - began))
     if chosen.report:
-        report.write(chosen.report, found, version())
-    missing = chosen_parts(chosen.only or (), results) if chosen.sample is None else []
+        report.write(chosen.report, matrices, version())
+    missing = chosen_parts(only, results) if chosen.sample is None else []
     if missing:
         print(report.missing(missing, results.untried))
-    is_red = any(matrix.red or matrix.missed_bugs for matrix in found)
-    return 0 if is_whole and not missing and not is_red else 1
+    is_red = any(m.red or m.missed_bugs for m in matrices if not only or m.scenario in only)
+    return 0 if has_every_cloud and not missing and not is_red else 1
 
 
 def _rounds(chosen: argparse.Namespace, state: Path, together: Path) -> tuple[bool, Results]:
-    """Recordings of a run differ: a call that one part alone has recorded may be in the share of another that is done."""
-    files = [state / f"results-{number}.jsonl" for number in range(chosen.clouds)]
-    rounds = 1 if chosen.sample is not None else 3
-    until = time.monotonic() + (chosen.seconds or float("inf"))
-    while True:
-        gather(together, files)
-        results = Results(version(), together)
-        parts = chosen_parts(chosen.only or (), results)
-        if not parts or not rounds or time.monotonic() > until:
-            return True, results
-        rounds -= 1
-        if not _round(chosen, state, files, together, parts):
-            gather(together, files)
+    """Make what is left, up to three times: recordings differ, and a call may be in the share of a part that is done.
+
+    False with the results if a cloud failed.
+    """
+    kept = state if chosen.state or not chosen.results else UNGATHERED
+    kept.mkdir(exist_ok=True)
+    until = None if chosen.seconds is None else time.monotonic() + chosen.seconds
+    for number in range(1 if chosen.sample is not None else 3):
+        gather(together, sorted(kept.glob("results-*.jsonl")))
+        parts = chosen_parts(chosen.only or (), Results(version(), together))
+        if until is not None:
+            chosen.seconds = until - time.monotonic()
+        if not parts or (until is not None and chosen.seconds < 0):
+            break
+        try:
+            is_whole = _round(chosen, state / f"round-{number + 1}", kept, together, parts)
+        finally:
+            gather(together, sorted(kept.glob("results-*.jsonl")))
+        if not is_whole:
             return False, Results(version(), together)
+    return True, Results(version(), together)
 
 
-def _round(
-    chosen: argparse.Namespace, state: Path, files: list[Path], together: Path, parts: list[Part]
-) -> bool:
+def _round(chosen: argparse.Namespace, state: Path, kept: Path, together: Path, parts: list[Part]) -> bool:
     """Each part on one of the clouds. False if a cloud failed."""
+    state.mkdir(exist_ok=True)
     processes = multiprocessing.get_context("spawn")
     manager = processes.Manager()
     left, lock = manager.list(parts), manager.Lock()
+    results = [
+        Results(version(), kept / f"results-{number}.jsonl", [together]) for number in range(chosen.clouds)
+    ]
     clouds = [
-        processes.Process(
-            target=one_cloud,
-            args=(chosen, state, Results(version(), file, [together]), number, left, lock),
-        )
-        for number, file in enumerate(files)
+        processes.Process(target=one_cloud, args=(chosen, state, each, number, left, lock))
+        for number, each in enumerate(results)
     ]
     for cloud in clouds:
         cloud.start()
-    signal.signal(signal.SIGTERM, lambda *_: [cloud.terminate() for cloud in clouds])
-    for cloud in clouds:
-        cloud.join()
+    try:
+        for cloud in clouds:
+            cloud.join()
+    finally:
+        for cloud in clouds:
+            cloud.terminate()
+            cloud.join()
     return all(cloud.exitcode == 0 for cloud in clouds)
 
 

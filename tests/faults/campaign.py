@@ -106,7 +106,7 @@ class Campaign:
     def _chosen(
         self, matrix_name: str, name: str, every: list[Plan], sample: int | None, share: Share
     ) -> tuple[Matrix, list[Plan]]:
-        """Those that found a bug first, then the sample, or all others: also of calls that only another recording has."""
+        """What this part has to try: what once found a bug first, then the sample, or all that nobody has tried."""
         always = [plan for plan in found() if plan.scenario == name]
         others = [plan for plan in every if not any(plan.is_like(known) for known in always)]
         matrix = self._results.expect(matrix_name, always + others)
@@ -115,13 +115,11 @@ class Campaign:
             if sample is None
             else always + sampled(others, sample, self._results.version)
         )
-        return matrix, [plan for plan in chosen if share.has(plan)]
+        return matrix, sorted((plan for plan in chosen if share.has(plan)), key=lambda plan: not plan.bug)
 
     def _try(self, matrix: Matrix, chosen: list[Plan], trial: Callable[[Plan], Result]) -> None:
         for plan in chosen:
-            if self.is_over and not plan.bug:
-                return
-            if not self._results.wants(plan):
+            if not self._results.wants(plan) or (self.is_over and not plan.bug):
                 continue
             result = trial(plan)
             if not result.reached:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from tests.faults.matrix import Plan
+from tests.faults.matrix import Plan, found
 from tests.faults.results import WHOLE, Results, Share
 from tests.faults.scenarios import PAIRS, SCENARIOS
 
@@ -54,7 +54,7 @@ EVERY = [part for of_each in zip_longest(*_BY_SCENARIO) for part in of_each if p
 
 
 def chosen_parts(only: Collection[str], results: Results) -> list[Part]:
-    """Those that are not done, or of which another part's recording has brought trials that nobody made."""
+    """Those that are not done, and those that have trials which nobody made: of another recording, or new in found.json."""
     if unknown := set(only) - SCENARIOS.keys() - PAIRS.keys():
         raise SystemExit(
             f"no scenario or pair is called {', '.join(sorted(unknown))}: {', '.join([*SCENARIOS, *PAIRS])}"
@@ -62,11 +62,8 @@ def chosen_parts(only: Collection[str], results: Results) -> list[Part]:
     kept = [
         Part(tuple(name for name in part.names if not only or name in only), part.share) for part in EVERY
     ]
-    return [
-        part
-        for part in kept
-        if part.names and (str(part) not in results.done or part.has_any(results.untried))
-    ]
+    left = [*results.untried, *(plan for plan in found() if results.wants(plan))]
+    return [part for part in kept if part.names and (str(part) not in results.done or part.has_any(left))]
 
 
 def next_part(

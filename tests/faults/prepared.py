@@ -36,18 +36,16 @@ class Prepared:
     expected: Outcome
 
     def stage_of(self, plan: Plan) -> Stage:
-        """A plan that names no stage has its call in one of them."""
+        """A plan that names no stage has its call in one of them, or else does not reach it from the first."""
         for stage in self.stages:
             if plan.stage == stage.name or (not plan.stage and plan.fault.at in stage.calls):
                 return stage
+        if not plan.stage:
+            return self.stages[0]
         raise LookupError(f"{plan}: none of {', '.join(stage.name for stage in self.stages)} has this call")
 
     def since(self, stage: str) -> list[Stage]:
         return list(dropwhile(lambda other: other.name != stage, self.stages))
-
-    @property
-    def calls(self) -> int:
-        return sum(len(stage.calls) for stage in self.stages)
 
 
 def prepare(lab: Laboratory, scenario: Scenario, empty: Saved) -> Prepared:

@@ -25,11 +25,16 @@ def summary(matrices: Sequence[Matrix], version: str, seconds: float) -> str:
 
 def missing(parts: Sequence[Part], untried: Sequence[Plan]) -> str:
     """What has to be done for the campaign to be whole."""
-    shown = [f"  {plan}" for plan in untried[:_SHOWN]]
-    more = [f"  and {len(untried) - _SHOWN} more"] if len(untried) > _SHOWN else []
-    names = "; ".join(map(str, parts))
+    of_parts = [plan for plan in untried if any(part.has_any([plan]) for part in parts)]
+    shown = [f"  {plan}" for plan in of_parts[:_SHOWN]]
+    more = [f"  and {len(of_parts) - _SHOWN} more"] if len(of_parts) > _SHOWN else []
     return "\n".join(
-        [f"not whole: run it again. Left: {names}", f"{len(untried)} trials were not made", *shown, *more]
+        [
+            f"not whole: run it again. Left: {'; '.join(map(str, parts))}",
+            f"{len(of_parts)} recorded trials were not made, and those of parts that nobody has recorded",
+            *shown,
+            *more,
+        ]
     )
 
 

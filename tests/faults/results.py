@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults.matrix import Plan
+from tests.faults.matrix import Plan, found
 from tests.faults.trial import Result
 
 
@@ -19,6 +19,10 @@ class Matrix:
     results: list[tuple[Plan, Result]] = field(default_factory=list)
     untried: dict[str, Plan] = field(default_factory=dict)
     """Trials of calls that a recording has, and that were not made yet."""
+
+    @property
+    def scenario(self) -> str:
+        return self.name.split(",")[0]
 
     @property
     def possible(self) -> int:
@@ -45,7 +49,7 @@ class Matrix:
     @property
     def missed_bugs(self) -> list[Plan]:
         """Trials that once found a bug, and did not reach their call: who renames a call renames it in found.json, too."""
-        return [plan for plan in self.unreached if plan.bug]
+        return [plan for plan in self.unreached if plan in found()]
 
 
 @dataclass(frozen=True)
@@ -77,25 +81,21 @@ class Results:
         self.done: set[str] = set()
         """Parts of which every trial was made."""
         self._file = file
+        self._recorded: set[str] = set()
         for each in (*known, *([file] if file else [])):
             self._read(each)
-        self._recorded = set(self.matrices)
 
     def expect(self, name: str, every: Iterable[Plan]) -> Matrix:
-        """The matrix with these trials. Recordings of a run differ: those of the first round say what has to be tried."""
+        """The matrix, with these trials if no earlier round has recorded any. Trials that found a bug are always added."""
         matrix = self._matrix(name)
-        new = [plan for plan in every if self.wants(plan) and str(plan) not in matrix.untried]
-        new = [plan for plan in new if plan.bug or name not in self._recorded]
+        new = [plan for plan in every if self.wants(plan) and (plan.bug or name not in self._recorded)]
         matrix.untried.update((str(plan), plan) for plan in new)
-        self._write(*({"of": name, "plan": plan.as_json(), "tried": False} for plan in new))
+        lines = [{"of": name, "plan": plan.as_json(), "tried": False} for plan in new]
+        self._write(*lines, {"recorded": name})
         return matrix
 
     def wants(self, plan: Plan) -> bool:
         return str(plan) not in self._tried
-
-    @property
-    def tried(self) -> int:
-        return len(self._tried)
 
     @property
     def untried(self) -> list[Plan]:
@@ -124,36 +124,48 @@ class Results:
         return self.matrices.setdefault(name, Matrix(name))
 
     def _write(self, *lines: dict[str, Any]) -> None:
-        """All of them or, for a process that is killed before, none."""
         if self._file:
             with self._file.open("a") as file:
                 file.write("".join(json.dumps({"version": self.version, **line}) + "\n" for line in lines))
 
     def _read(self, file: Path) -> None:
-        lines = file.read_text().splitlines() if file.exists() else []
-        for line in (line for line in map(json.loads, lines) if line["version"] == self.version):
+        for line in (line for line in map(json.loads, _lines(file)) if line["version"] == self.version):
             if "part" in line:
                 self.done.add(line["part"])
-                continue
-            matrix, plan = self._matrix(line["of"]), Plan.of(line["plan"])
-            if line.get("tried", True):
-                reached = line.get("reached", True)
-                result = Result(str(plan), line["differences"], seconds=line["seconds"], reached=reached)
-                self._note(matrix, plan, result)
-            elif self.wants(plan):
-                matrix.untried[str(plan)] = plan
+            elif "recorded" in line:
+                self._recorded.add(line["recorded"])
+            elif "plan" in line:
+                self._read_trial(self._matrix(line["of"]), Plan.of(line["plan"]), line)
+
+    def _read_trial(self, matrix: Matrix, plan: Plan, line: Mapping[str, Any]) -> None:
+        if line.get("tried", True):
+            reached = line.get("reached", True)
+            result = Result(str(plan), line["differences"], seconds=line["seconds"], reached=reached)
+            self._note(matrix, plan, result)
+        elif self.wants(plan) and (not plan.bug or plan in found()):
+            matrix.untried[str(plan)] = plan
 
 
 def gather(file: Path, parts: Iterable[Path]) -> None:
-    """The lines of several campaigns in one file, in the order of their plans."""
-    texts = {line for each in (file, *parts) if each.exists() for line in each.read_text().splitlines()}
-    lines = {text: json.loads(text) for text in texts}
+    """Move the lines of several campaigns into one file, in the order of their plans. Killed on the way, it loses none."""
+    parts = [part for part in parts if part.exists()]
+    lines = {text: json.loads(text) for each in (file, *parts) for text in _lines(each)}
     made = {_trial(line) for line in lines.values() if line.get("tried", True)}
     kept = [text for text, line in lines.items() if line.get("tried", True) or _trial(line) not in made]
-    file.write_text(
+    written = file.with_name(f"{file.name}.new")
+    written.write_text(
         "".join(f"{text}\n" for text in sorted(kept, key=lambda text: ("plan" in lines[text], text)))
     )
+    written.replace(file)
+    for part in parts:
+        part.unlink()
+
+
+def _lines(file: Path) -> list[str]:
+    """Whole lines: the last one of a process that was killed may be cut off."""
+    return file.read_text().split("\n")[:-1] if file.exists() else []
 
 
 def _trial(line: Mapping[str, Any]) -> tuple[str, str]:
-    return line["version"], str(Plan.of(line["plan"])) if "plan" in line else ""
+    plan = {name: value for name, value in line.get("plan", {}).items() if name != "bug"}
+    return line["version"], json.dumps(plan, sort_keys=True)

@@ -116,8 +116,9 @@ def test_a_call_of_a_trial_that_names_no_stage_is_counted_once() -> None:
 
 
 def test_a_trial_that_once_found_a_bug_has_to_reach_its_call() -> None:
-    plan = Plan("daily", Fault("lose", CALLS[0]), bug="a lost commit")
-    matrix = Matrix("daily, one fault", [(plan, Result("x", ["x was not reached"], reached=False))])
+    plan, gone = found()[0], Plan("daily", Fault("lose", CALLS[0]), bug="no longer in found.json")
+    unreached = Result("x", ["x was not reached"], reached=False)
+    matrix = Matrix("daily, one fault", [(plan, unreached), (gone, unreached)])
     assert (matrix.red, matrix.missed_bugs) == ([], [plan])
 
 
@@ -169,6 +170,49 @@ def test_a_later_round_brings_no_calls_of_its_own_but_those_that_found_a_bug(tmp
     matrix = again.expect("daily, one fault", [bug, *plans("daily", "start", CALLS, ONE_FAULT, noise=())])
     assert {plan.fault.at for plan in matrix.untried.values()} == {*CALLS[:5], CALLS[9]}
     assert matrix.possible == 16
+
+
+def test_a_process_that_was_killed_while_it_wrote_loses_its_last_line_alone(tmp_path: Path) -> None:
+    every = plans("daily", "start", CALLS[:2], ONE_FAULT, noise=())
+    file, together = tmp_path / "results-0.jsonl", tmp_path / "all.jsonl"
+    first = Results("abc", file)
+    matrix = first.expect("daily, one fault", every)
+    for plan in every[:2]:
+        first.add(matrix, plan, Result("x"))
+    file.write_text(file.read_text()[:-20])
+    gather(together, [file])
+    assert not file.exists()
+    assert set(Results("abc", together).untried) == set(every[1:])
+
+
+def test_a_list_of_calls_that_was_cut_off_is_recorded_anew(tmp_path: Path) -> None:
+    every = plans("daily", "start", CALLS, ONE_FAULT, noise=())
+    file = tmp_path / "results.jsonl"
+    Results("abc", file).expect("daily, one fault", every)
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:4]))
+    assert Results("abc", tmp_path / "mine.jsonl", [file]).expect("daily, one fault", every).possible == 30
+
+
+def test_what_once_found_a_bug_is_tried_though_every_part_is_done() -> None:
+    results = Results("abc")
+    for part in chosen_parts((), results):
+        results.finish(str(part))
+    assert {name for part in chosen_parts((), results) for name in part.names} >= {
+        p.scenario for p in found()
+    }
+    for plan in found():
+        results.add(results.expect(f"{plan.scenario}, one fault", [plan]), plan, Result("x"))
+    assert chosen_parts((), results) == []
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    results = Results("abc")
+    results.expect("model_drift, one fault", plans("model_drift", "start", CALLS, ONE_FAULT, noise=()))
+    results.expect("cpg_daily, one fault", plans("cpg_daily", "start", CALLS[:1], ONE_FAULT, noise=()))
+    text = report.missing([Part(("model_drift",))], results.untried)
+    assert "Left: model_drift" in text and "30 recorded trials were not made" in text  # noqa: PT018
+    assert "model_drift from start: refuse at s3 PutObject lake/0 #1" in text
+    assert "and 10 more" in text and "cpg_daily" not in text  # noqa: PT018
 
 
 def test_parts_have_every_scenario_and_pair_and_what_is_done_is_left_out() -> None:
