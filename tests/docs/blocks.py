@@ -15,25 +15,21 @@ _MAY_GO_ON = re.compile(r"""["'`({]|<<|^(?:for|while|if|case)\b""")
 
 @dataclass(frozen=True)
 class Command:
-    section: str
-    """The heading that it stands under."""
     text: str
     in_block: bool
 
 
 def commands_of(page: Path) -> Iterator[Command]:
     """In the page's order, continued lines joined."""
-    section, block = "", list[str]()
+    block = list[str]()
     for line in [*page.read_text().replace("\\\n", " ").splitlines(), ""]:
         if re.match(r" {4,}\S", line):
             block.append(line)
             continue
         if block:
-            yield from (Command(section, text, in_block=True) for text in _whole(block))
+            yield from (Command(text, in_block=True) for text in _whole(block))
             block = []
-        if heading := re.match(r"#+ (.*)", line):
-            section = heading[1]
-        yield from (Command(section, span, in_block=False) for span in re.findall(r"`([^`]+)`", line))
+        yield from (Command(span, in_block=False) for span in re.findall(r"`([^`]+)`", line))
 
 
 def _whole(block: Sequence[str]) -> Iterator[str]:

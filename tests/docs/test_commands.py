@@ -144,7 +144,7 @@ def _names(command: str) -> Iterator[str]:
 def _cdk(command: str) -> Iterator[str]:
     """A parameter without its stack is handed to all of them, and without an environment nothing is synthesized."""
     for words in re.findall(r"\bcdk (?:deploy|destroy|diff|bootstrap) (.*)", command):
-        if not re.search(rf"-c environment=(?:{ENVIRONMENTS})\b", words):
+        if not re.search(rf"-c environment=(?:(?:{ENVIRONMENTS})\b|\$ENVIRONMENT\b)", words):
             yield f"no environment: cdk {words}"
     for given in re.findall(r"--parameters (\S+)", command):
         yield from _parameter(given.partition("=")[0])
@@ -222,6 +222,7 @@ def test_what_people_are_told_to_type_exists() -> None:
         ("give highwater-server:Domains too", "highwater-server has no parameter Domains"),
         ("cdk deploy --all", "no environment"),
         ("cdk diff -c environment=production", "no environment"),
+        ("cdk diff -c environment=$ENVIRONMENTS", "no environment"),
     ],
 )
 def test_what_does_not_exist_is_found(command: str, fault: str) -> None:

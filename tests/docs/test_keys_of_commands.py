@@ -7,26 +7,34 @@ import json
 import os
 import re
 import subprocess
-import textwrap
 from pathlib import Path
 
 import pytest
 
+from deployments import names
 from local import resources
+from tests.docs.blocks import PLACEHOLDER, commands_of
 
 DOCS = Path(__file__).parents[2] / "docs"
+GIVEN = {"database": names.DATABASE}
 STUBS = {
     "aws": """
 while [ $# -gt 0 ]; do case $1 in --secret-id) id=$2 ;; --secret-string) file=${2#file://} ;; esac; shift; done
 mkdir -p "$GIVEN/$(dirname "$id")" && cp "$file" "$GIVEN/$id" && stat -c %a "$(dirname "$file")" > "$GIVEN/mode" """,
     "editor": """echo '{"api_url": "https://example.com/api", "api_key": "k"}' > "$1" """,
+    "cdk": "",
     "snowflake": """for file in "$@"; do case $file in *.pub) grep -q "BEGIN PUBLIC KEY" "$file" ;; esac; done """,
 }
 
 
-def _blocks(page: str) -> list[str]:
-    text = (DOCS / page).read_text()
-    return [textwrap.dedent(block) for block in re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE)]
+def _commands(page: str, begin: str, end: str) -> str:
+    """Those of the page's blocks from the one that begins so to the one that ends so."""
+    found = [command.text for command in commands_of(DOCS / page) if command.in_block]
+    first = next(number for number, text in enumerate(found) if text.startswith(begin))
+    last = next(number for number, text in enumerate(found) if number >= first and text.startswith(end))
+    return "\n".join(
+        PLACEHOLDER.sub(lambda each: GIVEN.get(each[1], "x"), text) for text in found[first : last + 1]
+    )
 
 
 @pytest.fixture
@@ -50,6 +58,7 @@ def _run(checkout: Path, script: str) -> None:
         "TMPDIR": str(base / "tmp"),
         "GIVEN": str(base / "given"),
         "EDITOR": "editor",
+        "ENVIRONMENT": "prod",
     }
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=checkout, env=environment, check=True)
 
@@ -60,10 +69,10 @@ def _left_in(checkout: Path) -> str:
 
 
 def test_a_first_deployment_leaves_no_secret_behind(checkout: Path) -> None:
-    first, *others = [block for block in _blocks("deploy.md") if "$private" in block]
-    (made,) = re.findall(r"^private=.*?(?=  #)", first, re.MULTILINE)
+    made = _commands("deploy.md", "private=", "private=")
+    others = _commands("deploy.md", "export HIGHWATER_DATABASE=", "rm -r")
     # The login of the source is somebody else's: it is there already.
-    _run(checkout, "\n".join([made, 'openssl genrsa 2048 > "$private/source.p8"', *others]))
+    _run(checkout, "\n".join([made, 'openssl genrsa 2048 > "$private/source.p8"', others]))
     assert _left_in(checkout) == ""
     assert list((checkout.parent / "tmp").iterdir()) == []
     given = checkout.parent / "given"
@@ -84,6 +93,6 @@ def test_a_first_deployment_leaves_no_secret_behind(checkout: Path) -> None:
 
 
 def test_a_new_key_pair_is_not_in_the_checkout(checkout: Path) -> None:
-    (block,) = [block for block in _blocks("operate.md") if "genrsa" in block]
-    _run(checkout, f"{block}\ntest -s $KEY")
+    made = _commands("operate.md", "export KEY=", "openssl rsa")
+    _run(checkout, f"{made}\ntest -s $KEY")
     assert _left_in(checkout) == ""

@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def main() -> int:
     if missing := [program for program in NEEDED if not shutil.which(program)]:
         print(f"docs/deploy.md needs {', '.join(missing)}, and this machine has none", file=sys.stderr)
         return 1
+    if changes := _changes():
+        print(
+            f"a release refuses a checkout with changes, so commit these first:\n{changes}", file=sys.stderr
+        )
+        return 1
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # down() is still called
     ports = {f"{part}_port": given.ports + number for number, part in enumerate(PARTS)}
@@ -49,6 +55,11 @@ def main() -> int:
             )
             return 1
         return _alone(settings)
+
+
+def _changes() -> str:
+    asked = ["git", "status", "--porcelain", "--untracked-files=all"]
+    return subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.rstrip()
 
 
 def _alone(settings: LocalSettings) -> int:

@@ -13,6 +13,16 @@ from local.settings import LOOPBACK
 from local.snowflake_login import CONNECTION, connect, write_connection
 from tests.rehearsal.scene import Scene
 
+# The local cloud's state with this rehearsal's own, environments, caches.
+_LEFT_BY_PROGRAMS = (
+    ".local",
+    ".venv*",
+    "infra/cdk/.venv",
+    "infra/cdk/node_modules",
+    "*/__pycache__/*",
+    "*_cache/*",
+)
+
 
 def run_quietly(scene: Scene, command: str) -> str:
     scene.run(command)
@@ -33,6 +43,7 @@ def tell_cdk(scene: Scene, command: str) -> str:
 
 def tell_place(scene: Scene, command: str) -> str:
     scene.run(command)
+    scene.noted["checkout"] = _not_in_git(scene)
     return f"mode {scene.run('stat -c %a $private')}"
 
 
@@ -64,7 +75,10 @@ def _store_login(scene: Scene, command: str, secret: str, user: str) -> str:
 
 def forget_keys(scene: Scene, command: str) -> str:
     scene.run(command)
-    return f"left: {', '.join(scene.run('ls $private').split())}"
+    left = scene.run('ls -A "$private"').split()
+    if set(left) != {"outputs.json", "worker.pub", "deploy.pub"}:
+        raise AssertionError(f"left: {', '.join(left)}; private keys and logins are to be gone, and no more")
+    return f"left: {', '.join(left)}"
 
 
 def know_snowflake(scene: Scene) -> str:
@@ -135,10 +149,17 @@ def store_prefect(scene: Scene, command: str) -> str:
 def leave_nothing(scene: Scene, command: str) -> str:
     place = scene.run("echo $private")
     scene.run(command)
-    left = scene.run(f"find {shlex.quote(place)} 2>/dev/null; git ls-files --others '*.p8' secret.json; true")
+    left = scene.run(f"find {shlex.quote(place)} 2>/dev/null; true").splitlines()
+    left += sorted(_not_in_git(scene) - scene.noted["checkout"])
     if left:
-        raise AssertionError(f"left behind: {left}")
+        raise AssertionError(f"left behind: {', '.join(left)}")
     return "the folder is gone, and nothing of it is in the checkout"
+
+
+def _not_in_git(scene: Scene) -> set[str]:
+    """Also what git ignores, where a secret would lie as openly; but not what running anything leaves."""
+    beside = " ".join(f"':!{pattern}'" for pattern in _LEFT_BY_PROGRAMS)
+    return set(scene.run(f"git ls-files --others -- . {beside}").splitlines())
 
 
 def tell_prefect(scene: Scene, command: str) -> str:

@@ -10,7 +10,17 @@ from tests.docs.blocks import PLACEHOLDER, commands_of
 from tests.rehearsal.entry import Entry
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
-PROGRAMS = ("aws", "buildah", "cdk", "docker", "gh", "make", "openssl", "prefect", "python")
+PROGRAMS = (
+    "aws",
+    "buildah",
+    "cdk",
+    "docker",
+    "gh",
+    "make",
+    "openssl",
+    ".venv/bin/prefect",
+    ".venv/bin/python",
+)
 OURS = "make rehearse"
 
 
@@ -22,7 +32,7 @@ class Unfilled(Exception):
     """A command that is to be run has a placeholder without a value."""
 
 
-def told(page: Path = PAGE) -> list[str]:
+def commands_on(page: Path = PAGE) -> list[str]:
     """The commands of a page, each once and in its order; one that prose mentions before its block is at the block."""
     found: dict[str, bool] = {}
     for command in commands_of(page):
@@ -41,8 +51,8 @@ def _is_command(span: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """Without comment, alignment and the folder of the virtual environment, which is in the rehearsal's PATH."""
-    first, end, rest = text.removeprefix(".venv/bin/").partition("\n")
+    """Without comment and alignment."""
+    first, end, rest = text.partition("\n")
     return re.sub(r" {2,}", " ", re.sub(r" {2,}# .*", "", first)) + end + rest
 
 

@@ -11,7 +11,7 @@ from tests.rehearsal import accounts, logins, releases, runs, stacks
 from tests.rehearsal.entry import Entry, not_done, own, step
 
 _PUT = "aws secretsmanager put-secret-value --secret-id"
-_MIGRATE = "python -m warehouse migrate"
+_MIGRATE = ".venv/bin/python -m warehouse migrate"
 _ACCOUNT = (
     f'{_MIGRATE} --account $HIGHWATER_DATABASE --connection "<connection>" --outputs "$private/outputs.json"'
 )
@@ -20,20 +20,18 @@ _IMAGE = "an image needs docker or buildah, and a registry of a real account"
 _COPY = "two accounts and their registries"
 _GITHUB = "GitHub's tokens and its identity provider in the account"
 _CHANGE = "no step of a first deployment: it changes this checkout"
+_AS_AT_FIRST = "the same as at first"
 _OTHERS = "no step of every first deployment, and of types that the local CloudFormation lacks"
 
 FIRST_DEPLOYMENT: Final = (
     own("accounts with nothing in them", accounts.open_them),
     not_done("people's access", "aws sts assume-role", "a second factor: nobody's access is checked here"),
+    step("environment", "export ENVIRONMENT=", logins.run_quietly),
     step("region", "export AWS_REGION=", logins.tell_region),
     step("cdk", "cdk() ", logins.tell_cdk),
     step("place of secrets", "private=", logins.tell_place),
-    step(
-        "templates",
-        "make infra",
-        stacks.synthesize,
-        "the checks: `make infra` by itself does them, in minutes",
-    ),
+    not_done("templates and their checks", "make infra", "by itself it does them, in minutes"),
+    own("templates", stacks.synthesize),
     step("limits", "aws cloudformation deploy --stack-name", stacks.deploy_limits),
     not_done("bootstrap", "cdk bootstrap", "the local CloudFormation refuses types of CDK's own stack"),
     own("in place of bootstrap", stacks.prepare_bootstrap),
@@ -45,6 +43,9 @@ FIRST_DEPLOYMENT: Final = (
         "the types left out; that the limits are enough for the rest",
     ),
     own("in place of what was left out", stacks.create_what_is_left_out),
+    not_done(
+        "S3's prefix list", "aws ec2 describe-managed-prefix-lists", "only in a region other than ap-south-1"
+    ),
     not_done("repeat a failed deployment", "aws dynamodb update-table", "only after a stack that failed"),
     step("name of the database", "export HIGHWATER_DATABASE=", logins.run_quietly),
     step("key pairs of the two users", "for user in worker deploy", logins.make_key_pairs),
@@ -58,7 +59,7 @@ FIRST_DEPLOYMENT: Final = (
     step("Snowflake's account", f"{_ACCOUNT} --worker-key", logins.migrate_account, _SNOWFLAKE),
     step(
         "Snowflake's way into the lake",
-        "cdk deploy highwater-access -c environment=prod --parameters highwater-access:SnowflakeUserArn",
+        "cdk deploy highwater-access -c environment=$ENVIRONMENT --parameters highwater-access:SnowflakeUserArn",
         stacks.trust_snowflake,
         "that AWS lets Snowflake in: nobody is refused here",
     ),
@@ -89,24 +90,26 @@ FIRST_DEPLOYMENT: Final = (
 FIRST_RELEASE: Final = (
     step("Prefect's address", "export PREFECT_API_URL=", logins.tell_prefect),
     not_done("image", "make push", _IMAGE),
-    step("release without an image", "make release ENV=dev", releases.refused, _IMAGE),
+    step("release without an image", "make release ENV=$ENVIRONMENT", releases.refused, _IMAGE),
     own("in place of the worker's service", releases.start_worker),
-    own("deployments, as a release tells of them", releases.release_first),
+    own("deployments, as a release tells of them", releases.release_this),
     not_done("who may copy", "cdk deploy highwater-orchestration -c environment=dev", _COPY),
-    not_done("release by copy", "make release ENV=prod VERSION=<commit> FROM=", _COPY),
+    not_done("release by copy", "make release ENV=$ENVIRONMENT VERSION=<commit> FROM=", _COPY),
     not_done("image with buildah", "make image IMAGE=", _IMAGE),
     not_done("login with buildah", "buildah login", _IMAGE),
     not_done("push with buildah", "buildah push", _IMAGE),
     step(
         "first daily run",
-        "prefect deployment run cpg-daily/cpg-daily -p run_date=2025-01-07 --watch",
+        ".venv/bin/prefect deployment run cpg-daily/cpg-daily -p run_date=2025-01-07 --watch",
         runs.first,
     ),
     step(
         "a run to be killed",
-        "prefect deployment run cpg-daily/cpg-daily -p run_date=2025-01-08",
+        ".venv/bin/prefect deployment run cpg-daily/cpg-daily -p run_date=2025-01-08",
         runs.start_one_to_kill,
     ),
+    step("its id", "run=", logins.run_quietly),
+    step("tasks that run", "tasks=$(", logins.run_quietly),
     step("its task is stopped", "aws ecs stop-task", runs.kill_task),
     own("worker and server die under a run", runs.restart_under_a_run),
 )
@@ -119,23 +122,25 @@ LATER: Final = (
     not_done("GitHub's name of us", "gh api", _GITHUB),
     not_done(
         "GitHub's role",
-        "cdk deploy highwater-access -c environment=prod --parameters highwater-access:GitHubRepository",
+        "cdk deploy highwater-access -c environment=$ENVIRONMENT --parameters highwater-access:GitHubRepository",
         _GITHUB,
     ),
     own("release of a new version", releases.release_next),
     own("a run of the new version", runs.of_another_day(runs.NEXT)),
-    step(
-        "roll back",
-        "make release ENV=prod VERSION=<earlier commit>",
-        releases.roll_back,
-        f"stacks and image: {_IMAGE}",
-    ),
+    not_done("roll back", "make release ENV=$ENVIRONMENT VERSION=<earlier commit>", _IMAGE),
+    own("deployments of the earlier version, as a release tells of them", releases.release_this),
     own("a run of the earlier version", runs.of_another_day(runs.BACK)),
     not_done("templates changed", "make -C infra/cdk snapshots", _CHANGE),
+    not_done("Snowflake's account, later", "export HIGHWATER_DATABASE=<database>; outputs=", _AS_AT_FIRST),
     not_done(
-        "outputs for Snowflake's account, later",
-        "cdk deploy --all -c environment=prod --outputs-file outputs.json",
-        "as at first",
+        "its outputs, later",
+        'cdk deploy --all -c environment=$ENVIRONMENT --outputs-file "$outputs"',
+        _AS_AT_FIRST,
+    ),
+    not_done(
+        "its migration, later",
+        f'{_MIGRATE} --account $HIGHWATER_DATABASE --connection "<connection>" --outputs "$outputs"',
+        _AS_AT_FIRST,
     ),
     not_done("difference of the stacks", "cdk diff", "the types that the local CloudFormation lacks"),
     not_done("base image", "make base", "the registry of the base image"),
@@ -148,8 +153,9 @@ LATER: Final = (
     not_done("tear down: balancer", "aws elbv2", "private only: a load balancer"),
     not_done("tear down: database", "aws rds", "private only: a database"),
     not_done("a server of our own", "make release ENV=private", _IMAGE),
-    not_done("endpoint's scaling", "cdk deploy highwater-compute -c environment=prod", _OTHERS),
-    not_done("partners", "cdk deploy highwater-lake -c environment=prod", _OTHERS),
+    not_done("endpoint's scaling", "cdk deploy highwater-compute -c environment=$ENVIRONMENT", _OTHERS),
+    not_done("buckets in another region", "aws cloudformation deploy --region", "another region, and its S3"),
+    not_done("partners", "cdk deploy highwater-lake -c environment=$ENVIRONMENT", _OTHERS),
     not_done(
         "Snowflake's large results", "cdk deploy highwater-network -c environment=private", "PrivateLink"
     ),

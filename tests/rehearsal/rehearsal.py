@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.rehearsal.entry import Entry
-from tests.rehearsal.page import assigned, told
+from tests.rehearsal.page import assigned, commands_on
 from tests.rehearsal.plan import PLAN
 from tests.rehearsal.scene import Scene
 
@@ -27,7 +27,7 @@ class Row:
 
 def rehearse(scene: Scene) -> int:
     """0 if all steps were done that can be; it stops at the first that fails, because the next ones need it."""
-    commands = assigned(told(), PLAN)
+    commands = assigned(commands_on(), PLAN)
     rows: list[Row] = []
     for entry in PLAN:
         row = _row(scene, entry, commands)

@@ -14,7 +14,7 @@ from local import resources
 from local.cloud import worker_of
 from local.part import Part
 from tests.rehearsal import stacks
-from tests.rehearsal.scene import PATIENCE, ROOT, Scene, version_of
+from tests.rehearsal.scene import ROOT, Scene, version_of
 
 # moto's CloudFormation forgets these of a task definition.
 _FARGATE: Final = {
@@ -28,12 +28,9 @@ _CONTAINER = ("name", "image", "essential", "secrets", "logConfiguration")
 
 
 def refused(scene: Scene, command: str) -> str:
-    """Without an image nothing is released, and with changes that no commit has neither."""
-    code, output = scene.shell.try_to_run(command, PATIENCE)
-    reasons = ("no image", "changes that are not committed")
-    said = [
-        line for line in output.splitlines() if line.startswith("docker/") and any(r in line for r in reasons)
-    ]
+    """Without an image nothing is released."""
+    code, output = scene.try_to_run(command)
+    said = [line for line in output.splitlines() if line.startswith("docker/release.sh: no image ")]
     if not code or not said:
         raise AssertionError(f"expected to be refused for want of an image, but exit code {code}:\n{output}")
     return f"refused: {said[0].partition(': ')[2]}"
@@ -54,11 +51,11 @@ def start_worker(scene: Scene) -> str:
 
 def worker(scene: Scene) -> Part:
     pool = resources.ECS_WORK_POOL
-    told = stacks.container(scene, names.WORKER)
-    settings = {variable["name"]: variable["value"] for variable in told["environment"]}
+    container = stacks.container(scene, names.WORKER)
+    settings = {variable["name"]: variable["value"] for variable in container["environment"]}
     login = scene.secret(names.PREFECT_SECRET)
     # arn:...:secret:<name>:<field>::
-    secrets = {secret["name"]: login[secret["valueFrom"].split(":")[-3]] for secret in told["secrets"]}
+    secrets = {secret["name"]: login[secret["valueFrom"].split(":")[-3]] for secret in container["secrets"]}
     part = worker_of(pool, "ecs-worker", scene.settings)
     health = {
         "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
@@ -72,7 +69,8 @@ def worker(scene: Scene) -> Part:
     )
 
 
-def release_first(scene: Scene) -> str:
+def release_this(scene: Scene) -> str:
+    """The commit of this checkout: as the first, and again as the earlier one."""
     return release(scene, ROOT)
 
 
@@ -87,11 +85,6 @@ def release_next(scene: Scene) -> str:
         subprocess.run(command, check=True, capture_output=True)
     (clone / ".venv").symlink_to(ROOT / ".venv")
     return release(scene, clone)
-
-
-def roll_back(scene: Scene, _: str) -> str:
-    """Of the page's command: what it does after stacks and image."""
-    return release(scene, ROOT)
 
 
 def release(scene: Scene, checkout: Path) -> str:

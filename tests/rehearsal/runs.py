@@ -44,8 +44,7 @@ _RUN_SECONDS = 600
 def first(scene: Scene, command: str) -> str:
     """The page's command, which waits for the end."""
     _deliver(scene, FIRST)
-    given = " ".join(f"-p {name}='{json.dumps(value)}'" for name, value in SMALL.items())
-    scene.run(f"{command} {given}")
+    scene.run(f"{command} {_given()}")
     return _shown(scene, _newest(FIRST), FIRST)
 
 
@@ -57,18 +56,19 @@ def of_another_day(day: date) -> Callable[[Scene], str]:
     return act
 
 
-def start_one_to_kill(scene: Scene, _: str) -> str:
-    """The page's command starts it; its parameters are those of a small day."""
+def start_one_to_kill(scene: Scene, command: str) -> str:
+    _deliver(scene, KILLED)
     before = _jobs(scene)
-    run = _start(scene, KILLED)
+    scene.run(f"{command} {_given()}")
+    run = _newest(KILLED)
     job = _until(lambda: _new_job(scene, before))
-    scene.noted["killed"] = run.id
+    scene.values["flow run id"] = str(run.id)
     return f"{run.name} has a task and Glue run {job[:12]}"
 
 
 def kill_task(scene: Scene, command: str) -> str:
     scene.run(command)
-    run = _finished(scene.noted["killed"])
+    run = _finished(UUID(scene.values["flow run id"]))
     with get_client(sync_client=True) as client:
         states = [state.name for state in client.read_flow_run_states(run.id)]
     wanted = ["Running", "Crashed", "AwaitingRetry", "Running", "Completed"]
@@ -102,6 +102,11 @@ def _kill(scene: Scene, part: Part) -> None:
     for one in [process, *process.children(recursive=True)]:
         one.kill()
     process.wait(10)
+
+
+def _given() -> str:
+    """What a small day needs beside the page's parameters."""
+    return " ".join(f"-p {name}='{json.dumps(value)}'" for name, value in SMALL.items())
 
 
 def _deliver(scene: Scene, day: date) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 
+from deployments import names
 from local import resources
 from local.environment import MISLEADING, environment
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
@@ -25,6 +26,7 @@ from tests.rehearsal.shell import Shell
 # Seconds, of one command. Most take a few; a busy machine takes minutes.
 PATIENCE = 900
 ROOT = REPOSITORY
+ENVIRONMENT = "prod"  # the names and sizes of which the local cloud has
 UNIQUE = f"-{resources.ACCOUNT_ID}-{resources.REGION}"
 LOGIN = {"api_key": "of-the-rehearsal"}  # the local Prefect server asks for none
 
@@ -46,6 +48,10 @@ class Scene:
     def run(self, command: str) -> str:
         """A command of the page, or in its words, with values for its placeholders. Returns what it wrote."""
         return self.shell.run(filled(command, self.values), PATIENCE)
+
+    def try_to_run(self, command: str) -> tuple[int, str]:
+        """Of one that may fail: also its exit code."""
+        return self.shell.try_to_run(filled(command, self.values), PATIENCE)
 
     def aws(self, service: str) -> Any:
         return boto3.client(service)  # type: ignore[call-overload]
@@ -119,7 +125,7 @@ def _of_a_person(settings: LocalSettings) -> dict[str, str]:
         # What deployments/local.env leaves open, for `make deploy ENV=local`.
         "HIGHWATER_WORK_POOL": resources.ECS_WORK_POOL.name,
         "HIGHWATER_CODE": str(ROOT),
-        "PATH": os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ["PATH"]]),
+        "PATH": os.environ["PATH"],
         "EDITOR": str(editor),
         "TMPDIR": str(temporary),
     }
@@ -128,6 +134,8 @@ def _of_a_person(settings: LocalSettings) -> dict[str, str]:
 def _values(settings: LocalSettings, key: Path) -> dict[str, str]:
     login, source = resources.SNOWFLAKE_SECRET, resources.SHOP_SECRET
     return {
+        "environment": ENVIRONMENT,
+        "database": names.DATABASE,
         "region": resources.REGION,
         "account": resources.ACCOUNT_ID,
         "address for alerts": "alerts@example.com",

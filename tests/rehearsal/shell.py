@@ -22,7 +22,7 @@ class Shell:
         scratch.mkdir(parents=True, exist_ok=True)
         self._script, self._output = scratch / "command.sh", scratch / "command.out"
         self._bash = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", "-o", "pipefail"],
+            ["bash", "--noprofile", "--norc", "-u", "-o", "pipefail"],
             cwd=directory,
             env=dict(environment),
             stdin=subprocess.PIPE,

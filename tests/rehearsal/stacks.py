@@ -18,7 +18,7 @@ from local.aws_resources import (
     create_model_package_groups,
     upload_glue_code,
 )
-from tests.rehearsal.scene import UNIQUE, Scene
+from tests.rehearsal.scene import ENVIRONMENT, UNIQUE, Scene
 
 SECRETS = (
     *(names.SNOWFLAKE_SECRET, names.SNOWFLAKE_DEPLOYER_SECRET, names.SOURCE_SHOP_SECRET),
@@ -28,15 +28,15 @@ SECRETS = (
 LOCALLY = "--require-approval never --method direct --ci"
 
 
-def synthesize(scene: Scene, _: str) -> str:
-    """What `make infra` does first, of the environment of this page. `make rehearse` has installed what it needs."""
+def synthesize(scene: Scene) -> str:
+    """What `make infra` does first. `make rehearse` has installed what it needs."""
     place = scene.scratch / "cdk.out"
     scene.run(
-        f"(cd infra/cdk && CDK_OUTDIR='{place}' PATH=$PWD/.venv/bin:$PATH PYTHONPATH=../.. python app.py prod)"
+        f"(cd infra/cdk && CDK_OUTDIR='{place}' PATH=$PWD/.venv/bin:$PATH PYTHONPATH=../.. python app.py {ENVIRONMENT})"
     )
     templates = sorted(place.glob("*.template.json"))
     count = sum(len(json.loads(path.read_text())["Resources"]) for path in templates)
-    return f"{len(templates)} templates of prod with {count} resources"
+    return f"{len(templates)} templates of {ENVIRONMENT} with {count} resources"
 
 
 def deploy_limits(scene: Scene, command: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.rehearsal.entry import Entry, not_done, step
-from tests.rehearsal.page import PlanDiffers, Unfilled, assigned, filled, told
+from tests.rehearsal.page import PlanDiffers, Unfilled, assigned, commands_on, filled
 from tests.rehearsal.plan import PLAN
 from tests.rehearsal.rehearsal import Row, table
 from tests.rehearsal.scene import Scene
@@ -54,31 +54,35 @@ BEGINS = (
     "python3 -",
     "for user",
     "login()",
-    "python -m warehouse migrate",
+    ".venv/bin/python -m warehouse migrate",
     "make release ENV",
 )
 STEPS = tuple(step(begins, begins, run) for begins in BEGINS)
-ACCOUNT = not_done("account", "python -m warehouse migrate --account", "a real account")
+ACCOUNT = not_done("account", ".venv/bin/python -m warehouse migrate --account", "a real account")
 COMPLETE = (*STEPS, ACCOUNT)
 
 
 def test_commands_are_whole_and_in_the_pages_order(page: Path) -> None:
-    assert told(page) == [
+    assert commands_on(page) == [
         "make release",
         "export REGION=<region>",
         "make infra",
         "aws deploy --all --parameters <a b>",
         'python3 - > "$x" <<\'END\'\nprint("a",\n      "b")\nEND',
-        "python -m warehouse migrate --account",
-        "python -m warehouse migrate",
+        "for user in a b; do\n    make it $user\ndone",
+        """login() { python3 -c 'import sys\nprint("it is", sys.argv)' "$@"; }""",
+        ".venv/bin/python -m warehouse migrate --account",
+        ".venv/bin/python -m warehouse migrate",
         "make release ENV=dev",
     ]
 
 
 def test_the_longest_beginning_gets_a_command(page: Path) -> None:
-    found = assigned(told(page), COMPLETE)
-    assert found["python -m warehouse migrate"] == ["python -m warehouse migrate"]
-    assert found["python -m warehouse migrate --account"] == ["python -m warehouse migrate --account"]
+    found = assigned(commands_on(page), COMPLETE)
+    assert found[".venv/bin/python -m warehouse migrate"] == [".venv/bin/python -m warehouse migrate"]
+    assert found[".venv/bin/python -m warehouse migrate --account"] == [
+        ".venv/bin/python -m warehouse migrate --account"
+    ]
     # `make release` in prose is a mention of it.
     assert found["make release ENV"] == ["make release ENV=dev"]
 
@@ -100,12 +104,12 @@ def test_the_longest_beginning_gets_a_command(page: Path) -> None:
 )
 def test_what_differs_is_said(page: Path, plan: tuple[Entry, ...], complaint: str) -> None:
     with pytest.raises(PlanDiffers) as difference:
-        assigned(told(page), plan)
+        assigned(commands_on(page), plan)
     assert str(difference.value) == complaint
 
 
 def test_every_command_of_the_page_has_its_step() -> None:
-    found = assigned(told(), PLAN)
+    found = assigned(commands_on(), PLAN)
     assert sum(len(commands) for commands in found.values()) >= 50
 
 

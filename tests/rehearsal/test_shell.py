@@ -20,8 +20,8 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 def test_what_one_command_sets_the_next_one_has(shell: Shell) -> None:
     shell.run("export REGION=ap-south-1", 10)
-    shell.run('told() { echo "in $REGION: $*"; }', 10)
-    assert shell.run("told a b", 10) == "in ap-south-1: a b"
+    shell.run('say() { echo "in $REGION: $*"; }', 10)
+    assert shell.run("say a b", 10) == "in ap-south-1: a b"
 
 
 def test_a_document_is_the_commands_input_and_nobody_waits_for_a_person(shell: Shell) -> None:
@@ -44,3 +44,8 @@ def test_what_takes_too_long_is_ended(shell: Shell) -> None:
         shell.run("sleep 60", 0.3)
     with pytest.raises(CommandFailed, match="it ended the shell"):
         Shell(Path.cwd(), {"PATH": os.environ["PATH"]}, shell._script.parent).run("exit 0", 10)
+
+
+def test_a_variable_that_no_command_has_set_is_a_failure(shell: Shell) -> None:
+    with pytest.raises(CommandFailed, match="private: unbound variable"):
+        shell.run('ls "$private/outputs.json"', 10)

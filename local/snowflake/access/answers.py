@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,14 @@ def status(text: str) -> Answer:
 
 
 DONE = status("Statement executed successfully.")
+
+
+def is_like(name: str, pattern: str | None) -> bool:
+    """By SHOW's LIKE, which minds no upper or lower case."""
+    if pattern is None:
+        return True
+    expression = "".join({"%": ".*", "_": "."}.get(each, re.escape(each)) for each in pattern)
+    return re.fullmatch(expression, name, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _named(column: str, value: Any) -> Expr:

@@ -8,9 +8,9 @@ import pyarrow as pa
 from sqlglot import Expr, exp
 
 from local.snowflake.access import refused
+from local.snowflake.access.answers import is_like
 from local.snowflake.access.reads import parts
 from local.snowflake.access.securables import Securable, in_full
-from local.snowflake.access.showing import is_like
 
 if TYPE_CHECKING:
     from local.snowflake.access.gate import Gate

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from local.snowflake.access import refused
-from local.snowflake.access.answers import Answer
+from local.snowflake.access.answers import Answer, is_like
 from local.snowflake.access.orders import Describe, Show
 from local.snowflake.access.registry import Registry, Thing
 from local.snowflake.access.securables import Securable, in_full
@@ -69,14 +68,6 @@ def show(order: Show, gate: Gate) -> Answer:
         [values.get(column) for column in columns] for values in found if is_like(values["name"], order.like)
     ]
     return Answer(tuple(columns), rows)
-
-
-def is_like(name: str, pattern: str | None) -> bool:
-    """By SHOW's LIKE, which minds no upper or lower case."""
-    if pattern is None:
-        return True
-    expression = "".join({"%": ".*", "_": "."}.get(each, re.escape(each)) for each in pattern)
-    return re.fullmatch(expression, name, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _values(what: str, order: Show, gate: Gate) -> Iterator[Values]:

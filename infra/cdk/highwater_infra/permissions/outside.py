@@ -63,6 +63,7 @@ def deployment() -> list[Statement]:
                 "ecr:CompleteLayerUpload",
                 "ecr:DescribeImages",
                 "ecr:InitiateLayerUpload",
+                "ecr:ListTagsForResource",
                 "ecr:PutImage",
                 "ecr:UploadLayerPart",
             ],
