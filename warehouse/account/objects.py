@@ -138,7 +138,7 @@ def _user(name: str, role: str, warehouse: str, key: str | None) -> AccountObjec
 
 
 def _integration(names: AccountNames, given: Given) -> AccountObject:
-    """What it may read in the lake is said by the policy of its AWS role (infra/cdk/highwater_infra/permissions/outside.py)."""
+    """Its AWS role says what it may read in the lake (infra/cdk/highwater_infra/permissions/outside.py)."""
     name = names.integration
     return AccountObject(
         "INTEGRATION",
