@@ -296,8 +296,6 @@ def _why_ended(errno: int, kind: Kind | None) -> str:
     )
 
 
-_REFUSED_LOGINS = frozenset(
-    {390100, 390101, 390102, 390103, 390144, 390186, 390189, 390422, 394300, 394304}
-)
+_REFUSED_LOGINS = frozenset({390100, 390101, 390102, 390103, 390144, 390186, 390189, 390422, 394300, 394304})
 # By a network policy: 390422. Some releases of the connector give 250001, as for a server that did not answer.
 _REFUSED_ADDRESS = "is not allowed to access Snowflake"

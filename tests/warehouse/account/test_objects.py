@@ -38,7 +38,9 @@ def named(account: Account) -> dict[str, list[str]]:
     """The account's objects that have an environment's name."""
     return {
         kind: sorted(
-            name for row in shown(account, f"SHOW {kind}") if (name := str(row["name"])).startswith("HIGHWATER")
+            name
+            for row in shown(account, f"SHOW {kind}")
+            if (name := str(row["name"])).startswith("HIGHWATER")
         )
         for kind in OF_THE_ACCOUNT
     }
@@ -136,8 +138,12 @@ def test_the_monitor_notifies_before_it_suspends(account: Account) -> None:
     assert watched == {"HIGHWATER_LOAD_WH", "HIGHWATER_TRANSFORM_WH", "HIGHWATER_ANALYTICS_WH"}
     account.run("ALTER RESOURCE MONITOR HIGHWATER_MONTHLY SET CREDIT_QUOTA = 250")
     assert limit_of(account.administrator, NAMES) == "HIGHWATER_MONTHLY: 250.00 credits, notifies ASHA"
-    migrate_account(account.administrator, NAMES, GIVEN)  # whom to notify is not given, the quota is a person's
-    with pytest.raises(ObjectsDiffer, match=r"notify_users ASHA, not BEN .*SET NOTIFY_USERS = \(BEN\) TRIGGERS"):
+    migrate_account(
+        account.administrator, NAMES, GIVEN
+    )  # whom to notify is not given, the quota is a person's
+    with pytest.raises(
+        ObjectsDiffer, match=r"notify_users ASHA, not BEN .*SET NOTIFY_USERS = \(BEN\) TRIGGERS"
+    ):
         migrate_account(account.administrator, NAMES, replace(GIVEN, notify=("BEN",)))
 
 
@@ -171,7 +177,9 @@ def test_what_was_dropped_is_made_with_all_its_grants(account: Account) -> None:
     migrate_account(account.administrator, NAMES, GIVEN)
     assert _grants(account, "HIGHWATER") == grants
     assert _policies(account) == policies
-    assert account.rows("SHOW PARAMETERS LIKE 'DATA_RETENTION_TIME_IN_DAYS' IN DATABASE HIGHWATER")[0][1] == "14"
+    assert (
+        account.rows("SHOW PARAMETERS LIKE 'DATA_RETENTION_TIME_IN_DAYS' IN DATABASE HIGHWATER")[0][1] == "14"
+    )
     worker = account.login(NAMES.worker, NAMES.database)
     assert account.rows("SELECT COUNT(*) FROM DW.FACT_SALES", worker) == [(0,)]
 
@@ -217,9 +225,8 @@ def test_a_password_and_a_strangers_schema_are_refused(account: Account) -> None
     with pytest.raises(ObjectsDiffer) as refused:
         migrate_account(account.administrator, NAMES, replace(GIVEN, deploy_key=None))
     assert "user HIGHWATER_DEPLOY exists with has_password true, not false" in str(refused.value)
-    assert (
-        "schema HIGHWATER.DW exists with owner STRANGER, not HIGHWATER_DEPLOYER or ACCOUNTADMIN or"
-        in str(refused.value)
+    assert "schema HIGHWATER.DW exists with owner STRANGER, not HIGHWATER_DEPLOYER or ACCOUNTADMIN or" in str(
+        refused.value
     )
     assert shown(account, "SHOW SCHEMAS LIKE 'DW' IN DATABASE HIGHWATER")[0]["owner"] == "STRANGER"
 
@@ -253,7 +260,9 @@ def test_snowflakes_refusal_of_a_migration_is_a_message(
     said = capsys.readouterr().err
     assert re.match(r"migrate: V\d{4}__\w+\.sql: ", said), said
     assert "DIM_SKU" in said
-    assert account.rows("SELECT script FROM HIGHWATER.MIGRATIONS.CHANGE_HISTORY")[0] == ("V0001__schemas.sql",)
+    assert account.rows("SELECT script FROM HIGHWATER.MIGRATIONS.CHANGE_HISTORY")[0] == (
+        "V0001__schemas.sql",
+    )
 
 
 def test_a_refusal_outside_of_the_files_is_a_message_too(

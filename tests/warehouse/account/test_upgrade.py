@@ -67,7 +67,9 @@ def earlier(account: Account) -> Account:
     with account.login("HIGHWATER_WORKER", "HIGHWATER") as worker:
         migrate(worker, "HIGHWATER")
         # It kept its history where the flows' role writes.
-        account.rows("CREATE TABLE MONITORING.CHANGE_HISTORY AS SELECT * FROM MIGRATIONS.CHANGE_HISTORY", worker)
+        account.rows(
+            "CREATE TABLE MONITORING.CHANGE_HISTORY AS SELECT * FROM MIGRATIONS.CHANGE_HISTORY", worker
+        )
         account.rows("DROP SCHEMA MIGRATIONS", worker)
         account.rows("INSERT INTO DW.DIM_SKU (sku_key, sku_code, is_inferred, created_at, updated_at) VALUES"
                      " (1, 'S1', TRUE, '2025-01-01', '2025-01-01')", worker)  # fmt: skip
