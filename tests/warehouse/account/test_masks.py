@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from contracts.marketing.demographics import DEMOGRAPHICS
@@ -41,7 +39,7 @@ READS.remove(("DEPLOYER", STAGED))  # dbt's views are not the deployer's to read
 
 
 @pytest.fixture(scope="module")
-def filled(ready: Account) -> Iterator[Account]:
+def filled(ready: Account) -> Account:
     """With a customer and a quarantined line of each kind, as the flows write them, and a person of each role."""
     with ready.login(NAMES.worker, NAMES.database) as worker:
         for statement in (*ROWS, VIEW):
@@ -51,7 +49,7 @@ def filled(ready: Account) -> Iterator[Account]:
             f"CREATE USER PERSON_{role} DEFAULT_ROLE = HIGHWATER_{role} DEFAULT_SECONDARY_ROLES = ()",
             f"GRANT ROLE HIGHWATER_{role} TO USER PERSON_{role}",
         )
-    yield ready
+    return ready
 
 
 def read(account: Account, role: str, query: str) -> list[tuple[object, ...]]:
