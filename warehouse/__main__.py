@@ -21,7 +21,7 @@ from tasks.recovery.rebuild import rebuild
 from tasks.services.snowflake import administrator, as_pipeline, connect, seconds_of, told
 from tasks.settings import settings
 from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
-from warehouse.account.checks import ObjectsDiffer, integration_of
+from warehouse.account.checks import ObjectsDiffer, integration_of, limit_of
 from warehouse.account.given import given
 from warehouse.account.names import AccountNames
 from warehouse.migrate import MigrationRefused, migrate, migrate_account
@@ -118,8 +118,9 @@ def _migrate_account(chosen: argparse.Namespace) -> None:
     with administrator(chosen.connection, "migrate --account", seconds_of(Kind.MART)) as connection:
         migrate_account(connection, names, known)
         user, external_id = integration_of(connection, names)
+        limit = limit_of(connection, names)
     sys.stdout.write(
-        f"{names.database} is as warehouse/account says. For the stack highwater-access:\n"
+        f"{names.database} is as warehouse/account says. {limit}.\nFor the stack highwater-access:\n"
         f"SnowflakeUserArn={user}\nSnowflakeExternalId={external_id}\n"
     )
 

@@ -1,4 +1,4 @@
-"""Apply the numbered .sql files with schemachange: V files once and in order, R files whenever their text changes.
+"""Apply the .sql files with schemachange: V files once and in order, R files whenever their text changes, A files each time.
 
 schemachange records each file's checksum but silently ignores changes to an applied V file; we refuse them. We use it as a
 library with our own connection, because its own login would log a private key given as bytes at debug level.
@@ -22,7 +22,7 @@ from schemachange.session.SnowflakeSession import SnowflakeSession
 
 from warehouse.account.checks import ObjectsDiffer, ensure, found
 from warehouse.account.given import Given
-from warehouse.account.names import ADMIN_SCHEMA, AccountNames
+from warehouse.account.names import ADMIN_SCHEMA, MIGRATIONS_SCHEMA, AccountNames
 from warehouse.account.objects import account_objects, role
 from warehouse.leftovers import drop_leaked_staging
 
@@ -62,10 +62,25 @@ class _OpenSession(SnowflakeSession):  # type: ignore[misc]  # schemachange has 
 def migrate(connection: SnowflakeConnection, database: str) -> None:
     """Apply warehouse/migrations, as the deployer: the tables and reference rows of one database."""
     names = AccountNames(database)
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {names.database}.MONITORING")
-    _deploy(connection, names, MIGRATIONS, "MONITORING")
+    _move_history(connection, names.database)
+    _deploy(connection, names, MIGRATIONS, MIGRATIONS_SCHEMA)
     drop_leaked_staging(connection)
+
+
+def _move_history(connection: SnowflakeConnection, database: str) -> None:
+    """Out of MONITORING, where earlier releases kept it: the flows' role writes there. A kill in between harms nothing."""
+    earlier = f"{database}.MONITORING.CHANGE_HISTORY"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {database}.{MIGRATIONS_SCHEMA}")
+        is_there = cursor.execute(
+            f"SELECT 1 FROM {database}.INFORMATION_SCHEMA.TABLES"
+            " WHERE table_schema = 'MONITORING' AND table_name = 'CHANGE_HISTORY'"
+        ).fetchall()
+        if is_there:
+            cursor.execute(
+                f"CREATE TABLE IF NOT EXISTS {database}.{MIGRATIONS_SCHEMA}.CHANGE_HISTORY AS SELECT * FROM {earlier}"
+            )
+            cursor.execute(f"DROP TABLE {earlier}")
 
 
 def migrate_account(connection: SnowflakeConnection, names: AccountNames, given: Given) -> None:

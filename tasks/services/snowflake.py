@@ -308,7 +308,9 @@ def _classified(error: failures.Error, doing: str, kind: Kind | None = None) -> 
         return SystemFault(message)
     if isinstance(error, (failures.ForbiddenError, failures.NotSupportedError)):
         return SystemFault(message)
-    if isinstance(error, failures.DatabaseError) and error.errno in _REFUSED_LOGINS:
+    if isinstance(error, failures.DatabaseError) and (
+        error.errno in _REFUSED_LOGINS or _REFUSED_ADDRESS in message
+    ):
         return SystemFault(message)
     return TransientError(message)
 
@@ -322,4 +324,6 @@ def _why_ended(errno: int, kind: Kind | None) -> str:
     )
 
 
-_REFUSED_LOGINS = frozenset({390100, 390101, 390102, 390103, 390144, 390186, 390189, 394300, 394304})
+_REFUSED_LOGINS = frozenset({390100, 390101, 390102, 390103, 390144, 390186, 390189, 390422, 394300, 394304})
+# By a network policy: 390422. Some releases of the connector give 250001, as for a server that did not answer.
+_REFUSED_ADDRESS = "is not allowed to access Snowflake"

@@ -22,7 +22,7 @@ from tests.docs.blocks import commands_of
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FLOWS = {f"{flow_of(d).name}/{d['name']}": flow_of(d) for d in DEPLOYMENTS}
-_SCHEMAS = "RAW|CURATED|DW|MARTS|ML_OUTPUTS|MONITORING"
+_SCHEMAS = "RAW|CURATED|DW|MARTS|ML_OUTPUTS|MONITORING|MIGRATIONS"
 
 
 def commands() -> Iterator[tuple[str, str]]:
@@ -128,7 +128,7 @@ def _known_tables() -> set[str]:
     }
     # schemachange makes its own table (warehouse/migrate.py).
     named = re.findall(rf"\b(?:{_SCHEMAS})\.[A-Z_0-9]+\b", sql.upper())
-    return {*named, *marts_of_dbt, "MONITORING.CHANGE_HISTORY"}
+    return {*named, *marts_of_dbt, "MIGRATIONS.CHANGE_HISTORY"}
 
 
 TABLES = _known_tables()

@@ -121,7 +121,7 @@ def migrate(scene: Scene, command: str) -> str:
     tables = scene.one(
         f"SELECT COUNT(*) FROM {database}.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA <> 'INFORMATION_SCHEMA'"
     )
-    applied = scene.one(f"SELECT COUNT(*) FROM {database}.MONITORING.CHANGE_HISTORY")
+    applied = scene.one(f"SELECT COUNT(*) FROM {database}.MIGRATIONS.CHANGE_HISTORY")
     return f"{applied} migrations applied, {tables} tables and views"
 
 

@@ -26,7 +26,7 @@ TABLES = {
 
 def applied(warehouse: Warehouse) -> list[str]:
     return [
-        row[0] for row in warehouse.rows("SELECT script FROM MONITORING.CHANGE_HISTORY ORDER BY installed_on")
+        row[0] for row in warehouse.rows("SELECT script FROM MIGRATIONS.CHANGE_HISTORY ORDER BY installed_on")
     ]
 
 
@@ -71,7 +71,7 @@ def test_a_warehouse_of_an_earlier_release_goes_on_where_it_is(warehouse: Wareho
         warehouse.deployer.cursor().execute(f"CREATE TABLE {name} (a INT)")
     for table in ("LOAD_HEADS", "WRITE_LOCK"):
         warehouse.rows(f"DROP TABLE MONITORING.{table}")
-    warehouse.rows("DELETE FROM MONITORING.CHANGE_HISTORY WHERE script >= 'V0008' AND script LIKE 'V%'")
+    warehouse.rows("DELETE FROM MIGRATIONS.CHANGE_HISTORY WHERE script >= 'V0008' AND script LIKE 'V%'")
 
     migrate.migrate(warehouse.deployer, DATABASE)
 

@@ -2,7 +2,7 @@
 -- change hands here, and what that role needs no longer is taken away. On a new account the schemas alone are there.
 -- First, so that an administrator still reaches what is handed over.
 GRANT ROLE {{ database }}_DEPLOYER TO ROLE SYSADMIN;
-{% for schema in ("RAW", "CURATED", "STAGE", "DW", "MARTS", "MARKETING_STAGE", "ML_OUTPUTS", "MONITORING") %}
+{% for schema in ("RAW", "CURATED", "STAGE", "DW", "MARTS", "MARKETING_STAGE", "ML_OUTPUTS", "MONITORING", "MIGRATIONS") %}
 GRANT OWNERSHIP ON SCHEMA {{ database }}.{{ schema }} TO ROLE {{ database }}_DEPLOYER COPY CURRENT GRANTS;
 {% endfor %}
 -- The next run of marketing-engagement makes them again, as the transformer's.

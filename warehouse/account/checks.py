@@ -55,6 +55,13 @@ def integration_of(connection: SnowflakeConnection, names: AccountNames) -> tupl
     return str(properties["storage_aws_iam_user_arn"]), str(properties["storage_aws_external_id"])
 
 
+def limit_of(connection: SnowflakeConnection, names: AccountNames) -> str:
+    """What the resource monitor allows and whom it tells, which a person may have changed."""
+    (monitor,) = _rows(connection, f"SHOW RESOURCE MONITORS LIKE '{names.monitor}'")
+    told = monitor.get("notify_users") or "no users by name"
+    return f"{names.monitor}: {monitor['credit_quota']} credits, notifies {told}"
+
+
 def _rows(connection: SnowflakeConnection, statement: str) -> list[Found]:
     with connection.cursor(DictCursor) as cursor:
         try:
@@ -74,11 +81,14 @@ def _property(row: Found) -> tuple[str, object]:
 def _differences(wanted: AccountObject, there: Found | None) -> list[str]:
     if there is None:
         return []
-    return [
+    differs = [
         f"{name} {there.get(name)!s}, not {value}"
         for name, value in wanted.values.items()
         if _plain(there.get(name)) != _plain(value)
     ]
+    if there and wanted.owners and there.get("owner") not in wanted.owners:
+        differs.append(f"owner {there.get('owner')!s}, not {' or '.join(wanted.owners)}")
+    return differs
 
 
 def _plain(value: object) -> list[str]:
@@ -91,7 +101,7 @@ def _refuse(
     connection: SnowflakeConnection, declared: Sequence[AccountObject], differences: Sequence[list[str]]
 ) -> None:
     told = [
-        f"{o.kind.lower()} {o.name} exists with {'; '.join(differs)}"
+        f"{o.kind.lower()} {o.name} exists with {'; '.join(differs)}{f' (to change it: {o.mend})' if o.mend else ''}"
         for o, differs in zip(declared, differences, strict=True)
         if differs
     ]

@@ -10,6 +10,8 @@ from warehouse.names import identifier
 SCHEMAS: Final = ("RAW", "CURATED", "STAGE", "DW", "MARTS", "MARKETING_STAGE", "ML_OUTPUTS", "MONITORING")
 ADMIN_SCHEMA: Final = "ADMIN"
 """Holds the history of the account's migrations. Nobody but ACCOUNTADMIN reaches it."""
+MIGRATIONS_SCHEMA: Final = "MIGRATIONS"
+"""Holds the history of the tables' migrations. The deployer owns it, and no role of flows or people reaches it."""
 
 
 @dataclass(frozen=True)

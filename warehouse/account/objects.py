@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from warehouse.account.given import Given
-from warehouse.account.names import ADMIN_SCHEMA, SCHEMAS, AccountNames
+from warehouse.account.names import ADMIN_SCHEMA, MIGRATIONS_SCHEMA, SCHEMAS, AccountNames
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class AccountObject:
     """Statements whose rows are pairs of a property and its value."""
     values: Mapping[str, str] = field(default_factory=dict)
     """What it must have, by column or property. A list's order does not matter."""
+    owners: tuple[str, ...] = ()
+    """Roles that may own it. Empty: any."""
+    mend: str = ""
+    """The statement that gives values back to one that differs, where an administrator may well want that."""
 
     @property
     def own_name(self) -> str:
@@ -39,7 +43,8 @@ def account_objects(names: AccountNames, given: Given) -> list[AccountObject]:
         role(names.analyst, "reads the DW, the marts and the monitoring tables"),
         role(names.reader, "reads the marts only"),
         _database(names),
-        *(_schema(names, schema) for schema in (ADMIN_SCHEMA, *SCHEMAS)),
+        _schema(names, ADMIN_SCHEMA, "ACCOUNTADMIN"),
+        *(_schema(names, schema, *_owners(names)) for schema in (MIGRATIONS_SCHEMA, *SCHEMAS)),
         _policy(names.nat_policy, given.addresses),
         _policy(names.migrations_policy, (*given.addresses, *given.migrate_from)),
         _user(names.worker, names.transformer, names.transform_warehouse, given.worker_key),
@@ -50,20 +55,26 @@ def account_objects(names: AccountNames, given: Given) -> list[AccountObject]:
 
 
 def _monitor(names: AccountNames, given: Given) -> AccountObject:
+    """Whom it notifies is compared if it is given. The quota is a person's to change: it is told (checks.limit_of)."""
     notified = f" NOTIFY_USERS = ({', '.join(given.notify)})" if given.notify else ""
+    triggers = (
+        "TRIGGERS ON 80 PERCENT DO NOTIFY ON 95 PERCENT DO NOTIFY ON 100 PERCENT DO SUSPEND"
+        " ON 110 PERCENT DO SUSPEND_IMMEDIATE"
+    )
     return AccountObject(
         "RESOURCE MONITOR",
         names.monitor,
         f"CREATE RESOURCE MONITOR {names.monitor} WITH CREDIT_QUOTA = 100 FREQUENCY = MONTHLY"
-        f" START_TIMESTAMP = IMMEDIATELY{notified} TRIGGERS ON 80 PERCENT DO NOTIFY ON 95 PERCENT DO NOTIFY"
-        " ON 100 PERCENT DO SUSPEND ON 110 PERCENT DO SUSPEND_IMMEDIATE",
+        f" START_TIMESTAMP = IMMEDIATELY{notified} {triggers}",
         f"SHOW RESOURCE MONITORS LIKE '{names.monitor}'",
         values={
             "frequency": "MONTHLY",
             "notify_at": "80%,95%",
             "suspend_at": "100%",
             "suspend_immediately_at": "110%",
-        },
+        }
+        | ({"notify_users": ",".join(given.notify)} if given.notify else {}),
+        mend=f"ALTER RESOURCE MONITOR {names.monitor} SET{notified} {triggers};",
     )
 
 
@@ -104,26 +115,33 @@ def _database(names: AccountNames) -> AccountObject:
     )
 
 
-def _schema(names: AccountNames, schema: str) -> AccountObject:
+def _owners(names: AccountNames) -> tuple[str, ...]:
+    """Who may own a schema before V0001 gives it to the deployer: who made it just now, or in an earlier release."""
+    return names.deployer, "ACCOUNTADMIN", names.transformer, names.loader
+
+
+def _schema(names: AccountNames, schema: str, *owners: str) -> AccountObject:
     name = f"{names.database}.{schema}"
     listed = f"SHOW SCHEMAS LIKE '{schema}' IN DATABASE {names.database}"
-    return AccountObject("SCHEMA", name, f"CREATE SCHEMA {name}", listed)
+    return AccountObject("SCHEMA", name, f"CREATE SCHEMA {name}", listed, owners=owners)
 
 
 def _policy(name: str, addresses: tuple[str, ...]) -> AccountObject:
-    allowed = ", ".join(f"'{address}'" for address in addresses)
+    listed = ", ".join(f"'{address}'" for address in addresses)
+    allowed = f"ALLOWED_IP_LIST = ({listed})"
     return AccountObject(
         "NETWORK POLICY",
         name,
-        f"CREATE NETWORK POLICY {name} ALLOWED_IP_LIST = ({allowed})",
+        f"CREATE NETWORK POLICY {name} {allowed}",
         "SHOW NETWORK POLICIES",
         (f"DESC NETWORK POLICY {name}",),
         {"allowed_ip_list": ",".join(addresses)},
+        mend=f"ALTER NETWORK POLICY {name} SET {allowed};",
     )
 
 
 def _user(name: str, role: str, warehouse: str, key: str | None) -> AccountObject:
-    """A service user: it has a key and no password. Its network policy is set with the grants."""
+    """A service user: it has a key and no password. Its network policy and secondary roles are set each time (A__limits)."""
     login = f" RSA_PUBLIC_KEY = '{key}'" if key else ""
     return AccountObject(
         "USER",
@@ -132,7 +150,12 @@ def _user(name: str, role: str, warehouse: str, key: str | None) -> AccountObjec
         f" DEFAULT_WAREHOUSE = {warehouse} ABORT_DETACHED_QUERY = TRUE{login}",
         f"SHOW USERS LIKE '{name}'",
         (f"DESC USER {name}",) if key else (),
-        {"type": "SERVICE", "default_role": role, "default_warehouse": warehouse}
+        {
+            "type": "SERVICE",
+            "default_role": role,
+            "default_warehouse": warehouse,
+            "has_password": "false",
+        }
         | ({"rsa_public_key": key} if key else {}),
     )
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.warehouse.account.conftest import Account
 from tests.warehouse.standin import GIVEN, NAMES, deployer, set_up
-from warehouse.account.checks import ObjectsDiffer
-from warehouse.account.names import AccountNames
-from warehouse.migrate import MigrationRefused, migrate, migrate_account
+from warehouse import __main__ as main
+from warehouse.account.checks import ObjectsDiffer, limit_of
+from warehouse.account.names import MIGRATIONS_SCHEMA, SCHEMAS, AccountNames
+from warehouse.migrate import migrate_account
 
 OF_THE_ACCOUNT = (
     "ROLES",
@@ -23,22 +26,41 @@ OF_THE_ACCOUNT = (
 )
 
 
+def shown(account: Account, statement: str) -> list[dict[str, Any]]:
+    """SHOW's rows by their columns."""
+    with account.administrator.cursor() as cursor:
+        rows = cursor.execute(statement).fetchall()
+        columns = [column.name.lower() for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 def named(account: Account) -> dict[str, list[str]]:
     """The account's objects that have an environment's name."""
-    found = {}
-    for kind in OF_THE_ACCOUNT:
-        with account.administrator.cursor() as cursor:
-            rows = cursor.execute(f"SHOW {kind}").fetchall()
-            place = [column.name.lower() for column in cursor.description].index("name")
-        found[kind] = sorted(name for row in rows if (name := str(row[place])).startswith("HIGHWATER"))
-    return found
+    return {
+        kind: sorted(
+            name
+            for row in shown(account, f"SHOW {kind}")
+            if (name := str(row["name"])).startswith("HIGHWATER")
+        )
+        for kind in OF_THE_ACCOUNT
+    }
 
 
 def _grants(account: Account, database: str) -> dict[str, list[str]]:
+    """What each role has and who has it, now and of what will be made."""
     roles = ("DEPLOYER", "LOADER", "TRANSFORMER", "ANALYST", "READER")
+    asked = ("GRANTS TO", "GRANTS OF", "FUTURE GRANTS TO")
     return {
-        role: sorted(map(_without_time, account.rows(f"SHOW GRANTS TO ROLE {database}_{role}")))
+        f"{what} {role}": sorted(map(_without_time, account.rows(f"SHOW {what} ROLE {database}_{role}")))
         for role in roles
+        for what in asked
+    }
+
+
+def _policies(account: Account) -> dict[str, Any]:
+    return {
+        user: account.rows(f"SHOW PARAMETERS LIKE 'NETWORK_POLICY' IN USER {user}")[0][1]
+        for user in (NAMES.worker, NAMES.deploy)
     }
 
 
@@ -56,9 +78,12 @@ def test_everything_is_named_after_the_database(ready: Account) -> None:
         "INTEGRATIONS": ["HIGHWATER_LAKE"],
         "DATABASES": ["HIGHWATER"],
     }
-    owners = ready.rows("SHOW SCHEMAS IN DATABASE HIGHWATER")
-    assert {"HIGHWATER_DEPLOYER"} == {
-        cell for row in owners for cell in row if isinstance(cell, str) and "DEPLOYER" in cell
+    owners = {row["name"]: row["owner"] for row in shown(ready, "SHOW SCHEMAS IN DATABASE HIGHWATER")}
+    owners.pop("INFORMATION_SCHEMA", None)
+    assert owners.pop("PUBLIC", "ACCOUNTADMIN") == "ACCOUNTADMIN"
+    assert owners == {
+        "ADMIN": "ACCOUNTADMIN",
+        **dict.fromkeys((*SCHEMAS, MIGRATIONS_SCHEMA), "HIGHWATER_DEPLOYER"),
     }
 
 
@@ -100,9 +125,7 @@ def test_what_has_a_name_of_ours_and_other_values_is_not_taken_over(
 def test_the_monitor_notifies_before_it_suspends(account: Account) -> None:
     given = replace(GIVEN, notify=("ASHA",))
     migrate_account(account.administrator, NAMES, given)
-    with account.administrator.cursor() as cursor:
-        (row,) = cursor.execute("SHOW RESOURCE MONITORS LIKE 'HIGHWATER_MONTHLY'").fetchall()
-        monitor = dict(zip((c.name.lower() for c in cursor.description), row, strict=True))
+    (monitor,) = shown(account, "SHOW RESOURCE MONITORS LIKE 'HIGHWATER_MONTHLY'")
     assert [monitor[at] for at in ("notify_at", "suspend_at", "suspend_immediately_at")] == [
         "80%,95%",
         "100%",
@@ -113,6 +136,15 @@ def test_the_monitor_notifies_before_it_suspends(account: Account) -> None:
             row[0] for row in cursor.execute("SHOW WAREHOUSES").fetchall() if "HIGHWATER_MONTHLY" in row
         }
     assert watched == {"HIGHWATER_LOAD_WH", "HIGHWATER_TRANSFORM_WH", "HIGHWATER_ANALYTICS_WH"}
+    account.run("ALTER RESOURCE MONITOR HIGHWATER_MONTHLY SET CREDIT_QUOTA = 250")
+    assert limit_of(account.administrator, NAMES) == "HIGHWATER_MONTHLY: 250.00 credits, notifies ASHA"
+    migrate_account(
+        account.administrator, NAMES, GIVEN
+    )  # whom to notify is not given, the quota is a person's
+    with pytest.raises(
+        ObjectsDiffer, match=r"notify_users ASHA, not BEN .*SET NOTIFY_USERS = \(BEN\) TRIGGERS"
+    ):
+        migrate_account(account.administrator, NAMES, replace(GIVEN, notify=("BEN",)))
 
 
 def test_a_new_user_needs_a_key(account: Account) -> None:
@@ -126,14 +158,78 @@ def test_a_new_user_needs_a_key(account: Account) -> None:
 
 
 def test_service_users_log_in_from_known_networks(ready: Account) -> None:
-    policies = {
-        user: ready.rows(f"SHOW PARAMETERS LIKE 'NETWORK_POLICY' IN USER {user}")[0][:2]
-        for user in (NAMES.worker, NAMES.deploy)
-    }
-    assert policies == {
-        NAMES.worker: ("NETWORK_POLICY", "HIGHWATER_NAT"),
-        NAMES.deploy: ("NETWORK_POLICY", "HIGHWATER_MIGRATIONS"),
-    }
+    assert _policies(ready) == {NAMES.worker: "HIGHWATER_NAT", NAMES.deploy: "HIGHWATER_MIGRATIONS"}
+
+
+def test_what_was_dropped_is_made_with_all_its_grants(account: Account) -> None:
+    """A file that is applied only when its text changes would leave it without."""
+    set_up(account.port, account.administrator)
+    grants, policies = _grants(account, "HIGHWATER"), _policies(account)
+    account.run(
+        "DROP USER HIGHWATER_WORKER",
+        "DROP USER HIGHWATER_DEPLOY",
+        # The local Snowflake has no DROP STAGE.
+        "CREATE OR REPLACE STAGE HIGHWATER.CURATED.LAKE URL = 's3://highwater-lake/' STORAGE_INTEGRATION = HIGHWATER_LAKE",
+        "DROP ROLE HIGHWATER_ANALYST",
+        "DROP ROLE HIGHWATER_READER",
+        "DROP WAREHOUSE HIGHWATER_TRANSFORM_WH",
+        "ALTER DATABASE HIGHWATER SET DATA_RETENTION_TIME_IN_DAYS = 0",
+    )
+    migrate_account(account.administrator, NAMES, GIVEN)
+    assert _grants(account, "HIGHWATER") == grants
+    assert _policies(account) == policies
+    assert (
+        account.rows("SHOW PARAMETERS LIKE 'DATA_RETENTION_TIME_IN_DAYS' IN DATABASE HIGHWATER")[0][1] == "14"
+    )
+    worker = account.login(NAMES.worker, NAMES.database)
+    assert account.rows("SELECT COUNT(*) FROM DW.FACT_SALES", worker) == [(0,)]
+
+
+def test_a_changed_network_is_told_with_the_statement_that_changes_it(account: Account) -> None:
+    """By which the run goes on: addresses change with the stack."""
+    migrate_account(account.administrator, NAMES, GIVEN)
+    moved = replace(GIVEN, addresses=("192.0.2.7/32", "192.0.2.8/32"))
+    with pytest.raises(ObjectsDiffer) as refused:
+        migrate_account(account.administrator, NAMES, moved)
+    statements = re.findall(r"ALTER NETWORK POLICY \w+ SET ALLOWED_IP_LIST = \([^)]*\);", str(refused.value))
+    assert statements == [
+        "ALTER NETWORK POLICY HIGHWATER_NAT SET ALLOWED_IP_LIST = ('192.0.2.7/32', '192.0.2.8/32');",
+        "ALTER NETWORK POLICY HIGHWATER_MIGRATIONS SET ALLOWED_IP_LIST"
+        " = ('192.0.2.7/32', '192.0.2.8/32', '192.0.2.128/25');",
+    ]
+    account.run(*(statement.rstrip(";") for statement in statements))
+    migrate_account(account.administrator, NAMES, moved)
+
+
+def test_sessions_of_service_users_have_the_one_role(account: Account) -> None:
+    migrate_account(account.administrator, NAMES, GIVEN)
+    account.run(
+        "ALTER USER HIGHWATER_WORKER SET DEFAULT_SECONDARY_ROLES = ('ALL')",
+        "GRANT ROLE HIGHWATER_DEPLOYER TO USER HIGHWATER_WORKER",
+    )
+    create = "CREATE SCHEMA HIGHWATER.MINE"
+    migrate_account(account.administrator, NAMES, GIVEN)
+    assert "nsufficient privileges" in account.refusal(create, account.login(NAMES.worker, NAMES.database))
+    secondary = {row["name"]: row["default_secondary_roles"] for row in shown(account, "SHOW USERS")}
+    assert secondary == {NAMES.worker: "[]", NAMES.deploy: "[]"}
+
+
+def test_a_password_and_a_strangers_schema_are_refused(account: Account) -> None:
+    account.run(
+        "CREATE ROLE STRANGER",
+        "CREATE DATABASE HIGHWATER",
+        "CREATE SCHEMA HIGHWATER.DW",
+        "GRANT OWNERSHIP ON SCHEMA HIGHWATER.DW TO ROLE STRANGER",
+        "CREATE USER HIGHWATER_DEPLOY TYPE = SERVICE DEFAULT_ROLE = HIGHWATER_DEPLOYER"
+        " DEFAULT_WAREHOUSE = HIGHWATER_LOAD_WH PASSWORD = 'any'",
+    )
+    with pytest.raises(ObjectsDiffer) as refused:
+        migrate_account(account.administrator, NAMES, replace(GIVEN, deploy_key=None))
+    assert "user HIGHWATER_DEPLOY exists with has_password true, not false" in str(refused.value)
+    assert "schema HIGHWATER.DW exists with owner STRANGER, not HIGHWATER_DEPLOYER or ACCOUNTADMIN or" in str(
+        refused.value
+    )
+    assert shown(account, "SHOW SCHEMAS LIKE 'DW' IN DATABASE HIGHWATER")[0]["owner"] == "STRANGER"
 
 
 def test_tables_can_be_restored_for_two_weeks_and_marts_for_a_day(ready: Account) -> None:
@@ -148,19 +244,40 @@ def test_the_accounts_history_is_not_the_deployers(ready: Account) -> None:
     history = (
         "SELECT script FROM HIGHWATER.ADMIN.CHANGE_HISTORY WHERE script_type <> 'A' ORDER BY installed_on"
     )
-    assert ready.rows(history) == [("V0001__ownership.sql",), ("R__grants.sql",), ("R__limits.sql",)]
+    assert ready.rows(history) == [("V0001__ownership.sql",)]
     for user in (NAMES.deploy, NAMES.worker):
         session = ready.login(user, NAMES.database)
         assert "does not exist or not authorized" in ready.refusal(history, session)
 
 
-def test_snowflakes_refusal_of_a_migration_is_a_message(account: Account) -> None:
+def test_snowflakes_refusal_of_a_migration_is_a_message(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the file, and is no traceback. What was applied before it stays applied."""
     migrate_account(account.administrator, NAMES, GIVEN)
+    account.run("CREATE TABLE HIGHWATER.MONITORING.LOADS (of_somebody_else INT)")
+    monkeypatch.setattr(main, "connect", lambda *_, **__: deployer(account.port))
+    assert main.main(["migrate"]) == 1
+    said = capsys.readouterr().err
+    assert re.match(r"migrate: V\d{4}__\w+\.sql: ", said), said
+    assert "LOADS" in said
+    assert account.rows("SELECT script FROM HIGHWATER.MIGRATIONS.CHANGE_HISTORY")[0] == (
+        "V0001__schemas.sql",
+    )
+
+
+def test_a_refusal_outside_of_the_files_is_a_message_too(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    migrate_account(account.administrator, NAMES, GIVEN)
+    account.run("DROP SCHEMA HIGHWATER.MIGRATIONS")
     account.run("REVOKE CREATE SCHEMA ON DATABASE HIGHWATER FROM ROLE HIGHWATER_DEPLOYER")
-    account.run("CREATE TABLE HIGHWATER.DW.DIM_SKU (of_somebody_else INT)")
-    with deployer(account.port) as session, pytest.raises((MigrationRefused, Exception)) as refused:
-        migrate(session, NAMES.database)
-    assert "nsufficient privileges" in str(refused.value)
+    monkeypatch.setattr(main, "connect", lambda *_, **__: deployer(account.port))
+    assert main.main(["migrate"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("migrate: migrate in Snowflake: ")
+    assert "nsufficient privileges" in said
+    assert "Traceback" not in said
 
 
 def test_a_second_environment_leaves_the_first_as_it_is(ready: Account) -> None:

@@ -66,6 +66,11 @@ def earlier(account: Account) -> Account:
     account.run(*EARLIER)
     with account.login("HIGHWATER_WORKER", "HIGHWATER") as worker:
         migrate(worker, "HIGHWATER")
+        # It kept its history where the flows' role writes.
+        account.rows(
+            "CREATE TABLE MONITORING.CHANGE_HISTORY AS SELECT * FROM MIGRATIONS.CHANGE_HISTORY", worker
+        )
+        account.rows("DROP SCHEMA MIGRATIONS", worker)
         account.rows("INSERT INTO DW.DIM_SKU (sku_key, sku_code, is_inferred, created_at, updated_at) VALUES"
                      " (1, 'S1', TRUE, '2025-01-01', '2025-01-01')", worker)  # fmt: skip
         account.rows("CREATE TABLE MARTS.ENGAGEMENT_DAILY (events INT)", worker)
@@ -80,6 +85,30 @@ def test_what_a_person_has_to_do_first_is_said(earlier: Account) -> None:
         ObjectsDiffer, match="monitor HIGHWATER_MONTHLY exists with notify_at 80%, not 80%,95%"
     ):
         migrate_account(earlier.administrator, NAMES, GIVEN)
+
+
+def test_the_history_moves_out_of_the_flows_reach(earlier: Account) -> None:
+    before = sorted(earlier.rows("SELECT script, checksum FROM HIGHWATER.MONITORING.CHANGE_HISTORY"))
+    earlier.run(*BY_HAND)
+    migrate_account(earlier.administrator, NAMES, replace(GIVEN, worker_key=None))
+    with deployer(earlier.port) as session:
+        migrate(session, NAMES.database)
+        migrate(session, NAMES.database)
+    worker = earlier.login(NAMES.worker, NAMES.database)
+    assert sorted(earlier.rows("SELECT script, checksum FROM HIGHWATER.MIGRATIONS.CHANGE_HISTORY")) == before
+    for place in ("MIGRATIONS", "MONITORING"):
+        assert "does not exist or not authorized" in earlier.refusal(
+            f"SELECT 1 FROM {place}.CHANGE_HISTORY", worker
+        )
+
+
+def test_a_session_of_the_flows_has_one_role(earlier: Account) -> None:
+    """The earlier release's user had all of its roles at once, Snowflake's default."""
+    shown = "SHOW USERS LIKE 'HIGHWATER_WORKER'"
+    assert '["ALL"]' in earlier.rows(shown)[0]
+    earlier.run(*BY_HAND)
+    migrate_account(earlier.administrator, NAMES, replace(GIVEN, worker_key=None))
+    assert "[]" in earlier.rows(shown)[0]
 
 
 def test_ownership_goes_to_the_deployer_and_the_flows_go_on(earlier: Account) -> None:

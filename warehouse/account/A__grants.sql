@@ -1,5 +1,5 @@
--- Repeatable: applied again whenever its text changes. Users get roles, never privileges. What a role may no longer do is
--- revoked by a V file.
+-- Applied every time: what somebody has dropped and the run made anew has its grants again. Users get roles, never
+-- privileges. What a role may no longer do is revoked by a V file.
 GRANT ROLE {{ database }}_LOADER TO ROLE {{ database }}_TRANSFORMER;
 GRANT ROLE {{ database }}_READER TO ROLE {{ database }}_ANALYST;
 GRANT ROLE {{ database }}_ANALYST TO ROLE SYSADMIN;
