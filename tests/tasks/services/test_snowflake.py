@@ -87,7 +87,9 @@ def test_a_key_that_is_none_is_said_without_showing_it(monkeypatch: pytest.Monke
         (failures.DatabaseError(msg="JWT token is invalid", errno=390144), SystemFault),
         (failures.DatabaseError(msg="incorrect login", errno=390100), SystemFault),
         (
-            failures.DatabaseError(msg="IP/Token 192.0.2.9 is not allowed to access Snowflake.", errno=390422),
+            failures.DatabaseError(
+                msg="IP/Token 192.0.2.9 is not allowed to access Snowflake.", errno=390422
+            ),
             SystemFault,
         ),
         (failures.DatabaseError(msg="Incoming request", errno=390422), SystemFault),
