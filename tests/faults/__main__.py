@@ -80,8 +80,8 @@ def _rounds(chosen: argparse.Namespace, state: Path, together: Path) -> tuple[bo
     kept = state if chosen.state or not chosen.results else UNGATHERED
     kept.mkdir(exist_ok=True)
     until = None if chosen.seconds is None else time.monotonic() + chosen.seconds
+    gather(together, sorted(kept.glob("results-*.jsonl")))
     for number in range(1 if chosen.sample is not None else 3):
-        gather(together, sorted(kept.glob("results-*.jsonl")))
         parts = chosen_parts(chosen.only or (), Results(version(), together))
         if until is not None:
             chosen.seconds = until - time.monotonic()
