@@ -517,6 +517,10 @@ def test_no_role_lists_a_whole_bucket(prod: Templates) -> None:
         s for s in _statements(prod) if {"s3:ListBucket", "s3:ListBucketVersions"} & set(_listed(s["Action"]))
     ]
     assert len(listing) >= len(_ROLES_THAT_LIST)
+    # S3 itself lists what it copies to another region, and names no prefix.
+    (copying,) = [s for s in listing if "Condition" not in s]
+    assert set(copying["Action"]) == {"s3:GetReplicationConfiguration", "s3:ListBucket"}
+    listing.remove(copying)
     patterns = [p for s in listing for p in _listed(s["Condition"]["StringLike"]["s3:prefix"])]
     assert not [pattern for pattern in patterns if pattern.startswith(("*", "/")) or not pattern]
     roles = {role["RoleName"] for role in prod[NAME].properties("AWS::IAM::Role")}
