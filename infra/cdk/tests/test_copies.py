@@ -110,7 +110,8 @@ def _statements(prod: Templates) -> list[dict[str, Any]]:
         for name, r in _deployed(prod, THERE).items()
         if r["Type"] == "AWS::IAM::Policy" and r.get("Condition") == "IsCopied"
     ]
-    return resolved(policy["Statement"], {"CopyRegion": THERE})
+    statements: list[dict[str, Any]] = resolved(policy["Statement"], {"CopyRegion": THERE})
+    return statements
 
 
 def test_s3_may_read_our_buckets_write_their_copies_and_delete_nothing(prod: Templates) -> None:
