@@ -224,8 +224,8 @@ def test_a_flow_run_may_list_what_its_code_lists(address: str) -> None:
 
 def test_snowflake_may_list_what_a_deployment_lists_last() -> None:
     """`LIST @stage/curated/` of docs/deploy.md asks S3 with the prefix `curated/`. The stage is the account's."""
-    ((stage, prefix),) = re.findall(r"`LIST @([\w.]+)/([^`]*)`", DEPLOY.read_text())
-    assert stage == AccountNames(resources.WAREHOUSE.name).stage
+    ((stage, prefix),) = re.findall(r"`LIST @<database>\.([\w.]+)/([^`]*)`", DEPLOY.read_text())
+    assert f"{resources.WAREHOUSE.name}.{stage}" == AccountNames(resources.WAREHOUSE.name).stage
     assert _may_list(names.SNOWFLAKE, "LAKE", prefix)
     assert not _may_list(names.SNOWFLAKE, "LAKE", "")
 
