@@ -212,7 +212,7 @@ def test_the_accounts_history_is_not_the_deployers(ready: Account) -> None:
     history = (
         "SELECT script FROM HIGHWATER.ADMIN.CHANGE_HISTORY WHERE script_type <> 'A' ORDER BY installed_on"
     )
-    assert ready.rows(history) == [("V0001__ownership.sql",)]
+    assert ready.rows(history) == [("V0001__revoked.sql",)]
     for user in (NAMES.deploy, NAMES.worker):
         session = ready.login(user, NAMES.database)
         assert "does not exist or not authorized" in ready.refusal(history, session)
