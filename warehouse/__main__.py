@@ -94,14 +94,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _migrate() -> None:
+    secret = settings().snowflake_deployer_secret
+    try:
+        names = AccountNames(settings().database)
+    except ValueError as error:
+        raise MigrationRefused(f"HIGHWATER_DATABASE: {error}") from error
     with connect(
         "warehouse",
         "migrate",
         "migrate",
-        secret=settings().snowflake_deployer_secret,
+        secret=secret,
         unlimited_seconds=seconds_of(Kind.MART),
     ) as connection:
-        migrate(connection, settings().database)
+        if str(connection.role).upper() != names.deployer:
+            raise MigrationRefused(
+                f"HIGHWATER_DATABASE is {names.database}, which {names.deployer} migrates, but {secret} logs in as"
+                f" {connection.role}. Set HIGHWATER_DATABASE to the database of that login's environment."
+            )
+        migrate(connection, names.database)
 
 
 def _migrate_account(chosen: argparse.Namespace) -> None:
