@@ -23,7 +23,7 @@ _OF_THE_HOP = frozenset(
 )
 _UPSTREAM_SECONDS = 600.0
 _REQUEST_ID = re.compile(r"([?&])requestId=[^&]*&?")
-"""Snowflake knows by it a statement that is sent again. Of one whose answer is lost it is left out: the trials are stricter."""
+"""By it Snowflake knows a statement that is sent again. One whose answer is lost goes without: the trials are stricter."""
 
 Classify = Callable[[str, str, Mapping[str, str], bytes], Call]
 
