@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from tasks.errors import aws_failures
@@ -35,7 +34,7 @@ def bring(copy: str) -> list[Version]:
     return waiting
 
 
-def _untaken(copy: str) -> Sequence[Version]:
+def _untaken(copy: str) -> list[Version]:
     taken = {(each.source_file, each.version_id) for each in arrivals.recorded()}
     found = [each for each in versions_below(copy, INBOX) if (each.key, each.version_id) not in taken]
     # S3 lists the newest version of a name first, and those of one second are told apart by nothing else.
