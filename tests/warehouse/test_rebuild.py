@@ -281,6 +281,7 @@ def made(warehouse: Warehouse) -> str:
     """The name of an empty, migrated database beside the lost one."""
     name = f"HIGHWATER_REBUILT_{next(_databases)}"
     set_up(warehouse.administrator.port, warehouse.administrator, AccountNames(name))
+    warehouse.rows("USE DATABASE HIGHWATER")  # whoever makes a database is in it
     return name
 
 
