@@ -9,6 +9,7 @@ environment=${1:?name the environment}
 asked=${2:?name the commit}
 from=${3:-}
 [[ $environment =~ ^[a-z]+$ ]] || fail "'$environment' is no environment"
+[[ -n ${PREFECT_API_URL:-} ]] || fail "PREFECT_API_URL is not set: which Prefect server runs this account's flows?"
 commit=$(commit_of "$asked")
 checked_out=$(commit_of HEAD)
 tag=$(tag_of "$commit")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 
 from deployments import glue_code
-from local import resources
+from local import resource_kinds, resources
 from local.ecs_resources import create_ecs_resources
 from local.environment import environment
 from local.message_resources import create_message_resources
@@ -36,7 +36,7 @@ def session(settings: LocalSettings) -> boto3.Session:
     return boto3.Session(
         aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-        region_name=resources.REGION,
+        region_name=resource_kinds.REGION,
     )
 
 
@@ -67,10 +67,10 @@ def create_aws_resources(settings: LocalSettings, snowflake_secrets: Mapping[str
     create_ecs_resources(aws, url, environment(settings))
 
 
-def create_bucket(s3: S3Client, bucket: resources.Bucket) -> None:
+def create_bucket(s3: S3Client, bucket: resource_kinds.Bucket) -> None:
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(
-            Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": resources.REGION}
+            Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": resource_kinds.REGION}
         )
     if bucket.versioned:
         s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
@@ -89,7 +89,7 @@ def _create_tables(aws: boto3.Session, url: str) -> None:
             continue
 
 
-def create_table(dynamodb: DynamoDBClient, table: resources.Table) -> None:
+def create_table(dynamodb: DynamoDBClient, table: resource_kinds.Table) -> None:
     keys = (table.hash_key, *table.indexes)
     indexes: list[dict[str, Any]] = [
         {
@@ -126,7 +126,7 @@ def create_model_package_groups(sagemaker: SageMakerClient) -> None:
             )
 
 
-def create_feature_group(sagemaker: SageMakerClient, group: resources.FeatureGroup) -> None:
+def create_feature_group(sagemaker: SageMakerClient, group: resource_kinds.FeatureGroup) -> None:
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_feature_group(
             FeatureGroupName=group.name,
@@ -146,14 +146,14 @@ def create_feature_group(sagemaker: SageMakerClient, group: resources.FeatureGro
         )
 
 
-def create_glue_database(glue: GlueClient, database: resources.GlueDatabase) -> None:
+def create_glue_database(glue: GlueClient, database: resource_kinds.GlueDatabase) -> None:
     try:
         glue.create_database(DatabaseInput={"Name": database.name, "LocationUri": database.location})
     except glue.exceptions.AlreadyExistsException:
         return
 
 
-def create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
+def create_glue_job(glue: GlueClient, job: resource_kinds.GlueJob) -> None:
     """As CloudFormation does: a job that is there gets the new definition, and keeps its runs."""
     definition: dict[str, Any] = {
         "Role": job.role,
@@ -181,7 +181,7 @@ def _put_secret(secrets: SecretsManagerClient, name: str, value: str) -> None:
         secrets.put_secret_value(SecretId=name, SecretString=value)
 
 
-def upload_glue_code(s3: S3Client, job: resources.GlueJob) -> None:
+def upload_glue_code(s3: S3Client, job: resource_kinds.GlueJob) -> None:
     script = REPOSITORY / "jobs" / "glue" / job.script.rpartition("/")[2]
     _upload(s3, job.script, script.read_bytes())
     _upload(s3, job.extra_py_files, packages_as_zip(REPOSITORY, glue_code.PACKAGES))

@@ -8,7 +8,7 @@ import threading
 import urllib.error
 
 from deployments.fingerprint import fingerprint
-from local import resources
+from local import resource_kinds, resources
 from local.aws_resources import create_aws_resources
 from local.part import post
 from local.progress import Report
@@ -75,7 +75,7 @@ class Bootstrap:
     def _done(self, step: str) -> None:
         (self._settings.run / f"{step}.done").write_text(self._sources)
 
-    def _login(self, declared: resources.SnowflakeSecret) -> str:
+    def _login(self, declared: resource_kinds.SnowflakeSecret) -> str:
         """The login for clients, in the format of production's secret."""
         return json.dumps(
             {

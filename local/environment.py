@@ -11,7 +11,7 @@ from functools import cache
 
 from deployments import glue_code
 from deployments.fingerprint import fingerprint
-from local import resources
+from local import resource_kinds, resources
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
 
 # The user's profile, session token or proxy would send requests for this machine elsewhere.
@@ -37,8 +37,8 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "AWS_ENDPOINT_URL": settings.aws_url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": resources.REGION,
-        "AWS_REGION": resources.REGION,
+        "AWS_DEFAULT_REGION": resource_kinds.REGION,
+        "AWS_REGION": resource_kinds.REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "PREFECT_API_URL": settings.prefect_api_url,
         "PREFECT_HOME": str(settings.prefect_state),

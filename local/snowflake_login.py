@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from local import resources
+from local import resource_kinds, resources
 from local.settings import LOOPBACK, LocalSettings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ protocol = "http"
 
 
 def connect(
-    settings: LocalSettings, login: resources.SnowflakeSecret | None = None, **options: str
+    settings: LocalSettings, login: resource_kinds.SnowflakeSecret | None = None, **options: str
 ) -> SnowflakeConnection:
     """A session of the login's user, or the administrator's."""
     import snowflake.connector

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KIND = "glue"
 _UNDER_WAY = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})
 _LEDGER_ARGUMENT = "--ledger_id"
+_VERSION_ARGUMENT = "--callers_code_version"  # jobs/glue/request.py compares it with that of the job
 _SHOWN = 12
 
 
@@ -38,7 +39,8 @@ class GlueJobs:
         _refuse_another_release(entry.name)
         with starting(f"starting Glue job {entry.name}"):
             started = aws.glue_once().start_job_run(
-                JobName=entry.name, Arguments={**request, _LEDGER_ARGUMENT: entry.tag}
+                JobName=entry.name,
+                Arguments={**request, _LEDGER_ARGUMENT: entry.tag, _VERSION_ARGUMENT: _own_code()},
             )
         return started["JobRunId"]
 
@@ -70,7 +72,8 @@ class GlueJobs:
 
 
 def _refuse_another_release(job: str) -> None:
-    """A job whose contracts are not ours would clean by other rules than the run judges by."""
+    """A job whose contracts are not ours would clean by other rules than the run judges by. One that a release changes after
+    this look refuses by itself."""
     with aws_failures(f"reading the definition of Glue job {job}"):
         definition = aws.glue().get_job(JobName=job)["Job"]
     theirs, ours = (definition.get("DefaultArguments") or {}).get(glue_code.ARGUMENT, "unknown"), _own_code()

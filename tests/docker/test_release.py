@@ -78,6 +78,7 @@ def release(repository: Path) -> Release:
         "STATE": str(repository.parent),
         "AWS_REGION": "ap-south-1",
         "CI": "true",
+        "PREFECT_API_URL": "https://prefect.example.com/api",
     }
 
     def run(*arguments: str, script: str = "release.sh", **more: str) -> subprocess.CompletedProcess[str]:
@@ -135,6 +136,15 @@ def test_the_account_of_another_environment_is_left_alone(
     assert [asked in call for call in _calls(repository, "aws")] == [False, True]
     calls = (repository.parent / "calls").read_text()
     assert not [program for program in (" cdk ", " docker ", " deployments ") if program in calls]
+
+
+@pytest.mark.parametrize("version", ["HEAD", "HEAD~1"])
+def test_without_a_prefect_server_nothing_is_begun(repository: Path, release: Release, version: str) -> None:
+    """It is told last: what came before would be released without its deployments."""
+    done = release("prod", version, PREFECT_API_URL="")
+    assert done.returncode == 1
+    assert "PREFECT_API_URL is not set: which Prefect server runs this account's flows?" in done.stderr
+    assert (repository.parent / "calls").read_text() == ""
 
 
 def test_an_image_of_the_account_before_is_copied_by_its_digest(repository: Path, release: Release) -> None:

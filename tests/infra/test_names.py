@@ -17,7 +17,7 @@ import yaml
 from contracts.catalog import contract
 from deployments import glue_code, names
 from deployments.settings import Place
-from local import resources
+from local import resource_kinds, resources
 from tasks.forecast import model_drift
 from tasks.settings import Settings
 from warehouse.account.names import AccountNames
@@ -111,7 +111,7 @@ def test_databases_are_in_the_same_place() -> None:
 
 
 @pytest.mark.parametrize("job", resources.GLUE_JOBS, ids=lambda job: job.name)
-def test_jobs_have_the_same_shape(job: resources.GlueJob) -> None:
+def test_jobs_have_the_same_shape(job: resource_kinds.GlueJob) -> None:
     (found,) = [j for j in declared("compute", "AWS::Glue::Job") if j["Name"] == job.name]
     assert found["GlueVersion"] == job.glue_version
     assert found["Timeout"] == job.timeout_minutes
@@ -149,7 +149,7 @@ def test_a_flow_run_finds_its_settings() -> None:
     assert "privateSubnet1" in str(ours.pop("training_subnets"))
     registry = stack("orchestration")["Parameters"]["XgboostRegistry"]["Default"]
     image = ours.pop("xgboost_image").replace("${XgboostRegistry}", registry)
-    assert image.replace("${AWS::Region}", resources.REGION) == resources.XGBOOST_IMAGE
+    assert image.replace("${AWS::Region}", resource_kinds.REGION) == resources.XGBOOST_IMAGE
     for name, value in ours.items():
         assert value.removesuffix(UNIQUE) == Settings.model_fields[name].default, name
     assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block == names.RESULTS_BLOCK

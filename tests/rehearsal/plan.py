@@ -130,6 +130,11 @@ LATER: Final = (
     not_done("roll back", "make release ENV=$ENVIRONMENT VERSION=<earlier commit>", _IMAGE),
     own("deployments of the earlier version, as a release tells of them", releases.release_this),
     own("a run of the earlier version", runs.of_another_day(runs.BACK)),
+    not_done(
+        "forward again over what was kept",
+        "cdk deploy --all -c environment=$ENVIRONMENT --import-existing-resources",
+        "the local CloudFormation imports nothing",
+    ),
     not_done("templates changed", "make -C infra/cdk snapshots", _CHANGE),
     not_done("Snowflake's account, later", "export HIGHWATER_DATABASE=<database>; outputs=", _AS_AT_FIRST),
     not_done(

@@ -6,11 +6,16 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
+)
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
@@ -124,9 +129,20 @@ def _start(scene: Scene, day: date) -> FlowRun:
 
 
 def _newest(day: date) -> FlowRun:
+    """Of those that are to run or have run: a schedule's, days ahead, would fill the server's page."""
     with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC)
-    return next(run for run in runs if run.parameters.get("run_date") == day.isoformat())
+        deployment = client.read_deployment_by_name(NAME)
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
+                expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC)),
+            ),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        )
+    found = next((run for run in runs if run.parameters.get("run_date") == day.isoformat()), None)
+    if found is None:
+        raise AssertionError(f"of the {len(runs)} newest runs of {NAME} none is of {day}")
+    return found
 
 
 def _finished(run: UUID) -> FlowRun:

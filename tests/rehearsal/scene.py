@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 
 from deployments import names
-from local import resources
+from local import resource_kinds, resources
 from local.environment import MISLEADING, environment
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
 from local.snowflake_login import CONNECTION
@@ -27,7 +27,7 @@ from tests.rehearsal.shell import Shell
 PATIENCE = 900
 ROOT = REPOSITORY
 ENVIRONMENT = "prod"  # the names and sizes of which the local cloud has
-UNIQUE = f"-{resources.ACCOUNT_ID}-{resources.REGION}"
+UNIQUE = f"-{resource_kinds.ACCOUNT_ID}-{resource_kinds.REGION}"
 LOGIN = {"api_key": "of-the-rehearsal"}  # the local Prefect server asks for none
 
 
@@ -136,8 +136,8 @@ def _values(settings: LocalSettings, key: Path) -> dict[str, str]:
     return {
         "environment": ENVIRONMENT,
         "database": names.DATABASE,
-        "region": resources.REGION,
-        "account": resources.ACCOUNT_ID,
+        "region": resource_kinds.REGION,
+        "account": resource_kinds.ACCOUNT_ID,
         "address for alerts": "alerts@example.com",
         "organisation-account": login.account,
         "user": source.user,

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from deployments import names
-from local import resources
+from local import resource_kinds, resources
 from local.aws_resources import (
     create_bucket,
     create_feature_group,
@@ -48,7 +48,7 @@ def deploy_limits(scene: Scene, command: str) -> str:
 
 def prepare_bootstrap(scene: Scene) -> str:
     """What of `cdk bootstrap` a deployment asks for."""
-    bucket = resources.Bucket(f"cdk-hnb659fds-assets{UNIQUE}")
+    bucket = resource_kinds.Bucket(f"cdk-hnb659fds-assets{UNIQUE}")
     create_bucket(scene.aws("s3"), bucket)
     scene.aws("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
     return f"bucket {bucket.name}, version 30"

@@ -161,8 +161,12 @@ def container(
         if health
         else None,
         port_mappings=[ecs.PortMapping(container_port=port)] if port else None,
-        # Asks for an orderly end first: a flow run then stops its jobs and says so.
+        # SIGTERM comes first. The services end in order; Prefect's process of a flow run has no handler, so it ends at once
+        # (exit code 143), the run is Crashed, and who takes it up again finds the jobs that went on.
         stop_timeout=Duration.seconds(120),
+        # Without it the command is process 1, for which the kernel ignores a signal that has no handler: a flow run would
+        # live on until SIGKILL.
+        linux_parameters=ecs.LinuxParameters(definition, f"Linux{name}", init_process_enabled=True),
     )
     made.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108
     return made

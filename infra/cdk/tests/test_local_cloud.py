@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from botocore.exceptions import ClientError
 from highwater_infra.compute import REPOSITORY
 from highwater_infra.local_cloud import NOT_HELD, assembly, pruned
 from highwater_infra.snapshot import HOME
-from highwater_infra.snowflake import filled
+
+from warehouse.account.given import given
 
 REGION, ACCOUNT = "ap-south-1", "123456789012"
 UNIQUE = f"-{ACCOUNT}-{REGION}"
@@ -184,10 +186,14 @@ class TestDeployed:
         assert topics == {"highwater-alerts", "highwater-critical", "highwater-warnings"}
 
 
-def test_snowflakes_side_takes_the_outputs(outputs: dict[str, dict[str, str]]) -> None:
-    scripts = filled(outputs, "MIIB")
-    assert f"('s3://highwater-lake{UNIQUE}/')" in scripts["2_integration.sql"]
-    assert f"'arn:aws:iam::{ACCOUNT}:role/highwater-snowflake'" in scripts["2_integration.sql"]
+def test_snowflakes_side_takes_the_outputs(outputs: dict[str, dict[str, str]], tmp_path: Path) -> None:
+    """As `warehouse migrate --account` reads them; the addresses are those of the NAT gateways."""
+    (tmp_path / "outputs.json").write_text(json.dumps(outputs))
+    found = given(tmp_path / "outputs.json")
+    assert found.lake_bucket == f"highwater-lake{UNIQUE}"
+    assert found.role_arn == f"arn:aws:iam::{ACCOUNT}:role/highwater-snowflake"
+    assert len(found.addresses) == 2
+    assert {IPv4Network(address).prefixlen for address in found.addresses} == {32}
 
 
 @pytest.mark.parametrize("kind", sorted(NOT_HELD))
@@ -229,7 +235,7 @@ def test_the_command_counts_what_it_leaves_out(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert set(found["left_out"]) == NOT_HELD
-    assert found["left_out"]["AWS::SecretsManager::Secret"] == 4
+    assert found["left_out"]["AWS::SecretsManager::Secret"] == 5
     assert not NOT_HELD & set(found["held"])
 
 

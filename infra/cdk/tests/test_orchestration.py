@@ -89,6 +89,7 @@ def test_flow_runs_know_where_trainings_are_put(prod: Templates) -> None:
     exported = {
         o["Export"]["Name"]: json.dumps(o["Value"])
         for o in prod["highwater-network"].content["Outputs"].values()
+        if "Export" in o
     }
     group = exported[told["HIGHWATER_TRAINING_SECURITY_GROUPS"]["Fn::ImportValue"]]
     assert group.startswith('{"Fn::GetAtt": ["Training')
@@ -134,6 +135,18 @@ def test_the_worker_leaves_the_login_of_flow_runs_to_their_task_definition(
         secret = name.removeprefix("HIGHWATER_").removesuffix("_SECRET_ARN")
         assert [s["ValueFrom"] for s in flow_run["Secrets"] if s["Name"] == secret] == [arn]
         assert field in str(arn)
+
+
+def test_a_stopped_task_hears_of_it(private: Templates) -> None:
+    """Process 1 without a handler ignores SIGTERM, and a flow run of Prefect has none: ECS's init is process 1."""
+    containers = [
+        container
+        for template in private.values()
+        for definition in template.properties("AWS::ECS::TaskDefinition")
+        for container in definition["ContainerDefinitions"]
+    ]
+    assert len(containers) == 4
+    assert [c["LinuxParameters"]["InitProcessEnabled"] for c in containers] == [True] * 4
 
 
 def test_nothing_is_written_to_the_image_but_in_its_tmp(private: Templates) -> None:

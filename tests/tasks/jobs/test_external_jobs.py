@@ -131,7 +131,11 @@ def test_a_run_is_started_followed_to_its_end_and_noted(service: ScriptedGlue) -
     service.script = [["STARTING", "RUNNING", "SUCCEEDED"]]
     entry = run()
     assert (entry.attempt, entry.external_id, entry.status) == (1, "jr_1", "SUCCEEDED")
-    assert service.runs["jr_1"]["Arguments"] == {"--attempt": "1", "--ledger_id": "curate/abc#1"}
+    assert service.runs["jr_1"]["Arguments"] == {
+        "--attempt": "1",
+        "--ledger_id": "curate/abc#1",
+        "--callers_code_version": glue_code.version(),
+    }
     assert row() == entry
 
 
