@@ -76,6 +76,9 @@ def test_a_manual_run_is_started_through_the_form_and_completes(
     page.get_by_role("button", name="date", exact=True).click()
     page.get_by_text("Select date").click()
     page.locator(".p-calendar-header__before button").click()
+    expect(page.locator(".p-calendar-header__title")).to_contain_text(
+        f"{DAY:%B}"
+    )  # else it is this month's 20th
     page.locator(".p-calendar-date-picker__date--in-month", has_text=re.compile(r"^20$")).click()
     page.get_by_role("button", name="Apply", exact=True).click()
     # sources: all but the market
