@@ -14,6 +14,9 @@ Probe = Callable[[float], bool]
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PROBE_TIMEOUT_SECONDS = 2.0
+_ANSWER_TIMEOUT_SECONDS = (
+    60.0  # a server that has just started on a busy machine is slow, and is not asked twice
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def has_worker_online(prefect_api_url: str, work_pool: str) -> Probe:
     def probe(since: float) -> bool:
         url = f"{prefect_api_url}/work_pools/{work_pool}/workers/filter"
         try:
-            workers = post(url, {})
+            workers = post(url, {}, _PROBE_TIMEOUT_SECONDS)
         except OSError:
             return False
         return isinstance(workers, list) and any(_is_online(worker, since) for worker in workers)
@@ -59,9 +62,9 @@ def _is_online(worker: Mapping[str, str], since: float) -> bool:
     return worker["status"] == "ONLINE" and heartbeat > since
 
 
-def post(url: str, body: Mapping[str, object]) -> object:
+def post(url: str, body: Mapping[str, object], timeout: float = _ANSWER_TIMEOUT_SECONDS) -> object:
     request = urllib.request.Request(  # noqa: S310  # http on loopback
         url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
     )
-    with _DIRECT.open(request, timeout=_PROBE_TIMEOUT_SECONDS) as response:
+    with _DIRECT.open(request, timeout=timeout) as response:
         return json.load(response)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import HighwaterError
 from tasks.recovery.rebuild import rebuild
-from tasks.services.snowflake import administrator, as_pipeline, connect, seconds_of, told
+from tasks.services.snowflake import administrator, as_pipeline, connect, seconds_of, snowflake_failures
 from tasks.settings import settings
 from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
 from warehouse.account.checks import ObjectsDiffer, integration_of, limit_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
-        with told(chosen.command):
+        with snowflake_failures(chosen.command):
             if chosen.command == "rebuild-marts":
                 _rebuild_marts(chosen)
             elif chosen.command == "rebuild":
@@ -94,14 +94,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _migrate() -> None:
+    secret = settings().snowflake_deployer_secret
+    try:
+        names = AccountNames(settings().database)
+    except ValueError as error:
+        raise MigrationRefused(f"HIGHWATER_DATABASE: {error}") from error
     with connect(
         "warehouse",
         "migrate",
         "migrate",
-        secret=settings().snowflake_deployer_secret,
+        secret=secret,
         unlimited_seconds=seconds_of(Kind.MART),
     ) as connection:
-        migrate(connection, settings().database)
+        if str(connection.role).upper() != names.deployer:
+            raise MigrationRefused(
+                f"HIGHWATER_DATABASE is {names.database}, which {names.deployer} migrates, but {secret} logs in as"
+                f" {connection.role}. Set HIGHWATER_DATABASE to the database of that login's environment."
+            )
+        migrate(connection, names.database)
 
 
 def _migrate_account(chosen: argparse.Namespace) -> None:

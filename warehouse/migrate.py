@@ -20,7 +20,7 @@ from schemachange.ScriptExecutionError import ScriptExecutionError
 from schemachange.session.Script import VersionedScript, get_all_scripts_recursively
 from schemachange.session.SnowflakeSession import SnowflakeSession
 
-from warehouse.account.checks import ObjectsDiffer, ensure, found
+from warehouse.account.checks import ObjectsDiffer, ensure, found, tables_of
 from warehouse.account.given import Given
 from warehouse.account.names import ADMIN_SCHEMA, MIGRATIONS_SCHEMA, AccountNames
 from warehouse.account.objects import account_objects, role
@@ -92,7 +92,7 @@ def migrate_account(connection: SnowflakeConnection, names: AccountNames, given:
     ensure(connection, account_objects(names, given))
     with connection.cursor() as cursor:
         cursor.execute(f"USE WAREHOUSE {names.load_warehouse}")
-    _deploy(connection, names, ACCOUNT, ADMIN_SCHEMA)
+    _deploy(connection, names, ACCOUNT, ADMIN_SCHEMA, marts=tables_of(connection, f"{names.database}.MARTS"))
 
 
 def _refuse_earlier_names(connection: SnowflakeConnection, names: AccountNames) -> None:
@@ -104,13 +104,19 @@ def _refuse_earlier_names(connection: SnowflakeConnection, names: AccountNames) 
         )
 
 
-def _deploy(connection: SnowflakeConnection, names: AccountNames, folder: Path, history_schema: str) -> None:
+def _deploy(
+    connection: SnowflakeConnection,
+    names: AccountNames,
+    folder: Path,
+    history_schema: str,
+    **known: list[str],
+) -> None:
     history = ChangeHistoryTable.from_str(f"{names.database}.{history_schema}.CHANGE_HISTORY")
     session = _OpenSession(connection, history)
     config = DeployConfig.factory(
         config_file_path=folder,
         root_folder=folder,
-        config_vars={"database": names.database},
+        config_vars={"database": names.database, **known},
         change_history_table=history.fully_qualified,
         raise_exception_on_ignored_versioned_script=True,
     )

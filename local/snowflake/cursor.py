@@ -109,9 +109,11 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             session.last_query_id = self._sfqid
             session.has_written |= kind is Kind.WRITE and session.in_transaction
         finally:
-            if kind is Kind.DDL:
-                session.look_for_temporary_tables()
-            session.end_statement()
+            try:
+                if kind is Kind.DDL:
+                    session.look_for_temporary_tables()
+            finally:  # the turn has to be given back, also by a session that was closed meanwhile
+                session.end_statement()
 
     def _judged(self, command: str, statement: Expr) -> Plan:
         """What the statement needs and makes, if the session's roles may run it."""

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +124,22 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 async def query(request: Request) -> Response:
-    session = _session_of(request)
-    tag = ((await _body(request)).get("parameters") or {}).get("QUERY_TAG")
-    if session and tag is not None:
+    asked, session = await _body(request), _session_of(request)
+    if session is None:
+        return await _answered(request)
+    return await session.requests.answer(
+        request.query_params.get("requestId"), partial(_of_session, session, request, asked)
+    )
+
+
+async def _of_session(session: Session, request: Request, asked: dict[str, Any]) -> Response:
+    tag = (asked.get("parameters") or {}).get("QUERY_TAG")
+    if tag is not None:
         session.query_tag = str(tag)
     response: Response = await _answered(request)
-    if session and session.large_results:
+    if session.large_results:
         response = _with_chunks(request, response, session)
-    if session and session.leaves_something and session.client is None and (port := _client_port(request)):
+    if session.leaves_something and session.client is None and (port := _client_port(request)):
         session.client = await run_in_threadpool(process_that_connected_from, port)
     return response
 

@@ -17,6 +17,7 @@ from local.snowflake.access.judge import Standing
 from local.snowflake.access.securables import Securable
 from local.snowflake.cursor import Statement
 from local.snowflake.lake import LakeFileSystem
+from local.snowflake.requests import Requests
 from local.snowflake.results import LargeResults, LargeResultsOfSession
 from local.snowflake.statements import Kind
 from local.snowflake.temporary import TemporaryTables
@@ -41,6 +42,7 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
         self.all_large_results = large
         self.large_results = LargeResultsOfSession(large)
         self.temporary = TemporaryTables()
+        self.requests = Requests()
         self.query_tag = ""
         self.unload_parameters = dict(unloading.PARAMETERS)
         self.last_query_id: str | None = None
@@ -118,16 +120,20 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
     def abandon(self) -> None:
         """Roll back the transaction of a client that is gone, and close the session. Others then need not wait for it."""
         self.is_abandoned = True
-        self.large_results.forget_all()
-        self._duck_conn.interrupt()
-        self._undo()
-        self.close()
+        try:
+            self.large_results.forget_all()
+            with suppress(duckdb.Error):  # its connection is closed already
+                self._duck_conn.interrupt()
+        finally:
+            self._undo()
+            self.close()
 
     def _undo(self) -> None:
-        if self.in_transaction:
-            with suppress(
-                duckdb.TransactionException
-            ):  # there was no transaction, or it was already rolled back
-                self._duck_conn.rollback()
+        try:
+            if self.in_transaction:
+                # There was no transaction, or it was rolled back, or the connection is closed, which does it too.
+                with suppress(duckdb.Error):
+                    self._duck_conn.rollback()
+        finally:
             self.has_begun = False
-        self.turn.give_back(self)
+            self.turn.give_back(self)

@@ -50,12 +50,11 @@ def record(moved: Iterable[InboxFile]) -> None:
 
 
 def recorded() -> list[Arrived]:
-    """Each version that was ever moved, once, the earliest first."""
-    found: dict[tuple[str, str], Arrived] = {}
-    for file in objects.listed(f"s3://{settings().inbox_bucket}/{FOLDER}/"):
-        for arrived in _read(file.address):
-            found[arrived.source_file, arrived.version_id] = arrived
-    return sorted(found.values(), key=lambda each: each.arrival)
+    """Each version that was ever moved, the earliest first: once for each place to which it was moved. A move that is
+    repeated after its first copy was taken away finds another place."""
+    files = objects.listed(f"s3://{settings().inbox_bucket}/{FOLDER}/")
+    found = {arrived for file in files for arrived in _read(file.address)}
+    return sorted(found, key=lambda each: (each.arrival, each.history_file))
 
 
 def _read(address: str) -> list[Arrived]:

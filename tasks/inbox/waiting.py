@@ -70,7 +70,8 @@ def waiting(keys: Collection[str] | None = None) -> list[Version]:
         return []
     # Of characters, not of path parts: S3 lists by any prefix.
     prefix = INBOX if keys is None else commonprefix(sorted(keys))  # noqa: RUF071
-    found = [version for version in _listed(prefix) if keys is None or version.key in keys]
+    below = versions_below(settings().inbox_bucket, prefix)
+    found = [version for version in below if keys is None or version.key in keys]
     return sorted(found, key=lambda version: version.arrival)
 
 
@@ -86,8 +87,8 @@ def _require_versions() -> None:
         )
 
 
-def _listed(prefix: str) -> Iterator[Version]:
-    bucket = settings().inbox_bucket
+def versions_below(bucket: str, prefix: str) -> Iterator[Version]:
+    """Of each file the newest version first, but for what was withdrawn."""
     versions: list[Any] = []
     withdrawn: dict[str, tuple[bool, datetime]] = {}
     with aws_failures(f"listing the versions of s3://{bucket}/{prefix}"):

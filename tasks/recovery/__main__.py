@@ -6,7 +6,9 @@ import argparse
 import sys
 
 from tasks.errors import BusinessError, HighwaterError
-from tasks.recovery import catalog_tables, object_versions, restored_rows, untaken
+from tasks.recovery import catalog_tables, earlier_moves, object_versions, restored_rows, untaken
+from tasks.services.snowflake import as_pipeline, connect, seconds_of
+from warehouse.statement import Kind
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
         "bring-untaken", help="copy files that a lost region's inbox had not taken into ours"
     )
     waiting.add_argument("copy", help="bucket of the copy of its inbox")
+    noting = commands.add_parser(
+        "note-arrivals",
+        help="once, after the upgrade from a release that wrote no history/arrivals/: note what the warehouse knows",
+    )
+    noting.add_argument("--connection", metavar="NAME", help="your own login: a section of connections.toml")
     try:
         sys.stdout.write(f"{_done(parser.parse_args(arguments))}\n")
     except (HighwaterError, ValueError) as error:
@@ -43,12 +50,32 @@ def _done(given: argparse.Namespace) -> str:
     if given.command == "restore-object":
         return f"{given.address} is its version {object_versions.restore(given.address, given.version)} again"
     if given.command == "bring-untaken":
-        brought = untaken.bring(given.copy)
-        return "\n".join(
-            [*brought, f"{len(brought)} files are in inbox/ again, in the order in which they came"]
-        )
+        return _brought(given.copy)
+    if given.command == "note-arrivals":
+        return _noted(given.connection)
     copied = restored_rows.copy_back(given.restored, given.to)
     return f"{copied.added} rows added to {given.to}, {copied.kept} were there and stay as they are"
+
+
+def _brought(copy: str) -> str:
+    brought = untaken.bring(copy)
+    return "\n".join(
+        [
+            *(f"{each.key}, which came at {each.received_at:%Y-%m-%d %H:%M:%S}" for each in brought),
+            f"{len(brought)} files are in inbox/ again, in the order in which they came.",
+            "The copy knows of no deletions: remove from inbox/ what its sender had withdrawn, then resume the work pool.",
+        ]
+    )
+
+
+def _noted(connection: str | None) -> str:
+    seconds = seconds_of(Kind.QUICK)
+    if connection is None:
+        session = connect("recovery", "note-arrivals", "note-arrivals", unlimited_seconds=seconds)
+    else:
+        session = as_pipeline(connection, "note-arrivals", seconds)
+    with session as warehouse:
+        return f"{earlier_moves.note(warehouse)} files of history/ are noted in history/arrivals/, which had no note of them"
 
 
 def _registered(table: str, metadata: str | None) -> str:

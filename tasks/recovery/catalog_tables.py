@@ -11,7 +11,7 @@ from pyiceberg.exceptions import TableAlreadyExistsError, ValidationError
 from tasks.errors import BusinessError, DataError, HighwaterError, SystemFault
 from tasks.events import log
 from tasks.lake import lake_tables
-from tasks.lake.lake_tables import told
+from tasks.lake.lake_tables import lake_failures
 from tasks.publishing import curation
 from tasks.services import objects
 
@@ -37,7 +37,7 @@ def register(namespace: str, name: str, metadata: str) -> str:
     found = _opened(metadata)
     _require_own(found, label, location)
     _require_files(found, label, location)
-    with told(f"registering {label}"):
+    with lake_failures(f"registering {label}"):
         try:
             lake_tables.catalog().register_table((namespace, name), found.metadata_location)
         except TableAlreadyExistsError as error:
@@ -109,7 +109,7 @@ def _readable(address: str) -> StaticTable | None:
 def _opened(address: str) -> StaticTable:
     from pyiceberg.table import StaticTable
 
-    with told(f"reading {address}"):
+    with lake_failures(f"reading {address}"):
         try:
             return StaticTable.from_metadata(address, lake_tables.catalog().properties)
         except (ValidationError, ValueError) as error:
@@ -144,7 +144,7 @@ def _require_files(table: StaticTable, label: str, location: str) -> None:
     if table.current_snapshot() is None:
         return
     lying = {file.address: file.size for file in objects.listed(f"{location}/")}
-    with told(f"listing the files of {label} by {table.metadata_location}"):
+    with lake_failures(f"listing the files of {label} by {table.metadata_location}"):
         files = _files(table.scan().plan_files())
     missing = [
         path

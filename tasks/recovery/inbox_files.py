@@ -7,13 +7,12 @@ start runs for them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import SystemFault
-from tasks.inbox import arrivals, loading, reading
+from tasks.inbox import arrivals, loading, moving, reading
 from tasks.inbox.arrivals import Arrived
 from tasks.inbox.ending import Ended, record_of
 from tasks.inbox.inbox_steps import parts
@@ -35,19 +34,62 @@ _SHOWN = 10
 
 
 def rebuild(connection: SnowflakeConnection) -> Iterator[str]:
-    arrived = {(each.source_file, each.version_id): each for each in arrivals.recorded()}
+    arrived = arrivals.recorded()
     lying = {file.key: file.size for file in objects.listed(f"s3://{settings().inbox_bucket}/history/")}
-    present = [each for each in arrived.values() if each.history_file in lying]
-    versions = [_version(each, lying[each.history_file]) for each in present]
+    present = _present(arrived, lying)
+    versions = [_version(each, lying[each.history_file]) for each in present.values()]
+    versions.sort(key=lambda version: version.arrival)
+    out = _Out(gone={each.history_file for each in arrived if _id(each) not in present})
     loaded = 0
-    refused: list[str] = []
     for part in parts(versions):
         if waiting := _not_done(connection, part):
-            ends = _load(connection, waiting, arrived)
+            ends = _load(connection, waiting, present, out)
             loaded += sum(each.status == LOADED for each in ends)
-            refused += [f"{each.version.key}: {each.message}" for each in ends if each.status == REFUSED]
+            out.refused += [f"{each.version.key}: {each.message}" for each in ends if each.status == REFUSED]
     yield f"retail inbox: {loaded} files loaded, of {len(versions)} that history/ has by their arrivals"
-    yield from _left_out(arrived.values(), lying, refused)
+    known = {each.history_file for each in arrived}
+    out.unknown += (key for key in lying if key not in known and not key.startswith(f"{arrivals.FOLDER}/"))
+    yield from out.lines()
+
+
+def _present(arrived: Sequence[Arrived], lying: Container[str]) -> dict[tuple[str, str], Arrived]:
+    """By version: of several places to which it was moved, one that still has its content."""
+    found: dict[tuple[str, str], Arrived] = {}
+    for each in arrived:
+        if each.history_file not in lying:
+            continue
+        other = found.setdefault(_id(each), each)
+        if other is not each and not moving.holds(other.history_file, other.file_hash):
+            found[_id(each)] = each
+    return found
+
+
+@dataclass
+class _Out:
+    """What is left out, by the reason."""
+
+    gone: set[str]
+    changed: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        for what, keys in (
+            ("no longer in history/: restore them and run again", sorted(self.gone)),
+            ("overwritten in history/: restore the version that was moved there and run again", self.changed),
+            (
+                "moved by a release that noted no arrivals: copy them to inbox/ in the order in which they came",
+                sorted(self.unknown),
+            ),
+            ("refused by today's contract", self.refused),
+        ):
+            if keys:
+                more = f" and {len(keys) - _SHOWN} others" if len(keys) > _SHOWN else ""
+                yield LeftOut(f"retail inbox, left out, {what}: {', '.join(keys[:_SHOWN])}{more}")
+
+
+def _id(arrived: Arrived) -> tuple[str, str]:
+    return arrived.source_file, arrived.version_id
 
 
 def _version(arrived: Arrived, size: int) -> Version:
@@ -64,15 +106,17 @@ def _not_done(connection: SnowflakeConnection, part: Sequence[Version]) -> list[
 
 
 def _load(
-    connection: SnowflakeConnection, part: Sequence[Version], arrived: Mapping[tuple[str, str], Arrived]
+    connection: SnowflakeConnection,
+    part: Sequence[Version],
+    arrived: Mapping[tuple[str, str], Arrived],
+    out: _Out,
 ) -> list[Ended]:
     with tempfile.TemporaryDirectory() as scratch:
         judged, faults = reading.read(part, Path(scratch), _EVERY_ROW_MAY_BREAK)
         if faults:
             raise faults[0]
-        for file in judged:
-            _require_same(file, arrived[file.version.key, file.version.version_id])
-        ends = loading.load(connection, judged, RUN_ID, Path(scratch))
+        kept = list(_as_moved(judged, arrived, out))
+        ends = loading.load(connection, kept, RUN_ID, Path(scratch)) if kept else []
     placed = [
         replace(record_of(end, RUN_ID), history_file=end.version.moved_to)
         for end in ends
@@ -83,26 +127,17 @@ def _load(
     return ends
 
 
-def _require_same(file: Judged, arrived: Arrived) -> None:
-    if file.file_hash and file.file_hash != arrived.file_hash:
-        raise SystemFault(
-            f"{arrived.history_file} of the inbox's bucket has the SHA-256 {file.file_hash}, and had "
-            f"{arrived.file_hash} when it was moved there: it was overwritten. Restore that version, then run again."
-        )
-
-
-def _left_out(arrived: Iterable[Arrived], lying: Mapping[str, int], refused: Sequence[str]) -> Iterator[str]:
-    known = {each.history_file for each in arrived}
-    gone = sorted(known - lying.keys())
-    unknown = sorted(key for key in lying if key not in known and not key.startswith(f"{arrivals.FOLDER}/"))
-    for what, keys in (
-        ("left out, no longer in history/: restore them and run again", gone),
-        (
-            "left out, moved by a release that noted no arrivals: copy them to inbox/ in the order in which they came",
-            unknown,
-        ),
-        ("left out, refused by today's contract", refused),
-    ):
-        if keys:
-            more = f" and {len(keys) - _SHOWN} others" if len(keys) > _SHOWN else ""
-            yield LeftOut(f"retail inbox, {what}: {', '.join(keys[:_SHOWN])}{more}")
+def _as_moved(
+    judged: Iterable[Judged], arrived: Mapping[tuple[str, str], Arrived], out: _Out
+) -> Iterator[Judged]:
+    """Those whose content is what was moved. Of the others it is said that they are left out."""
+    for file in judged:
+        moved = arrived[file.version.key, file.version.version_id]
+        if file.is_gone:  # since history/ was listed
+            out.gone.add(moved.history_file)
+        elif file.file_hash and file.file_hash != moved.file_hash:
+            out.changed.append(
+                f"{moved.history_file} (SHA-256 {file.file_hash}, and had {moved.file_hash} when it was moved)"
+            )
+        else:
+            yield file

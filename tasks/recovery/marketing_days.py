@@ -47,9 +47,12 @@ def rebuild(connection: SnowflakeConnection, accept_drop: Set[date]) -> Iterator
     """
     delivered = _days()
     done = _done(connection)
+    is_first = True
     for day in delivered:
         if day not in done or day == delivered[-1]:
-            yield from _load(connection, day, day in accept_drop)
+            for left_out in _load(connection, day, day in accept_drop, is_first):
+                yield left_out
+                is_first = False
     yield f"marketing: {len(delivered)} days in the lake; the next marketing-engagement makes its views and marts"
 
 
@@ -71,8 +74,9 @@ def _run(day: date) -> Run:
     return Run(_FLOW, day, day, run_id=RUN_ID)
 
 
-def _load(connection: SnowflakeConnection, day: date, accept_drop: bool) -> Iterator[str]:
+def _load(connection: SnowflakeConnection, day: date, accept_drop: bool, is_first: bool) -> Iterator[LeftOut]:
     run = _run(day)
+    earlier = "" if is_first else " Or it is left out because an earlier day was: begin with the first."
     with tempfile.TemporaryDirectory() as scratch:
         read = _read(run, Path(scratch))
         try:
@@ -84,7 +88,7 @@ def _load(connection: SnowflakeConnection, day: date, accept_drop: bool) -> Iter
                 loading.load(connection, run, read, Loaded())
         except DeliveryRefused as refused:
             yield LeftOut(
-                f"marketing {day}, left out: {refused}\nWas it accepted then? Rebuild with --accept-drop {day}."
+                f"marketing {day}, left out: {refused}\nWas it accepted then? Rebuild with --accept-drop {day}.{earlier}"
             )
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from contracts.catalog import load_order
 from tasks.churn import churn_outcomes
-from tasks.errors import BusinessError, HighwaterError
+from tasks.errors import BusinessError, DataError, HighwaterError, SystemFault
 from tasks.events import log
 from tasks.forecast import forecast_accuracy, predictions
 from tasks.recovery import inbox_files, marketing_days, rebuild_sources, rebuild_target
@@ -22,6 +22,7 @@ from tasks.recovery.rebuild_target import RUN_ID, LeftOut
 from tasks.runs import monitoring
 from tasks.runs.business_day import business_today
 from tasks.runs.monitoring import RunRecord
+from tasks.services import objects
 from tasks.settings import settings
 from tasks.warehouse import copy_load, warehouse_load
 from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
@@ -45,14 +46,21 @@ def rebuild(
     started_at = datetime.now(UTC)
     _record(connection, "RUNNING", started_at)
     try:
-        left_out = _fill(connection, say, accept_drop)
-        rebuild_target.require_no_other(connection)
-        if left_out:
-            raise BusinessError("\n- ".join(["all is loaded but what was left out:", *left_out]))
-    except Exception as error:
+        _require_whole(connection, _fill(connection, say, accept_drop))
+    except (Exception, KeyboardInterrupt) as error:
         _record_failure(connection, started_at, error)
         raise
     _record(connection, "COMPLETED", started_at)
+
+
+def _require_whole(connection: SnowflakeConnection, left_out: list[str]) -> None:
+    said = "\n- ".join(["all is loaded but what was left out:", *left_out]) if left_out else ""
+    try:
+        rebuild_target.require_no_other(connection)
+    except BusinessError as other:
+        raise BusinessError("\n".join(filter(None, [str(other), said]))) from other
+    if said:
+        raise BusinessError(said)
 
 
 def _fill(
@@ -69,7 +77,9 @@ def _fill(
     return left_out
 
 
-def _record_failure(connection: SnowflakeConnection, started_at: datetime, error: Exception) -> None:
+def _record_failure(
+    connection: SnowflakeConnection, started_at: datetime, error: Exception | KeyboardInterrupt
+) -> None:
     """If that fails too, the first error is the one to be told."""
     message = str(error) if isinstance(error, HighwaterError) else type(error).__name__
     try:
@@ -107,8 +117,21 @@ def _facts(connection: SnowflakeConnection) -> Iterator[str]:
 def _forecasts(connection: SnowflakeConnection) -> Iterator[str]:
     zone = ZoneInfo(settings().time_zone)
     for when, forecast in predictions.accepted_so_far():
-        rows = predictions.load(connection, forecast, when.astimezone(zone).date())
-        yield f"forecast of model {forecast.model_version}, accepted {when:%Y-%m-%d}: {rows} rows"
+        name = f"forecast of model {forecast.model_version}, accepted {when:%Y-%m-%d}"
+        try:
+            rows = predictions.load(connection, forecast, when.astimezone(zone).date())
+        except (DataError, SystemFault) as error:
+            gone = [file for file in forecast.files if not objects.is_there(file)]
+            if isinstance(error, SystemFault) and not gone:
+                raise  # the warehouse's own fault, which would leave out all of them
+            why = (
+                f"no longer in the lake: restore them and run again: {', '.join(gone)}"
+                if gone
+                else str(error)
+            )
+            yield LeftOut(f"{name}, left out, {why}")
+        else:
+            yield f"{name}: {rows} rows"
     forecast_accuracy.refresh(connection)
 
 

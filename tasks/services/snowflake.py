@@ -115,7 +115,7 @@ def as_pipeline(name: str, step: str, unlimited_seconds: int) -> Iterator[Snowfl
     except ValueError as error:
         raise SystemFault(f"HIGHWATER_DATABASE: {error}") from None
     with administrator(name, step, unlimited_seconds) as connection:
-        with told(f"acting as {names.transformer}"), connection.cursor() as cursor:
+        with snowflake_failures(f"acting as {names.transformer}"), connection.cursor() as cursor:
             for use in (
                 f"USE ROLE {names.transformer}",
                 "USE SECONDARY ROLES NONE",
@@ -205,7 +205,7 @@ def _logged_in(
 
 
 @contextmanager
-def told(doing: str) -> Iterator[None]:
+def snowflake_failures(doing: str) -> Iterator[None]:
     """Map Snowflake's errors of statements that are sent without `execute`."""
     try:
         yield

@@ -78,7 +78,7 @@ def _subcommands() -> dict[str, set[str]]:
         "local": set(local.choices or ()),
         "deployments": set(re.findall(r'"(\w+)"', choices)),
         "warehouse": {"migrate", "rebuild-marts", "rebuild"},
-        "tasks.recovery": {"register-table", "restore-object", "copy-rows", "bring-untaken"},
+        "tasks.recovery": {"register-table", "restore-object", "copy-rows", "bring-untaken", "note-arrivals"},
     }
 
 

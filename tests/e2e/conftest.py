@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect.client.orchestration import get_client
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_DEFAULT_RESULT_STORAGE_BLOCK,
@@ -22,6 +21,7 @@ from tasks.lake import lake_tables
 from tasks.runs import alerts
 from tasks.settings import settings
 from tests.e2e.world import World
+from tests.schedules import pause_schedules
 from tests.tasks.conftest import CLIENTS
 
 
@@ -30,14 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-
-
-def pause_schedules() -> None:
-    """The nightly run, due at 20:30 UTC, would work beside whatever test is running then."""
-    with get_client(sync_client=True) as client:
-        for deployment in client.read_deployments():
-            for schedule in deployment.schedules:
-                client.update_deployment_schedule(deployment.id, schedule.id, active=False)
 
 
 @pytest.fixture(scope="session")

@@ -177,11 +177,16 @@ def test_a_flow_run_may_delete_below_the_tables_of_the_lake_alone() -> None:
     }
 
 
+def covers(pattern: str, action: str) -> bool:
+    """As IAM compares actions."""
+    return fnmatchcase(action.lower(), pattern.lower())
+
+
 def listable(role: str) -> dict[str, list[str]]:
     """LAKE -> the prefixes with which this role may list the bucket, as patterns."""
     found: dict[str, list[str]] = {}
     for statement in statements_of(role):
-        if "s3:ListBucket" in listed(statement["Action"]):
+        if any(covers(pattern, "s3:ListBucket") for pattern in listed(statement["Action"])):
             (bucket,) = re.findall(r":::highwater-(\w+)-", str(statement["Resource"]))
             found.setdefault(bucket.upper(), []).extend(
                 listed(statement["Condition"]["StringLike"]["s3:prefix"])
@@ -224,8 +229,8 @@ def test_a_flow_run_may_list_what_its_code_lists(address: str) -> None:
 
 def test_snowflake_may_list_what_a_deployment_lists_last() -> None:
     """`LIST @stage/curated/` of docs/deploy.md asks S3 with the prefix `curated/`. The stage is the account's."""
-    ((stage, prefix),) = re.findall(r"`LIST @([\w.]+)/([^`]*)`", DEPLOY.read_text())
-    assert stage == AccountNames(resources.WAREHOUSE.name).stage
+    ((stage, prefix),) = re.findall(r"`LIST @<database>\.([\w.]+)/([^`]*)`", DEPLOY.read_text())
+    assert f"{resources.WAREHOUSE.name}.{stage}" == AccountNames(resources.WAREHOUSE.name).stage
     assert _may_list(names.SNOWFLAKE, "LAKE", prefix)
     assert not _may_list(names.SNOWFLAKE, "LAKE", "")
 

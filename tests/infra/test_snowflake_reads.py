@@ -21,9 +21,10 @@ from tasks.publishing import quarantine, replay
 from tasks.publishing.curation import Plan, location
 from tasks.runs import monitoring
 from tasks.settings import settings
-from tests.infra.test_prefixes import listable, listed, statements_of
+from tests.infra.test_prefixes import covers, listable, listed, statements_of
 from warehouse.load.shop.copies import COPIES
 
+_READING = ("s3:GetObject", "s3:GetObjectVersion")
 LAKE = f"s3://{settings().lake_bucket}"
 PLAN = Plan((Slice("promotions", ()),), {"promotions": None})
 OUTPUT, QUARANTINE, STAGING = (
@@ -81,11 +82,16 @@ def _read() -> list[str]:
     resources = [
         str(resource)
         for statement in statements_of(names.SNOWFLAKE)
-        if {"s3:GetObject", "s3:GetObjectVersion"} & set(listed(statement["Action"]))
+        if any(covers(pattern, action) for action in _READING for pattern in listed(statement["Action"]))
         for resource in listed(statement["Resource"])
     ]
-    found = [re.fullmatch(r"arn:.*:::highwater-(\w+)-[^/]*/(.+)", resource) for resource in resources]
-    return [f"s3://highwater-{one[1]}/{one[2]}" for one in found if one]
+    return [_address(resource) for resource in resources]
+
+
+def _address(resource: str) -> str:
+    found = re.fullmatch(r"arn:.*:::highwater-(\w+)-[^/]*/(.+)", resource)
+    assert found, f"{resource} is not below a bucket of ours"
+    return f"s3://highwater-{found[1]}/{found[2]}"
 
 
 def _may_list(address: str) -> bool:
@@ -104,6 +110,18 @@ def test_what_was_rejected_is_not_for_snowflake(address: str) -> None:
 def test_what_is_loaded_is(address: str) -> None:
     assert _may_read(address)
     assert _may_list(address)
+
+
+def test_the_widest_rights_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def given(action: str | list[str], resource: str) -> None:
+        monkeypatch.setitem(globals(), "statements_of", lambda _: [{"Action": action, "Resource": resource}])
+
+    for action in ("s3:Get*", "s3:*", "*", ["s3:getobjectversion"]):
+        given(action, "arn:aws:s3:::highwater-lake-123456789012-ap-south-1/*")
+        assert all(map(_may_read, REJECTED.values()))
+    given("s3:GetObject", "*")
+    with pytest.raises(AssertionError, match=r"\* is not below a bucket of ours"):
+        _read()
 
 
 def test_every_prefix_that_snowflake_reads_is_loaded_from() -> None:

@@ -131,8 +131,12 @@ class Warehouse:
         return False
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.administrator.cursor() as cursor:
-            return [tuple(row) for row in cursor.execute(sql).fetchall()]  # type: ignore[union-attr]
+        """As an administrator, who sees all of every row."""
+        return _rows(self.administrator, sql)
+
+    def of_worker(self, sql: str) -> list[tuple[Any, ...]]:
+        """In the session that loads, whose temporary tables no other session has."""
+        return _rows(self.connection, sql)
 
     def one(self, sql: str) -> Any:
         (row,) = self.rows(sql)
@@ -141,6 +145,11 @@ class Warehouse:
     def clear(self) -> None:
         for table in LOADED_TABLES:
             self.rows(f"DELETE FROM {table}")
+
+
+def _rows(session: SnowflakeConnection, sql: str) -> list[tuple[Any, ...]]:
+    with session.cursor() as cursor:
+        return [tuple(row) for row in cursor.execute(sql).fetchall()]  # type: ignore[union-attr]
 
 
 @pytest.fixture(scope="session")

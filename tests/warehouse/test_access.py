@@ -13,7 +13,14 @@ from warehouse.load.staging import create_text
 
 pytestmark = pytest.mark.e2e
 As = Callable[[str], SnowflakeConnection]
-ROLES = ("DEPLOYER", "LOADER", "TRANSFORMER", "ANALYST", "READER")
+WAREHOUSES = {
+    "DEPLOYER": "LOAD",
+    "LOADER": "LOAD",
+    "TRANSFORMER": "TRANSFORM",
+    "ANALYST": "ANALYTICS",
+    "READER": "ANALYTICS",
+}
+ROLES = tuple(WAREHOUSES)
 FACT, MART, LEDGER, FORECAST = (
     "DW.FACT_SALES",
     "MARTS.SALES_PERFORMANCE_MART",
@@ -86,6 +93,7 @@ def as_role(migrated: Warehouse) -> Iterator[As]:
         if role not in sessions:
             migrated.rows(
                 f"CREATE USER ONLY_{role} DEFAULT_ROLE = {NAMES.database}_{role} DEFAULT_SECONDARY_ROLES = ()"
+                f" DEFAULT_WAREHOUSE = {NAMES.database}_{WAREHOUSES[role]}_WH"
             )
             migrated.rows(f"GRANT ROLE {NAMES.database}_{role} TO USER ONLY_{role}")
             sessions[role] = connected(port, user=f"ONLY_{role}", database=NAMES.database)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import date, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,14 @@ from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
 from tests import snowflake_server
 from tests.tasks.forecast.test_predictions import MODEL, answer
 from tests.warehouse import curated
-from tests.warehouse.interleaved import Killed, kill_after
+from tests.warehouse.interleaved import Killed, kill_after, kill_at
 from tests.warehouse.marketing import TABLES as OF_MARKETING
 from tests.warehouse.retail.inbox import TABLES as OF_THE_INBOX
 from tests.warehouse.retail.inbox import Inbox
 from tests.warehouse.standin import BUCKET, LOADED_TABLES, Warehouse, set_up
+from warehouse import write_lock
 from warehouse.account.names import AccountNames
+from warehouse.load.retail import files as inbox_files
 
 pytestmark = pytest.mark.e2e
 
@@ -278,6 +281,7 @@ def made(warehouse: Warehouse) -> str:
     """The name of an empty, migrated database beside the lost one."""
     name = f"HIGHWATER_REBUILT_{next(_databases)}"
     set_up(warehouse.administrator.port, warehouse.administrator, AccountNames(name))
+    warehouse.rows("USE DATABASE HIGHWATER")  # whoever makes a database is in it
     return name
 
 
@@ -320,14 +324,27 @@ def require_same(warehouse: Warehouse, database: str) -> None:
         assert rows(warehouse, database, table) == rows(warehouse, "HIGHWATER", table), table
 
 
-def killed_after(warehouse: Warehouse, database: str, statements: int) -> bool:
+def kill(warehouse: Warehouse, database: str, arrange: Callable[[SnowflakeConnection], None]) -> None:
     with connected(warehouse, database) as connection:
-        kill_after(connection, statements)
-        try:
+        arrange(connection)
+        with pytest.raises(Killed):
             rebuild(connection, lambda _: None)
-        except Killed:
-            return True
-    return False
+
+
+def kill_in_each_part(warehouse: Warehouse, database: str) -> None:
+    def at(text: str, occurrence: int = 1) -> None:
+        kill(warehouse, database, lambda connection: kill_at(connection, text, occurrence))
+
+    at("MERGE INTO DW.")
+    at("MERGE INTO ML_OUTPUTS.")
+    at(f"UPDATE {write_lock.SHOP}")
+    at(f"UPDATE {write_lock.RETAIL}")
+    at(f"MERGE INTO {inbox_files.TABLE}", 2)  # the first is of the load, the second says where the files lie
+    unplaced = f"SELECT COUNT(*) FROM {database}.{inbox_files.TABLE} WHERE history_file IS NULL"
+    assert warehouse.one(unplaced) == 6
+    at(f"UPDATE {write_lock.MARKETING}", 2)  # the second day
+    days = f"SELECT COUNT(DISTINCT run_date) FROM {database}.MONITORING.RUN_DATASETS WHERE flow = 'marketing-engagement'"
+    assert warehouse.one(days) == 1
 
 
 def test_every_row_is_rebuilt_also_by_a_rebuild_that_was_killed_again_and_again(
@@ -338,8 +355,9 @@ def test_every_row_is_rebuilt_also_by_a_rebuild_that_was_killed_again_and_again(
         *("CURATED.MARKET_TAKEN_BACK", "CURATED.MART_CHANGES", "CURATED.PROMOTIONS_TOUCHED"),
         *("CURATED.SALES_TOUCHED", "MARTS.CUSTOMER_ANALYTICS", "MARTS.SALES_SUMMARY", "STAGE.RETAIL_CHANGES"),
     }
-    killed = [killed_after(lost, empty, statements) for statements in (3, 30, 75, 120, 165, 210)]
-    assert killed == [True] * 6
+    for statements in (3, 30):
+        kill(lost, empty, partial(kill_after, statements=statements))
+    kill_in_each_part(lost, empty)
     told = rebuilt(lost, empty)
     require_same(lost, empty)
     assert [line for line in told if line.endswith("of 6 that history/ has by their arrivals")]

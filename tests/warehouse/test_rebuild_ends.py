@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from snowflake.connector import SnowflakeConnection
@@ -11,23 +12,26 @@ from snowflake.connector import SnowflakeConnection
 from contracts.marketing.demographics import DEMOGRAPHICS
 from local.sample.marketing.uploads import FIRST_DAY, uploads
 from tasks.errors import BusinessError, SystemFault
+from tasks.forecast import predictions
+from tasks.inbox import arrivals, reading
 from tasks.marketing import deliveries
 from tasks.marketing import loading as marketing_loading
 from tasks.marketing.checks import CriticalCheck
 from tasks.publishing.quality import Finding
+from tasks.recovery import earlier_moves, rebuild_sources
 from tasks.recovery import rebuild as rebuilding
-from tasks.recovery import rebuild_sources
 from tasks.runs import monitoring
 from tasks.runs.monitoring import RunRecord
 from tasks.services import aws, objects
 from tasks.settings import settings
 from tests.warehouse.standin import BUCKET, Warehouse
-from tests.warehouse.test_rebuild import lake, made, on_record, rebuilt
+from tests.warehouse.test_rebuild import INBOX, forecast, lake, made, on_record, rebuilt, take_in
+from warehouse.load import predictions as prediction_statements
 
 __all__ = ["lake"]
 pytestmark = pytest.mark.e2e
 
-SECOND, THIRD = FIRST_DAY + timedelta(days=1), FIRST_DAY + timedelta(days=2)
+SECOND, THIRD, FOURTH = (FIRST_DAY + timedelta(days=days) for days in (1, 2, 3))
 
 
 def shrink(day: date) -> None:
@@ -56,14 +60,19 @@ def days_of(warehouse: Warehouse, database: str) -> set[date]:
 def test_a_snapshot_that_was_cut_off_is_left_out_until_its_drop_is_accepted(
     lake: Warehouse, only_marketing: str
 ) -> None:
+    shrink(FOURTH)
     with pytest.raises(
         BusinessError, match=f"(?s)marketing {THIRD}, left out: .*--accept-drop {THIRD}"
     ) as refused:
         rebuilt(lake, only_marketing)
+    _, first, second = str(refused.value).split("\n- marketing ")
+    assert first.endswith(f"--accept-drop {THIRD}.")
+    assert second.startswith(f"{FOURTH}, left out")
+    assert second.endswith("because an earlier day was: begin with the first.")
     assert on_record(lake, only_marketing) == ("FAILED", str(refused.value))
     assert days_of(lake, only_marketing) == {FIRST_DAY, SECOND}
     rebuilt(lake, only_marketing, THIRD)
-    assert days_of(lake, only_marketing) == {FIRST_DAY, SECOND, THIRD}
+    assert days_of(lake, only_marketing) == {FIRST_DAY, SECOND, THIRD, FOURTH}
     assert on_record(lake, only_marketing) == ("COMPLETED", None)
 
 
@@ -95,10 +104,95 @@ def test_another_run_that_began_meanwhile_is_told_at_the_end(
         yield "something"
 
     monkeypatch.setattr(rebuilding, "PARTS", (meanwhile,))
-    with pytest.raises(BusinessError, match=r"MONITORING\.PIPELINE_RUNS names r7"):
+    with pytest.raises(BusinessError, match=r"MONITORING\.PIPELINE_RUNS names r7") as refused:
+        rebuilt(lake, only_marketing)
+    assert f"\n- marketing {THIRD}, left out" in str(refused.value)
+    asked = f"SELECT status, message FROM {only_marketing}.MONITORING.PIPELINE_RUNS WHERE run_id = 'warehouse-rebuild'"
+    assert lake.rows(asked) == [("FAILED", str(refused.value))]
+
+
+def test_a_rebuild_that_a_person_stops_is_on_record_as_failed(
+    lake: Warehouse, only_marketing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: SnowflakeConnection) -> Iterator[str]:
+        yield "something"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rebuilding, "PARTS", (stopped,))
+    with pytest.raises(KeyboardInterrupt):
+        rebuilt(lake, only_marketing)
+    assert on_record(lake, only_marketing) == ("FAILED", "KeyboardInterrupt")
+
+
+def test_a_forecast_that_lacks_a_file_is_left_out(
+    lake: Warehouse, only_marketing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "PARTS", (rebuilding._forecasts,))
+    forecast(lake)
+    ((_, accepted),) = predictions.accepted_so_far()
+    aws.s3().delete_object(Bucket=BUCKET, Key=aws.split(accepted.files[0])[1])
+    with pytest.raises(
+        BusinessError, match=r"forecast of model .*, left out, no longer in the lake"
+    ) as refused:
         rebuilt(lake, only_marketing, THIRD)
-    asked = f"SELECT status FROM {only_marketing}.MONITORING.PIPELINE_RUNS WHERE run_id = 'warehouse-rebuild'"
-    assert lake.one(asked) == "FAILED"
+    assert str(refused.value).endswith(accepted.files[0])
+    assert days_of(lake, only_marketing) == {FIRST_DAY, SECOND, THIRD}
+
+
+def test_a_forecast_that_the_warehouse_cannot_take_ends_the_rebuild(
+    lake: Warehouse, only_marketing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "PARTS", (rebuilding._forecasts,))
+    forecast(lake)
+    lake.rows(f"DROP TABLE {only_marketing}.{prediction_statements.TABLE}")
+    with pytest.raises(SystemFault, match="DEMAND_FORECAST_PREDICTIONS"):
+        rebuilt(lake, only_marketing, THIRD)
+    assert days_of(lake, only_marketing) == set()
+
+
+@pytest.fixture
+def only_inbox(lake: Warehouse, only_marketing: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The days of marketing, and a part before them: the inbox."""
+    monkeypatch.setattr(rebuilding, "PARTS", (rebuilding._inbox,))
+    take_in(lake, monkeypatch)
+    return only_marketing
+
+
+def test_files_that_are_overwritten_or_go_while_they_are_read_are_left_out(
+    lake: Warehouse, only_inbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = "history/sales/year=2025/month=01"
+    changed, gone = f"{folder}/day=13/b/sales_20250113.csv", f"{folder}/day=12/sales_20250112_copy.csv"
+    aws.s3().put_object(Bucket=INBOX, Key=changed, Body=b"x")
+    real = reading.read
+
+    def read(*given: Any) -> Any:
+        aws.s3().delete_object(Bucket=INBOX, Key=gone)
+        return real(*given)
+
+    monkeypatch.setattr(reading, "read", read)
+    with pytest.raises(BusinessError) as refused:
+        rebuilt(lake, only_inbox, THIRD)
+    of_gone, of_changed = str(refused.value).splitlines()[1:]
+    assert of_gone == f"- retail inbox, left out, no longer in history/: restore them and run again: {gone}"
+    assert of_changed.startswith("- retail inbox, left out, overwritten in history/: restore the version")
+    assert changed in of_changed
+    asked = f"SELECT source_file FROM {only_inbox}.MONITORING.INBOX_FILES ORDER BY received_at"
+    assert {name for (name,) in lake.rows(asked)} == {"inbox/sales_20250111.csv", "inbox/stores_20250110.csv"}
+    assert days_of(lake, only_inbox) == {FIRST_DAY, SECOND, THIRD}
+
+
+def test_arrivals_that_an_earlier_release_did_not_note_are_noted_from_the_warehouse(
+    lake: Warehouse, only_inbox: str
+) -> None:
+    noted = arrivals.recorded()
+    for file in list(objects.listed(f"s3://{INBOX}/history/arrivals/")):
+        aws.s3().delete_object(Bucket=INBOX, Key=file.key)
+    assert arrivals.recorded() == []
+    assert earlier_moves.note(lake.connection) == 6
+    assert arrivals.recorded() == noted
+    assert earlier_moves.note(lake.connection) == 0
+    assert arrivals.recorded() == noted
 
 
 def test_what_cannot_be_read_is_said_before_anything_is_loaded(

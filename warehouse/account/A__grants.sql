@@ -1,10 +1,27 @@
--- Applied every time: what somebody has dropped and the run made anew has its grants again. Users get roles, never
--- privileges. What a role may no longer do is revoked by a V file.
+-- Applied every time: what somebody has dropped and the run made anew has its owner and its grants again. Users get roles,
+-- never privileges. What a role may no longer do is revoked by a V file.
+
+-- First, so that an administrator still reaches what is handed over.
+GRANT ROLE {{ database }}_DEPLOYER TO ROLE SYSADMIN;
+GRANT ROLE {{ database }}_TRANSFORMER TO ROLE SYSADMIN;
+{% for schema in ("RAW", "CURATED", "STAGE", "DW", "MARTS", "MARKETING_STAGE", "ML_OUTPUTS", "MONITORING", "MIGRATIONS") %}
+GRANT OWNERSHIP ON SCHEMA {{ database }}.{{ schema }} TO ROLE {{ database }}_DEPLOYER COPY CURRENT GRANTS;
+{% endfor %}
+{% for schema in ("RAW", "CURATED", "STAGE", "DW", "ML_OUTPUTS", "MONITORING", "MIGRATIONS") %}
+GRANT OWNERSHIP ON ALL TABLES IN SCHEMA {{ database }}.{{ schema }} TO ROLE {{ database }}_DEPLOYER COPY CURRENT GRANTS;
+{% endfor %}
+GRANT OWNERSHIP ON ALL VIEWS IN SCHEMA {{ database }}.MONITORING TO ROLE {{ database }}_DEPLOYER COPY CURRENT GRANTS;
+-- Two marts are dbt's.
+{% for mart in marts %}
+GRANT OWNERSHIP ON TABLE {{ database }}.MARTS."{{ mart | replace('"', '""') }}"
+    TO ROLE {{ database }}_{{ "TRANSFORMER" if mart in ("ENGAGEMENT_DAILY", "ENGAGEMENT_FUNNEL") else "DEPLOYER" }}
+    COPY CURRENT GRANTS;
+{% endfor %}
+GRANT OWNERSHIP ON ALL VIEWS IN SCHEMA {{ database }}.MARKETING_STAGE TO ROLE {{ database }}_TRANSFORMER COPY CURRENT GRANTS;
+
 GRANT ROLE {{ database }}_LOADER TO ROLE {{ database }}_TRANSFORMER;
 GRANT ROLE {{ database }}_READER TO ROLE {{ database }}_ANALYST;
 GRANT ROLE {{ database }}_ANALYST TO ROLE SYSADMIN;
-GRANT ROLE {{ database }}_TRANSFORMER TO ROLE SYSADMIN;
-GRANT ROLE {{ database }}_DEPLOYER TO ROLE SYSADMIN;
 GRANT ROLE {{ database }}_TRANSFORMER TO USER {{ database }}_WORKER;
 GRANT ROLE {{ database }}_DEPLOYER TO USER {{ database }}_DEPLOY;
 

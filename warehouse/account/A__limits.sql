@@ -1,4 +1,5 @@
--- From where service users may log in, and for how long a table can be restored (docs/operate.md). Applied every time.
+-- From where service users may log in, and for how long a table can be restored (docs/operate.md). Applied every time: a user
+-- that is made has its policy from the start (objects.py), one that was there gets it here.
 ALTER USER {{ database }}_WORKER SET NETWORK_POLICY = {{ database }}_NAT;
 ALTER USER {{ database }}_DEPLOY SET NETWORK_POLICY = {{ database }}_MIGRATIONS;
 -- Else a session has all roles of its user, besides the one that it logs in with.

@@ -41,12 +41,11 @@ def ensure(connection: SnowflakeConnection, objects: Iterable[AccountObject]) ->
 
 def found(connection: SnowflakeConnection, wanted: AccountObject) -> Found | None:
     """The object's columns and properties in lower case; None if it is not there."""
-    for row in _rows(connection, wanted.listed):
-        # LIKE takes an underscore for any character.
-        if str(row["name"]).upper() == wanted.own_name.upper():
-            properties = [_property(p) for s in wanted.described for p in _rows(connection, s)]
-            return {**row, **dict(properties)}
-    return None
+    row = _row(connection, wanted.listed, wanted.own_name)
+    if row is None:
+        return None
+    properties = [_property(p) for s in wanted.described for p in _rows(connection, s)]
+    return {**row, **dict(properties)}
 
 
 def integration_of(connection: SnowflakeConnection, names: AccountNames) -> tuple[str, str]:
@@ -57,9 +56,19 @@ def integration_of(connection: SnowflakeConnection, names: AccountNames) -> tupl
 
 def limit_of(connection: SnowflakeConnection, names: AccountNames) -> str:
     """What the resource monitor allows and whom it tells, which a person may have changed."""
-    (monitor,) = _rows(connection, f"SHOW RESOURCE MONITORS LIKE '{names.monitor}'")
+    monitor = _row(connection, f"SHOW RESOURCE MONITORS LIKE '{names.monitor}'", names.monitor) or {}
     told = monitor.get("notify_users") or "no users by name"
-    return f"{names.monitor}: {monitor['credit_quota']} credits, notifies {told}"
+    return f"{names.monitor}: {monitor.get('credit_quota')} credits, notifies {told}"
+
+
+def tables_of(connection: SnowflakeConnection, schema: str) -> list[str]:
+    return sorted(str(row["name"]) for row in _rows(connection, f"SHOW TABLES IN SCHEMA {schema}"))
+
+
+def _row(connection: SnowflakeConnection, listed: str, name: str) -> Found | None:
+    """The row of that name: LIKE takes an underscore for any character."""
+    rows = _rows(connection, listed)
+    return next((row for row in rows if str(row["name"]).upper() == name.upper()), None)
 
 
 def _rows(connection: SnowflakeConnection, statement: str) -> list[Found]:

@@ -10,10 +10,11 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from warehouse.names import identifier
+from warehouse.names import is_identifier
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@-]+")
+_USER = re.compile(r"[A-Za-z0-9_.@+-]+")
 _KEY = re.compile(r"-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s+-----END PUBLIC KEY-----\s*")
 
 
@@ -47,8 +48,15 @@ def given(
         migrate_from=networks(migrate_from),
         worker_key=public_key(worker_key) if worker_key else None,
         deploy_key=public_key(deploy_key) if deploy_key else None,
-        notify=tuple(identifier(user).upper() for user in notify),
+        notify=tuple(map(_user, notify)),
     )
+
+
+def _user(name: str) -> str:
+    """As Snowflake keeps it: in capitals what is a plain identifier, anything else (an address) as it is written."""
+    if not _USER.fullmatch(name):
+        raise ValueError(f"--notify: {name!r} has characters other than letters, digits and _.@+-")
+    return name.upper() if is_identifier(name) else name
 
 
 def networks(texts: Sequence[str]) -> tuple[str, ...]:

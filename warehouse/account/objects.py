@@ -47,8 +47,8 @@ def account_objects(names: AccountNames, given: Given) -> list[AccountObject]:
         *(_schema(names, schema, *_owners(names)) for schema in (MIGRATIONS_SCHEMA, *SCHEMAS)),
         _policy(names.nat_policy, given.addresses),
         _policy(names.migrations_policy, (*given.addresses, *given.migrate_from)),
-        _user(names.worker, names.transformer, names.transform_warehouse, given.worker_key),
-        _user(names.deploy, names.deployer, names.load_warehouse, given.deploy_key),
+        _user(names.worker, names.transformer, names.transform_warehouse, names.nat_policy, given.worker_key),
+        _user(names.deploy, names.deployer, names.load_warehouse, names.migrations_policy, given.deploy_key),
         _integration(names, given),
         _stage(names, given),
     ]
@@ -56,7 +56,8 @@ def account_objects(names: AccountNames, given: Given) -> list[AccountObject]:
 
 def _monitor(names: AccountNames, given: Given) -> AccountObject:
     """Whom it notifies is compared if it is given. The quota is a person's to change: it is told (checks.limit_of)."""
-    notified = f" NOTIFY_USERS = ({', '.join(given.notify)})" if given.notify else ""
+    users = ", ".join(f'"{user}"' for user in given.notify)
+    notified = f" NOTIFY_USERS = ({users})" if users else ""
     triggers = (
         "TRIGGERS ON 80 PERCENT DO NOTIFY ON 95 PERCENT DO NOTIFY ON 100 PERCENT DO SUSPEND"
         " ON 110 PERCENT DO SUSPEND_IMMEDIATE"
@@ -74,7 +75,7 @@ def _monitor(names: AccountNames, given: Given) -> AccountObject:
             "suspend_immediately_at": "110%",
         }
         | ({"notify_users": ",".join(given.notify)} if given.notify else {}),
-        mend=f"ALTER RESOURCE MONITOR {names.monitor} SET{notified} {triggers};",
+        mend=f"ALTER RESOURCE MONITOR {names.monitor} {' SET' if notified else ''}{notified} {triggers};",
     )
 
 
@@ -116,7 +117,7 @@ def _database(names: AccountNames) -> AccountObject:
 
 
 def _owners(names: AccountNames) -> tuple[str, ...]:
-    """Who may own a schema before V0001 gives it to the deployer: who made it just now, or in an earlier release."""
+    """Who may own a schema before A__grants gives it to the deployer: who made it, just now or in an earlier release."""
     return names.deployer, "ACCOUNTADMIN", names.transformer, names.loader
 
 
@@ -127,7 +128,9 @@ def _schema(names: AccountNames, schema: str, *owners: str) -> AccountObject:
 
 
 def _policy(name: str, addresses: tuple[str, ...]) -> AccountObject:
-    listed = ", ".join(f"'{address}'" for address in addresses)
+    # In `private` people migrate from the network that flows run in.
+    once = tuple(dict.fromkeys(addresses))
+    listed = ", ".join(f"'{address}'" for address in once)
     allowed = f"ALLOWED_IP_LIST = ({listed})"
     return AccountObject(
         "NETWORK POLICY",
@@ -135,19 +138,19 @@ def _policy(name: str, addresses: tuple[str, ...]) -> AccountObject:
         f"CREATE NETWORK POLICY {name} {allowed}",
         "SHOW NETWORK POLICIES",
         (f"DESC NETWORK POLICY {name}",),
-        {"allowed_ip_list": ",".join(addresses)},
+        {"allowed_ip_list": ",".join(once)},
         mend=f"ALTER NETWORK POLICY {name} SET {allowed};",
     )
 
 
-def _user(name: str, role: str, warehouse: str, key: str | None) -> AccountObject:
+def _user(name: str, role: str, warehouse: str, policy: str, key: str | None) -> AccountObject:
     """A service user: it has a key and no password. Its network policy and secondary roles are set each time (A__limits)."""
     login = f" RSA_PUBLIC_KEY = '{key}'" if key else ""
     return AccountObject(
         "USER",
         name,
         f"CREATE USER {name} TYPE = SERVICE DEFAULT_ROLE = {role} DEFAULT_SECONDARY_ROLES = ()"
-        f" DEFAULT_WAREHOUSE = {warehouse} ABORT_DETACHED_QUERY = TRUE{login}",
+        f" DEFAULT_WAREHOUSE = {warehouse} NETWORK_POLICY = {policy} ABORT_DETACHED_QUERY = TRUE{login}",
         f"SHOW USERS LIKE '{name}'",
         (f"DESC USER {name}",) if key else (),
         {

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import Expr
 
-from local.snowflake.access import existing, stages
+from local.snowflake.access import existing, refused, stages
 from local.snowflake.access.judge import Judge, Standing
 from local.snowflake.access.masks import QUERY, Masks, in_full_names, masks_for, touches
 from local.snowflake.access.needs import Effect, Plan, plan_of
 from local.snowflake.access.registry import ADMINISTRATOR, Thing
 from local.snowflake.access.securables import KINDS_IN_A_SCHEMA, Scope, Securable, in_full
+from local.snowflake.refusals import unsupported
 
 if TYPE_CHECKING:
     from local.snowflake.access.account_access import AccountAccess
@@ -67,21 +68,35 @@ class Gate:
 
     def pass_(self, text: str, statement: Expr) -> Plan:
         """Raise Snowflake's error if the session may not run the statement. What passed once, passes until a change."""
-        as_of = self.access.registry.version, self.standing.role, self.standing.has_secondary
+        standing = self.standing
+        as_of = self.access.registry.version, standing.role, standing.has_secondary, standing.warehouse
         if as_of != self._as_of or len(self._passed) > _MOST_PASSED:
             self._passed, self._as_of = {}, as_of
         key = text, self._session.scope
         if (plan := self._passed.get(key)) is not None:
             return plan
         plan = plan_of(statement)
+        if not (plan.is_known or self.judge.has_role(ADMINISTRATOR)):
+            raise unsupported(f"{' '.join(text.split())[:80]!r} for a role other than {ADMINISTRATOR}")
         if plan.needs:
             judge, scope = self.judge, self.scope
             for need in plan.needs:
                 judge.check(need, scope)
+        if plan.computes and not self._has_warehouse():
+            raise refused.no_warehouse()
         is_masked = self._is_masked(plan)
         if not plan.effects:
             self._passed[key] = plan = _MASKED if is_masked else _NOTHING
         return replace(plan, is_masked=is_masked)
+
+    def _has_warehouse(self) -> bool:
+        """What an administrator creates a user for is held to this. Others are tests' and tools', with any warehouse."""
+        standing, registry = self.standing, self.access.registry
+        if not standing.is_known:
+            return True
+        warehouse = Securable("WAREHOUSE", (standing.warehouse or "",))
+        usable = registry.has(standing.active(registry), ("USAGE",), warehouse)
+        return usable and registry.thing(warehouse) is not None
 
     def _is_masked(self, plan: Plan) -> bool:
         if not self.masks:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import Expr, exp
 
 from local.snowflake.access.reads import Name, Need, file_format, folded, parts, reads, stage, target_of
-from local.snowflake.access.securables import ANY, KINDS_IN_A_SCHEMA, OWNERSHIP
+from local.snowflake.access.securables import ANY, KINDS, KINDS_IN_A_SCHEMA, OWNERSHIP
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,32 @@ class Plan:
     effects: tuple[Effect, ...] = ()
     is_masked: bool = False
     """Whether it reads a column that is not shown to the session as it is."""
+    computes: bool = False
+    """Whether it reads or writes rows, which takes a warehouse."""
+    is_known: bool = True
+    """Whether it is said here what the statement needs. What is not known, an administrator alone may run."""
+
+
+_UNKNOWN = Plan(is_known=False)
 
 
 def plan_of(statement: Expr) -> Plan:
     for kind, planned in _PLANNED.items():
         if isinstance(statement, kind):
-            return planned(statement)
+            plan: Plan = planned(statement)
+            return replace(plan, computes=_computes(statement, plan))
+    return _UNKNOWN
+
+
+def _computes(statement: Expr, plan: Plan) -> bool:
+    """Definitions and lists need no warehouse, nor do queries of no table."""
+    if isinstance(statement, exp.Create):
+        return str(statement.args["kind"]).upper() == "TABLE" and isinstance(statement.expression, exp.Query)
+    rows = any(need.kind in ("TABLE", "STAGE") for need in plan.needs)
+    return rows and isinstance(statement, _COMPUTED)
+
+
+def _nothing(_: Expr) -> Plan:
     return Plan()
 
 
@@ -122,13 +142,18 @@ def _command(statement: exp.Command) -> Plan:
     place = next((word for word in written.split() if word.startswith("@")), None)
     if place and statement.name.upper() in ("REMOVE", "RM"):
         return Plan(tuple(stage(place, "USAGE", "WRITE")))
-    return Plan()
+    return Plan() if statement.name.upper() == "SHOW" else _UNKNOWN
+
+
+def _unset(statement: exp.Alias) -> Plan:
+    """UNSET of a variable is read as a column with an alias."""
+    return Plan() if statement.this.name.upper() == "UNSET" else _UNKNOWN
 
 
 def _create(statement: exp.Create) -> Plan:
     kind = str(statement.args["kind"]).upper()
     if kind not in (*KINDS_IN_A_SCHEMA, "SCHEMA", "DATABASE"):
-        return Plan()
+        return _UNKNOWN
     target = target_of(statement.this)
     name = parts(target)
     replaces = bool(statement.args.get("replace"))
@@ -159,6 +184,8 @@ def _integration(statement: exp.Create) -> Iterator[Need]:
 
 def _drop(statement: exp.Drop) -> Plan:
     kind = str(statement.args["kind"]).upper()
+    if kind not in KINDS:
+        return _UNKNOWN
     tables = [each for each in statement.args.get("tables") or [] if isinstance(each, exp.Table)]
     names = [parts(each) for each in tables]
     return Plan(
@@ -169,8 +196,10 @@ def _drop(statement: exp.Drop) -> Plan:
 
 def _alter(statement: exp.Alter) -> Plan:
     kind = str(statement.args["kind"]).upper()
-    if kind not in ("TABLE", "VIEW") or not isinstance(statement.this, exp.Table):
+    if kind == "SESSION":
         return Plan()
+    if kind not in ("TABLE", "VIEW") or not isinstance(statement.this, exp.Table):
+        return _UNKNOWN
     name = parts(statement.this)
     needs = [Need((OWNERSHIP,), kind, name, if_there=bool(statement.args.get("exists")))]
     effects: list[Effect] = []
@@ -187,7 +216,7 @@ def _comment(statement: exp.Comment) -> Plan:
     name = parts(statement.this) if isinstance(statement.this, (exp.Table, exp.Column)) else ()
     if kind == "COLUMN":
         kind, name = "TABLE", name[:-1]
-    return Plan((Need((OWNERSHIP,), kind, name),)) if name else Plan()
+    return Plan((Need((OWNERSHIP,), kind, name),)) if name and kind in KINDS else _UNKNOWN
 
 
 def _describe(statement: exp.Describe) -> Plan:
@@ -200,13 +229,17 @@ def _describe(statement: exp.Describe) -> Plan:
 def _use(statement: exp.Use) -> Plan:
     table = statement.this
     if not isinstance(table, exp.Table):
-        return Plan()
+        return _UNKNOWN
     kind = statement.args.get("kind")
     written = kind.name.upper() if isinstance(kind, exp.Var) else ""
     of = written or ("SCHEMA" if table.args.get("db") else "DATABASE")
-    return Plan((Need(("USAGE",), of, parts(table)),)) if of in ("DATABASE", "SCHEMA") else Plan()
+    return Plan((Need(("USAGE",), of, parts(table)),)) if of in ("DATABASE", "SCHEMA") else _UNKNOWN
 
 
+_COMPUTED = (
+    *(exp.Query, exp.Insert, exp.MultitableInserts),
+    *(exp.Update, exp.Delete, exp.Merge, exp.Copy),
+)
 _PLANNED: dict[type[Expr], Callable[..., Plan]] = {
     exp.Query: _query,
     exp.Insert: _insert,
@@ -225,4 +258,6 @@ _PLANNED: dict[type[Expr], Callable[..., Plan]] = {
     exp.Describe: _describe,
     exp.Use: _use,
     exp.Command: _command,
+    exp.Alias: _unset,
+    **dict.fromkeys((exp.Show, exp.Set, exp.Transaction, exp.Commit, exp.Rollback), _nothing),
 }

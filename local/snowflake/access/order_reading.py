@@ -156,6 +156,10 @@ def _altered(reader: Reader, kind: str, name: Name, if_exists: bool) -> Alter:
     if kind == "MASKING POLICY" and reader.takes("SET BODY ->"):
         return Alter(kind, name, if_exists, {"BODY": reader.rest()})
     if reader.takes("SET"):
+        if reader.is_done or reader.reads("TRIGGERS"):
+            raise reader.wrong("expected what to set")
+        return Alter(kind, name, if_exists, _properties(reader))
+    if kind == "RESOURCE MONITOR" and reader.reads("TRIGGERS"):
         return Alter(kind, name, if_exists, _properties(reader))
     if reader.takes("RENAME TO"):
         return Alter(kind, name, if_exists, renamed_to=reader.name())
@@ -168,7 +172,7 @@ def _altered(reader: Reader, kind: str, name: Name, if_exists: bool) -> Alter:
         operation := reader.takes_one_of(("SUSPEND", "RESUME IF SUSPENDED", "RESUME"))
     ):
         return Alter(kind, name, if_exists, operation=operation.split()[0])
-    return Alter(kind, name, if_exists, _properties(reader))
+    raise reader.wrong("expected SET, UNSET or what else changes it")
 
 
 def _mask(reader: Reader, table: Name, if_exists: bool) -> Mask:

@@ -42,6 +42,15 @@ def unusable() -> ProgrammingError:
     )
 
 
+def no_warehouse() -> ProgrammingError:
+    return ProgrammingError(
+        msg="No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse'"
+        " command.",
+        errno=606,
+        sqlstate="57P03",
+    )
+
+
 def not_assigned(role: str) -> ProgrammingError:
     return ProgrammingError(
         msg=f"SQL access control error:\nRequested role '{role}' is not assigned to the executing user."

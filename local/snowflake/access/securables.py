@@ -41,6 +41,7 @@ PRIVILEGES: dict[str, tuple[str, ...]] = {
 }
 PLURALS = {f"{kind[:-1]}IES" if kind.endswith("Y") else f"{kind}S": kind for kind in PRIVILEGES}
 KINDS_IN_A_SCHEMA = _IN_A_SCHEMA
+KINDS = tuple(PRIVILEGES)
 
 
 class Scope(NamedTuple):

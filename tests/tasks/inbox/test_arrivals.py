@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from contextlib import nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta
@@ -85,6 +86,22 @@ def test_two_contents_of_one_name_that_are_moved_together_both_stay(
     monkeypatch.setattr(moving, "_checksum", slow)
     assert inbox_steps.move.fn(run, [], [loaded(b"A", 0), loaded(b"B", 1)]) == []
     assert [body_of(each.history_file) for each in arrivals.recorded()] == [b"A", b"B"]
+
+
+def test_each_place_to_which_a_version_was_moved_is_known(
+    inbox: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first move dies after its note, and what it had copied makes room for another file."""
+    file = loaded(b"A", 0)
+    with monkeypatch.context() as dying:
+        dying.setattr(inbox_steps, "execute", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            inbox_steps.move.fn(run, [], [file])
+    aws.s3().put_object(Bucket=inbox, Key=HISTORY, Body=b"B", ChecksumAlgorithm="SHA256")
+    assert inbox_steps.move.fn(run, [], [file]) == []
+    places = [each.history_file for each in arrivals.recorded()]
+    assert places == [HISTORY, f"{HISTORY}.{sha256(b'A')[:8]}"]
+    assert [body_of(place) for place in places] == [b"B", b"A"]
 
 
 def test_a_list_that_cannot_be_read_is_named(inbox: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -40,6 +41,46 @@ def body(key: str, version: str) -> bytes:
     return aws.s3().get_object(Bucket="highwater-inbox", Key=key, VersionId=version)["Body"].read()
 
 
+def await_the_next_second() -> None:
+    time.sleep(1.05 - time.time() % 1)
+
+
+def test_what_came_within_a_second_waits_in_its_order(copy: str) -> None:
+    for content in (b"A", b"B", b"C"):
+        copied("inbox/sales.csv", content)
+    await_the_next_second()
+    for key, content in (
+        ("inbox/acme.csv", b"D"),
+        ("inbox/sales.csv", b"E"),
+        ("inbox/sales.csv", b"F"),
+        ("inbox/stores.csv", b"G"),
+    ):
+        copied(key, content)
+    untaken.bring(copy)
+    assert [body(each.key, each.version_id) for each in waiting()] == [
+        b"A",
+        b"B",
+        b"C",
+        b"D",
+        b"E",
+        b"F",
+        b"G",
+    ]
+
+
+def test_only_files_that_the_copy_has_not_forgotten_are_brought(copy: str) -> None:
+    """An older version of a file that is still there is a file as well."""
+    copied("inbox/acme/sales.csv", b"A")
+    copied("inbox/acme/sales.csv", b"B")
+    copied("inbox/acme/sales.csv.error.json", b"{}")
+    copied("inbox/acme/", b"")
+    copied("inbox/refused.csv", b"C")
+    aws.s3().delete_object(Bucket=COPY, Key="inbox/refused.csv")
+    untaken.bring(copy)
+    held = aws.s3().list_object_versions(Bucket="highwater-inbox")["Versions"]
+    assert [each["Key"] for each in held] == ["inbox/acme/sales.csv"] * 2
+
+
 def test_each_version_without_an_arrival_is_brought(copy: str, capsys: pytest.CaptureFixture[str]) -> None:
     key, other = "inbox/acme/sales 1.csv", "inbox/stores.csv"
     taken(key, copied(key, b"A"))
@@ -48,12 +89,11 @@ def test_each_version_without_an_arrival_is_brought(copy: str, capsys: pytest.Ca
     taken(other, copied(other, b"D"))
     copied("history/x.csv", b"E")
     assert recovery.main(["bring-untaken", copy]) == 0
-    assert capsys.readouterr().out == (
-        f"{key}\n{key}\n2 files are in inbox/ again, in the order in which they came\n"
-    )
-    brought = [each.version_id for each in waiting()]
-    assert {body(key, version) for version in brought} == {b"B", b"C"}
-    assert len(brought) == 2
+    *told, brought, withdrawn = capsys.readouterr().out.splitlines()
+    assert [line.partition(", which came at 20")[0] for line in told] == [key, key]
+    assert brought == "2 files are in inbox/ again, in the order in which they came."
+    assert withdrawn.startswith("The copy knows of no deletions: remove from inbox/")
+    assert [body(key, each.version_id) for each in waiting()] == [b"B", b"C"]
     assert aws.s3().get_object(Bucket="highwater-inbox", Key=key)["Body"].read() == b"C"
 
 

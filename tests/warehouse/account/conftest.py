@@ -9,7 +9,7 @@ import pytest
 from snowflake.connector import ProgrammingError, SnowflakeConnection
 
 from tests.snowflake_server import connected, snowflake_server
-from tests.warehouse.standin import set_up
+from tests.warehouse.standin import NAMES, set_up
 
 
 @dataclass
@@ -37,6 +37,37 @@ class Account:
         except ProgrammingError as error:
             return str(error.msg)
         return ""
+
+
+def shown(account: Account, statement: str) -> list[dict[str, Any]]:
+    """SHOW's rows by their columns."""
+    with account.administrator.cursor() as cursor:
+        rows = cursor.execute(statement).fetchall()
+        columns = [column.name.lower() for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def grants_of(account: Account, database: str) -> dict[str, list[str]]:
+    """What each role has and who has it, now and of what will be made."""
+    roles = ("DEPLOYER", "LOADER", "TRANSFORMER", "ANALYST", "READER")
+    asked = ("GRANTS TO", "GRANTS OF", "FUTURE GRANTS TO")
+    return {
+        f"{what} {role}": sorted(map(_without_time, account.rows(f"SHOW {what} ROLE {database}_{role}")))
+        for role in roles
+        for what in asked
+    }
+
+
+def _without_time(row: tuple[object, ...]) -> str:
+    return str(row[1:])
+
+
+def policies_of(account: Account) -> dict[str, Any]:
+    """The network policies of the service users."""
+    return {
+        user: account.rows(f"SHOW PARAMETERS LIKE 'NETWORK_POLICY' IN USER {user}")[0][1]
+        for user in (NAMES.worker, NAMES.deploy)
+    }
 
 
 def opened(folder: Path) -> Iterator[Account]:

@@ -43,6 +43,22 @@ def test_what_is_no_name_is_refused(tmp_path: Path, bucket: str) -> None:
         given(written(tmp_path, outputs))
 
 
+def test_a_user_to_notify_is_named_as_snowflake_keeps_it(tmp_path: Path) -> None:
+    """A plain name without quotes is kept in capitals, an address only exists with quotes."""
+    users = ["asha", "Ben_2", "Chandra.R@example.com"]
+    assert given(written(tmp_path, OUTPUTS), notify=users).notify == (
+        "ASHA",
+        "BEN_2",
+        "Chandra.R@example.com",
+    )
+
+
+@pytest.mark.parametrize("user", ['asha"', "a b", "asha)", ""])
+def test_what_is_no_user_is_refused(tmp_path: Path, user: str) -> None:
+    with pytest.raises(ValueError, match="--notify"):
+        given(written(tmp_path, OUTPUTS), notify=[user])
+
+
 def test_a_missing_output_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no output LakeBucket of highwater-lake"):
         given(written(tmp_path, {}))

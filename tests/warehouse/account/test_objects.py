@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from tests.warehouse.account.conftest import Account
+from tests.warehouse.account.conftest import Account, grants_of, policies_of, shown
 from tests.warehouse.standin import GIVEN, NAMES, deployer, set_up
 from warehouse import __main__ as main
 from warehouse.account.checks import ObjectsDiffer, limit_of
 from warehouse.account.names import MIGRATIONS_SCHEMA, SCHEMAS, AccountNames
+from warehouse.account.objects import account_objects
 from warehouse.migrate import migrate_account
 
 OF_THE_ACCOUNT = (
@@ -26,14 +26,6 @@ OF_THE_ACCOUNT = (
 )
 
 
-def shown(account: Account, statement: str) -> list[dict[str, Any]]:
-    """SHOW's rows by their columns."""
-    with account.administrator.cursor() as cursor:
-        rows = cursor.execute(statement).fetchall()
-        columns = [column.name.lower() for column in cursor.description]
-    return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
 def named(account: Account) -> dict[str, list[str]]:
     """The account's objects that have an environment's name."""
     return {
@@ -44,28 +36,6 @@ def named(account: Account) -> dict[str, list[str]]:
         )
         for kind in OF_THE_ACCOUNT
     }
-
-
-def _grants(account: Account, database: str) -> dict[str, list[str]]:
-    """What each role has and who has it, now and of what will be made."""
-    roles = ("DEPLOYER", "LOADER", "TRANSFORMER", "ANALYST", "READER")
-    asked = ("GRANTS TO", "GRANTS OF", "FUTURE GRANTS TO")
-    return {
-        f"{what} {role}": sorted(map(_without_time, account.rows(f"SHOW {what} ROLE {database}_{role}")))
-        for role in roles
-        for what in asked
-    }
-
-
-def _policies(account: Account) -> dict[str, Any]:
-    return {
-        user: account.rows(f"SHOW PARAMETERS LIKE 'NETWORK_POLICY' IN USER {user}")[0][1]
-        for user in (NAMES.worker, NAMES.deploy)
-    }
-
-
-def _without_time(row: tuple[object, ...]) -> str:
-    return str(row[1:])
 
 
 def test_everything_is_named_after_the_database(ready: Account) -> None:
@@ -142,9 +112,31 @@ def test_the_monitor_notifies_before_it_suspends(account: Account) -> None:
         account.administrator, NAMES, GIVEN
     )  # whom to notify is not given, the quota is a person's
     with pytest.raises(
-        ObjectsDiffer, match=r"notify_users ASHA, not BEN .*SET NOTIFY_USERS = \(BEN\) TRIGGERS"
-    ):
-        migrate_account(account.administrator, NAMES, replace(GIVEN, notify=("BEN",)))
+        ObjectsDiffer,
+        match=r'notify_users ASHA, not ben@example.com .*SET NOTIFY_USERS = \("ben@example.com"\) TRIGGERS',
+    ) as refused:
+        migrate_account(account.administrator, NAMES, replace(GIVEN, notify=("ben@example.com",)))
+    account.run(mend_of(refused.value))
+    migrate_account(account.administrator, NAMES, replace(GIVEN, notify=("ben@example.com",)))
+    account.run("ALTER RESOURCE MONITOR HIGHWATER_MONTHLY TRIGGERS ON 80 PERCENT DO NOTIFY")
+    with pytest.raises(ObjectsDiffer, match="notify_at 80%, not 80%,95%") as refused:
+        migrate_account(account.administrator, NAMES, GIVEN)
+    account.run(mend_of(refused.value))
+    # What the account has of a similar name is another's: LIKE takes an underscore for any character.
+    account.run("CREATE RESOURCE MONITOR HIGHWATERXMONTHLY WITH CREDIT_QUOTA = 1")
+    assert limit_of(account.administrator, NAMES).startswith("HIGHWATER_MONTHLY: 250.00 credits")
+
+
+def mend_of(refused: Exception) -> str:
+    """The statement that the refusal offers."""
+    (statement,) = re.findall(r"to change it: ([^;]+);", str(refused))
+    return str(statement)
+
+
+def test_a_network_that_is_given_twice_is_allowed_once() -> None:
+    given = replace(GIVEN, migrate_from=(*GIVEN.addresses, "192.0.2.128/25"))
+    (policy,) = [o for o in account_objects(NAMES, given) if o.name == NAMES.migrations_policy]
+    assert policy.create.endswith("ALLOWED_IP_LIST = ('192.0.2.1/32', '192.0.2.128/25')")
 
 
 def test_a_new_user_needs_a_key(account: Account) -> None:
@@ -158,31 +150,7 @@ def test_a_new_user_needs_a_key(account: Account) -> None:
 
 
 def test_service_users_log_in_from_known_networks(ready: Account) -> None:
-    assert _policies(ready) == {NAMES.worker: "HIGHWATER_NAT", NAMES.deploy: "HIGHWATER_MIGRATIONS"}
-
-
-def test_what_was_dropped_is_made_with_all_its_grants(account: Account) -> None:
-    """A file that is applied only when its text changes would leave it without."""
-    set_up(account.port, account.administrator)
-    grants, policies = _grants(account, "HIGHWATER"), _policies(account)
-    account.run(
-        "DROP USER HIGHWATER_WORKER",
-        "DROP USER HIGHWATER_DEPLOY",
-        # The local Snowflake has no DROP STAGE.
-        "CREATE OR REPLACE STAGE HIGHWATER.CURATED.LAKE URL = 's3://highwater-lake/' STORAGE_INTEGRATION = HIGHWATER_LAKE",
-        "DROP ROLE HIGHWATER_ANALYST",
-        "DROP ROLE HIGHWATER_READER",
-        "DROP WAREHOUSE HIGHWATER_TRANSFORM_WH",
-        "ALTER DATABASE HIGHWATER SET DATA_RETENTION_TIME_IN_DAYS = 0",
-    )
-    migrate_account(account.administrator, NAMES, GIVEN)
-    assert _grants(account, "HIGHWATER") == grants
-    assert _policies(account) == policies
-    assert (
-        account.rows("SHOW PARAMETERS LIKE 'DATA_RETENTION_TIME_IN_DAYS' IN DATABASE HIGHWATER")[0][1] == "14"
-    )
-    worker = account.login(NAMES.worker, NAMES.database)
-    assert account.rows("SELECT COUNT(*) FROM DW.FACT_SALES", worker) == [(0,)]
+    assert policies_of(ready) == {NAMES.worker: "HIGHWATER_NAT", NAMES.deploy: "HIGHWATER_MIGRATIONS"}
 
 
 def test_a_changed_network_is_told_with_the_statement_that_changes_it(account: Account) -> None:
@@ -244,7 +212,7 @@ def test_the_accounts_history_is_not_the_deployers(ready: Account) -> None:
     history = (
         "SELECT script FROM HIGHWATER.ADMIN.CHANGE_HISTORY WHERE script_type <> 'A' ORDER BY installed_on"
     )
-    assert ready.rows(history) == [("V0001__ownership.sql",)]
+    assert ready.rows(history) == [("V0001__revoked.sql",)]
     for user in (NAMES.deploy, NAMES.worker):
         session = ready.login(user, NAMES.database)
         assert "does not exist or not authorized" in ready.refusal(history, session)
@@ -281,7 +249,7 @@ def test_a_refusal_outside_of_the_files_is_a_message_too(
 
 
 def test_a_second_environment_leaves_the_first_as_it_is(ready: Account) -> None:
-    before, grants = named(ready), _grants(ready, "HIGHWATER")
+    before, grants = named(ready), grants_of(ready, "HIGHWATER")
     dev = AccountNames("HIGHWATER_DEV")
     set_up(ready.port, ready.administrator, dev)
     after = named(ready)
@@ -291,7 +259,7 @@ def test_a_second_environment_leaves_the_first_as_it_is(ready: Account) -> None:
     assert {kind: len(names) for kind, names in after.items()} == {
         kind: 2 * len(names) for kind, names in before.items()
     }
-    assert _grants(ready, "HIGHWATER") == grants
+    assert grants_of(ready, "HIGHWATER") == grants
     worker = ready.login(dev.worker, dev.database)
     assert ready.rows("SELECT COUNT(*) FROM DW.FACT_SALES", worker) == [(0,)]
     assert "does not exist or not authorized" in ready.refusal(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.warehouse.account.conftest import Account
 from tests.warehouse.standin import GIVEN, NAMES, deployer
-from warehouse.account.checks import ObjectsDiffer
+from warehouse.account.checks import ObjectsDiffer, limit_of
 from warehouse.account.names import SCHEMAS
 from warehouse.migrate import migrate, migrate_account
 
@@ -39,6 +39,7 @@ EARLIER = (
     "CREATE USER HIGHWATER_WORKER TYPE = SERVICE DEFAULT_ROLE = HIGHWATER_TRANSFORMER"
     " DEFAULT_WAREHOUSE = HIGHWATER_TRANSFORM_WH",
     "GRANT ROLE HIGHWATER_TRANSFORMER TO USER HIGHWATER_WORKER",
+    "GRANT USAGE, OPERATE ON WAREHOUSE HIGHWATER_TRANSFORM_WH TO ROLE HIGHWATER_TRANSFORMER",
     "GRANT USAGE, CREATE SCHEMA ON DATABASE HIGHWATER TO ROLE HIGHWATER_LOADER",
     *(f"CREATE SCHEMA HIGHWATER.{schema}" for schema in SCHEMAS),
     *(
@@ -56,14 +57,17 @@ EARLIER = (
 # docs/operate.md, Upgrading.
 BY_HAND = (
     "ALTER ROLE HIGHWATER_MARTS_READER RENAME TO HIGHWATER_READER",
-    "ALTER RESOURCE MONITOR HIGHWATER_MONTHLY SET CREDIT_QUOTA = 100 TRIGGERS ON 80 PERCENT DO NOTIFY"
+    'ALTER RESOURCE MONITOR HIGHWATER_MONTHLY SET NOTIFY_USERS = ("ASHA") TRIGGERS ON 80 PERCENT DO NOTIFY'
     " ON 95 PERCENT DO NOTIFY ON 100 PERCENT DO SUSPEND ON 110 PERCENT DO SUSPEND_IMMEDIATE",
 )
+# As the command there: with --notify, and without --worker-key.
+UPGRADING = replace(GIVEN, notify=("ASHA",), worker_key=None)
 
 
 @pytest.fixture
 def earlier(account: Account) -> Account:
     account.run(*EARLIER)
+    account.run("ALTER RESOURCE MONITOR HIGHWATER_MONTHLY SET CREDIT_QUOTA = 250")  # a person's to change
     with account.login("HIGHWATER_WORKER", "HIGHWATER") as worker:
         migrate(worker, "HIGHWATER")
         # It kept its history where the flows' role writes.
@@ -79,18 +83,18 @@ def earlier(account: Account) -> Account:
 
 def test_what_a_person_has_to_do_first_is_said(earlier: Account) -> None:
     with pytest.raises(ObjectsDiffer, match="ALTER ROLE HIGHWATER_MARTS_READER RENAME TO HIGHWATER_READER"):
-        migrate_account(earlier.administrator, NAMES, GIVEN)
+        migrate_account(earlier.administrator, NAMES, UPGRADING)
     earlier.run(BY_HAND[0])
     with pytest.raises(
         ObjectsDiffer, match="monitor HIGHWATER_MONTHLY exists with notify_at 80%, not 80%,95%"
     ):
-        migrate_account(earlier.administrator, NAMES, GIVEN)
+        migrate_account(earlier.administrator, NAMES, UPGRADING)
 
 
 def test_the_history_moves_out_of_the_flows_reach(earlier: Account) -> None:
     before = sorted(earlier.rows("SELECT script, checksum FROM HIGHWATER.MONITORING.CHANGE_HISTORY"))
     earlier.run(*BY_HAND)
-    migrate_account(earlier.administrator, NAMES, replace(GIVEN, worker_key=None))
+    migrate_account(earlier.administrator, NAMES, UPGRADING)
     with deployer(earlier.port) as session:
         migrate(session, NAMES.database)
         migrate(session, NAMES.database)
@@ -107,14 +111,14 @@ def test_a_session_of_the_flows_has_one_role(earlier: Account) -> None:
     shown = "SHOW USERS LIKE 'HIGHWATER_WORKER'"
     assert '["ALL"]' in earlier.rows(shown)[0]
     earlier.run(*BY_HAND)
-    migrate_account(earlier.administrator, NAMES, replace(GIVEN, worker_key=None))
+    migrate_account(earlier.administrator, NAMES, UPGRADING)
     assert "[]" in earlier.rows(shown)[0]
 
 
 def test_ownership_goes_to_the_deployer_and_the_flows_go_on(earlier: Account) -> None:
     earlier.run(*BY_HAND)
-    key_is_there = replace(GIVEN, worker_key=None)
-    migrate_account(earlier.administrator, NAMES, key_is_there)
+    migrate_account(earlier.administrator, NAMES, UPGRADING)
+    assert limit_of(earlier.administrator, NAMES) == "HIGHWATER_MONTHLY: 250.00 credits, notifies ASHA"
     with deployer(earlier.port) as session:
         migrate(session, NAMES.database)
         earlier.rows("ALTER TABLE DW.DIM_SKU ADD COLUMN colour VARCHAR", session)
@@ -127,8 +131,8 @@ def test_ownership_goes_to_the_deployer_and_the_flows_go_on(earlier: Account) ->
         "CREATE SCHEMA MINE",
         "DELETE FROM MONITORING.WRITE_LOCK",
     ):
-        assert earlier.refusal(refused, worker), refused
-    # dbt's, made again by the next run; and readers are readers.
+        assert "nsufficient privileges" in earlier.refusal(refused, worker), refused
+    # dbt's stay the flows'; and readers are readers.
     earlier.rows("CREATE OR REPLACE TRANSIENT TABLE MARTS.ENGAGEMENT_DAILY AS SELECT 1 AS events", worker)
     readers = [row for row in earlier.rows("SHOW GRANTS OF ROLE HIGHWATER_READER") if "SALES_PEOPLE" in row]
     assert len(readers) == 1

@@ -88,6 +88,15 @@ def test_what_was_set_is_shown(statement: str, expected: dict[str, str], admin: 
     assert admin.row(statement).items() >= expected.items()
 
 
+def test_triggers_are_replaced_without_a_set(admin: Client) -> None:
+    admin.all(
+        "CREATE RESOURCE MONITOR WEEKLY WITH CREDIT_QUOTA = 7 TRIGGERS ON 80 PERCENT DO NOTIFY;"
+        "ALTER RESOURCE MONITOR WEEKLY TRIGGERS ON 95 PERCENT DO NOTIFY ON 100 PERCENT DO SUSPEND"
+    )
+    shown = admin.row("SHOW RESOURCE MONITORS LIKE 'WEEKLY'")
+    assert [shown[each] for each in ("credit_quota", "notify_at", "suspend_at")] == ["7.00", "95%", "100%"]
+
+
 def test_an_integration_is_described(admin: Client) -> None:
     described = {row[0]: row[2] for row in admin("DESC INTEGRATION LAKE")}
 
@@ -122,6 +131,9 @@ def test_what_exists_is_made_once(admin: Client) -> None:
         ("ALTER USER SERVICE SET NETWORK_POLICY = 'NO_SUCH'", 2003),
         ("ALTER DATABASE SALES SET CATALOG = 'x'", 2),
         ("CREATE ROLE", 1003),
+        ("ALTER RESOURCE MONITOR MONTHLY SET TRIGGERS ON 80 PERCENT DO NOTIFY", 1003),
+        ("ALTER WAREHOUSE LOAD_WH SET", 1003),
+        ("ALTER WAREHOUSE LOAD_WH AUTO_SUSPEND = 1", 1003),
         ("GRANT SELECT ON TABLE SALES.RAW.FILES", 1003),
         ("GRANT ROLE LOADER TO ROLE ACCOUNTADMIN WITH CARE", 1003),
         ("SHOW GRANTS ON TABLE SALES.RAW.NO_SUCH", 2003),
@@ -147,6 +159,48 @@ def test_a_warehouse_is_used_by_who_may(as_: As, admin: Client) -> None:
     assert loads("SELECT CURRENT_WAREHOUSE()") == [("LOAD_WH",)]
     assert loads.error("ALTER WAREHOUSE LOAD_WH SET AUTO_SUSPEND = 1")[0] == 3001
     assert loads.error("ALTER WAREHOUSE LOAD_WH SUSPEND")[0] == 3001
+
+
+@pytest.mark.parametrize(
+    "computing",
+    [
+        "SELECT a FROM SALES.RAW.FILES",
+        "INSERT INTO SALES.RAW.FILES SELECT 1, 'x' WHERE FALSE",
+        "UPDATE SALES.RAW.FILES SET a = 1 WHERE FALSE",
+        "DELETE FROM SALES.RAW.FILES WHERE FALSE",
+        "MERGE INTO SALES.RAW.FILES f USING (SELECT 1 AS a WHERE FALSE) n ON f.a = n.a"
+        " WHEN NOT MATCHED THEN INSERT (a) VALUES (n.a)",
+        "CREATE TEMPORARY TABLE SALES.RAW.OWN AS SELECT a FROM SALES.RAW.FILES",
+    ],
+)
+def test_rows_take_a_warehouse(as_: As, admin: Client, computing: str) -> None:
+    """Of the session, which its role may use, and which is there."""
+    admin.all(
+        "CREATE WAREHOUSE IF NOT EXISTS COUNT_WH; CREATE ROLE IF NOT EXISTS COUNTS;"
+        "CREATE USER IF NOT EXISTS COUNTER DEFAULT_ROLE = COUNTS DEFAULT_WAREHOUSE = COUNT_WH;"
+        "GRANT ROLE COUNTS TO USER COUNTER; GRANT USAGE ON DATABASE SALES TO ROLE COUNTS;"
+        "GRANT USAGE ON SCHEMA SALES.RAW TO ROLE COUNTS; REVOKE USAGE ON WAREHOUSE COUNT_WH FROM ROLE COUNTS;"
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE SALES.RAW.FILES TO ROLE COUNTS"
+    )
+    counter = as_("counter")
+    assert counter.error(computing) == (
+        606,
+        "No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse' command.",
+    )
+    for plain in (
+        "SELECT 1",
+        "SHOW TABLES IN SCHEMA SALES.RAW",
+        "CREATE TEMPORARY TABLE SALES.RAW.T (a INT)",
+    ):
+        counter(plain)
+
+    admin("GRANT USAGE ON WAREHOUSE COUNT_WH TO ROLE COUNTS")
+    as_("counter")(computing)
+    counter("USE WAREHOUSE COUNT_WH")
+    counter(computing)
+    admin("DROP WAREHOUSE COUNT_WH")
+    assert counter.refusal(computing) == 606
+    admin.all("DROP USER COUNTER; DROP ROLE COUNTS")
 
 
 def test_grants_are_shown(admin: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.local.snowflake.access.client import As, Client
 
-NOT_AUTHORIZED, INSUFFICIENT = 2003, 3001
+NOT_AUTHORIZED, INSUFFICIENT, UNSUPPORTED = 2003, 3001, 2
 _DATABASE = "USAGE ON DATABASE SALES"
 _RAW, _DW = "USAGE ON SCHEMA SALES.RAW", "USAGE ON SCHEMA SALES.DW"
 _FILES, _FACTS = "TABLE SALES.RAW.FILES", "TABLE SALES.DW.FACTS"
@@ -138,6 +138,56 @@ def test_what_changes_an_object_is_its_owners(statement: str, prepared: Client, 
 
     assert as_(role="TRIED").refusal(statement) == INSUFFICIENT
     assert prepared.refusal(statement) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CALL SALES.RAW.P()",
+        "EXECUTE IMMEDIATE 'DROP TABLE SALES.RAW.FILES'",
+        "EXPLAIN SELECT * FROM SALES.RAW.FILES",
+        "UNDROP TABLE SALES.RAW.FILES",
+        "GET @SALES.RAW.LAKE file:///tmp",
+        "CREATE FUNCTION SALES.RAW.F() RETURNS INT AS '1'",
+        "CREATE TASK SALES.RAW.T AS SELECT 1",
+        "DROP FUNCTION SALES.RAW.F()",
+        "DROP TASK SALES.RAW.T",
+        "ALTER STAGE SALES.RAW.LAKE SET URL = 's3://other/'",
+        "ALTER SEQUENCE SALES.RAW.S SET INCREMENT 2",
+        "ALTER SCHEMA SALES.RAW RENAME TO SALES.OTHER",
+        "PRAGMA database_list",
+        "CHECKPOINT",
+        "INSTALL httpfs",
+    ],
+)
+def test_of_what_needs_are_not_known_an_administrator_alone_runs_it(
+    statement: str, prepared: Client, as_: As
+) -> None:
+    prepared("CREATE OR REPLACE ROLE TRIED")
+    for on in ("DATABASE SALES", "SCHEMA SALES.RAW", _FILES):
+        prepared(f"GRANT ALL ON {on} TO ROLE TRIED")
+
+    assert as_(role="TRIED").refusal(statement) == UNSUPPORTED
+    assert prepared.refusal(statement) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SHOW TABLES IN SCHEMA SALES.RAW",
+        "SET x = 1",
+        "UNSET x",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "ALTER SESSION SET QUERY_TAG = 'x'",
+        "ALTER SESSION UNSET QUERY_TAG",
+        "SELECT 1",
+    ],
+)
+def test_what_concerns_the_session_alone_needs_nothing(statement: str, prepared: Client, as_: As) -> None:
+    prepared("CREATE OR REPLACE ROLE TRIED")
+    assert as_(role="TRIED").refusal(statement) is None
 
 
 def test_what_a_role_does_not_see_is_as_if_it_were_not_there(prepared: Client, as_: As) -> None:

@@ -1,18 +1,5 @@
--- The deployer owns schemas, tables and views. On an account of an earlier release, where the flows' role owned them, they
--- change hands here, and what that role needs no longer is taken away. On a new account the schemas alone are there.
--- First, so that an administrator still reaches what is handed over.
-GRANT ROLE {{ database }}_DEPLOYER TO ROLE SYSADMIN;
-{% for schema in ("RAW", "CURATED", "STAGE", "DW", "MARTS", "MARKETING_STAGE", "ML_OUTPUTS", "MONITORING", "MIGRATIONS") %}
-GRANT OWNERSHIP ON SCHEMA {{ database }}.{{ schema }} TO ROLE {{ database }}_DEPLOYER COPY CURRENT GRANTS;
-{% endfor %}
--- The next run of marketing-engagement makes them again, as the transformer's.
-DROP TABLE IF EXISTS {{ database }}.MARTS.ENGAGEMENT_DAILY;
-DROP TABLE IF EXISTS {{ database }}.MARTS.ENGAGEMENT_FUNNEL;
-{% for schema in ("RAW", "CURATED", "STAGE", "DW", "MARTS", "ML_OUTPUTS", "MONITORING") %}
-GRANT OWNERSHIP ON ALL TABLES IN SCHEMA {{ database }}.{{ schema }} TO ROLE {{ database }}_DEPLOYER COPY CURRENT GRANTS;
-{% endfor %}
-GRANT OWNERSHIP ON ALL VIEWS IN SCHEMA {{ database }}.MONITORING TO ROLE {{ database }}_DEPLOYER COPY CURRENT GRANTS;
-
+-- What the flows' role of an earlier release needs no longer, now that the deployer owns schemas and tables (A__grants). On a
+-- new account there is nothing to take.
 REVOKE ROLE ACCOUNTADMIN FROM USER {{ database }}_WORKER;
 REVOKE ROLE {{ database }}_ANALYST FROM ROLE {{ database }}_TRANSFORMER;
 REVOKE CREATE SCHEMA ON DATABASE {{ database }} FROM ROLE {{ database }}_LOADER;
