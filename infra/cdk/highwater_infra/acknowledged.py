@@ -34,6 +34,12 @@ ACKNOWLEDGED: Final[dict[str, dict[str, dict[str, str]]]] = {
         "AccessLogs/Resource": {"CKV_AWS_18": "It is the bucket of access logs: its own would never end"},
         "Trail/Resource": {"CKV_AWS_67": "It records the lake's objects, and the lake is in one region"},
     },
+    "highwater-access": {
+        "highwater-sagemaker/DefaultPolicy/Resource": {
+            "CKV_AWS_109": "SageMaker needs ec2:DeleteNetworkInterfacePermission, which knows no resource; "
+            "it takes a permission away and gives none"
+        },
+    },
     "highwater-orchestration": {
         "FlowRun/Resource": {"AwsSolutions-ECS2": _PLAIN_SETTINGS},
         "WorkerTask/Resource": {"AwsSolutions-ECS2": _PLAIN_SETTINGS},
