@@ -17,22 +17,28 @@ def _clients(template: Template) -> Any:
     return template.content["Outputs"]["SnowflakeClients"]["Value"]
 
 
+def _told(value: Any, address: str) -> str:
+    """What CloudFormation would make of it, if each Elastic IP had this address."""
+    if isinstance(value, str):
+        return value
+    if "Fn::Join" in value:
+        between, parts = value["Fn::Join"]
+        return str(between).join(_told(part, address) for part in parts)
+    assert value["Fn::GetAtt"][1] == "PublicIp"
+    return address.format(value["Fn::GetAtt"][0])
+
+
 def test_snowflake_sees_the_addresses_of_the_nat_gateways(prod: Templates, dev: Templates) -> None:
     for templates in (prod, dev):
         resources = templates[NETWORK].content["Resources"]
-        addresses = {name for name, r in resources.items() if r["Type"] == "AWS::EC2::EIP"}
-        told = [part for part in _clients(templates[NETWORK])["Fn::Join"][1] if isinstance(part, dict)]
-        assert {part["Fn::GetAtt"][0] for part in told} == addresses
-        assert {part["Fn::GetAtt"][1] for part in told} == {"PublicIp"}
+        addresses = {f"{name}/32" for name, r in resources.items() if r["Type"] == "AWS::EC2::EIP"}
+        told = _told(_clients(templates[NETWORK]), "{}").split(",")
+        assert set(told) == addresses
         assert len(told) == len(templates[NETWORK].properties("AWS::EC2::NatGateway"))
 
 
 def test_each_address_is_a_network_of_one(prod: Templates) -> None:
-    parts = _clients(prod[NETWORK])["Fn::Join"][1]
-    assert (
-        "".join(part if isinstance(part, str) else "192.0.2.1" for part in parts)
-        == "192.0.2.1/32,192.0.2.1/32"
-    )
+    assert _told(_clients(prod[NETWORK]), "192.0.2.1") == "192.0.2.1/32,192.0.2.1/32"
 
 
 def test_without_a_nat_gateway_it_sees_the_vpc(private: Templates) -> None:
