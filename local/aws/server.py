@@ -26,6 +26,7 @@ from local.aws import (
     refusals,
     role_trust,
     s3_objects,
+    stack_parameters,
 )
 from local.aws.actions import Overrides
 from local.aws.checkpoints import Checkpoints
@@ -166,6 +167,7 @@ class LocalAws:
         glue_catalog.install(self._overrides)
         ledger_writes.install(self._overrides)
         role_trust.install(self._overrides)
+        stack_parameters.install(self._overrides)
         features.install(self._overrides)
         of_sagemaker = self._sagemaker_settings(settings.s3)
         jobs = sagemaker.install(self._overrides, self.runner, of_sagemaker)

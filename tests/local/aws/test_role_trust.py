@@ -9,7 +9,11 @@ from typing import Any
 STACK, ROLE = "trusting", "trusting-role"
 NOBODY, USER = "arn:aws:iam::123456789012:role/nobody", "arn:aws:iam::999999999999:user/snowflake"
 TEMPLATE = {
-    "Parameters": {"User": {"Type": "String", "Default": ""}, "Id": {"Type": "String", "Default": "none"}},
+    "Parameters": {
+        "User": {"Type": "String", "Default": ""},
+        "Id": {"Type": "String", "Default": "none"},
+        "Other": {"Type": "String", "Default": "by default"},
+    },
     "Conditions": {"Known": {"Fn::Not": [{"Fn::Equals": [{"Ref": "User"}, ""]}]}},
     "Resources": {
         "Role": {
@@ -45,6 +49,16 @@ def test_an_updated_stack_changes_whom_its_role_trusts(service: Callable[[str], 
     ]
     cloudformation.update_stack(StackName=STACK, TemplateBody=template, Parameters=parameters)
     assert _trusted(iam) == (USER, "HIGHWATER_1")
+
+    previous = [{"ParameterKey": name, "UsePreviousValue": True} for name in ("User", "Id", "Other")]
+    cloudformation.update_stack(StackName=STACK, TemplateBody=template, Parameters=previous)
+    assert _trusted(iam) == (USER, "HIGHWATER_1")
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    assert {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]} == {
+        "User": USER,
+        "Id": "HIGHWATER_1",
+        "Other": "by default",
+    }
 
 
 def _trusted(iam: Any) -> tuple[str, str]:
