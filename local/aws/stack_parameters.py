@@ -19,6 +19,8 @@ def install(overrides: Overrides) -> None:
             declared = instance.template_dict.get("Parameters", {})
             defaults = {name: each["Default"] for name, each in declared.items() if "Default" in each}
             instance.parameters = defaults | instance.parameters
+            resources = instance.resource_map  # which compares, and would find each default changed
+            resources.input_parameters = defaults | resources.input_parameters
         resolved: dict[str, str] = resolve(backend, instance, incoming_params)
         return resolved
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import date, timedelta
 from functools import partial
 from itertools import count
@@ -89,7 +89,9 @@ def lake(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ware
     for key in (file["Key"] for file in aws.s3().list_objects_v2(Bucket=BUCKET).get("Contents", [])):
         aws.s3().delete_object(Bucket=BUCKET, Key=key)
     where: Any = {"LocationConstraint": "ap-south-1"}
-    aws.s3().create_bucket(Bucket=INBOX, CreateBucketConfiguration=where)
+    with suppress(aws.s3().exceptions.BucketAlreadyOwnedByYou):  # of other tests in this process
+        aws.s3().create_bucket(Bucket=INBOX, CreateBucketConfiguration=where)
+    _empty_bucket(INBOX)
     aws.s3().put_bucket_versioning(Bucket=INBOX, VersioningConfiguration={"Status": "Enabled"})
     aws.secrets().create_secret(Name="highwater/hash-key", SecretString=KEY.decode())
     for namespace in NAMESPACES:

@@ -276,12 +276,13 @@ def _show(reader: Reader) -> Show:
     like = reader.text() if reader.takes("LIKE") else None
     relation = reader.takes_one_of(("TO", "OF", "ON", "IN", "FOR"))
     kind = name = None
-    if relation and not (reader.takes("ACCOUNT") and reader.is_done):
+    if relation and not (reader.takes("ACCOUNT") and (reader.is_done or reader.reads("LIMIT"))):
         kind = reader.takes_one_of(_GRANTED_ON)
         name = reader.name()
     elif relation:
         kind = "ACCOUNT"
-    return Show(what, like, relation, kind and _GRANTED_ON.get(kind, kind), name or (), is_terse)
+    limit = reader.number() if reader.takes("LIMIT") else None
+    return Show(what, like, relation, kind and _GRANTED_ON.get(kind, kind), name or (), is_terse, limit)
 
 
 def _describe(reader: Reader) -> Describe:

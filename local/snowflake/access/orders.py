@@ -98,6 +98,7 @@ class Show:
     kind: str | None = None
     name: Name = ()
     is_terse: bool = False
+    limit: int | None = None
 
 
 @dataclass(frozen=True)

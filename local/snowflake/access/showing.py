@@ -67,7 +67,7 @@ def show(order: Show, gate: Gate) -> Answer:
     rows = [
         [values.get(column) for column in columns] for values in found if is_like(values["name"], order.like)
     ]
-    return Answer(tuple(columns), rows)
+    return Answer(tuple(columns), rows[: order.limit])
 
 
 def _values(what: str, order: Show, gate: Gate) -> Iterator[Values]:

@@ -14,8 +14,16 @@ TEMPLATE = {
         "Id": {"Type": "String", "Default": "none"},
         "Other": {"Type": "String", "Default": "by default"},
     },
-    "Conditions": {"Known": {"Fn::Not": [{"Fn::Equals": [{"Ref": "User"}, ""]}]}},
+    "Conditions": {
+        "Known": {"Fn::Not": [{"Fn::Equals": [{"Ref": "User"}, ""]}]},
+        "Wanted": {"Fn::Equals": [{"Ref": "Other"}, "wanted"]},
+    },
     "Resources": {
+        "Absent": {
+            "Type": "AWS::IAM::Role",
+            "Condition": "Wanted",
+            "Properties": {"RoleName": {"Ref": "Other"}, "AssumeRolePolicyDocument": {}},
+        },
         "Role": {
             "Type": "AWS::IAM::Role",
             "Properties": {
@@ -32,7 +40,7 @@ TEMPLATE = {
                     ],
                 },
             },
-        }
+        },
     },
 }
 
@@ -51,7 +59,8 @@ def test_an_updated_stack_changes_whom_its_role_trusts(service: Callable[[str], 
     assert _trusted(iam) == (USER, "HIGHWATER_1")
 
     previous = [{"ParameterKey": name, "UsePreviousValue": True} for name in ("User", "Id", "Other")]
-    cloudformation.update_stack(StackName=STACK, TemplateBody=template, Parameters=previous)
+    changed = json.dumps({**TEMPLATE, "Description": "AWS refuses an update that changes nothing"})
+    cloudformation.update_stack(StackName=STACK, TemplateBody=changed, Parameters=previous)
     assert _trusted(iam) == (USER, "HIGHWATER_1")
     (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     assert {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]} == {
