@@ -144,9 +144,13 @@ def test_a_forecast_that_the_warehouse_cannot_take_ends_the_rebuild(
 ) -> None:
     monkeypatch.setattr(rebuilding, "PARTS", (rebuilding._forecasts,))
     forecast(lake)
-    lake.rows(f"DROP TABLE {only_marketing}.{prediction_statements.TABLE}")
-    with pytest.raises(SystemFault, match="DEMAND_FORECAST_PREDICTIONS"):
-        rebuilt(lake, only_marketing, THIRD)
+    table = f"{only_marketing}.{prediction_statements.TABLE}"
+    lake.rows(f"ALTER TABLE {table} RENAME TO {table}_AWAY")
+    try:
+        with pytest.raises(SystemFault, match="DEMAND_FORECAST_PREDICTIONS"):
+            rebuilt(lake, only_marketing, THIRD)
+    finally:
+        lake.rows(f"ALTER TABLE {table}_AWAY RENAME TO {table}")
     assert days_of(lake, only_marketing) == set()
 
 
