@@ -105,9 +105,8 @@ def test_a_manual_run_is_started_through_the_form_and_completes(
     assert run.parameters["run_date"] == DAY.isoformat()
     assert run.parameters["sources"] == ["sales", "inventory", "promotions", "masters"]
     assert run.parameters["quality"]["sales"]["row_count_min"] == 900
-    page.goto(
-        "about:blank"
-    )  # the run's page, drawn in software all the time, would take half of a core from the run
+    # The run's page, drawn in software all the time, would take half of a core from the run.
+    page.goto("about:blank")
     done = finished(run)
     assert done.state is not None
     assert done.state.is_completed(), done.state
