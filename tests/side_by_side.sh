@@ -4,7 +4,7 @@
 #   e2e   the longer ones on a local cloud, all others on a second one and on servers of their own
 set -uo pipefail
 python=$1
-longer=(tests/e2e/browser tests/e2e/test_{demand_forecast,customer_churn,any_order,medallion_reconcile,daily_run,deployment,ecs,faults,another_domain,replay,retail_inbox}.py)
+longer=(tests/e2e/browser tests/e2e/test_{demand_forecast,customer_churn,any_order,medallion_reconcile,lake_maintenance,daily_run,deployment,ecs,faults,another_domain,replay,retail_inbox}.py)
 spark=(tests/{bench,contracts,jobs})
 servers=(tests/{deployments,docker,e2e,local,warehouse}) # where marked tests are: see PLACES in conftest.py
 log=$(mktemp -d)
