@@ -141,6 +141,12 @@ release: setup ## run a commit in the account of this session: make release ENV=
 faults: setup ## try a fault at every call of a run, and another run at every call (all: hours; some: make faults SAMPLE=20)
 	@nice -n 10 $(PY) -m tests.faults --clouds 3 $(if $(SAMPLE),--sample $(SAMPLE),--results docs/reliability.jsonl --report docs/reliability.md)
 
+# PORTS: the first of four, for a local cloud of its own.
+PORTS ?= 4690
+rehearse: setup ## run docs/deploy.md's commands against a local cloud of its own: a first deployment, up to the way back from a new version
+	@$(MAKE) --no-print-directory -C infra/cdk setup
+	@$(PY) -m tests.rehearsal --ports $(PORTS)
+
 bench: setup ## measure the sales job beside the tutorial's way and DuckDB
 	@$(PY) -m bench.sales_etl --rows 1000000
 
@@ -150,4 +156,4 @@ accuracy: setup ## hold the forecast's figures on six or seven datasets against 
 clean: down ## remove the local cloud's state and caches, keep the virtual environments
 	@rm -rf .local .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/data
 
-.PHONY: help setup demo up down status browser screenshots test test-fast test-e2e check audit secrets base image push release deploy infra format bench accuracy clean faults
+.PHONY: help setup demo up down status browser screenshots test test-fast test-e2e check audit secrets base image push release deploy infra format bench accuracy clean faults rehearse

@@ -95,6 +95,8 @@ def curate(entry: dict[str, Any], history: list[dict[str, Any]], folder: Path) -
     work = {
         "contract": document(contract("sales")),
         "output": (folder / "out").as_uri(),
+        "quarantine": (folder / "quarantine").as_uri(),
+        "staging": (folder / "staging").as_uri(),
         "inputs": [entry],
         "history": history,
     }

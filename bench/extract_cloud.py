@@ -23,7 +23,7 @@ from local.cloud import declared_parts
 from local.environment import process_environment
 from local.ports import refuse_taken_ports
 from local.settings import LOOPBACK, LocalSettings
-from local.snowflake_resources import key_pair
+from local.snowflake_login import key_pair
 
 ROOT = Path(__file__).parents[1]
 TABLE = "PUBLIC.BENCH_ITEMS"

@@ -114,6 +114,8 @@ def curated(spark: SparkSession, files: dict[str, Path], folder: Path) -> dict[s
         {
             "contract": document(contract(dataset)),
             "output": f"file://{folder}/{dataset}",
+            "quarantine": f"file://{folder}/{dataset}-quarantine",
+            "staging": f"file://{folder}/{dataset}-staging",
             "inputs": [
                 {
                     "path": f"file://{path.resolve()}",

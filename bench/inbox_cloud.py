@@ -104,6 +104,8 @@ class Cloud:
         secret = json.loads(
             secrets.get_secret_value(SecretId=resources.SNOWFLAKE_SECRET.name)["SecretString"]
         )
+        # dlt makes a schema of its own, which flows may not.
+        secret |= {"user": resources.ADMINISTRATOR, "role": "ACCOUNTADMIN"}
         secret |= {"stage": resources.WAREHOUSE.stages[0].name}
         command = [str(python), str(ROOT / "bench" / "inbox_dlt.py")]
         command += ["--url", f"s3://{LAKE}/{prefix}", "--bucket", LAKE, "--table", table]

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).parent / "data"
 GOAL = 0.45
 RUN = "jr_bench"
-"""The job writes below a folder of its run's name."""
+"""The job writes below folders of its run's name."""
 
 SPARK_SETTINGS = {
     "spark.master": "local[*]",
@@ -63,6 +63,8 @@ def manifest(files: list[Path], folder: Path) -> str:
     work = {
         "contract": document(contract("sales")),
         "output": (folder / "highwater").as_uri(),
+        "quarantine": (folder / "highwater/quarantine").as_uri(),
+        "staging": (folder / "highwater/staging").as_uri(),
         "inputs": [entry(path) for path in files],
         "history": [],
     }
@@ -104,7 +106,7 @@ ROWS_OUT: dict[str, Callable[[Path], dict[str, int]]] = {
     "tutorial": lambda folder: {"rows_out": rows_in(folder, "tutorial/**/*.parquet"), "rows_quarantined": 0},
     "highwater": lambda folder: {
         "rows_out": rows_in(folder, f"highwater/{RUN}/published/*.parquet"),
-        "rows_quarantined": rows_in(folder, f"highwater/{RUN}/quarantined/**/*.parquet"),
+        "rows_quarantined": rows_in(folder, f"highwater/quarantine/{RUN}/**/*.parquet"),
     },
     "duckdb": lambda folder: {
         "rows_out": rows_in(folder, "duckdb/published/*.parquet"),

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from deployments import names
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Listed = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+"""In a variable: values separated by commas."""
 
 
 class Place(BaseSettings):
@@ -17,10 +25,8 @@ class Place(BaseSettings):
     task_definition: str = Field(
         default=names.FLOW_RUN, description="family of the flow runs' task definition"
     )
-    subnets: Annotated[list[str], NoDecode] = Field(description="private subnets, separated by commas")
-    security_groups: Annotated[list[str], NoDecode] = Field(
-        description="security groups, separated by commas"
-    )
+    subnets: Listed = Field(description="private subnets, separated by commas")
+    security_groups: Listed = Field(description="security groups, separated by commas")
 
     prefect_api_key_secret_arn: str | None = Field(
         default=None,
@@ -29,13 +35,6 @@ class Place(BaseSettings):
     prefect_api_auth_string_secret_arn: str | None = Field(
         default=None, description="the same for the login of a server of our own"
     )
-
-    @field_validator("subnets", "security_groups", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
 
     @field_validator("subnets", "security_groups")
     @classmethod

@@ -18,10 +18,18 @@ refuse_what_no_commit_has() { # also files that git does not know: they would be
 
 tag_of() { git rev-parse --short=12 "$1"; }
 
+account_here() { aws sts get-caller-identity --query Account --output text; }
+
 registry_here() {
   local account
-  account=$(aws sts get-caller-identity --query Account --output text) &&
-    echo "$account.dkr.ecr.$AWS_REGION.amazonaws.com"
+  account=$(account_here) && echo "$account.dkr.ecr.$AWS_REGION.amazonaws.com"
+}
+
+environment_here() { # of the stacks that made the repository; nothing where it has no such tag
+  local account
+  account=$(account_here) &&
+    aws ecr list-tags-for-resource --resource-arn "arn:aws:ecr:$AWS_REGION:$account:repository/$repository" \
+      --query "tags[?Key=='environment'].Value" --output text
 }
 
 digest_here() { # of the tag; nothing where there is none

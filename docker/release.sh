@@ -9,11 +9,20 @@ environment=${1:?name the environment}
 asked=${2:?name the commit}
 from=${3:-}
 [[ $environment =~ ^[a-z]+$ ]] || fail "'$environment' is no environment"
+[[ -n ${PREFECT_API_URL:-} ]] || fail "PREFECT_API_URL is not set: which Prefect server runs this account's flows?"
 commit=$(commit_of "$asked")
 checked_out=$(commit_of HEAD)
 tag=$(tag_of "$commit")
 
+refuse_the_account_of_another_environment() { # names are the same in every account: its stacks would be overwritten
+  local here
+  here=$(environment_here)
+  [[ $here == "$environment" ]] ||
+    fail "the stacks of this session's account are of the environment '$here', not of '$environment': use the session of that account"
+}
+
 if [[ $commit != "$checked_out" ]]; then
+  refuse_the_account_of_another_environment
   # Stacks, jobs and deployments of that commit, not of this one.
   place=$(mktemp -d)
   trap 'git worktree remove --force "$place"' EXIT
@@ -22,6 +31,7 @@ if [[ $commit != "$checked_out" ]]; then
   exit
 fi
 refuse_what_no_commit_has
+refuse_the_account_of_another_environment
 
 copy() { # by digest: what was tried is what arrives
   local here known

@@ -8,11 +8,12 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 
-from local import resources
+from deployments import glue_code
+from local import resource_kinds, resources
 from local.ecs_resources import create_ecs_resources
 from local.environment import environment
 from local.message_resources import create_message_resources
@@ -21,6 +22,7 @@ from local.settings import REPOSITORY, LocalSettings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import JobUpdateTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -34,7 +36,7 @@ def session(settings: LocalSettings) -> boto3.Session:
     return boto3.Session(
         aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-        region_name=resources.REGION,
+        region_name=resource_kinds.REGION,
     )
 
 
@@ -47,7 +49,7 @@ def create_aws_resources(settings: LocalSettings, snowflake_secrets: Mapping[str
         upload_glue_code(s3, job)
     glue = aws.client("glue", endpoint_url=url)
     for database in resources.GLUE_DATABASES:
-        _create_glue_database(glue, database)
+        create_glue_database(glue, database)
     for job in resources.GLUE_JOBS:
         create_glue_job(glue, job)
     secrets = aws.client("secretsmanager", endpoint_url=url)
@@ -59,16 +61,16 @@ def create_aws_resources(settings: LocalSettings, snowflake_secrets: Mapping[str
     _create_tables(aws, url)
     create_message_resources(aws, url)
     sagemaker = aws.client("sagemaker", endpoint_url=url)
-    _create_model_package_groups(sagemaker)
+    create_model_package_groups(sagemaker)
     for group in resources.FEATURE_GROUPS:
         create_feature_group(sagemaker, group)
     create_ecs_resources(aws, url, environment(settings))
 
 
-def create_bucket(s3: S3Client, bucket: resources.Bucket) -> None:
+def create_bucket(s3: S3Client, bucket: resource_kinds.Bucket) -> None:
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(
-            Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": resources.REGION}
+            Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": resource_kinds.REGION}
         )
     if bucket.versioned:
         s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
@@ -87,7 +89,7 @@ def _create_tables(aws: boto3.Session, url: str) -> None:
             continue
 
 
-def create_table(dynamodb: DynamoDBClient, table: resources.Table) -> None:
+def create_table(dynamodb: DynamoDBClient, table: resource_kinds.Table) -> None:
     keys = (table.hash_key, *table.indexes)
     indexes: list[dict[str, Any]] = [
         {
@@ -112,7 +114,7 @@ def create_table(dynamodb: DynamoDBClient, table: resources.Table) -> None:
         )
 
 
-def _create_model_package_groups(sagemaker: SageMakerClient) -> None:
+def create_model_package_groups(sagemaker: SageMakerClient) -> None:
     known = {
         group["ModelPackageGroupName"]
         for group in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
@@ -124,7 +126,7 @@ def _create_model_package_groups(sagemaker: SageMakerClient) -> None:
             )
 
 
-def create_feature_group(sagemaker: SageMakerClient, group: resources.FeatureGroup) -> None:
+def create_feature_group(sagemaker: SageMakerClient, group: resource_kinds.FeatureGroup) -> None:
     with suppress(sagemaker.exceptions.ResourceInUse):
         sagemaker.create_feature_group(
             FeatureGroupName=group.name,
@@ -144,28 +146,32 @@ def create_feature_group(sagemaker: SageMakerClient, group: resources.FeatureGro
         )
 
 
-def _create_glue_database(glue: GlueClient, database: resources.GlueDatabase) -> None:
+def create_glue_database(glue: GlueClient, database: resource_kinds.GlueDatabase) -> None:
     try:
         glue.create_database(DatabaseInput={"Name": database.name, "LocationUri": database.location})
     except glue.exceptions.AlreadyExistsException:
         return
 
 
-def create_glue_job(glue: GlueClient, job: resources.GlueJob) -> None:
+def create_glue_job(glue: GlueClient, job: resource_kinds.GlueJob) -> None:
+    """As CloudFormation does: a job that is there gets the new definition, and keeps its runs."""
+    definition: dict[str, Any] = {
+        "Role": job.role,
+        "Command": {"Name": "glueetl", "ScriptLocation": job.script, "PythonVersion": "3"},
+        "DefaultArguments": {
+            "--extra-py-files": job.extra_py_files,
+            glue_code.ARGUMENT: glue_code.version(),
+        },
+        "GlueVersion": job.glue_version,
+        "WorkerType": job.worker_type,
+        "NumberOfWorkers": job.workers,
+        "Timeout": job.timeout_minutes,
+        "ExecutionProperty": {"MaxConcurrentRuns": job.max_concurrent_runs},
+    }
     try:
-        glue.create_job(
-            Name=job.name,
-            Role=job.role,
-            Command={"Name": "glueetl", "ScriptLocation": job.script, "PythonVersion": "3"},
-            DefaultArguments={"--extra-py-files": job.extra_py_files},
-            GlueVersion=job.glue_version,
-            WorkerType=job.worker_type,
-            NumberOfWorkers=job.workers,
-            Timeout=job.timeout_minutes,
-            ExecutionProperty={"MaxConcurrentRuns": job.max_concurrent_runs},
-        )
+        glue.create_job(Name=job.name, **definition)
     except (glue.exceptions.AlreadyExistsException, glue.exceptions.IdempotentParameterMismatchException):
-        return
+        glue.update_job(JobName=job.name, JobUpdate=cast("JobUpdateTypeDef", definition))
 
 
 def _put_secret(secrets: SecretsManagerClient, name: str, value: str) -> None:
@@ -175,10 +181,10 @@ def _put_secret(secrets: SecretsManagerClient, name: str, value: str) -> None:
         secrets.put_secret_value(SecretId=name, SecretString=value)
 
 
-def upload_glue_code(s3: S3Client, job: resources.GlueJob) -> None:
+def upload_glue_code(s3: S3Client, job: resource_kinds.GlueJob) -> None:
     script = REPOSITORY / "jobs" / "glue" / job.script.rpartition("/")[2]
     _upload(s3, job.script, script.read_bytes())
-    _upload(s3, job.extra_py_files, packages_as_zip(REPOSITORY, resources.GLUE_PACKAGES))
+    _upload(s3, job.extra_py_files, packages_as_zip(REPOSITORY, glue_code.PACKAGES))
 
 
 def _upload(s3: S3Client, uri: str, body: bytes) -> None:

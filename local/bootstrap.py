@@ -7,13 +7,14 @@ import sys
 import threading
 import urllib.error
 
-from local import resources
+from deployments.fingerprint import fingerprint
+from local import resource_kinds, resources
 from local.aws_resources import create_aws_resources
-from local.fingerprint import fingerprint
 from local.part import post
 from local.progress import Report
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
-from local.snowflake_resources import create_database, create_shop, create_stages, key_pair
+from local.snowflake_login import key_pair
+from local.snowflake_resources import create_shop
 from local.supervisor import Supervisor
 
 BOOTSTRAP_SOURCES = (
@@ -43,10 +44,8 @@ class Bootstrap:
 
     def create_warehouse(self, cancelled: threading.Event) -> None:
         if self._is_needed("migrate"):
-            create_database(self._settings)
-            self._supervisor.run("migrate", (sys.executable, "-m", "warehouse", "migrate"), cancelled)
+            self._supervisor.run("migrate", (sys.executable, "-m", "local.snowflake_warehouse"), cancelled)
             self._done("migrate")
-        create_stages(self._settings)
         self._report(f"warehouse {resources.WAREHOUSE.name} is migrated")
 
     def create_shop(self, _: threading.Event) -> None:
@@ -76,7 +75,7 @@ class Bootstrap:
     def _done(self, step: str) -> None:
         (self._settings.run / f"{step}.done").write_text(self._sources)
 
-    def _login(self, declared: resources.SnowflakeSecret) -> str:
+    def _login(self, declared: resource_kinds.SnowflakeSecret) -> str:
         """The login for clients, in the format of production's secret."""
         return json.dumps(
             {

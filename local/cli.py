@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-from local import resources
 from local.cloud import AlreadyUnderWay, Cloud, down, up
 from local.environment import MISLEADING, environment, shell_exports
 from local.ports import PortTaken
@@ -151,7 +150,7 @@ def _shop(settings: LocalSettings, chosen: argparse.Namespace) -> int:
 
     try:
         by = duration(chosen.advance)
-        with connect(settings, resources.SHOP_SECRET) as connection:
+        with connect(settings) as connection:
             now, changes = change_shop(connection, by, chosen.seed, chosen.customers, chosen.now, chosen.days)
     except ValueError as failure:
         print(failure, file=sys.stderr)

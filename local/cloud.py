@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from local import resources
+from local import resource_kinds, resources
 from local.bootstrap import Bootstrap
 from local.environment import environment
 from local.part import Part, answers, has_worker_online
@@ -92,7 +92,7 @@ def declared_parts(settings: LocalSettings) -> tuple[Part, ...]:
     return aws, snowflake, prefect, worker, *listener
 
 
-def worker_of(pool: resources.WorkPool, name: str, settings: LocalSettings) -> Part:
+def worker_of(pool: resource_kinds.WorkPool, name: str, settings: LocalSettings) -> Part:
     command = "deployments.worker" if pool.type == "ecs" else "prefect"
     return Part(
         name=name,

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from local import resources
+from local import resource_kinds, resources
 
 
 def create_ecs_resources(aws: boto3.Session, url: str, environment: Mapping[str, str]) -> None:
@@ -49,7 +49,7 @@ def task_definition(environment: Mapping[str, str], login: str) -> dict[str, Any
                     "logDriver": "awslogs",
                     "options": {
                         "awslogs-group": flow_run.log_group,
-                        "awslogs-region": resources.REGION,
+                        "awslogs-region": resource_kinds.REGION,
                         "awslogs-stream-prefix": "run",
                     },
                 },

@@ -9,8 +9,9 @@ import subprocess
 from collections.abc import Mapping
 from functools import cache
 
-from local import resources
-from local.fingerprint import fingerprint
+from deployments import glue_code
+from deployments.fingerprint import fingerprint
+from local import resource_kinds, resources
 from local.settings import LOOPBACK, REPOSITORY, LocalSettings
 
 # The user's profile, session token or proxy would send requests for this machine elsewhere.
@@ -36,8 +37,8 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "AWS_ENDPOINT_URL": settings.aws_url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": resources.REGION,
-        "AWS_REGION": resources.REGION,
+        "AWS_DEFAULT_REGION": resource_kinds.REGION,
+        "AWS_REGION": resource_kinds.REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "PREFECT_API_URL": settings.prefect_api_url,
         "PREFECT_HOME": str(settings.prefect_state),
@@ -63,7 +64,11 @@ def environment(settings: LocalSettings | None = None) -> dict[str, str]:
         "HIGHWATER_BRONZE_DIGEST_JOB": resources.BRONZE_DIGEST.name,
         "HIGHWATER_SAGEMAKER_ROLE": resources.SAGEMAKER_ROLE,
         "HIGHWATER_XGBOOST_IMAGE": resources.XGBOOST_IMAGE,
+        "HIGHWATER_TRAINING_SUBNETS": ",".join(resources.TRAINING_SUBNETS),
+        "HIGHWATER_TRAINING_SECURITY_GROUPS": resources.TRAINING_SECURITY_GROUP,
         "HIGHWATER_SNOWFLAKE_SECRET": resources.SNOWFLAKE_SECRET.name,
+        "HIGHWATER_SNOWFLAKE_DEPLOYER_SECRET": resources.DEPLOYER_SECRET.name,
+        "SNOWFLAKE_HOME": str(settings.snowflake_home),  # an administrator's own connections are not of here
         "HIGHWATER_HASH_SECRET": resources.HASH_KEY_SECRET.name,
         "HIGHWATER_DATABASE": resources.WAREHOUSE.name,
         "HIGHWATER_WORK_POOL": resources.WORK_POOL.name,
@@ -82,9 +87,7 @@ def code_version() -> str:
     """The current commit, as it is baked into production's image, plus a hash of uncommitted changes to Glue's code."""
     described = _described()
     is_committed = described != "unversioned" and not described.endswith("-dirty")
-    return (
-        described if is_committed else f"{described}-{fingerprint(REPOSITORY, resources.GLUE_PACKAGES)[:8]}"
-    )
+    return described if is_committed else f"{described}-{fingerprint(REPOSITORY, glue_code.PACKAGES)[:8]}"
 
 
 def _described() -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from local import resources
+from local import resource_kinds, resources
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -28,7 +28,7 @@ def create_message_resources(aws: boto3.Session, url: str) -> None:
         events.put_targets(Rule=declared.rule, Targets=[{"Id": "queue", "Arn": arns[declared.queue]}])
 
 
-def create_queue(sqs: SQSClient, queue: resources.Queue) -> str:
+def create_queue(sqs: SQSClient, queue: resource_kinds.Queue) -> str:
     """Its address."""
     url = sqs.create_queue(QueueName=queue.name)["QueueUrl"]
     if queue.dead_letters:

@@ -15,7 +15,7 @@ from prefect_aws import AwsClientParameters, AwsCredentials
 from deployments import result_storage, work_pool
 from deployments.result_storage import Results
 from deployments.settings import Place
-from local import resources
+from local import resource_kinds, resources
 from local.aws_resources import session
 from local.ecs_resources import login_secret, network
 from local.environment import environment
@@ -27,7 +27,7 @@ async def register_result_storage(settings: LocalSettings) -> None:
     credentials = AwsCredentials(
         aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-        region_name=resources.REGION,
+        region_name=resource_kinds.REGION,
         aws_client_parameters=AwsClientParameters(endpoint_url=settings.aws_url),
     )
     async with get_client() as client:

@@ -2,172 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from dataclasses import replace
 
 from contracts.shop import customer_features
 from deployments import names
-
-REGION: Final = "ap-south-1"
-ACCOUNT_ID = "123456789012"
-
-
-@dataclass(frozen=True)
-class Bucket:
-    name: str
-    versioned: bool = False
-    events: bool = False
-    """Whether EventBridge hears of its objects."""
-
-
-@dataclass(frozen=True)
-class Table:
-    name: str
-    hash_key: str
-    indexes: tuple[str, ...] = ()
-    """Global secondary indexes: each is named after the attribute that is its key, and holds keys only."""
-    expires_by: str | None = None
-    """The attribute of the time to live."""
-
-
-@dataclass(frozen=True)
-class Topic:
-    name: str
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{self.name}"
-
-
-@dataclass(frozen=True)
-class Queue:
-    name: str
-    topic: Topic | None = None
-    """The topic that it subscribes to."""
-    dead_letters: Queue | None = None
-    """Takes what was received `tries` times and never deleted."""
-    tries: int = 0
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{self.name}"
-
-
-@dataclass(frozen=True)
-class EventRule:
-    """An EventBridge rule: the events that match the pattern go to the queue."""
-
-    rule: str
-    queue: str
-    pattern: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class GlueDatabase:
-    name: str
-    location: str
-
-
-@dataclass(frozen=True)
-class GlueJob:
-    name: str
-    script: str
-    extra_py_files: str
-    glue_version: str
-    worker_type: Literal["G.1X", "G.2X", "G.4X"]
-    workers: int
-    timeout_minutes: int
-    max_concurrent_runs: int
-
-    @property
-    def role(self) -> str:
-        return f"arn:aws:iam::{ACCOUNT_ID}:role/{self.name}"
-
-
-@dataclass(frozen=True)
-class ModelPackageGroup:
-    name: str
-    description: str
-
-
-@dataclass(frozen=True)
-class FeatureGroup:
-    name: str
-    identifier: str
-    event_time: str
-    features: Mapping[str, str]
-    """Each feature's type."""
-    location: str
-    description: str
-
-
-@dataclass(frozen=True)
-class SnowflakeSecret:
-    name: str
-    account: str
-    user: str
-    role: str
-    warehouse: str
-    database: str
-
-
-@dataclass(frozen=True)
-class PrefectSecret:
-    """The login in the task definition of flow runs. The local Prefect server does not ask for it."""
-
-    name: str
-    auth_string: str
-
-
-@dataclass(frozen=True)
-class TextSecret:
-    name: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Stage:
-    name: str
-    url: str
-
-
-@dataclass(frozen=True)
-class SnowflakeDatabase:
-    name: str
-    schemas: tuple[str, ...]
-    stages: tuple[Stage, ...]
-
-
-@dataclass(frozen=True)
-class WorkPool:
-    name: str
-    type: str
-
-
-@dataclass(frozen=True)
-class FlowRunTask:
-    """The task definition of flow runs. The stacks own the real one; the worker never registers another."""
-
-    family: str
-    container: str
-    image: str
-    cpu: str
-    memory: str
-    log_group: str
-
-
-@dataclass(frozen=True)
-class ResultStorage:
-    """A Prefect S3Bucket block, so that results outlive the machine that computed them."""
-
-    name: str
-    bucket: Bucket
-
-    @property
-    def block(self) -> str:
-        return f"s3-bucket/{self.name}"
-
+from local.resource_kinds import (
+    ACCOUNT_ID,
+    REGION,
+    Bucket,
+    EventRule,
+    FeatureGroup,
+    FlowRunTask,
+    GlueDatabase,
+    GlueJob,
+    ModelPackageGroup,
+    PrefectSecret,
+    Queue,
+    ResultStorage,
+    SnowflakeDatabase,
+    SnowflakeSecret,
+    Stage,
+    Table,
+    TextSecret,
+    Topic,
+    WorkPool,
+)
+from warehouse.account.names import SCHEMAS, AccountNames
 
 LAKE = Bucket(names.LAKE)
 ARTIFACTS = Bucket(names.ARTIFACTS)
@@ -223,14 +83,25 @@ BRONZE_DIGEST = replace(
 )
 SAGEMAKER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{names.SAGEMAKER}"
 XGBOOST_IMAGE = f"720646828776.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
+SNOWFLAKE_NAMES = AccountNames(names.DATABASE)
 SNOWFLAKE_SECRET = SnowflakeSecret(
     name=names.SNOWFLAKE_SECRET,
     account="highwater-local",
-    user="HIGHWATER_WORKER",
-    role="HIGHWATER_TRANSFORMER",
-    warehouse="HIGHWATER_TRANSFORM_WH",
+    user=SNOWFLAKE_NAMES.worker,
+    role=SNOWFLAKE_NAMES.transformer,
+    warehouse=SNOWFLAKE_NAMES.transform_warehouse,
     database=names.DATABASE,
 )
+DEPLOYER_SECRET = replace(
+    SNOWFLAKE_SECRET,
+    name=names.SNOWFLAKE_DEPLOYER_SECRET,
+    user=SNOWFLAKE_NAMES.deploy,
+    role=SNOWFLAKE_NAMES.deployer,
+    warehouse=SNOWFLAKE_NAMES.load_warehouse,
+)
+# The local Snowflake's administrator: not a user that anybody has made. No secret has this login.
+ADMINISTRATOR = "ADMINISTRATOR"
+SNOWFLAKE_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{names.SNOWFLAKE}"
 # Of another account than the warehouse, as a source may be. Both are served by the local Snowflake.
 SHOP_SECRET = SnowflakeSecret(
     name=names.SOURCE_SHOP_SECRET,
@@ -244,8 +115,8 @@ PREFECT_SECRET = PrefectSecret(name=names.PREFECT_SECRET, auth_string="highwater
 HASH_KEY_SECRET = TextSecret(name=names.HASH_KEY_SECRET, text="the local key for hashes of personal data")
 WAREHOUSE = SnowflakeDatabase(
     name=names.DATABASE,
-    schemas=("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING"),
-    stages=(Stage(f"{names.DATABASE}.CURATED.LAKE", f"s3://{LAKE.name}/"),),
+    schemas=SCHEMAS,
+    stages=(Stage(SNOWFLAKE_NAMES.stage, f"s3://{LAKE.name}/"),),
 )
 SHOP = SnowflakeDatabase(
     name=names.SHOP,
@@ -263,6 +134,9 @@ FLOW_RUN = FlowRunTask(
     memory="1024",
     log_group=names.FLOW_RUN_LOGS,
 )
+# What SageMaker's trainings name; no such network is here.
+TRAINING_SUBNETS = ("subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002")
+TRAINING_SECURITY_GROUP = "sg-0a1b2c3d4e5f60001"
 # The settings that a flow run finds in its task definition.
 FLOW_RUN_SETTINGS = (
     "HIGHWATER_LAKE_BUCKET",
@@ -284,6 +158,8 @@ FLOW_RUN_SETTINGS = (
     "HIGHWATER_BRONZE_DIGEST_JOB",
     "HIGHWATER_SAGEMAKER_ROLE",
     "HIGHWATER_XGBOOST_IMAGE",
+    "HIGHWATER_TRAINING_SUBNETS",
+    "HIGHWATER_TRAINING_SECURITY_GROUPS",
     "HIGHWATER_SNOWFLAKE_SECRET",
     "HIGHWATER_HASH_SECRET",
     "HIGHWATER_DATABASE",
@@ -313,10 +189,7 @@ INBOX_FILES = EventRule(
 )
 RESULTS = ResultStorage(names.RESULTS, bucket=ARTIFACTS)
 
-# The packages that every Glue job imports, in addition to its script.
-GLUE_PACKAGES = ("contracts", "jobs")
-
-SNOWFLAKE_SECRETS = (SNOWFLAKE_SECRET, SHOP_SECRET)
+SNOWFLAKE_SECRETS = (SNOWFLAKE_SECRET, DEPLOYER_SECRET, SHOP_SECRET)
 BUCKETS = (LAKE, ARTIFACTS, INBOX)
 TABLES = (LEDGER, WATERMARKS)
 TOPICS = (ALERTS, WARNINGS, CRITICAL)

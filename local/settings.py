@@ -85,6 +85,11 @@ class LocalSettings(BaseSettings):
         return self.state / "snowflake"
 
     @property
+    def snowflake_home(self) -> Path:
+        """Where Snowflake's connector looks for connections.toml."""
+        return self.snowflake_state / "home"
+
+    @property
     def prefect_state(self) -> Path:
         return self.state / "prefect"
 

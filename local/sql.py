@@ -1,19 +1,16 @@
-"""`python -m local sql "select …"`: run a statement on the local Snowflake, with the worker's login."""
+"""`python -m local sql "select …"`: run a statement on the local Snowflake, as its administrator."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import snowflake.connector
-from cryptography.hazmat.primitives import serialization
+from snowflake.connector import SnowflakeConnection
 
-from local import resources
-from local.aws_resources import session
+from local import resources, snowflake_login
 from local.settings import LocalSettings
 
 
@@ -47,7 +44,7 @@ def query(statement: str, settings: LocalSettings | None = None) -> Result:
         return answer(connection, statement)
 
 
-def answer(connection: snowflake.connector.SnowflakeConnection, statement: str) -> Result:
+def answer(connection: SnowflakeConnection, statement: str) -> Result:
     cursor = connection.cursor()
     cursor.execute(statement)
     return Result(
@@ -56,21 +53,9 @@ def answer(connection: snowflake.connector.SnowflakeConnection, statement: str) 
     )
 
 
-def connect(
-    settings: LocalSettings, login: resources.SnowflakeSecret = resources.SNOWFLAKE_SECRET
-) -> snowflake.connector.SnowflakeConnection:
-    secrets = session(settings).client("secretsmanager", endpoint_url=settings.aws_url)
-    secret = json.loads(secrets.get_secret_value(SecretId=login.name)["SecretString"])
-    key = serialization.load_pem_private_key(secret.pop("private_key").encode(), password=None)
-    return snowflake.connector.connect(
-        **secret,
-        private_key=key.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
-        session_parameters={"QUERY_TAG": "local sql"},
-        login_timeout=30,
-        network_timeout=120,
-    )
+def connect(settings: LocalSettings) -> SnowflakeConnection:
+    """As the administrator, who may also change by hand what flows may not."""
+    return snowflake_login.connect(settings, database=resources.WAREHOUSE.name)
 
 
 def _shown(value: object) -> str:

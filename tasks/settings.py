@@ -8,12 +8,13 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import deployments
 from contracts.language.written import ORDER_YEARS
 from deployments import names
+from deployments.settings import Listed
 
 
 class Settings(BaseSettings):
@@ -39,7 +40,11 @@ class Settings(BaseSettings):
     )
     database: str = Field(default=names.DATABASE, description="Snowflake database")
     snowflake_secret: str = Field(
-        default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair"
+        default=names.SNOWFLAKE_SECRET, description="Secrets Manager name of the key pair of flows"
+    )
+    snowflake_deployer_secret: str = Field(
+        default=names.SNOWFLAKE_DEPLOYER_SECRET,
+        description="Secrets Manager name of the key pair of migrations",
     )
     hash_secret: str = Field(
         default=names.HASH_KEY_SECRET,
@@ -126,6 +131,14 @@ class Settings(BaseSettings):
         default="",
         description="ARN of the KMS key for SageMaker jobs' outputs and disks; empty: AWS-managed keys",
     )
+    training_subnets: Listed = Field(
+        default=[],
+        description="subnets, separated by commas, through which SageMaker brings and takes the files of trainings; "
+        "empty: through its own network",
+    )
+    training_security_groups: Listed = Field(
+        default=[], description="the trainings' security groups in these subnets, separated by commas"
+    )
     training_instance: str = Field(
         default="ml.m5.2xlarge", description="instance type for training and evaluation"
     )
@@ -147,6 +160,14 @@ class Settings(BaseSettings):
         description="an order dated more than this many years before its raw date goes to quarantine",
     )
     time_zone: str = Field(default="Asia/Kolkata", description="time zone of the business day")
+
+    @model_validator(mode="after")
+    def _network_is_whole(self) -> Settings:
+        if bool(self.training_subnets) != bool(self.training_security_groups):
+            raise ValueError(
+                "HIGHWATER_TRAINING_SUBNETS and HIGHWATER_TRAINING_SECURITY_GROUPS: name both or neither"
+            )
+        return self
 
 
 @cache

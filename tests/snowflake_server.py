@@ -14,6 +14,7 @@ import snowflake.connector
 import uvicorn
 from snowflake.connector import SnowflakeConnection
 
+from local.snowflake.cursor import LOCK_TIMEOUT_SECONDS
 from local.snowflake.server import application, open_account
 from tests.free_port import free_port
 
@@ -40,9 +41,14 @@ def snowflake_server(state: Path, aws_endpoint: str) -> Iterator[int]:
 
 
 def connected(port: int, **options: Any) -> SnowflakeConnection:
-    """A session with the server at this port. The options are the connector's."""
+    """A session with the server at this port. The options are the connector's. A statement that waits for its turn ends
+    before the connector gives up waiting for its answer."""
     login = {"account": "local", "user": "test", "password": "any"}
-    patience = {"login_timeout": 10, "network_timeout": 40}
+    patience = {
+        "login_timeout": 10,
+        "socket_timeout": int(LOCK_TIMEOUT_SECONDS) + 10,
+        "network_timeout": int(LOCK_TIMEOUT_SECONDS) + 20,
+    }
     return snowflake.connector.connect(
         host="127.0.0.1", port=port, protocol="http", **{**login, **patience, **options}
     )

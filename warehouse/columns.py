@@ -40,5 +40,5 @@ def merged(dataset: Dataset) -> list[str]:
 
 
 def sighted(dataset: Dataset) -> Columns:
-    """The columns staged from quarantined rows: the key and the raw date, as delivered text."""
+    """The columns staged of quarantined rows: the key as delivered, and the raw date."""
     return dict.fromkeys((*dataset.key, "raw_date"), "VARCHAR")

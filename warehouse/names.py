@@ -13,8 +13,12 @@ _STAGE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_=./-]*\.parquet")
 _URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)/(?P<key>.+)")
 
 
+def is_identifier(name: str) -> bool:
+    return _IDENTIFIER.fullmatch(name) is not None
+
+
 def identifier(name: str) -> str:
-    if not _IDENTIFIER.fullmatch(name):
+    if not is_identifier(name):
         raise ValueError(f"{name!r} is not a plain Snowflake identifier (letters, digits, underscores)")
     return name
 

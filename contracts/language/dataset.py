@@ -139,7 +139,7 @@ class Dataset:
     is_whole: bool = False
     """Each delivery of a raw date is complete: rows that an earlier delivery had and a later one lacks are retracted."""
     load_sees_quarantine: bool = False
-    """The load also reads the snapshot's quarantined rows, to distinguish an invalid row from a missing one."""
+    """The load also reads the keys of the snapshot's quarantined rows, to distinguish an invalid row from a missing one."""
 
     def __post_init__(self) -> None:
         """Reject an inconsistent contract where it is defined, not where it is used."""

@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spark = session.open_session("highwater-curate")
     storage = Storage(spark)
     works = manifest.parse(storage.read_text(asked.manifest), asked.manifest)
-    works = [replace(work, output=asked.own(work.output)) for work in works]
+    works = [work.own(asked) for work in works]
     storage.write_text(asked.figures, json.dumps(curate(spark, works), sort_keys=True))
     spark.stop()
 

@@ -9,3 +9,7 @@ class DataError(Exception):
 
 class CurationFailed(RuntimeError):
     """Spark failed on a dataset. The cause is chained, and its first line is in the message."""
+
+
+class AnotherRelease(RuntimeError):
+    """The job was started by a run whose image has other contracts and jobs."""

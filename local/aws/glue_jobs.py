@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -17,6 +18,15 @@ from local.aws.job_runner import CannotRunError, JobRunner, Outcome, Result
 log = structlog.get_logger()
 
 DEFAULT_TIMEOUT_MINUTES = 480
+DEFINITION = {
+    "Role": "role",
+    "Command": "command",
+    "DefaultArguments": "default_arguments",
+    "NonOverridableArguments": "non_overridable_arguments",
+    "ExecutionProperty": "execution_property",
+    "Timeout": "timeout",
+    "GlueVersion": "glue_version",
+}
 RUN_SETTINGS = {
     "WorkerType": "worker_type",
     "NumberOfWorkers": "number_of_workers",
@@ -58,6 +68,7 @@ def install(overrides: Overrides, runner: JobRunner, settings: GlueSettings) -> 
 
     overrides.replace(GlueResponse, "start_job_run", start_job_run)
     overrides.replace(GlueResponse, "batch_stop_job_run", batch_stop_job_run)
+    overrides.replace(GlueResponse, "update_job", _update_job)
     overrides.wrap(GlueResponse, "create_job", _create_job_once)
 
 
@@ -109,11 +120,7 @@ def _create_job_once(create_job: Action) -> Action:
 
     def create(response: Any) -> Any:
         request = json.loads(response.body)
-        if request.get("MaxRetries"):
-            raise refused(
-                "InvalidInputException",
-                "the local Glue does not repeat a failed run: MaxRetries must be 0; see docs/parity.md",
-            )
+        _check_retries(request)
         known = response.glue_backend.jobs.get(request["Name"])
         if known is None:
             answer = create_job(response)
@@ -127,3 +134,29 @@ def _create_job_once(create_job: Action) -> Action:
         return ActionResult({"Name": request["Name"]})
 
     return create
+
+
+def _update_job(response: Any) -> ActionResult:
+    """The whole definition anew, as in Glue: what the request leaves out is no more. moto has no UpdateJob."""
+    request = json.loads(response.body)
+    name, update = request["JobName"], request["JobUpdate"]
+    _check_retries(update)
+    attributes = {**DEFINITION, **RUN_SETTINGS}
+    if unknown := sorted(update.keys() - {*attributes, "MaxRetries"}):
+        raise refused(
+            "InvalidInputException", f"the local Glue does not update {unknown}; see docs/parity.md"
+        )
+    job = response.glue_backend.get_job(name)
+    given = {"DefaultArguments": {}, "ExecutionProperty": {}, **update}
+    for member, attribute in attributes.items():
+        setattr(job, attribute, given.get(member))
+    job.created_by = {**update, "Name": name}
+    return ActionResult({"JobName": name})
+
+
+def _check_retries(definition: Mapping[str, Any]) -> None:
+    if definition.get("MaxRetries"):
+        raise refused(
+            "InvalidInputException",
+            "the local Glue does not repeat a failed run: MaxRetries must be 0; see docs/parity.md",
+        )

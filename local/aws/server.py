@@ -17,7 +17,17 @@ from botocore.config import Config
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from local.aws import ecs_tasks, glue_catalog, glue_jobs, glue_script, ledger_writes, refusals, s3_objects
+from local.aws import (
+    ecs_tasks,
+    glue_catalog,
+    glue_jobs,
+    glue_script,
+    ledger_writes,
+    refusals,
+    role_trust,
+    s3_objects,
+    stack_parameters,
+)
 from local.aws.actions import Overrides
 from local.aws.checkpoints import Checkpoints
 from local.aws.ecs_task import EcsSettings
@@ -156,6 +166,8 @@ class LocalAws:
         glue_jobs.install(self._overrides, self.runner, settings)
         glue_catalog.install(self._overrides)
         ledger_writes.install(self._overrides)
+        role_trust.install(self._overrides)
+        stack_parameters.install(self._overrides)
         features.install(self._overrides)
         of_sagemaker = self._sagemaker_settings(settings.s3)
         jobs = sagemaker.install(self._overrides, self.runner, of_sagemaker)

@@ -9,6 +9,8 @@ from typing import Any
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 
+from local.snowflake.access.account_access import AccountAccess
+from local.snowflake.access.judge import Standing
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.results import LargeResults
 from local.snowflake.session import Session
@@ -31,6 +33,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
         self.results_cache = RecentResults()
         self.large_results = LargeResults(Path(db_path) / "results")
         self.turn = WriteTurn()
+        self.access = AccountAccess(Path(db_path))
 
     def attach(self, database: str) -> None:
         """Open a database that an earlier server stored on disk."""
@@ -42,6 +45,7 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
         schema: str | None = None,
         **options: Any,
     ) -> Session:
+        """Open a session, as the administrator. A login makes it somebody else's."""
         options.pop(
             "nop_regexes", None
         )  # a client could use it to have failing statements reported as successful
@@ -49,6 +53,8 @@ class Account(FakeSnow):  # type: ignore[misc]  # fakesnow is untyped here
             self.lake,
             self.turn,
             self.large_results,
+            self.access,
+            Standing(user="ADMINISTRATOR"),
             self.duck_conn.cursor(),
             self.results_cache,
             database,

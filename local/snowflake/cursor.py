@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,6 +18,16 @@ from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import Expr, exp
 
 from local.snowflake import copying, errors, statements, unloading
+from local.snowflake.access import masks, order_reading, orders
+from local.snowflake.access.carry_out import carried_out
+from local.snowflake.access.masks import Masks
+from local.snowflake.access.needs import Plan
+from local.snowflake.access.seen import (
+    only_seen,
+    refuse_unknown_place,
+    seen_of_information_schema,
+    with_session,
+)
 from local.snowflake.checksums import with_checksums
 from local.snowflake.forms import Form, form_of
 from local.snowflake.refusals import refuse_what_would_be_pretended, unsupported
@@ -44,6 +56,8 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
     _duck_conn: Any
     _columns: tuple[str | None, list[Column]] = (None, [])
     """Of which query, and what its result's columns are."""
+    _masks: Mapping[tuple[str, ...], Masks] = MappingProxyType({})
+    """What this statement does not show of the tables that it reads."""
 
     def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> FakeSnowflakeCursor:
         started = time.monotonic()
@@ -63,10 +77,17 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             )
 
     def _run(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
+        if order_reading.is_one(command):
+            self._carry_out(order_reading.order_of(command))
+            return
         statement = parsed(command)
         refuse_what_would_be_pretended(statement, command)
+        plan = self._judged(command, statement)
         kind = kind_of(statement)
         session = self._conn
+        if isinstance(statement, exp.Show):
+            refuse_unknown_place(statement, session.gate)
+        made = session.gate.before(plan.effects)
         if kind is Kind.BEGIN and session.in_transaction:
             command, kind = NOTHING_TO_DO, Kind.READ  # Snowflake has no nested transactions
         if parameter := unloading.changed_parameter(statement):
@@ -81,11 +102,43 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             session.note_failure(kind)
             raise errors.as_snowflake(failure) from failure
         else:
+            if made:
+                session.gate.record(made)
+            if isinstance(statement, exp.Show):
+                only_seen(self, session, statement)
             session.last_query_id = self._sfqid
             session.has_written |= kind is Kind.WRITE and session.in_transaction
         finally:
-            if kind is Kind.DDL:
-                session.look_for_temporary_tables()
+            try:
+                if kind is Kind.DDL:
+                    session.look_for_temporary_tables()
+            finally:  # the turn has to be given back, also by a session that was closed meanwhile
+                session.end_statement()
+
+    def _judged(self, command: str, statement: Expr) -> Plan:
+        """What the statement needs and makes, if the session's roles may run it."""
+        gate, form = self._conn.gate, form_of(command)
+        text = form.text
+        if "$" in command and self._conn.variables._variables:
+            text = self._inline_variables(command)
+            statement = parse_one(text)
+        elif form.values and "IDENTIFIER" in command.upper():
+            text, statement = command, parse_one(command)  # a name may be among the values
+        plan = gate.pass_(text, statement)
+        self._masks = gate.masks if plan.is_masked else {}
+        return plan
+
+    def _carry_out(self, order: orders.Order) -> None:
+        """Roles, grants and the like. What changes something commits the transaction before it, as any DDL."""
+        session = self._conn
+        if isinstance(order, orders.Manage) and order.rest:
+            self._run(order.rest, None)
+        elif session.has_begun and not isinstance(order, (orders.Use, orders.Show, orders.Describe)):
+            self._commit_before_ddl()
+        try:
+            self._execute(carried_out(order, session.gate).query())
+            session.last_query_id = self._sfqid
+        finally:
             session.end_statement()
 
     def _run_in_turn(self, kind: Kind, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -110,10 +163,7 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
         """Run one statement atomically. fakesnow runs MERGE and COPY as several DuckDB statements."""
         session = self._conn
         if kind is Kind.DDL and session.has_begun:
-            if session.is_spoiled:
-                raise unsupported("DDL, which commits, after a statement of the transaction failed")
-            self._duck_conn.commit()
-            session.has_begun = False
+            self._commit_before_ddl()
         if kind is Kind.DDL or session.has_begun or not session._autocommit:
             self._perform(command, params, *args, **kwargs)
             return
@@ -125,9 +175,15 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
             self._duck_conn.rollback()
             raise
 
+    def _commit_before_ddl(self) -> None:
+        if self._conn.is_spoiled:
+            raise unsupported("DDL, which commits, after a statement of the transaction failed")
+        self._duck_conn.commit()
+        self._conn.has_begun = False
+
     def _perform(self, command: str, params: Any, *args: Any, **kwargs: Any) -> None:
         """Execute the statement, translated as it was before where it is the same but for its values."""
-        if params or not can_be_kept(command):
+        if params or self._masks or not can_be_kept(command) or self._conn.gate.filters(command):
             super().execute(command, params, *args, **kwargs)
             return
         session, form = self._conn, form_of(command)
@@ -161,6 +217,11 @@ class Statement(FakeSnowflakeCursor):  # type: ignore[misc]
 
     def _transform_explode(self, expression: Expr) -> list[Expr]:
         session = self._conn
+        if self._masks:
+            expression = masks.masked(
+                expression, self._masks, session.gate.access.registry, session.gate.scope, session.temporary
+            )
+        expression = seen_of_information_schema(with_session(expression, session.gate), session.gate)
         expression = session.temporary.resolved(expression, session.database, session.schema)
         if isinstance(expression, exp.Describe) and session.temporary.is_one(expression.this):
             raise unsupported("DESCRIBE of a temporary table")

@@ -54,7 +54,12 @@ def refuse_what_would_be_pretended(statement: Expr, command: str) -> None:
         raise unsupported("DROP TAG")
     if isinstance(statement, exp.Alter):
         _refuse_alteration(statement)
-    if isinstance(statement, exp.Command) and statement.name.upper() in ("CREATE", "ALTER"):
+    if isinstance(statement, exp.Command) and statement.name.upper() in (
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "EXECUTE",
+    ):
         raise unsupported(" ".join(command.split())[:60])
 
 

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from local.snowflake import values
+from local.snowflake.access.account_access import LoginRefused
 from local.snowflake.account import Account
 from local.snowflake.lake import LakeFileSystem
 from local.snowflake.results import LargeResults
@@ -56,6 +58,7 @@ def open_account(databases: Path, aws_endpoint: str, memory: str = "2GB") -> Acc
     account.duck_conn.execute(f"SET GLOBAL temp_directory = '{spill}'")
     for file in sorted(databases.glob("*.db")):
         account.attach(file.stem)
+    account.access.open(account.duck_conn)
     return account
 
 
@@ -76,14 +79,30 @@ async def health(_: Request) -> Response:
 
 
 async def login(request: Request) -> Response:
+    asked, access = await _body(request), fakesnow.server.shared_fs.access
+    query = request.query_params
+    try:
+        standing = access.standing(
+            str(asked["data"].get("LOGIN_NAME", "")), query.get("roleName"), query.get("warehouse")
+        )
+    except LoginRefused as why:
+        refused = {"errorCode": why.code, "nextAction": "RETRY_LOGIN", "authnMethod": "USERNAME_PASSWORD"}
+        return JSONResponse({"data": refused, "code": why.code, "message": str(why), "success": False})
     response: Response = await fakesnow.server.login_request(request)
     answer = json.loads(bytes(response.body))
     token = answer["data"]["token"]
     answer["data"]["masterToken"] = token  # without it, the connector does not close its session
     session = fakesnow.server.sessions[token]
-    parameters = (await _body(request))["data"].get("SESSION_PARAMETERS") or {}
+    parameters = asked["data"].get("SESSION_PARAMETERS") or {}
     if isinstance(session, Session):
         session.query_tag = str(parameters.get("QUERY_TAG", ""))
+        session.log_in(standing)
+        answer["data"]["sessionInfo"] = {
+            "databaseName": session.database,
+            "schemaName": session.schema,
+            "warehouseName": standing.warehouse,
+            "roleName": standing.role,
+        }
     return JSONResponse(answer)
 
 
@@ -105,14 +124,22 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 async def query(request: Request) -> Response:
-    session = _session_of(request)
-    tag = ((await _body(request)).get("parameters") or {}).get("QUERY_TAG")
-    if session and tag is not None:
+    asked, session = await _body(request), _session_of(request)
+    if session is None:
+        return await _answered(request)
+    return await session.requests.answer(
+        request.query_params.get("requestId"), partial(_of_session, session, request, asked)
+    )
+
+
+async def _of_session(session: Session, request: Request, asked: dict[str, Any]) -> Response:
+    tag = (asked.get("parameters") or {}).get("QUERY_TAG")
+    if tag is not None:
         session.query_tag = str(tag)
     response: Response = await _answered(request)
-    if session and session.large_results:
+    if session.large_results:
         response = _with_chunks(request, response, session)
-    if session and session.leaves_something and session.client is None and (port := _client_port(request)):
+    if session.leaves_something and session.client is None and (port := _client_port(request)):
         session.client = await run_in_threadpool(process_that_connected_from, port)
     return response
 

@@ -11,8 +11,13 @@ from fakesnow.conn import FakeSnowflakeConnection
 from snowflake.connector.cursor import DictCursor, SnowflakeCursor
 
 from local.snowflake import unloading
+from local.snowflake.access.account_access import AccountAccess
+from local.snowflake.access.gate import Gate
+from local.snowflake.access.judge import Standing
+from local.snowflake.access.securables import Securable
 from local.snowflake.cursor import Statement
 from local.snowflake.lake import LakeFileSystem
+from local.snowflake.requests import Requests
 from local.snowflake.results import LargeResults, LargeResultsOfSession
 from local.snowflake.statements import Kind
 from local.snowflake.temporary import TemporaryTables
@@ -21,14 +26,23 @@ from local.snowflake.turn import WriteTurn
 
 class Session(FakeSnowflakeConnection):  # type: ignore[misc]
     def __init__(
-        self, lake: LakeFileSystem, turn: WriteTurn, large: LargeResults, *args: Any, **kwargs: Any
+        self,
+        lake: LakeFileSystem,
+        turn: WriteTurn,
+        large: LargeResults,
+        access: AccountAccess,
+        standing: Standing,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.gate = Gate(access, self, standing)
         self.lake = lake
         self.turn = turn
         self.all_large_results = large
         self.large_results = LargeResultsOfSession(large)
         self.temporary = TemporaryTables()
+        self.requests = Requests()
         self.query_tag = ""
         self.unload_parameters = dict(unloading.PARAMETERS)
         self.last_query_id: str | None = None
@@ -40,6 +54,17 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
 
     def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> Statement:
         return Statement(conn=self, duck_conn=self._duck_conn, use_dict_result=cursor_class == DictCursor)
+
+    def log_in(self, standing: Standing) -> None:
+        """Act as this user. A database or schema that its role may not use is not the session's."""
+        self.gate.standing = standing
+        judge, (database, schema) = self.gate.judge, self.gate.scope
+        if database and not judge.may_use(Securable("DATABASE", (database,))):
+            self.database_set = self.schema_set = False
+            self.database = self._schema = None
+        elif database and schema and not judge.may_use(Securable("SCHEMA", (database, schema))):
+            self.schema_set = False
+            self._schema = None
 
     @property
     def scope(self) -> tuple[object, ...]:
@@ -82,6 +107,7 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
     def look_for_temporary_tables(self) -> None:
         found = self._duck_conn.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()
         self.temporary.keep(name for (name,) in found)
+        self.gate.forget()
 
     def end_statement(self) -> None:
         if self.is_abandoned:
@@ -94,16 +120,20 @@ class Session(FakeSnowflakeConnection):  # type: ignore[misc]
     def abandon(self) -> None:
         """Roll back the transaction of a client that is gone, and close the session. Others then need not wait for it."""
         self.is_abandoned = True
-        self.large_results.forget_all()
-        self._duck_conn.interrupt()
-        self._undo()
-        self.close()
+        try:
+            self.large_results.forget_all()
+            with suppress(duckdb.Error):  # its connection is closed already
+                self._duck_conn.interrupt()
+        finally:
+            self._undo()
+            self.close()
 
     def _undo(self) -> None:
-        if self.in_transaction:
-            with suppress(
-                duckdb.TransactionException
-            ):  # there was no transaction, or it was already rolled back
-                self._duck_conn.rollback()
+        try:
+            if self.in_transaction:
+                # There was no transaction, or it was rolled back, or the connection is closed, which does it too.
+                with suppress(duckdb.Error):
+                    self._duck_conn.rollback()
+        finally:
             self.has_begun = False
-        self.turn.give_back(self)
+            self.turn.give_back(self)

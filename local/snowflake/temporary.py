@@ -20,6 +20,11 @@ class TemporaryTables:
     def __init__(self) -> None:
         self._names: dict[Place, str] = {}
 
+    def __contains__(self, place: object) -> bool:
+        return bool(self._names) and any(
+            tuple(part.upper() for part in known) == place for known in self._names
+        )
+
     def named_in(self, command: str) -> dict[Place, str]:
         """Those that the statement may name, with their names in DuckDB."""
         text = command.upper()

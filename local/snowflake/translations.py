@@ -17,6 +17,7 @@ from fakesnow.dialect import parse_one
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
+from local.snowflake.access import order_reading
 from local.snowflake.forms import Form, form_of
 from local.snowflake.temporary import Place
 
@@ -26,7 +27,10 @@ _CHARACTERS = 500_000
 _LONGEST = 30_000  # a longer one is a list of values, which is not executed twice
 _KINDS = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 # What such a statement becomes depends on more: bound values, session variables, stages, earlier results.
-_DEPENDS_ON_MORE = ("IDENTIFIER", "$", "@", "RESULT_SCAN")
+_DEPENDS_ON_MORE = (
+    *("IDENTIFIER", "$", "@", "RESULT_SCAN"),
+    *("CURRENT_ROLE", "CURRENT_USER", "CURRENT_WAREHOUSE", "IS_ROLE_IN_SESSION"),
+)
 
 
 class Kept(Generic[T]):
@@ -55,7 +59,12 @@ _PARSED: Kept[Expr] = Kept()
 
 
 def parsed(command: str) -> Expr:
-    """The statement, only to be looked at: the next caller gets the same one."""
+    """The statement, only to be looked at: the next caller gets the same one.
+
+    Of one about the account there is no tree: sqlglot knows only some of them.
+    """
+    if order_reading.is_one(command):
+        return exp.Command(this="ORDER", expression=command)
     text = form_of(command).text
     try:
         return _parsed(text)

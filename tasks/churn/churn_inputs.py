@@ -166,5 +166,5 @@ def has_features(as_of: date) -> bool:
 def _has_rows(table: Table | None, where: str) -> bool:
     if table is None or table.current_snapshot() is None:
         return False
-    with lake_tables.told(f"looking for rows of {'.'.join(table.name())}"):
+    with lake_tables.lake_failures(f"looking for rows of {'.'.join(table.name())}"):
         return bool(table.scan(where, limit=1, selected_fields=("analysis_date",)).to_arrow().num_rows)

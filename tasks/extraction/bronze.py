@@ -19,7 +19,7 @@ from tasks.extraction.tombstones import not_gone_since, tombstones_of
 from tasks.extraction.unmatched import unmatched
 from tasks.lake.lake_commits import Commit, append, has_work
 from tasks.lake.lake_log import notes_of
-from tasks.lake.lake_tables import BRONZE, QUARANTINE, load, told
+from tasks.lake.lake_tables import BRONZE, QUARANTINE, lake_failures, load
 from tasks.services import objects
 from tasks.settings import settings
 
@@ -137,7 +137,7 @@ def known_rows(
     if between:
         where = f"{watermark} >= '{_zoned(between[0])}' AND {watermark} <= '{_zoned(between[1])}'"
     wanted = tuple(name for name in columns if name in table.schema().column_names)
-    with told(f"reading the known rows of {place.namespace}.{place.name}"):
+    with lake_failures(f"reading the known rows of {place.namespace}.{place.name}"):
         found = table.scan(
             row_filter=where, selected_fields=(*wanted, EXTRACTED_AT, "is_tombstone")
         ).to_arrow()

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from contracts.dialects.duckdb_values import name as quoted
 from tasks.extraction.unmatched import unmatched
-from tasks.lake.lake_tables import load, told
+from tasks.lake.lake_tables import lake_failures, load
 
 FOUND_AT = "extraction_timestamp"
 
@@ -18,7 +18,7 @@ def tombstones_of(namespace: str, table_name: str, key: Sequence[str]) -> pa.Tab
     table = load(namespace, table_name)
     if table is None or table.current_snapshot() is None:
         return pa.table({})
-    with told(f"reading the tombstones of {namespace}.{table_name}"):
+    with lake_failures(f"reading the tombstones of {namespace}.{table_name}"):
         found = table.scan(row_filter="is_tombstone = true", selected_fields=(*key, FOUND_AT)).to_arrow()
     return found.group_by(list(key)).aggregate([(FOUND_AT, "max")]).rename_columns([*key, FOUND_AT])
 

@@ -24,7 +24,7 @@ def batches(as_of: date, columns: Sequence[str], snapshot_id: int | None) -> Ite
     table = lake_tables.load(GOLD, TABLE) if snapshot_id is not None else None
     rows = 0
     if table is not None:
-        with lake_tables.told(f"reading {GOLD}.{TABLE} of {as_of}"):
+        with lake_tables.lake_failures(f"reading {GOLD}.{TABLE} of {as_of}"):
             found = table.scan(
                 row_filter=f"analysis_date = '{as_of}'",
                 selected_fields=tuple(columns),

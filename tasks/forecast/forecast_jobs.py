@@ -79,18 +79,20 @@ def predict(features: Features, model: ModelVersion, owner: str) -> str:
     """Run batch transform. Returns the folder with one output file per input file."""
     work = f"{features.inputs.key}{model.metadata['code_version'][:8]}"
 
-    def folder(attempt: int) -> str:
-        return f"s3://{settings().lake_bucket}/ml/predictions/raw/{work}-{attempt}"
-
     def request(attempt: int) -> dict[str, Any]:
         name = f"demand-forecast-{work}-{model.name}"
         model_jobs.create_model(name, model)
-        return model_jobs.transform_request(name, features.future, folder(attempt))
+        return model_jobs.transform_request(name, features.future, answered(work, attempt))
 
     entry = external_jobs.run(
         sagemaker.TRANSFORM, "demand-forecast-predict", f"predict/{work}", request, owner
     )
-    return folder(entry.attempt)
+    return answered(work, entry.attempt)
+
+
+def answered(work: str, attempt: int) -> str:
+    """The folder of a model's answers, before they are accepted."""
+    return f"s3://{settings().lake_bucket}/ml/predictions/raw/{work}-{attempt}"
 
 
 def training_request(features: Features, archive: str, models: str) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,13 +18,17 @@ from tasks.events import log
 from tasks.forecast.forecast_features import Features, first_week
 from tasks.models import answers
 from tasks.models.model_registry import ModelVersion
+from tasks.services import aws, objects
 from tasks.services.snowflake import execute
+from tasks.settings import settings
 from tasks.warehouse.warehouse_write import writing
 from warehouse.load import predictions as statements
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
+ACCEPTED = "ml/predictions/accepted"
+"""In the lake bucket: a note of each forecast that was accepted, written after all of its files."""
 _MAX_STAGINGS = 2
 
 
@@ -43,12 +48,46 @@ def accept(features: Features, model: ModelVersion, folder: str, run_id: str) ->
     """
     addresses = answers.files(folder)
     kinds, units = _validated(features, model, folder, addresses)
-    target = folder.replace("/raw/", "/data/", 1)
-    files = tuple(f"{target}/part-{number:05d}.parquet" for number in range(len(addresses)))
+    files = tuple(f"{published(folder)}/part-{number:05d}.parquet" for number in range(len(addresses)))
     for file, address in zip(files, addresses, strict=True):
         forecast = answers.read(address, DEMAND_PREDICTIONS.names)
         answers.write(file, answers.with_constants(forecast, _origin(features, model, run_id)))
-    return Predictions(model.name, files, kinds.total(), units, dict(kinds))
+    found = Predictions(model.name, files, kinds.total(), units, dict(kinds))
+    noted = {**asdict(found), "accepted_at": datetime.now(UTC).isoformat()}
+    answers.note(
+        f"s3://{settings().lake_bucket}/{ACCEPTED}/{folder.rpartition('/')[2]}-{model.name}.json", noted
+    )
+    return found
+
+
+def accepted_so_far() -> tuple[list[tuple[datetime, Predictions]], list[DataError]]:
+    """All forecasts that were accepted, and when: the earliest first; and of each note that cannot be read, why. A warehouse
+    is rebuilt from them (tasks/recovery)."""
+    found, broken = [], []
+    for file in objects.listed(f"s3://{settings().lake_bucket}/{ACCEPTED}/"):
+        try:
+            found.append(_noted(file.address))
+        except DataError as error:
+            broken.append(error)
+    return sorted(found, key=lambda each: (each[0], each[1].files)), broken
+
+
+def _noted(address: str) -> tuple[datetime, Predictions]:
+    """Its files are taken to be in this lake, also where the note is of another one, whose copies were brought here."""
+    try:
+        said = json.loads(objects.read(address))
+        when = datetime.fromisoformat(said.pop("accepted_at"))
+        files = tuple(f"s3://{settings().lake_bucket}/{aws.split(file)[1]}" for file in said["files"])
+        return when, Predictions(**{**said, "files": files})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{address} is no note of a forecast ({type(error).__name__}: {error}): restore its first version and run again."
+        ) from error
+
+
+def published(folder: str) -> str:
+    """The folder of what is accepted of a folder of answers. Snowflake may read it."""
+    return folder.replace("/raw/", "/data/", 1)
 
 
 def _validated(
@@ -82,7 +121,12 @@ def _validated(
 
 def load(connection: SnowflakeConnection, predictions: Predictions, load_date: date) -> int:
     """Stage, check and merge. A repeat changes nothing. Returns the number of rows in the warehouse of this version."""
-    _stage(connection, predictions)
+    stage(connection, predictions)
+    return merge(connection, predictions, load_date)
+
+
+def merge(connection: SnowflakeConnection, predictions: Predictions, load_date: date) -> int:
+    """Merge what is staged. Returns the number of rows in the warehouse of this version."""
     with writing(connection, f"load of the predictions of model {predictions.model_version}"):
         execute(connection, statements.merge(load_date))
     (loaded,) = execute(connection, statements.count_loaded(predictions.model_version))
@@ -90,7 +134,7 @@ def load(connection: SnowflakeConnection, predictions: Predictions, load_date: d
     return int(loaded)
 
 
-def _stage(connection: SnowflakeConnection, predictions: Predictions) -> None:
+def stage(connection: SnowflakeConnection, predictions: Predictions) -> None:
     """Stage the files and check the row count. Retries once: a COPY whose response was lost may run twice."""
     rows = keys = -1
     for _ in range(_MAX_STAGINGS):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tasks.errors import SystemFault
-from tasks.inbox import loading, moving, reading
+from tasks.inbox import arrivals, loading, moving, reading
 from tasks.inbox.ending import Ended, record_of, waiting_record
 from tasks.inbox.file_name import FileName
 from tasks.inbox.judging import Judged
@@ -136,24 +136,40 @@ def move(run: Run, ended: Sequence[Ended], before: Sequence[InboxFile]) -> list[
     if not files:
         return []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = list(pool.map(_copied, files))
+        found = [each for some in pool.map(_copied_in_turn, _by_place(files)) for each in some]
         copied = [each for each in found if isinstance(each, InboxFile)]
         # Before the deletion: once a file has left the inbox, no run looks at it again.
+        arrivals.record(copied)
         with run.session("record history files") as connection:
             execute(connection, record_files(copied))
         faults = [*found, *pool.map(_deleted, copied)]
     return [each for each in faults if isinstance(each, SystemFault)]
 
 
+def _by_place(files: Iterable[InboxFile]) -> list[list[InboxFile]]:
+    """The files by the key that each would like to have in history/."""
+    found: dict[str, list[InboxFile]] = {}
+    for file in files:
+        found.setdefault(moving.history_key(_version(file), _name(file)), []).append(file)
+    return list(found.values())
+
+
+def _copied_in_turn(files: Sequence[InboxFile]) -> list[InboxFile | SystemFault]:
+    return [_copied(file) for file in files]
+
+
 def _copied(file: InboxFile) -> InboxFile | SystemFault:
-    assert file.kind is not None
-    assert file.batch_date is not None
     assert file.file_hash is not None
     try:
-        name = FileName(file.kind, file.batch_date)
-        return replace(file, history_file=moving.copy_to_history(_version(file), name, file.file_hash))
+        return replace(file, history_file=moving.copy_to_history(_version(file), _name(file), file.file_hash))
     except SystemFault as fault:
         return fault
+
+
+def _name(file: InboxFile) -> FileName:
+    assert file.kind is not None
+    assert file.batch_date is not None
+    return FileName(file.kind, file.batch_date)
 
 
 def _deleted(file: InboxFile) -> SystemFault | None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -70,9 +71,12 @@ def _judged(version: Version, name: FileName, scratch: Path, broken_rate_max: fl
 def _download(version: Version, file: Path) -> bool:
     """False if the version is gone."""
     bucket = settings().inbox_bucket
-    with aws_failures(f"reading version {version.version_id} of s3://{bucket}/{version.key}"):
+    place: Any = {"Key": version.key, "VersionId": version.version_id}
+    if version.moved_to:
+        place = {"Key": version.moved_to}
+    with aws_failures(f"reading s3://{bucket}/{place['Key']}, version {version.version_id} of {version.key}"):
         try:
-            answer = aws.s3().get_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
+            answer = aws.s3().get_object(Bucket=bucket, **place)
         except ClientError as error:
             if error.response["Error"]["Code"] in GONE:
                 return False

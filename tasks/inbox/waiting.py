@@ -29,12 +29,14 @@ Arrival = tuple[datetime, str, str]
 
 @dataclass(frozen=True)
 class Version:
-    """One version of one object of the inbox. `received_at` is its LastModified, in UTC."""
+    """One version of one object of the inbox. `received_at` is its LastModified, in UTC. `moved_to` is its key in
+    history/ if it is read from there."""
 
     key: str
     version_id: str
     received_at: datetime
     size: int
+    moved_to: str | None = None
 
     @property
     def load_id(self) -> str:
@@ -68,7 +70,8 @@ def waiting(keys: Collection[str] | None = None) -> list[Version]:
         return []
     # Of characters, not of path parts: S3 lists by any prefix.
     prefix = INBOX if keys is None else commonprefix(sorted(keys))  # noqa: RUF071
-    found = [version for version in _listed(prefix) if keys is None or version.key in keys]
+    below = versions_below(settings().inbox_bucket, prefix)
+    found = [version for version in below if keys is None or version.key in keys]
     return sorted(found, key=lambda version: version.arrival)
 
 
@@ -84,8 +87,8 @@ def _require_versions() -> None:
         )
 
 
-def _listed(prefix: str) -> Iterator[Version]:
-    bucket = settings().inbox_bucket
+def versions_below(bucket: str, prefix: str) -> Iterator[Version]:
+    """Of each file the newest version first, but for what was withdrawn."""
     versions: list[Any] = []
     withdrawn: dict[str, tuple[bool, datetime]] = {}
     with aws_failures(f"listing the versions of s3://{bucket}/{prefix}"):
@@ -96,6 +99,8 @@ def _listed(prefix: str) -> Iterator[Version]:
                 withdrawn[marker["Key"]] = (latest or marker["IsLatest"], max(at, marker["LastModified"]))
     for each in versions:
         is_gone, before = withdrawn.get(each["Key"], (False, None))
-        if is_file(each["Key"]) and not is_gone and (before is None or each["LastModified"] >= before):
+        # A replica has the time of its source: it may have come after the deletion and be older.
+        stays = each["IsLatest"] or before is None or each["LastModified"] >= before
+        if is_file(each["Key"]) and not is_gone and stays:
             received_at = each["LastModified"].astimezone(UTC)
             yield Version(each["Key"], each["VersionId"], received_at, each["Size"])

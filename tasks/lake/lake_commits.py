@@ -19,7 +19,7 @@ from tasks.errors import StaleResult, SystemFault, TransientError
 from tasks.events import log
 from tasks.lake.footers import FooterOf
 from tasks.lake.lake_log import EXPIRED, NOTE_PREFIX, last_notes, lineage, notes_of, summary
-from tasks.lake.lake_tables import LOST_RACE, catalog, live_files, load, snapshot_id, told
+from tasks.lake.lake_tables import LOST_RACE, catalog, lake_failures, live_files, load, snapshot_id
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -66,7 +66,7 @@ def publish(namespace: str, dataset: str, location: str, commit: Commit, base: i
 
     Raises StaleResult if another run has published since: the work may lack its rows.
     """
-    with told(f"publishing to {namespace}.{dataset}"):
+    with lake_failures(f"publishing to {namespace}.{dataset}"):
         table = load(namespace, dataset)
         if table is None:
             if not commit.added:
@@ -106,7 +106,7 @@ def amend(namespace: str, dataset: str, location: str, change: Change) -> Table 
     is always applied to the files it was computed from. An empty change is committed too, which makes commits based on
     an older table fail.
     """
-    with told(f"changing {namespace}.{dataset}"):
+    with lake_failures(f"changing {namespace}.{dataset}"):
         table = load(namespace, dataset)
         live = live_files(table)
         commit = _without_what_stays(change([file.file_path for file in live]))
@@ -145,7 +145,7 @@ def replace_as_of(namespace: str, name: str, location: str, commit: Commit, as_o
         raise SystemFault(
             f"{namespace}.{name}: work {commit.work} of run {commit.run_id} has no file to publish."
         )
-    with told(f"publishing to {namespace}.{name}"):
+    with lake_failures(f"publishing to {namespace}.{name}"):
         table = load(namespace, name) or _create(namespace, name, location, commit.added[0])
         _complete(table, partition="as_of")
         stale = live_files(table, f"as_of = '{as_of.isoformat()}'")
@@ -159,7 +159,7 @@ def append(namespace: str, name: str, location: str, commit: Commit, by_day: str
 
     Appends do not conflict with each other: one that another commit outran is tried again on top of it.
     """
-    with told(f"appending to {namespace}.{name}"):
+    with lake_failures(f"appending to {namespace}.{name}"):
         for _ in range(_APPENDS):
             table = load(namespace, name) or _create(namespace, name, location, commit.added[0])
             _complete(table, by_day=by_day)
@@ -197,7 +197,7 @@ def expire(table: Table, snapshots: list[int], log_address: str | None) -> None:
     from pyiceberg.table.update import AssertRefSnapshotId
     from pyiceberg.table.update.snapshot import ExpireSnapshots
 
-    with told(f"expiring snapshots of {'.'.join(table.name())}"), table.transaction() as change:
+    with lake_failures(f"expiring snapshots of {'.'.join(table.name())}"), table.transaction() as change:
         if log_address:
             change.set_properties({EXPIRED: log_address})
         unmoved = AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=snapshot_id(table))  # type: ignore[call-arg]
@@ -242,7 +242,7 @@ def _mapping_of(schema: Schema) -> dict[str, str]:
 
 def _file_schema(path: str) -> pa.Schema:
     """The file's columns, all nullable: a column that a job happened to write as required may contain nulls later."""
-    with told(f"reading the columns of {path}"):
+    with lake_failures(f"reading the columns of {path}"):
         columns = pq.read_schema(FooterOf(path).open())
         return pa.schema([field.with_nullable(True) for field in columns])
 

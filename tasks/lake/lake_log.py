@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import SystemFault
 from tasks.events import log
-from tasks.lake.lake_tables import PUBLISHED_FOLDER, live_files, told
+from tasks.lake.lake_tables import PUBLISHED_FOLDER, lake_failures, live_files
 from tasks.services import objects
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _added_files(table: Table, snapshot: Snapshot) -> list[DataFile]:
     """The files with rows that are new in the snapshot, without survivors of a rewrite."""
     from pyiceberg.manifest import ManifestEntryStatus
 
-    with told(f"reading the log of {'.'.join(table.name())}"):
+    with lake_failures(f"reading the log of {'.'.join(table.name())}"):
         added = [
             entry.data_file
             for manifest in snapshot.manifests(table.io)

@@ -50,7 +50,7 @@ def catalog() -> LakeCatalog:
 
 
 def load(namespace: str, dataset: str) -> Table | None:
-    with told(f"opening {namespace}.{dataset}"):
+    with lake_failures(f"opening {namespace}.{dataset}"):
         try:
             return catalog().load_table((namespace, dataset))
         except NoSuchTableError:
@@ -58,7 +58,7 @@ def load(namespace: str, dataset: str) -> Table | None:
 
 
 def tables_of(namespace: str) -> list[str]:
-    with told(f"listing the tables of {namespace}"):
+    with lake_failures(f"listing the tables of {namespace}"):
         try:
             return sorted(name for _, name in catalog().list_tables(namespace))
         except NoSuchNamespaceError:
@@ -68,7 +68,7 @@ def tables_of(namespace: str) -> list[str]:
 def live_files(table: Table | None, where: str | None = None) -> list[DataFile]:
     if table is None or table.current_snapshot() is None:
         return []
-    with told(f"listing the files of {'.'.join(table.name())}"):
+    with lake_failures(f"listing the files of {'.'.join(table.name())}"):
         return [task.file for task in (table.scan(row_filter=where) if where else table.scan()).plan_files()]
 
 
@@ -77,7 +77,7 @@ def files_of(namespace: str, dataset: str, snapshot: int | None, where: str | No
     table = load(namespace, dataset) if snapshot is not None else None
     if table is None:
         return []
-    with told(f"listing the files of {namespace}.{dataset}"):
+    with lake_failures(f"listing the files of {namespace}.{dataset}"):
         scan = table.scan(where, snapshot_id=snapshot) if where else table.scan(snapshot_id=snapshot)
         return sorted(task.file.file_path for task in scan.plan_files())
 
@@ -93,7 +93,7 @@ def snapshot_id(table: Table | None) -> int | None:
 
 
 @contextmanager
-def told(doing: str) -> Iterator[None]:
+def lake_failures(doing: str) -> Iterator[None]:
     """Map errors of the catalog, and OSErrors of pyarrow's own S3 client, to our four kinds."""
     try:
         with aws_failures(doing):

@@ -17,7 +17,7 @@ from tasks.errors import SystemFault
 from tasks.events import log
 from tasks.jobs import glue, sagemaker
 from tasks.lake import lake_log, lake_tables
-from tasks.lake.lake_tables import told
+from tasks.lake.lake_tables import lake_failures
 from tasks.leases import job_entry
 from tasks.services import objects
 from tasks.services.objects import Found
@@ -80,7 +80,10 @@ def look(table: Table, everything: Everything, before: datetime, earlier: Mappin
 
 
 class Everything:
-    """The objects that all tables name: a quarantine names files in a curated table's folder. Cached, because it is slow."""
+    """The objects that all tables name. Cached, because it is slow.
+
+    The quarantines that earlier releases wrote name files in the folders of curated tables.
+    """
 
     def __init__(self, tables: Iterable[str]) -> None:
         self._tables = tuple(tables)
@@ -106,7 +109,7 @@ def named_by(table: Table) -> set[str]:
     found |= {file.statistics_path for file in (*metadata.statistics, *metadata.partition_statistics)}
     found |= {table.properties.get(lake_log.EXPIRED, ""), *_in_notes(table)}
     manifests: dict[str, ManifestFile] = {}
-    with told(f"reading what {'.'.join(table.name())} names"):
+    with lake_failures(f"reading what {'.'.join(table.name())} names"):
         for snapshot in table.snapshots():
             found.add(snapshot.manifest_list)
             manifests |= {manifest.manifest_path: manifest for manifest in snapshot.manifests(table.io)}

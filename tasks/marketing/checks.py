@@ -33,6 +33,10 @@ class CriticalCheck(BusinessError):
     severity: ClassVar[Severity] = "CRITICAL"
 
 
+class DeliveryRefused(CriticalCheck):
+    """It is the delivery that failed, not the pipeline: another one may pass."""
+
+
 def is_critical(finding: Finding) -> bool:
     of_snapshot = finding.dataset == DEMOGRAPHICS.table and finding.metric in _CRITICAL_OF_SNAPSHOTS
     return of_snapshot or finding.metric in _ALWAYS_CRITICAL
@@ -118,7 +122,7 @@ def require(findings: Iterable[Finding], run_id: str) -> None:
     if failed:
         lines = "\n".join(f"- {finding}" for finding in failed[:_SHOWN])
         is_ours = any(finding.metric in _OF_OUR_MAKING for finding in failed)
-        raise CriticalCheck(
+        raise (CriticalCheck if is_ours else DeliveryRefused)(
             f"{len(failed)} critical check(s) failed; nothing of run {run_id} was merged and the tables hold what they "
             f"held:\n{lines}\n{_REPORT if is_ours else _SEND_AGAIN}"
         )

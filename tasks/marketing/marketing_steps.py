@@ -89,7 +89,7 @@ def conclude(run: Run, before: Sequence[Finding], after: Sequence[Finding]) -> N
 
 @step("dbt", persist_result=False)
 def build_layer(run: Run, layer: str) -> None:
-    nodes = dbt_build.build(run, layer)
+    nodes = dbt_build.build(run, layer, dbt_build.page)
     with run.session(f"record dbt {layer}") as connection:
         monitoring.record_quality(connection, dbt_build.checks(run, nodes))
     dbt_build.require_passed(layer, nodes)

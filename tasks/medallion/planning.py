@@ -154,7 +154,7 @@ class Plan:
 def _paths(table: Table | None, snapshot: int | None = None) -> list[str]:
     if table is None or table.current_snapshot() is None:
         return []
-    with lake_tables.told(f"listing the files of {'.'.join(table.name())}"):
+    with lake_tables.lake_failures(f"listing the files of {'.'.join(table.name())}"):
         return sorted(task.file.file_path for task in table.scan(snapshot_id=snapshot).plan_files())
 
 

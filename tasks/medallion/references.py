@@ -9,7 +9,7 @@ import duckdb
 
 from contracts.dialects.duckdb_values import name as quoted
 from tasks.lake import lake_tables
-from tasks.lake.lake_tables import told
+from tasks.lake.lake_tables import lake_failures
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +47,7 @@ def unknown(reference: Reference) -> int | None:
     with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY}) as connection:
         connection.register("ours", ours)
         connection.register("theirs", theirs)
-        with told(
+        with lake_failures(
             f"reading {reference.column} of {reference.namespace}.{reference.table} and {reference.to}"
         ):
             (found,) = connection.sql(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -38,13 +39,21 @@ def read(address: str, columns: Sequence[str]) -> pa.Table:
 
 def write(address: str, table: pa.Table, *, once: bool = False) -> None:
     """Write a Parquet file. With `once`, one that is there stays: it may be published, and may then not change."""
-    bucket, key = aws.split(address)
     body = io.BytesIO()
     pq.write_table(table, body)
-    condition: dict[str, Any] = {"IfNoneMatch": "*"} if once else {}
+    _put(address, body.getvalue(), {"IfNoneMatch": "*"} if once else {})
+
+
+def note(address: str, what: Mapping[str, Any]) -> None:
+    """Write down what became of answers, as JSON. One that is there stays."""
+    _put(address, json.dumps(what, default=str).encode(), {"IfNoneMatch": "*"})
+
+
+def _put(address: str, body: bytes, condition: Mapping[str, Any]) -> None:
+    bucket, key = aws.split(address)
     with aws_failures(f"writing {address}"):
         try:
-            aws.s3().put_object(Bucket=bucket, Key=key, Body=body.getvalue(), **condition)
+            aws.s3().put_object(Bucket=bucket, Key=key, Body=body, **condition)
         except ClientError as error:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise

@@ -18,6 +18,7 @@ from tasks.services import aws
 from tasks.settings import settings
 
 ROOT = Path(__file__).resolve().parents[2]
+ARCHIVE = "sourcedir.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Code:
     folder: str
     """Address of the individual files, as a processing job reads them."""
     archive: str
-    """Address of sourcedir.tar.gz, as script mode reads it."""
+    """Address of the archive, as script mode reads it."""
 
 
 @cache
@@ -51,8 +52,8 @@ def ship(package: Package) -> Code:
     with aws_failures(f"uploading {package.folder} to s3://{bucket}/{prefix}"):
         for name, body in files.items():
             aws.s3().put_object(Bucket=bucket, Key=f"{prefix}/source/{name}", Body=body)
-        aws.s3().put_object(Bucket=bucket, Key=f"{prefix}/sourcedir.tar.gz", Body=archive(files))
-    return Code(version, f"s3://{bucket}/{prefix}/source/", f"s3://{bucket}/{prefix}/sourcedir.tar.gz")
+        aws.s3().put_object(Bucket=bucket, Key=f"{prefix}/{ARCHIVE}", Body=archive(files))
+    return Code(version, f"s3://{bucket}/{prefix}/source/", f"s3://{bucket}/{prefix}/{ARCHIVE}")
 
 
 def source(package: Package) -> dict[str, bytes]:

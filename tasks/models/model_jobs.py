@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tasks.errors import aws_failures
+from tasks.models import model_code
 from tasks.models.model_registry import CONTENT_TYPE, ModelVersion
 from tasks.services import aws
 from tasks.settings import settings
@@ -19,7 +20,11 @@ _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 _PAYLOAD_MB = 100  # batch transform's maximum; a file is one request
 _RESPONSE_SECONDS = 3600  # batch transform's maximum per response; the container's own default is 60
 _GB = 30
+_CODE = "code"
+_CODE_INSIDE = f"/opt/ml/input/data/{_CODE}/{model_code.ARCHIVE}"
 _LIMIT = {"MaxRuntimeInSeconds": 3600}
+ISOLATED: Mapping[str, bool] = {"EnableNetworkIsolation": True}
+"""SageMaker itself brings a container's files and takes them away: the container has no network and no credentials."""
 Range = Mapping[str, str]
 
 
@@ -66,16 +71,20 @@ def training_request(training: Training) -> dict[str, Any]:
         },
         "HyperParameters": {
             "sagemaker_program": "train.py",
-            "sagemaker_submit_directory": training.archive,
+            # As a channel, because the container can't fetch it: it has no network.
+            "sagemaker_submit_directory": _CODE_INSIDE,
             **training.hyperparameters,
         },
         "InputDataConfig": [
-            {"ChannelName": "features", "DataSource": {"S3DataSource": _all(training.features)}}
+            _channel("features", training.features),
+            _channel(_CODE, training.archive),
         ],
         "OutputDataConfig": {"S3OutputPath": training.models, **_key("KmsKeyId")},
         "Environment": _ENVIRONMENT,
         "ResourceConfig": _one_instance(),
         "StoppingCondition": _LIMIT,
+        **ISOLATED,
+        **_training_network(),
     }
 
 
@@ -125,6 +134,7 @@ def evaluation_request(code: str, arguments: Sequence[str], features: str, folde
         },
         "ProcessingResources": {"ClusterConfig": _one_instance()},
         "StoppingCondition": _LIMIT,
+        "NetworkConfig": ISOLATED,
     }
 
 
@@ -180,6 +190,7 @@ def create_model(name: str, model: ModelVersion) -> None:
                 ModelName=name,
                 PrimaryContainer=container,  # type: ignore[arg-type]
                 ExecutionRoleArn=settings().sagemaker_role,
+                EnableNetworkIsolation=True,
             )
         except ClientError as error:
             if "already exist" not in error.response["Error"].get("Message", ""):
@@ -191,8 +202,14 @@ def _key(member: str) -> dict[str, str]:
     return {member: settings().kms_key} if settings().kms_key else {}
 
 
-def _all(folder: str) -> dict[str, str]:
-    return {"S3DataType": "S3Prefix", "S3Uri": folder, "S3DataDistributionType": "FullyReplicated"}
+def _channel(name: str, address: str) -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3Uri": address, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+
+def _training_network() -> dict[str, Any]:
+    subnets, groups = settings().training_subnets, settings().training_security_groups
+    return {"VpcConfig": {"Subnets": subnets, "SecurityGroupIds": groups}} if subnets else {}
 
 
 def _one_instance() -> dict[str, Any]:

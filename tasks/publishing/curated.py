@@ -59,6 +59,8 @@ class Curated:
     """Rows that the job says are in its output as new ones; others are published already as they are."""
     rows_survivors: int = 0
     """Published rows that it wrote again, because the files that held them are dropped."""
+    quarantine: str = ""
+    """The folder of the rows that the job rejected; none if it is unchanged."""
 
     @property
     def dataset(self) -> str:

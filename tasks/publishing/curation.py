@@ -26,6 +26,9 @@ from tasks.settings import settings
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
+STAGING = "runs/staging"
+"""In the lake bucket. Rows that a job has not sorted out yet: the bucket's lifecycle deletes what a killed one leaves."""
+
 
 def location(namespace: str, dataset: str) -> str:
     return f"s3://{settings().lake_bucket}/{namespace}/{dataset}"
@@ -98,9 +101,19 @@ class Plan:
         return f"s3://{settings().lake_bucket}/{self.folder(attempt)}"
 
     def output(self, dataset: str, attempt: int) -> str:
+        """For the rows to publish. Snowflake may read them."""
+        return f"{location(lake_tables.CURATED, dataset)}/data/{self._own(dataset, attempt)}"
+
+    def quarantine(self, dataset: str, attempt: int) -> str:
+        """For the rows that the job rejects."""
+        return f"{location(lake_tables.QUARANTINE, dataset)}/data/{self._own(dataset, attempt)}"
+
+    def staging(self, dataset: str, attempt: int) -> str:
+        return f"s3://{settings().lake_bucket}/{STAGING}/{dataset}/{self._own(dataset, attempt)}"
+
+    def _own(self, dataset: str, attempt: int) -> str:
         """Of this job alone: the same work may be part of another group's job. A run of it writes to a folder below."""
-        folder = f"{self.works[dataset]}-{self.group[:8]}-{attempt}"
-        return f"{location(lake_tables.CURATED, dataset)}/data/{folder}"
+        return f"{self.works[dataset]}-{self.group[:8]}-{attempt}"
 
     def request(self, attempt: int, run_id: str) -> dict[str, str]:
         bucket = settings().lake_bucket
@@ -110,6 +123,8 @@ class Plan:
                 {
                     "contract": document(rules_of(s.dataset)),
                     "output": self.output(s.dataset, attempt),
+                    "quarantine": self.quarantine(s.dataset, attempt),
+                    "staging": self.staging(s.dataset, attempt),
                     "inputs": [file.for_manifest() for file in s.inputs],
                     "history": published(s.dataset, self.tables[s.dataset]),
                 }
@@ -153,6 +168,7 @@ def curate(slices: Iterable[Slice], run_id: str) -> list[Curated]:
             figures[s.dataset],
             figures_address,
             job_run_id=entry.external_id,
+            quarantine=glue.written_by(entry, plan.quarantine(s.dataset, entry.attempt)),
         )
         for s in plan.slices
     ]
@@ -167,6 +183,7 @@ def _curated(
     figures_address: str,
     *,
     job_run_id: str | None,
+    quarantine: str = "",
     unchanged: bool = False,
 ) -> Curated:
     return Curated(
@@ -174,6 +191,7 @@ def _curated(
         work=work,
         base=base,
         output=output,
+        quarantine=quarantine,
         total=Counts.read(figures),
         by_date={date.fromisoformat(d): Counts.read(f) for d, f in sorted(figures["by_date"].items())},
         reasons=dict(figures["reasons"]),
@@ -189,5 +207,13 @@ def _curated(
 
 def output_files(curated: Curated, folder: str) -> tuple[str, ...]:
     """The Parquet files that the job wrote into a folder of its output."""
-    found = objects.listed(f"{curated.output}/{folder}/")
-    return tuple(file.address for file in found if file.key.endswith(".parquet"))
+    return _parquet_files(f"{curated.output}/{folder}/")
+
+
+def rejected_files(curated: Curated) -> tuple[str, ...]:
+    """The Parquet files with the rows that the job rejected."""
+    return _parquet_files(f"{curated.quarantine}/")
+
+
+def _parquet_files(folder: str) -> tuple[str, ...]:
+    return tuple(file.address for file in objects.listed(folder) if file.key.endswith(".parquet"))

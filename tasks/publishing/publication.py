@@ -37,7 +37,7 @@ def publish(curated: Curated, run_id: str) -> int | None:
     if truncation.is_compared(curated.slice):
         notes[truncation.NOTE] = truncation.note(curated.slice)
     if contract(curated.dataset).load_sees_quarantine:
-        notes["sightings"] = ",".join(output_files(curated, "quarantined"))
+        notes["sightings"] = ",".join(output_files(curated, "sightings"))
     commit = Commit(
         work=curated.work,
         run_id=run_id,

@@ -161,8 +161,8 @@ def contract_kept(curated: Curated) -> Finding:
     """Check the job's output against the contract and the job's figures, independently of the job.
 
     Uses the Parquet statistics of the files: every column exists, no required column has nulls, no file's minimum or
-    maximum breaks a rule, and the published, survivors and quarantined folders hold as many rows as the job reported. For
-    an unchanged slice the job wrote nothing; its rows were checked when they were published.
+    maximum breaks a rule, and each folder holds as many rows as the job reported. For an unchanged slice the job wrote
+    nothing; its rows were checked when they were published.
     """
     complaints = list(_complaints(curated)) if curated.output else []
     return Finding(
@@ -178,19 +178,22 @@ def contract_kept(curated: Curated) -> Finding:
 
 def _complaints(curated: Curated) -> Iterator[str]:
     dataset = rules_of(curated.dataset)
+    published = f"{curated.output}/published/"
     expected_rows = {
-        "published": curated.rows_written,
-        "survivors": curated.rows_survivors,
-        "quarantined": curated.total.rows_quarantined,
+        published: curated.rows_written,
+        f"{curated.output}/survivors/": curated.rows_survivors,
+        f"{curated.quarantine}/": curated.total.rows_quarantined,
     }
+    if dataset.load_sees_quarantine:
+        expected_rows[f"{curated.output}/sightings/"] = curated.total.rows_quarantined
     for folder, expected in expected_rows.items():
         rows = 0
-        for address, footer in _footers(f"{curated.output}/{folder}/"):
+        for address, footer in _footers(folder):
             rows += footer.rows
-            if folder == "published":
+            if folder == published:
                 yield from (f"{address}: {complaint}" for complaint in _broken(dataset, footer))
         if rows != expected:
-            yield f"{curated.output}/{folder}/ holds {rows} rows, the job's figures say {expected}"
+            yield f"{folder} holds {rows} rows, the job's figures say {expected}"
 
 
 def _footers(folder: str) -> Iterator[tuple[str, Footer]]:

@@ -28,13 +28,14 @@ from tasks.lake import lake_commits, lake_tables
 from tasks.lake.lake_commits import Commit
 from tasks.publishing.corrections import ID
 from tasks.publishing.curated import Curated
-from tasks.publishing.curation import location, output_files
+from tasks.publishing.curation import location, rejected_files
 from tasks.services import objects
 from tasks.settings import settings
 
 PAIRS = ".pairs"
 """Suffix of the file next to a corrected copy: per corrected row, its old id and the id it gets if rejected again."""
 _BATCH_ROWS = 10_000
+_COPY = re.compile(r"-without-[0-9a-f]{16}$")
 _DAY = re.compile(r"/day=(\d{4}-\d{2}-\d{2})/")
 _CORRECTED_LIST = re.compile(r"(\d{4}-\d{2}-\d{2})/[0-9a-f]{24}")
 
@@ -53,10 +54,7 @@ def put_aside(curated: Curated, run_id: str) -> None:
         # Must come after the table was opened: a run that has listed newer files commits after that, so this one conflicts.
         landing.require_unchanged(settings().lake_bucket, curated.slice)
         corrected = corrected_rows(curated.dataset, days[0], days[-1])
-        kept = [
-            _without(path, corrected.get(raw_date_of(path), ()))
-            for path in output_files(curated, "quarantined")
-        ]
+        kept = [_without(path, corrected.get(raw_date_of(path), ())) for path in rejected_files(curated)]
         stale = [path for path in live if _day_of(path) in curated.by_date]
         return _commit(curated, run_id, [path for path in kept if path], stale)
 
@@ -69,7 +67,7 @@ def settle(curated: Curated, run_id: str) -> None:
     for day, ids in accepted.items():
         body = "\n".join(sorted(ids)).encode()
         objects.write(
-            f"{_corrections_folder(curated.dataset)}{day}/{hashlib.sha256(body).hexdigest()[:24]}", body
+            f"{corrections_folder(curated.dataset)}{day}/{hashlib.sha256(body).hexdigest()[:24]}", body
         )
     read: dict[date, set[str]] = defaultdict(set)
     for file in curated.slice.inputs:
@@ -78,7 +76,7 @@ def settle(curated: Curated, run_id: str) -> None:
     def change(live: list[str]) -> Commit:
         added: list[str] = []
         removed: list[str] = []
-        rejected = output_files(curated, "quarantined")
+        rejected = rejected_files(curated)
         for day, paths in read.items():
             if paths <= set(live):
                 removed += paths
@@ -97,7 +95,7 @@ def settle(curated: Curated, run_id: str) -> None:
 def corrected_rows(dataset: str, first: date, last: date) -> dict[date, set[str]]:
     """The ids of corrected rows that replays accepted, by raw date."""
     found: dict[date, set[str]] = defaultdict(set)
-    folder = _corrections_folder(dataset)
+    folder = corrections_folder(dataset)
     _, start = folder.removeprefix("s3://").split("/", 1)
     for file in objects.listed(folder, after=f"{start}{first}"):
         day = _corrected_day(file.key.removeprefix(start))
@@ -171,7 +169,7 @@ def _accepted_corrections(curated: Curated) -> dict[date, set[str]]:
                 old_id, new_id = line.split()
                 by_new_id[new_id] = (file.raw_date, old_id)
     candidates = pa.array(list(by_new_id), pa.string())
-    for path in output_files(curated, "quarantined") if by_new_id else ():
+    for path in rejected_files(curated) if by_new_id else ():
         with opened(path) as source:
             for batch in batches(source, [ID]):
                 ids = batch.column(0)
@@ -189,10 +187,7 @@ def _without(path: str, ids: Collection[str]) -> str | None:
         return path
     removed = pa.array(sorted(ids), pa.string())
     digest = hashlib.sha256("\n".join([path, *removed.to_pylist()]).encode()).hexdigest()[:16]
-    # Next to the job's own folder, not in it: everything in there counts as written by the job.
-    address = (
-        f"{path.partition('/quarantined')[0]}/quarantined-without-{digest}/day={path.partition('/day=')[2]}"
-    )
+    address = copy_of(path, digest)
     dropped = kept = 0
     with tempfile.TemporaryDirectory() as folder, opened(path) as source:
         copy = Path(folder) / "copy.parquet"
@@ -209,7 +204,20 @@ def _without(path: str, ids: Collection[str]) -> str | None:
         return objects.upload(copy, address) if kept else None
 
 
-def _corrections_folder(dataset: str) -> str:
+def copy_of(path: str, digest: str) -> str:
+    """Next to the job's own folder, not in it: everything in there counts as written by the job.
+
+    In quarantine also for a file of an earlier release, which wrote below curated/.
+    """
+    folder, _, file = path.partition("/day=")
+    curated, quarantine = (
+        location(namespace, "") for namespace in (lake_tables.CURATED, lake_tables.QUARANTINE)
+    )
+    original = _COPY.sub("", folder).replace(curated, quarantine, 1)
+    return f"{original}-without-{digest}/day={file}"
+
+
+def corrections_folder(dataset: str) -> str:
     return f"s3://{settings().lake_bucket}/mended/{dataset}/"
 
 

@@ -69,6 +69,11 @@ def row_id(dataset: str, row: dict[str, Any]) -> str:
     return hashlib.sha256("|".join("" if f is None else f"{len(f)}:{f}" for f in fields).encode()).hexdigest()
 
 
+def copies(dataset: str) -> str:
+    """The folder of corrected copies of quarantined files."""
+    return f"s3://{settings().lake_bucket}/runs/replay/{dataset}/"
+
+
 def _input(dataset: str, path: str, given: Corrections | None, used: set[str]) -> InputFile:
     found = objects.head(path)
     with quarantine.opened(path) as source:
@@ -82,7 +87,7 @@ def _input(dataset: str, path: str, given: Corrections | None, used: set[str]) -
         digest = hashlib.sha256(f"{path} {found.etag}".encode())
         for row in sorted(corrected):
             digest.update(f"{row} {given.of(row)}\n".encode())
-        name = f"s3://{settings().lake_bucket}/runs/replay/{dataset}/{digest.hexdigest()[:24]}"
+        name = f"{copies(dataset)}{digest.hexdigest()[:24]}"
         pairs: list[str] = []
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "copy.parquet"

@@ -90,6 +90,11 @@ def head(address: str) -> Found:
     return Found(address, key, answer["ContentLength"], answer["ETag"].strip('"'), answer["LastModified"])
 
 
+def is_there(address: str) -> bool:
+    """By a listing: who may not read it is told so, not that it is missing."""
+    return any(found.address == address for found in listed(address))
+
+
 def listed(prefix: str, after: str = "") -> Iterator[Found]:
     """Every object under an s3:// prefix, in key order."""
     bucket, start = aws.split(prefix)

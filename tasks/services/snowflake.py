@@ -58,16 +58,17 @@ _ENDPOINT = ("host", "port", "protocol")
 
 @contextmanager
 def connect(
-    flow: str, run_id: str, step: str, *, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
+    flow: str, run_id: str, step: str, *, secret: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
 ) -> Iterator[SnowflakeConnection]:
     """Open a UTC session whose QUERY_TAG names the flow, run and step, and close it at the end.
 
+    The login is that of flows, unless another secret is named.
     `unlimited_seconds` is the timeout of statements sent without `execute`, which have no timeout of their own.
 
     Closing the session rolls back uncommitted work. The connector's own context manager would send COMMIT or ROLLBACK
     first and, if that failed, hide the original error behind its own.
     """
-    connection = connected(query_tag(flow, run_id, step), role, unlimited_seconds)
+    connection = connected(query_tag(flow, run_id, step), secret, unlimited_seconds)
     try:
         yield connection
     finally:
@@ -79,13 +80,12 @@ def query_tag(flow: str, run_id: str, step: str) -> str:
 
 
 def connected(
-    tag: str, role: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
+    tag: str, secret: str | None = None, unlimited_seconds: int = NETWORK_SECONDS
 ) -> SnowflakeConnection:
     """Log in to the warehouse. The caller must close the connection."""
     return _logged_in(
-        settings().snowflake_secret,
+        secret or settings().snowflake_secret,
         tag,
-        role,
         unlimited_seconds,
         database=settings().database,
     )
@@ -96,7 +96,6 @@ def connected_source(secret: str, tag: str) -> SnowflakeConnection:
     return _logged_in(
         secret,
         tag,
-        None,
         NETWORK_SECONDS,
         _REQUIRED_OF_SOURCE,
         paramstyle="qmark",
@@ -109,7 +108,6 @@ def connected_source(secret: str, tag: str) -> SnowflakeConnection:
 def _logged_in(
     name: str,
     tag: str,
-    role: str | None,
     unlimited_seconds: int,
     required: Sequence[str] = REQUIRED,
     session: Mapping[str, str] | None = None,
@@ -124,7 +122,7 @@ def _logged_in(
     credentials = SnowflakeCredentials(
         account=secret["account"],
         user=secret["user"],
-        role=role or secret["role"],
+        role=secret["role"],
         private_key=secret["private_key"],
         authenticator="snowflake_jwt",
     )
@@ -153,6 +151,15 @@ def _logged_in(
         raise _classified(
             error, f"connecting to Snowflake account {secret['account']} as {secret['user']}"
         ) from error
+
+
+@contextmanager
+def snowflake_failures(doing: str) -> Iterator[None]:
+    """Map Snowflake's errors of statements that are sent without `execute`."""
+    try:
+        yield
+    except failures.Error as error:
+        raise _classified(error, f"{doing} in Snowflake") from error
 
 
 def execute(connection: SnowflakeConnection, statement: Statement) -> tuple[Any, ...]:
@@ -250,7 +257,9 @@ def _classified(error: failures.Error, doing: str, kind: Kind | None = None) -> 
         return SystemFault(message)
     if isinstance(error, (failures.ForbiddenError, failures.NotSupportedError)):
         return SystemFault(message)
-    if isinstance(error, failures.DatabaseError) and error.errno in _REFUSED_LOGINS:
+    if isinstance(error, failures.DatabaseError) and (
+        error.errno in _REFUSED_LOGINS or _REFUSED_ADDRESS in message
+    ):
         return SystemFault(message)
     return TransientError(message)
 
@@ -264,4 +273,6 @@ def _why_ended(errno: int, kind: Kind | None) -> str:
     )
 
 
-_REFUSED_LOGINS = frozenset({390100, 390101, 390102, 390103, 390144, 390186, 390189, 394300, 394304})
+_REFUSED_LOGINS = frozenset({390100, 390101, 390102, 390103, 390144, 390186, 390189, 390422, 394300, 394304})
+# By a network policy: 390422. Some releases of the connector give 250001, as for a server that did not answer.
+_REFUSED_ADDRESS = "is not allowed to access Snowflake"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.names import CHALLENGER, CHAMPION
+from tasks.models.model_jobs import ISOLATED
 from tasks.models.model_registry import ModelVersion
 from tasks.settings import settings
 
@@ -63,6 +64,7 @@ def model_request(version: ModelVersion) -> dict[str, Any]:
             "ModelDataUrl": version.model_data,
             "Environment": _ENVIRONMENT,
         },
+        **ISOLATED,
     }
 
 

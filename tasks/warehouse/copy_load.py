@@ -113,7 +113,7 @@ def _change(lake: Table, last: LoadedSnapshot | None, to: LoadedSnapshot) -> Cha
 
 
 def _files(lake: Table, snapshot_id: int) -> Files:
-    with lake_tables.told(f"listing the files of {'.'.join(lake.name())}"):
+    with lake_tables.lake_failures(f"listing the files of {'.'.join(lake.name())}"):
         planned = lake.scan(snapshot_id=snapshot_id).plan_files()
         return {task.file.file_path: task.file.record_count for task in planned}
 

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,13 @@ class Node:
         return self.status in SUCCEEDED
 
 
-def build(run: Run, layer: str) -> list[Node]:
-    """Make the layer's models, run their tests, and show the result as an artifact. `require_passed` judges it."""
+def build(run: Run, layer: str, shown: Callable[[str, Sequence[Node]], None] | None = None) -> list[Node]:
+    """Make the layer's models and run their tests. `require_passed` judges the result; `shown` is called with it, if there
+    is any, before an error of dbt is raised."""
     with tempfile.TemporaryDirectory() as scratch:
         done, nodes = _built(run, layer, Path(scratch))
-    if nodes:
-        _page(layer, nodes)
+    if nodes and shown:
+        shown(layer, nodes)
     if done.returncode and not any(node.status == _FAILED_TEST for node in nodes):
         _raise_error(layer, done, nodes)
     return nodes
@@ -164,7 +165,8 @@ def _errors(nodes: Sequence[Node]) -> list[str]:
     return [f"{node.name}: {node.message}" for node in nodes if node.status == "error"]
 
 
-def _page(layer: str, nodes: Sequence[Node]) -> None:
+def page(layer: str, nodes: Sequence[Node]) -> None:
+    """Show the result on the run's page."""
     failed = sum(not node.passed and node.status not in (WARNED, SKIPPED) for node in nodes)
     warned = sum(node.status == WARNED for node in nodes)
     create_table_artifact(

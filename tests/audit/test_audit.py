@@ -13,8 +13,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import yaml
 
-from audit.__main__ import main
+from audit import locks
+from audit.__main__ import ROOT, main
 from audit.exceptions import Explained
 
 ID, OTHER_NAME, NPM_ID = "PYSEC-2099-1", "CVE-2099-1", "GHSA-aaaa-bbbb-cccc"
@@ -74,14 +76,25 @@ class Advisories(BaseHTTPRequestHandler):
         elif self.path == "/left":
             versions = {"1.0.0": {"name": "left", "version": "1.0.0"}}
             self._answer({"name": "left", "dist-tags": {"latest": "1.0.0"}, "versions": versions})
+        elif self.path == "/pypi/broken/json":
+            page = {"id": ID, "aliases": [OTHER_NAME], "link": "https://osv.dev", "withdrawn": None}
+            withdrawn = page | {"id": "PYSEC-2099-9", "withdrawn": "2099-01-02T00:00:00Z"}
+            self._answer({"info": {"version": "1.0"}, "vulnerabilities": [page, withdrawn]})
+        elif self.path.startswith("/mirror/pypi/broken"):  # one that knows of no vulnerabilities
+            self._answer({"info": {"version": "1.0"}})
+        elif self.path.startswith("/odd/pypi/broken"):
+            self._answer(["nothing here"])
+        elif self.path.startswith("/cut/pypi/broken"):
+            self._answer({"info": {"version": "1.0"}}, more=10)
         else:
             self.send_error(404)
 
-    def _answer(self, content: dict[str, Any]) -> None:
+    def _answer(self, content: object, more: int = 0) -> None:
+        """`more` is how much shorter the body is than it says."""
         body = json.dumps(content).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
+        self.send_header("content-length", str(len(body) + more))
         self.end_headers()
         self.wfile.write(body)
 
@@ -92,6 +105,11 @@ class Advisories(BaseHTTPRequestHandler):
 def _vulnerabilities(query: dict[str, Any]) -> dict[str, Any]:
     broken = query["package"]["name"] == "broken" and query["version"] == "1.0"
     return {"vulns": [{"id": ID, "modified": "2099-01-01T00:00:00Z"}]} if broken else {}
+
+
+@pytest.fixture(autouse=True)
+def asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
 
 
 @pytest.fixture
@@ -151,15 +169,57 @@ def test_an_explanation_ends(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("ecosystem", "name"), [("uv", "uv.lock"), ("npm", "package-lock.json")])
+def test_every_lock_is_renewed(ecosystem: str, name: str) -> None:
+    """Dependabot looks at the folders that it is told, and at no other."""
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    (update,) = [each for each in updates if each["package-ecosystem"] == ecosystem]
+    told = update.get("directories") or [update["directory"]]
+    there = [Path(lock) for lock in locks.all_of(ROOT) if Path(lock).name == name]
+    assert sorted(told) == sorted(f"/{lock.parent}".removesuffix(".") for lock in there)
+
+
 def test_an_explanation_has_a_reason() -> None:
     with pytest.raises(ValueError, match="has no reason"):
         Explained(ID, "broken", " ", until=date(2999, 1, 1))
 
 
+NOBODY = "http://127.0.0.1:9"
+
+
 def test_not_to_know_is_not_to_be_safe(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--service", NOBODY, "--index", NOBODY], repository) == 3
+    said = capsys.readouterr().err
+    assert "NOT AUDITED: uv.lock: 1 of 1 packages (the advisories could not be reached: " in said
+    assert "PyPI told nothing): broken 1.0\n" in said
+
+
+def test_pypi_is_asked_where_osv_is_not_reached(
+    repository: Path, service: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--service", NOBODY, "--index", service]
+    assert main(asked, repository) == 1
+    said = capsys.readouterr()
+    assert f"uv.lock: broken: {OTHER_NAME}, {ID} " in said.err
+    assert "uv.lock: 1 known" in said.out
     _explain(repository)
-    assert main(["--service", "http://127.0.0.1:9"], repository) == 3
-    assert "NOT AUDITED: uv.lock: the advisories could not be reached: " in capsys.readouterr().err
+    assert main(asked, repository) == 0
+
+
+@pytest.mark.parametrize("mirror", ["mirror", "odd", "cut"])
+def test_a_page_that_is_not_pypis_says_nothing(
+    repository: Path, service: str, capsys: pytest.CaptureFixture[str], mirror: str
+) -> None:
+    assert main(["--service", NOBODY, "--index", f"{service}/{mirror}"], repository) == 3
+    assert "PyPI told nothing): broken 1.0" in capsys.readouterr().err
+
+
+def test_a_page_of_another_version_says_nothing(
+    repository: Path, service: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "uv.lock").write_text(LOCK.replace("1.0", "1.1"))
+    assert main(["--service", NOBODY, "--index", service], repository) == 3
+    assert "PyPI told nothing): broken 1.1" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="no npm here")

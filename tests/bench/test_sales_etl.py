@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -116,7 +115,7 @@ def test_spark_and_duckdb_write_the_same_rows(spark: Any, tmp_path: Path) -> Non
     files = order_lines.delivered(ROWS, tmp_path)
     asked, work = asked_of_the_job(files, tmp_path)
     session.configure(spark)
-    figures = curate.curate(spark, [replace(work, output=asked.own(work.output))])["datasets"]["sales"]
+    figures = curate.curate(spark, [work.own(asked)])["datasets"]["sales"]
     one_machine.curate(str(files[0].parent), tmp_path / "duckdb", order_lines.RAW_DATE.isoformat())
 
     rows = sales_etl.ROWS_OUT["highwater"](tmp_path)

@@ -22,7 +22,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.utilities.callables import parameter_schema
 
-from local import resources
+from local import resource_kinds, resources
 from local.aws.server import REGION, LocalAws
 from local.faults.aws_calls import AwsCalls
 from local.faults.call import Address, Call
@@ -149,7 +149,7 @@ class Scene:
         version: str = self.s3.put_object(Bucket=INBOX, Key=key, Body=b"x")["VersionId"]
         return version
 
-    def url(self, queue: resources.Queue = resources.INBOX_EVENTS) -> str:
+    def url(self, queue: resource_kinds.Queue = resources.INBOX_EVENTS) -> str:
         address: str = self.sqs.get_queue_url(QueueName=queue.name)["QueueUrl"]
         return address
 
@@ -157,7 +157,7 @@ class Scene:
         message: str = self.sqs.send_message(QueueUrl=self.url(), MessageBody=body)["MessageId"]
         return message
 
-    def waiting(self, queue: resources.Queue = resources.INBOX_EVENTS) -> tuple[int, int]:
+    def waiting(self, queue: resource_kinds.Queue = resources.INBOX_EVENTS) -> tuple[int, int]:
         """How many messages can be received, and how many are with somebody."""
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         found = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["All"])["Attributes"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments import glue_code
 from tasks.churn import churn_training
 from tasks.forecast import forecast_jobs
 
@@ -55,6 +56,7 @@ def test_the_packages_that_flows_import_are_copied() -> None:
             waiting += sorted(set(re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE)) & ours)
     assert wanted <= set(copied())
     assert not {"local", "bench", "tests"} & set(copied())
+    assert set(glue_code.PACKAGES) <= set(copied())  # whole: their hash is compared with that of Glue's jobs
     for package in (forecast_jobs.PACKAGE, churn_training.PACKAGE):
         for name in (package.folder, *package.shared):
             assert {name, *(str(parent) for parent in Path(name).parents)} & set(copied()), name

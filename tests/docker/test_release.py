@@ -21,6 +21,7 @@ STUBS = {
 [[ -n ${REFUSED:-} && $* == *$REFUSED* ]] && echo AccessDenied >&2 && exit 254
 case "$*" in
   *describe-images*) cat "$STATE/registry" ;;
+  *list-tags-for-resource*) cat "$STATE/environment" ;;
   *get-caller-identity*) echo 222222222222 ;;
   *get-login-password*) echo password ;;
 esac""",
@@ -59,8 +60,9 @@ def repository(tmp_path: Path) -> Path:
         (home / "version").write_text(message)
         _git(home, "add", "-A")
         _git(home, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", message)
-    for name, said in {"registry": DIGEST, "source": DIGEST, "arrives": DIGEST, "calls": ""}.items():
-        (tmp_path / name).write_text(said)
+    said = {"registry": DIGEST, "source": DIGEST, "arrives": DIGEST, "environment": "prod", "calls": ""}
+    for name, text in said.items():
+        (tmp_path / name).write_text(text)
     return home
 
 
@@ -76,6 +78,7 @@ def release(repository: Path) -> Release:
         "STATE": str(repository.parent),
         "AWS_REGION": "ap-south-1",
         "CI": "true",
+        "PREFECT_API_URL": "https://prefect.example.com/api",
     }
 
     def run(*arguments: str, script: str = "release.sh", **more: str) -> subprocess.CompletedProcess[str]:
@@ -98,6 +101,7 @@ def _calls(repository: Path, program: str, commit: str = "HEAD") -> list[str]:
 
 
 def test_stacks_get_the_digest_before_deployments_are_told(repository: Path, release: Release) -> None:
+    (repository.parent / "environment").write_text("dev\n")
     done = release("dev", "HEAD")
     assert done.returncode == 0, done.stderr
     assert _calls(repository, "cdk") == [
@@ -109,6 +113,7 @@ def test_stacks_get_the_digest_before_deployments_are_told(repository: Path, rel
 
 
 def test_a_server_of_our_own_comes_before_its_worker(repository: Path, release: Release) -> None:
+    (repository.parent / "environment").write_text("private\n")
     assert release("private", "HEAD").returncode == 0
     first, then = _calls(repository, "cdk")
     assert first.startswith(
@@ -116,6 +121,30 @@ def test_a_server_of_our_own_comes_before_its_worker(repository: Path, release: 
     )
     assert then.startswith("deploy --all ")
     assert _calls(repository, "deployments") == ["prod"]
+
+
+@pytest.mark.parametrize("here", ["dev\n", "private\n", ""])
+@pytest.mark.parametrize("version", ["HEAD", "HEAD~1"])
+def test_the_account_of_another_environment_is_left_alone(
+    repository: Path, release: Release, here: str, version: str
+) -> None:
+    (repository.parent / "environment").write_text(here)
+    done = release("prod", version, FROM)
+    assert done.returncode == 1
+    assert f"are of the environment '{here.strip()}', not of 'prod'" in done.stderr
+    asked = "--resource-arn arn:aws:ecr:ap-south-1:222222222222:repository/highwater-worker"
+    assert [asked in call for call in _calls(repository, "aws")] == [False, True]
+    calls = (repository.parent / "calls").read_text()
+    assert not [program for program in (" cdk ", " docker ", " deployments ") if program in calls]
+
+
+@pytest.mark.parametrize("version", ["HEAD", "HEAD~1"])
+def test_without_a_prefect_server_nothing_is_begun(repository: Path, release: Release, version: str) -> None:
+    """It is told last: what came before would be released without its deployments."""
+    done = release("prod", version, PREFECT_API_URL="")
+    assert done.returncode == 1
+    assert "PREFECT_API_URL is not set: which Prefect server runs this account's flows?" in done.stderr
+    assert (repository.parent / "calls").read_text() == ""
 
 
 def test_an_image_of_the_account_before_is_copied_by_its_digest(repository: Path, release: Release) -> None:
@@ -219,8 +248,16 @@ def test_a_branch_whose_name_is_a_command_is_a_commit_and_nothing_more(
     assert len(_calls(repository, "cdk")) == 1, done.stderr
 
 
-@pytest.mark.parametrize("call", ["describe-images", "get-caller-identity"])
-@pytest.mark.parametrize(("script", "arguments"), [("release.sh", ("prod", "HEAD", FROM)), ("push.sh", ())])
+@pytest.mark.parametrize(
+    ("script", "arguments", "call"),
+    [
+        ("release.sh", ("prod", "HEAD", FROM), "describe-images"),
+        ("release.sh", ("prod", "HEAD", FROM), "get-caller-identity"),
+        ("release.sh", ("prod", "HEAD", FROM), "list-tags-for-resource"),
+        ("push.sh", (), "describe-images"),
+        ("push.sh", (), "get-caller-identity"),
+    ],
+)
 def test_what_aws_refuses_is_not_taken_for_an_answer(
     repository: Path, release: Release, call: str, script: str, arguments: tuple[str, ...]
 ) -> None:

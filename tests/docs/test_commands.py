@@ -7,7 +7,6 @@ import importlib.util
 import json
 import re
 import shlex
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,31 +17,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from local.cli import _parser
 from tests.deployments.test_prefect_yaml import DEPLOYMENTS, flow_of
+from tests.docs.blocks import commands_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FLOWS = {f"{flow_of(d).name}/{d['name']}": flow_of(d) for d in DEPLOYMENTS}
-_SCHEMAS = "RAW|CURATED|DW|MARTS|ML_OUTPUTS|MONITORING"
+_SCHEMAS = "RAW|CURATED|DW|MARTS|ML_OUTPUTS|MONITORING|MIGRATIONS"
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """Indented blocks line by line, continued lines joined, quoted line breaks kept; and what stands between backticks."""
-    for page in PAGES:
-        text = page.read_text().replace("\\\n", " ")
-        blocks = re.findall(r"(?:^ {4,}\S.*\n)+", text, re.MULTILINE)
-        spans = re.findall(r"`([^`\n]+)`", text)
-        for block in blocks:
-            yield from ((page.name, line) for line in _whole(textwrap.dedent(block)))
-        yield from ((page.name, span) for span in spans)
-
-
-def _whole(block: str) -> Iterator[str]:
-    line = ""
-    for part in block.splitlines():
-        line = f"{line}\n{part}" if line else part
-        if line.count('"') % 2 == 0:
-            yield line
-            line = ""
+    return ((page.name, command.text) for page in PAGES for command in commands_of(page))
 
 
 def faults_of(command: str) -> list[str]:
@@ -93,7 +77,8 @@ def _subcommands() -> dict[str, set[str]]:
     return {
         "local": set(local.choices or ()),
         "deployments": set(re.findall(r'"(\w+)"', choices)),
-        "warehouse": {"migrate", "rebuild-marts"},
+        "warehouse": {"migrate", "rebuild-marts", "rebuild"},
+        "tasks.recovery": {"register-table", "restore-object", "copy-rows", "bring-untaken", "note-arrivals"},
     }
 
 
@@ -138,10 +123,12 @@ def _tables(command: str) -> Iterator[str]:
 
 def _known_tables() -> set[str]:
     sql = "\n".join(path.read_text() for path in (ROOT / "warehouse").rglob("*.sql"))
-    marts_of_dbt = {f"MARTS.{path.stem.upper()}" for path in (ROOT / "warehouse/dbt/models").rglob("marts/*.sql")}
+    marts_of_dbt = {
+        f"MARTS.{path.stem.upper()}" for path in (ROOT / "warehouse/dbt/models").rglob("marts/*.sql")
+    }
     # schemachange makes its own table (warehouse/migrate.py).
     named = re.findall(rf"\b(?:{_SCHEMAS})\.[A-Z_0-9]+\b", sql.upper())
-    return {*named, *marts_of_dbt, "MONITORING.CHANGE_HISTORY"}
+    return {*named, *marts_of_dbt, "MIGRATIONS.CHANGE_HISTORY"}
 
 
 TABLES = _known_tables()
@@ -157,7 +144,7 @@ def _names(command: str) -> Iterator[str]:
 def _cdk(command: str) -> Iterator[str]:
     """A parameter without its stack is handed to all of them, and without an environment nothing is synthesized."""
     for words in re.findall(r"\bcdk (?:deploy|destroy|diff|bootstrap) (.*)", command):
-        if not re.search(rf"-c environment=(?:{ENVIRONMENTS})\b", words):
+        if not re.search(rf"-c environment=(?:(?:{ENVIRONMENTS})\b|\$ENVIRONMENT\b)", words):
             yield f"no environment: cdk {words}"
     for given in re.findall(r"--parameters (\S+)", command):
         yield from _parameter(given.partition("=")[0])
@@ -184,9 +171,7 @@ def _parameters() -> dict[str, set[str]]:
 
 PARAMETERS = _parameters()
 ENVIRONMENTS = "|".join(
-    re.findall(
-        r'name="(\w+)"', (ROOT / "infra" / "cdk" / "highwater_infra" / "environments.py").read_text()
-    )
+    re.findall(r'name="(\w+)"', (ROOT / "infra" / "cdk" / "highwater_infra" / "environments.py").read_text())
 )
 
 
@@ -237,7 +222,20 @@ def test_what_people_are_told_to_type_exists() -> None:
         ("give highwater-server:Domains too", "highwater-server has no parameter Domains"),
         ("cdk deploy --all", "no environment"),
         ("cdk diff -c environment=production", "no environment"),
+        ("cdk diff -c environment=$ENVIRONMENTS", "no environment"),
     ],
 )
 def test_what_does_not_exist_is_found(command: str, fault: str) -> None:
     assert any(fault in found for found in faults_of(command)), faults_of(command)
+
+
+def test_what_an_administrator_makes_says_whose_it_is_and_who_pays() -> None:
+    """As the stacks do. A later command that does not name a tag takes it off."""
+    pages = [ROOT / "docs" / name for name in ("deploy.md", "operate.md")]
+    blocks = [command.text for page in pages for command in commands_of(page) if command.in_block]
+    made = [text for text in blocks if text.startswith(("aws cloudformation deploy", "cdk bootstrap"))]
+    assert len(made) == 4
+    for text in made:
+        tags = {name for name in re.findall(r"([a-z-]+)=", text.partition("--tags")[2])}
+        assert tags >= {"project", "environment", "owner", "cost-centre"}, text
+        assert ("data-class" in tags) == ("highwater-copies" in text), text

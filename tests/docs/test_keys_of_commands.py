@@ -7,31 +7,44 @@ import json
 import os
 import re
 import subprocess
-import textwrap
 from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
+from deployments import names
+from local import resources
+from tests.docs.blocks import PLACEHOLDER, commands_of
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+# Of earlier versions of the pages, which somebody may still have before them.
+ONCE_WRITTEN = {"key.p8", "new.pem", "secret.json", "prefect.json", "outputs.json"}
+GIVEN = {"database": names.DATABASE}
 STUBS = {
     "aws": """
 while [ $# -gt 0 ]; do case $1 in --secret-id) id=$2 ;; --secret-string) file=${2#file://} ;; esac; shift; done
 mkdir -p "$GIVEN/$(dirname "$id")" && cp "$file" "$GIVEN/$id" && stat -c %a "$(dirname "$file")" > "$GIVEN/mode" """,
     "editor": """echo '{"api_url": "https://example.com/api", "api_key": "k"}' > "$1" """,
-    "snowflake": """echo "CREATE USER" """,
+    "cdk": "",
+    "snowflake": """for file in "$@"; do case $file in *.pub) grep -q "BEGIN PUBLIC KEY" "$file" ;; esac; done """,
 }
 
 
-def _blocks(page: str) -> list[str]:
-    text = (DOCS / page).read_text()
-    return [textwrap.dedent(block) for block in re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE)]
+def _commands(page: str, begin: str, end: str) -> str:
+    """Those of the page's blocks from the one that begins so to the one that ends so."""
+    found = [command.text for command in commands_of(DOCS / page) if command.in_block]
+    first = next(number for number, text in enumerate(found) if text.startswith(begin))
+    last = next(number for number, text in enumerate(found) if number >= first and text.startswith(end))
+    return "\n".join(
+        PLACEHOLDER.sub(lambda each: GIVEN.get(each[1], "x"), text) for text in found[first : last + 1]
+    )
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     home = tmp_path / "checkout"
     for name, body in STUBS.items():
-        place = home / "infra/cdk/.venv/bin/python" if name == "snowflake" else tmp_path / "bin" / name
+        place = home / ".venv/bin/python" if name == "snowflake" else tmp_path / "bin" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(f"#!/bin/bash\n{body}\n")
         place.chmod(0o755)
@@ -48,6 +61,7 @@ def _run(checkout: Path, script: str) -> None:
         "TMPDIR": str(base / "tmp"),
         "GIVEN": str(base / "given"),
         "EDITOR": "editor",
+        "ENVIRONMENT": "prod",
     }
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=checkout, env=environment, check=True)
 
@@ -58,21 +72,46 @@ def _left_in(checkout: Path) -> str:
 
 
 def test_a_first_deployment_leaves_no_secret_behind(checkout: Path) -> None:
-    first, *others = [block for block in _blocks("deploy.md") if "$private" in block]
-    (made,) = re.findall(r"^private=.*?(?=  #)", first, re.MULTILINE)
+    made = _commands("deploy.md", "private=", "private=")
+    others = _commands("deploy.md", "export HIGHWATER_DATABASE=", "rm -r")
     # The login of the source is somebody else's: it is there already.
-    _run(checkout, "\n".join([made, 'openssl genrsa 2048 > "$private/source.p8"', *others]))
+    _run(checkout, "\n".join([made, 'openssl genrsa 2048 > "$private/source.p8"', others]))
     assert _left_in(checkout) == ""
     assert list((checkout.parent / "tmp").iterdir()) == []
     given = checkout.parent / "given"
     assert (given / "mode").read_text().strip() == "700"
     assert json.loads((given / "highwater/prefect").read_text())["api_key"] == "k"
     assert re.fullmatch(r"[0-9a-f]{64}\n", (given / "highwater/hash-key").read_text())
-    for name in ("highwater/snowflake", "highwater/source/shop"):
-        assert "PRIVATE KEY" in json.loads((given / name).read_text())["private_key"]
+    logins = {
+        name: json.loads((given / name).read_text())
+        for name in ("highwater/snowflake", "highwater/snowflake-deployer", "highwater/source/shop")
+    }
+    assert ["PRIVATE KEY" in login["private_key"] for login in logins.values()] == [True, True, True]
+    ours = ("user", "role", "warehouse")
+    for name, declared in (
+        ("highwater/snowflake", resources.SNOWFLAKE_SECRET),
+        ("highwater/snowflake-deployer", resources.DEPLOYER_SECRET),
+    ):
+        assert [logins[name][field] for field in ours] == [getattr(declared, field) for field in ours]
 
 
 def test_a_new_key_pair_is_not_in_the_checkout(checkout: Path) -> None:
-    (block,) = [block for block in _blocks("operate.md") if "genrsa" in block]
-    _run(checkout, f"{block}\ntest -s $KEY")
+    made = _commands("operate.md", "export KEY=", "openssl rsa")
+    _run(checkout, f"{made}\ntest -s $KEY")
     assert _left_in(checkout) == ""
+
+
+def _written() -> set[str]:
+    """What the pages' blocks name in the folder of secrets, or in another that they make for a file."""
+    blocks = [c.text for page in ("deploy.md", "operate.md") for c in commands_of(DOCS / page) if c.in_block]
+    found = set(re.findall(r"""(?:\$private"?|\$\(mktemp -d\))/([\w$.-]+\.\w+)""", "\n".join(blocks)))
+    return {name.replace("$user", user) for name in found for user in ("worker", "deploy")}
+
+
+def test_git_would_not_take_what_somebody_writes_into_the_checkout_all_the_same() -> None:
+    names_of_files = _written()
+    assert {"worker.p8", "deploy.pub", "source.json", "hash-key.txt", "new.pem"} <= names_of_files
+    asked = sorted(names_of_files | ONCE_WRITTEN)
+    command = ["git", "check-ignore", "--no-index", *asked]
+    ignored = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    assert ignored == asked

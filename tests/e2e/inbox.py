@@ -8,6 +8,7 @@ from typing import Any
 from prefect.client.schemas.objects import State
 
 from flows.retail_inbox import retail_inbox
+from tasks.inbox import arrivals
 from tasks.services import aws
 from tests.e2e.world import World, comparable
 from tests.warehouse.retail.inbox import TABLES
@@ -37,9 +38,14 @@ def sweep(keys: list[str] | None = None, **how: Any) -> State[Any]:
 
 
 def keys(prefix: str = "") -> list[str]:
-    """The objects that the bucket shows, without older versions."""
+    """The objects that the bucket shows, without older versions, and without the lists of arrivals."""
     found = aws.s3().list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
-    return [item["Key"] for item in found]
+    return [item["Key"] for item in found if not item["Key"].startswith(f"{arrivals.FOLDER}/")]
+
+
+def moved() -> list[str]:
+    """What the lists of arrivals say: where the versions of each file lie."""
+    return sorted({f"{each.source_file} -> {each.history_file}" for each in arrivals.recorded()})
 
 
 def sidecar(name: str) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def state(world: World) -> dict[str, list[str]]:
         )
         for name in TABLES
     }
-    return tables | {"bucket": keys()}
+    return tables | {"bucket": keys(), "arrivals": moved()}
 
 
 def empty(world: World) -> None:

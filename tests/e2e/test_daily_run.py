@@ -10,6 +10,7 @@ import pytest
 
 from flows.cpg_daily import cpg_daily
 from tasks.intake.sources import ALL_SOURCES
+from tasks.lake import lake_tables
 from tasks.publishing.quality import Quality
 from tests.e2e.deliveries import address, deliver, everything_but_sales, masters, parquet, put, sale, table
 from tests.e2e.world import OPEN, World
@@ -54,6 +55,8 @@ def test_a_whole_day_reaches_every_table_and_repeats_change_nothing(world: World
     assert broken["reasons"] == ["net_revenue:type"]
     assert broken["source_file"] == f"s3://highwater-lake/{address('sales', DAY)}"
     assert broken["raw_date"] == DAY
+    (aside,) = lake_tables.live_files(lake_tables.load(lake_tables.QUARANTINE, "sales"))
+    assert aside.file_path.startswith("s3://highwater-lake/quarantine/sales/data/")
     shares = world.sql("SELECT brand, unit_share FROM DW.FACT_MARKET ORDER BY brand")
     assert [(r["BRAND"], r["UNIT_SHARE"]) for r in shares] == [("Aarna", 0.3), ("Rival", 0.7)]
     assert world.one("SELECT SUM(units) FROM MARTS.SALES_PERFORMANCE_MART") == 30

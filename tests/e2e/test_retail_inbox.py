@@ -94,6 +94,13 @@ def test_files_become_rows_or_somebody_knows_why_not(world: World) -> None:
         "history/sales/year=2025/month=01/day=15/sales_20250115_copy.csv",
         "history/stores/year=2025/month=01/day=10/stores_20250110.csv",
     ]
+    assert [line.partition(" -> ")[2] for line in inbox.moved()] == [
+        "history/sales/year=2025/month=01/day=12/SALE.2025.01.12.txt.gz",
+        "history/sales/year=2025/month=01/day=11/acme/Sales-2025-01-11_v2.CSV",
+        "history/sales/year=2025/month=01/day=13/sales_20250113.csv",
+        "history/sales/year=2025/month=01/day=15/sales_20250115_copy.csv",
+        "history/stores/year=2025/month=01/day=10/stores_20250110.csv",
+    ]
     assert inbox.keys("inbox/") == [
         "inbox/sales_20250114.csv",
         "inbox/sales_20250114.csv.error.json",

@@ -15,11 +15,12 @@ import pytest
 import yaml
 
 from contracts.catalog import contract
-from deployments import names
+from deployments import glue_code, names
 from deployments.settings import Place
-from local import resources
+from local import resource_kinds, resources
 from tasks.forecast import model_drift
 from tasks.settings import Settings
+from warehouse.account.names import AccountNames
 
 INFRA = Path(__file__).resolve().parents[2] / "infra" / "cdk"
 UNIQUE = "-${AWS::AccountId}-${AWS::Region}"
@@ -110,7 +111,7 @@ def test_databases_are_in_the_same_place() -> None:
 
 
 @pytest.mark.parametrize("job", resources.GLUE_JOBS, ids=lambda job: job.name)
-def test_jobs_have_the_same_shape(job: resources.GlueJob) -> None:
+def test_jobs_have_the_same_shape(job: resource_kinds.GlueJob) -> None:
     (found,) = [j for j in declared("compute", "AWS::Glue::Job") if j["Name"] == job.name]
     assert found["GlueVersion"] == job.glue_version
     assert found["Timeout"] == job.timeout_minutes
@@ -123,9 +124,11 @@ def test_jobs_have_the_same_shape(job: resources.GlueJob) -> None:
 def test_a_job_is_given_its_code_and_no_package() -> None:
     """Glue brings all that the jobs import, so that a run needs no package index."""
     given = [set(job["DefaultArguments"]) for job in declared("compute", "AWS::Glue::Job")]
-    assert given == [{"--extra-py-files", "--enable-metrics", "--enable-continuous-cloudwatch-log"}] * len(
-        resources.GLUE_JOBS
-    )
+    wanted = {
+        *("--extra-py-files", glue_code.ARGUMENT),
+        *("--enable-metrics", "--enable-continuous-cloudwatch-log"),
+    }
+    assert given == [wanted] * len(resources.GLUE_JOBS)
 
 
 def test_a_flow_run_finds_its_settings() -> None:
@@ -142,9 +145,11 @@ def test_a_flow_run_finds_its_settings() -> None:
     assert "highwater-lake" in str(ours.pop("kms_key"))
     role = ours.pop("sagemaker_role")
     assert "highwatersagemaker" in role["Fn::ImportValue"]
+    assert "Training" in str(ours.pop("training_security_groups"))
+    assert "privateSubnet1" in str(ours.pop("training_subnets"))
     registry = stack("orchestration")["Parameters"]["XgboostRegistry"]["Default"]
     image = ours.pop("xgboost_image").replace("${XgboostRegistry}", registry)
-    assert image.replace("${AWS::Region}", resources.REGION) == resources.XGBOOST_IMAGE
+    assert image.replace("${AWS::Region}", resource_kinds.REGION) == resources.XGBOOST_IMAGE
     for name, value in ours.items():
         assert value.removesuffix(UNIQUE) == Settings.model_fields[name].default, name
     assert given["PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"] == resources.RESULTS.block == names.RESULTS_BLOCK
@@ -204,16 +209,14 @@ def names_of_roles() -> set[str]:
 
 
 def test_snowflakes_side_is_the_local_one() -> None:
-    scripts = "\n".join(path.read_text() for path in sorted((INFRA / "snowflake").glob("*.sql")))
-    (stage,) = resources.WAREHOUSE.stages
-    assert f"CREATE STAGE IF NOT EXISTS {stage.name.replace('HIGHWATER', '${database}', 1)}\n" in scripts
-    secret = resources.SNOWFLAKE_SECRET
-    assert f"CREATE USER IF NOT EXISTS {secret.user}\n" in scripts
-    assert f"DEFAULT_ROLE = {secret.role}\n" in scripts
-    assert f"DEFAULT_WAREHOUSE = {secret.warehouse}\n" in scripts
-    account = "\n".join(p.read_text() for p in (INFRA.parents[1] / "warehouse" / "account").glob("*.sql"))
-    for role in set(re.findall(r"HIGHWATER_(?:LOADER|TRANSFORMER)", scripts)):
-        assert f"CREATE ROLE IF NOT EXISTS {role} " in account
+    """The flows of production use the database after which the account's roles and users are named."""
+    (task,) = [
+        t for t in declared("orchestration", "AWS::ECS::TaskDefinition") if t["Family"] == names.FLOW_RUN
+    ]
+    given = {v["Name"]: v["Value"] for v in task["ContainerDefinitions"][0]["Environment"]}
+    ours = AccountNames(given["HIGHWATER_DATABASE"])
+    assert ours == resources.SNOWFLAKE_NAMES
+    assert [stage.name for stage in resources.WAREHOUSE.stages] == [ours.stage]
 
 
 def test_alarms_hold_the_limits_of_contracts_and_code() -> None:

@@ -27,9 +27,11 @@ from tasks.marketing import deliveries
 from tasks.publishing import curation
 from tasks.serving.endpoint_requests import captured_folder
 from tasks.settings import settings
-from tests.infra.test_names import INFRA, declared, stack
+from tests.infra.test_names import declared, stack
+from warehouse.account.names import AccountNames
 
 TASKS = Path(__file__).parents[2] / "tasks"
+DEPLOY = Path(__file__).parents[2] / "docs" / "deploy.md"
 _BUCKETS = {"lake_bucket": "LAKE", "artifacts_bucket": "ARTIFACTS", "inbox_bucket": "INBOX"}
 # What stands for the first part of a key where it is no literal: these functions and names are read for theirs,
 _KEYS = {"folder": "LAKE", "address": "LAKE", "prefix": "ARTIFACTS"}
@@ -175,11 +177,16 @@ def test_a_flow_run_may_delete_below_the_tables_of_the_lake_alone() -> None:
     }
 
 
+def covers(pattern: str, action: str) -> bool:
+    """As IAM compares actions."""
+    return fnmatchcase(action.lower(), pattern.lower())
+
+
 def listable(role: str) -> dict[str, list[str]]:
     """LAKE -> the prefixes with which this role may list the bucket, as patterns."""
     found: dict[str, list[str]] = {}
     for statement in statements_of(role):
-        if "s3:ListBucket" in listed(statement["Action"]):
+        if any(covers(pattern, "s3:ListBucket") for pattern in listed(statement["Action"])):
             (bucket,) = re.findall(r":::highwater-(\w+)-", str(statement["Resource"]))
             found.setdefault(bucket.upper(), []).extend(
                 listed(statement["Condition"]["StringLike"]["s3:prefix"])
@@ -220,11 +227,19 @@ def test_a_flow_run_may_list_what_its_code_lists(address: str) -> None:
     assert _may_list(names.FLOW_RUN, bucket.removeprefix("highwater-").upper(), prefix)
 
 
-def test_snowflake_may_list_what_its_last_script_lists() -> None:
-    """`LIST @stage/curated/` asks S3 with the prefix `curated/`."""
-    script = (INFRA / "snowflake" / "3_finish.sql").read_text()
-    (prefix,) = re.findall(r"^LIST @[^/]*/(.*);$", script, re.MULTILINE)
+def test_snowflake_may_list_what_a_deployment_lists_last() -> None:
+    """`LIST @stage/curated/` of docs/deploy.md asks S3 with the prefix `curated/`. The stage is the account's."""
+    ((stage, prefix),) = re.findall(r"`LIST @<database>\.([\w.]+)/([^`]*)`", DEPLOY.read_text())
+    assert f"{resources.WAREHOUSE.name}.{stage}" == AccountNames(resources.WAREHOUSE.name).stage
     assert _may_list(names.SNOWFLAKE, "LAKE", prefix)
+    assert not _may_list(names.SNOWFLAKE, "LAKE", "")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_snowflake_may_list_what_loads_read(dataset: str) -> None:
+    bucket, _, prefix = curation.location("curated", dataset).removeprefix("s3://").partition("/")
+    assert bucket == settings().lake_bucket
+    assert _may_list(names.SNOWFLAKE, "LAKE", f"{prefix}/data/")
 
 
 @pytest.mark.parametrize(

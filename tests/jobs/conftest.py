@@ -33,6 +33,7 @@ from jobs.glue.curation import manifest
 from tasks.lake import file_bounds
 
 Row = dict[str, Any]
+PLACES = ("output", "quarantine", "staging")
 WRITTEN = {"published": "rows_written", "survivors": "rows_survivors", "quarantined": "rows_quarantined"}
 """Where the rows are that a figure counts: after every run of these tests the files are asked."""
 
@@ -43,16 +44,22 @@ class Outcome:
 
     figures: dict[str, Any]
     output: Path
+    quarantine: Path
+    staging: Path
 
     def files(self, folder: str) -> list[str]:
-        return sorted(f"file://{path}" for path in (self.output / folder).rglob("*.parquet"))
+        return [f"file://{path}" for path in self._paths(folder)]
 
     def rows_in_footers(self, folder: str) -> int:
-        return sum(pq.read_metadata(path).num_rows for path in (self.output / folder).rglob("*.parquet"))
+        return sum(pq.read_metadata(path).num_rows for path in self._paths(folder))
 
     def rows(self, folder: str) -> list[Row]:
-        paths = sorted((self.output / folder).rglob("*.parquet"))
-        return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
+        return [row for path in self._paths(folder) for row in pq.ParquetFile(path).read().to_pylist()]
+
+    def _paths(self, folder: str) -> list[Path]:
+        """Of a folder of the output, or of the place for rejected rows."""
+        place = self.quarantine if folder == "quarantined" else self.output / folder
+        return sorted(place.rglob("*.parquet"))
 
     def published(self, *columns: str) -> set[tuple[Any, ...]]:
         return {tuple(row[column] for column in columns) for row in self.rows("published")}
@@ -84,9 +91,10 @@ class Lake:
     def work(
         self, dataset: str, inputs: list[Row], history: Iterable[str] = (), run_id: str = "run-1"
     ) -> Mapping[str, Any]:
+        number = next(self._numbers)
         return {
             "contract": document(contract(dataset)),
-            "output": f"file://{self.folder}/out-{next(self._numbers)}",
+            **{place: f"file://{self.folder}/{place}-{number}" for place in PLACES},
             "inputs": inputs,
             "history": [in_manifest(path, contract(dataset)) for path in sorted(history)],
         }
@@ -98,7 +106,10 @@ class Lake:
         session.configure(self.spark)
         figures = curate.curate(self.spark, parsed)["datasets"]
         outcomes = [
-            Outcome(figures[from_document(w["contract"]).table], Path(w["output"].removeprefix("file://")))
+            Outcome(
+                figures[from_document(w["contract"]).table],
+                *(Path(w[place].removeprefix("file://")) for place in PLACES),
+            )
             for w in works
         ]
         for outcome in outcomes:

@@ -11,11 +11,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pyspark
 import pytest
 
 import jobs
 from jobs.glue.errors import CurationFailed, DataError
+from jobs.glue.storage import Storage
 from local.aws import class_archive, s3_on_disk
 from local.aws.spark_conf import SparkTuning
 
@@ -71,7 +73,12 @@ def test_the_script_runs_by_itself_on_s3_addresses(lake: Any, line: Any, tmp_pat
         JAN_5, [line("SO-1"), line("SO-1"), line("ünï/2"), line("SO-3", quantity=0)], "día 1.parquet"
     )
     entry["path"] = entry["path"].replace(f"file://{lake.folder}", bucket(lake))
-    work = {**lake.work("sales", [entry]), "output": f"{bucket(lake)}/curated/sales/data/abc"}
+    places = {
+        "output": f"{bucket(lake)}/curated/sales/data/abc",
+        "quarantine": f"{bucket(lake)}/quarantine/sales/data/abc",
+        "staging": f"{bucket(lake)}/runs/staging/sales/abc",
+    }
+    work = {**lake.work("sales", [entry]), **places}
     (lake.folder / "manifest.json").write_text(json.dumps({"run_id": "r1", "datasets": [work]}))
 
     done = submit(lake, tmp_path, f"{bucket(lake)}/manifest.json")
@@ -86,6 +93,9 @@ def test_the_script_runs_by_itself_on_s3_addresses(lake: Any, line: Any, tmp_pat
     ]
     output = lake.folder / "curated/sales/data/abc/jr_1"
     assert len(list(output.glob("published/*.parquet"))) == 1
+    (refused,) = (lake.folder / "quarantine/sales/data/abc/jr_1").rglob("*.parquet")
+    assert [row["order_id"] for row in pq.ParquetFile(refused).read().to_pylist()] == ["SO-3"]
+    assert not (lake.folder / "runs/staging/sales/abc/jr_1").exists()
     assert '"dataset": "sales"' in done.stdout
 
     failed = submit(lake, tmp_path, f"{bucket(lake)}/none.json")
@@ -93,6 +103,28 @@ def test_the_script_runs_by_itself_on_s3_addresses(lake: Any, line: Any, tmp_pat
     assert failed.returncode != 0
     told = f"jobs.glue.errors.DataError: {bucket(lake)}/none.json does not exist"
     assert failed.stdout.splitlines()[-1] == told
+
+
+def test_no_refused_row_is_ever_in_the_output_not_even_on_the_way(
+    lake: Any, line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warehouse may read the output, and the older versions of what was deleted there."""
+    monkeypatch.setattr(Storage, "remove", lambda *_: None)
+    lines = [line("SO-1"), line("SO-1"), line("SO-2"), line("refused", quantity=0)]
+    work = lake.work("sales", [lake.deliver(JAN_5, lines)])
+
+    (sales,) = lake.curate(work)
+
+    kept = {row["order_id"] for row in sales.rows("")}
+    assert kept == {"SO-1", "SO-2"}
+    assert [row["order_id"] for row in sales.rows("quarantined")] == ["refused"]
+    aside = [row["kept_aside"] for row in _rows(sales.staging / "part/part=quarantined")]
+    assert len(aside) == 1
+    assert "refused" in aside[0]
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    return [row for path in folder.rglob("*.parquet") for row in pq.ParquetFile(path).read().to_pylist()]
 
 
 def test_a_file_that_changed_after_it_landed_stops_the_run(lake: Any, line: Any) -> None:

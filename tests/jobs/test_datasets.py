@@ -95,6 +95,18 @@ def test_five_datasets_side_by_side(lake: Any) -> None:
         ("P-1", monday, monday, 0.25) for monday in (date(2025, 1, 6), date(2025, 1, 13))
     }
     assert promotions.figures["reasons"] == {"week:monday": 1}
+    # What the load learns of a refused line: its key as delivered, and when it was seen.
+    assert promotions.rows("sightings") == [
+        {
+            "promo_id": "P-2",
+            "sku_code": promotion("P-2", "")["sku_code"],
+            "region_code": promotion("P-2", "")["region_code"],
+            "week": "2025-01-07",
+            "raw_date": OLDER,
+        }
+    ]
+    assert sorted(path.name for path in promotions.output.iterdir()) == ["published", "sightings"]
+    assert [path.name for path in inventory.output.iterdir()] == ["published"]
     assert regions.published("region_code", "region_name", "zone", "source_date") == {
         ("IN-MH", "महाराष्ट्र", "new", NEWER)
     }

@@ -16,17 +16,21 @@ SALES = document(contract("sales"))
 FIRST, *OTHERS = SALES["columns"]
 
 
+FILE = {
+    "path": "s3://lake/a.parquet",
+    "raw_date": "2025-01-05",
+    "rows": 2,
+    "columns": {"Order_ID": "string"},
+}
+
+
 def manifested(**values: Any) -> dict[str, Any]:
-    file = {
-        "path": "s3://lake/a.parquet",
-        "raw_date": "2025-01-05",
-        "rows": 2,
-        "columns": {"Order_ID": "string"},
-    }
     entry = {
         "contract": SALES,
         "output": "s3://lake/out/",
-        "inputs": [file],
+        "quarantine": "s3://lake/refused/",
+        "staging": "s3://lake/staging/",
+        "inputs": [FILE],
         "history": [],
         **values,
     }
@@ -46,6 +50,7 @@ def test_a_manifest_is_read() -> None:
         {"order_id": (b"A", b"\xc3\xa9"), "source_date": (1, 2)},
     )
     assert (work.dataset.name, work.output, work.rows, work.run_id) == ("sales", "s3://lake/out", 2, "r")
+    assert (work.quarantine, work.staging) == ("s3://lake/refused", "s3://lake/staging")
     assert work.inputs[0].columns == {"order_id": "string"}
     assert not work.is_replay
 
@@ -65,7 +70,14 @@ def test_a_manifest_is_read() -> None:
             {"inputs": manifested()["datasets"][0]["inputs"] * 2},
             "names an input of sales twice: s3://lake/a.parquet",
         ),
-        ({"history": [live("s3://lake/out/published/x.parquet")]}, "holds a published file"),
+        (
+            {"history": [live("s3://lake/out/published/x.parquet")]},
+            "the output of sales holds a file that is read: s3://lake/out/published/x.parquet",
+        ),
+        (
+            {"inputs": [{**FILE, "path": "s3://lake/refused/day=2025-01-05/x.parquet", "replay": True}]},
+            "the quarantine of sales holds a file that is read: s3://lake/refused/day=2025-01-05/x.parquet",
+        ),
         ({"history": ["s3://lake/x.parquet"]}, "'s3://lake/x.parquet' is no object with a path and bounds"),
         ({"history": [{"path": "s3://lake/x.parquet"}]}, "lacks the field 'bounds'"),
         (

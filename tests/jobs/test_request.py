@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.glue import request
+from jobs.glue.errors import AnotherRelease
 
 ASKED = [
     "--JOB_ID",
@@ -31,3 +32,17 @@ def test_a_run_that_is_not_told_its_id_does_not_start(capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         request.parse("curate", ASKED)
     assert "--JOB_RUN_ID" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ours", [["--code_version", "new"], []])
+def test_a_job_of_another_release_than_its_caller_does_nothing(ours: list[str]) -> None:
+    """The caller compared before a release changed the job."""
+    asked = [*ASKED, "--JOB_RUN_ID", "jr_1", *ours, "--callers_code_version", "old"]
+    with pytest.raises(AnotherRelease, match=r"than the run that started it: (new|None) here, old there"):
+        request.parse("curate", asked)
+
+
+@pytest.mark.parametrize("told", [["--callers_code_version", "new"], []])
+def test_a_job_of_its_callers_release_is_run(told: list[str]) -> None:
+    asked = [*ASKED, "--JOB_RUN_ID", "jr_1", "--code_version", "new", *told]
+    assert request.parse("curate", asked).run == "jr_1"

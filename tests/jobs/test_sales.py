@@ -90,7 +90,8 @@ def test_a_slice_of_differently_delivered_files(lake: Any, line: Any) -> None:
     assert sales.figures["uncast"] == {"changed_at": 0, "cost_of_goods": 1}
     assert sales.figures["extra_columns"] == ["remark"]
     assert len(sales.files("published")) == 1
-    assert sorted(path.name for path in sales.output.iterdir()) == ["published", "quarantined"]
+    assert [path.name for path in sales.output.iterdir()] == ["published"]
+    assert not sales.staging.exists()
 
 
 def test_the_newest_version_of_a_line_stands(lake: Any, line: Any) -> None:

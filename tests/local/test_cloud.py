@@ -16,13 +16,14 @@ import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from local import process_trees, processes, resources
+from deployments import glue_code
+from local import process_trees, processes, resources, snowflake_login
 from local.alerts import published
 from local.aws_resources import session
 from local.cloud import Cloud, down, up
 from local.environment import process_environment
 from local.settings import REPOSITORY, LocalSettings
-from local.sql import connect, query
+from local.sql import query
 from local.supervisor import State
 from tests.free_port import free_port
 from tests.schedules import pause_schedules
@@ -65,6 +66,7 @@ def test_everything_declared_is_there(cloud: Cloud) -> None:
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
     assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 4}
     assert job["Timeout"] == resources.CURATE.timeout_minutes
+    assert job["DefaultArguments"]["--code_version"] == glue_code.version()
     assert {d["Name"]: d["LocationUri"] for d in glue.get_databases()["DatabaseList"]} == {
         "curated": "s3://highwater-lake/curated",
         "quarantine": "s3://highwater-lake/quarantine",
@@ -85,8 +87,12 @@ def _glue_code(aws: boto3.Session, url: str) -> set[str]:
 def test_the_sample_source_is_there_and_fills_when_told(cloud: Cloud) -> None:
     tables = query("SELECT table_name FROM SHOP.information_schema.tables ORDER BY 1", cloud.settings).rows
     assert [name for (name,) in tables] == ["CUSTOMERS", "ORDERS", "ORDER_ITEMS", "PRODUCTS"]
-    with connect(cloud.settings, resources.SHOP_SECRET) as connection:
-        assert connection.database == "SHOP"
+    with snowflake_login.connect(cloud.settings, resources.SHOP_SECRET) as connection:
+        assert (connection.user, connection.role, connection.database) == (
+            "HIGHWATER_EXTRACTOR",
+            "SHOP_READER",
+            "SHOP",
+        )
         assert connection.cursor().execute("SELECT count(*) FROM PUBLIC.ORDERS").fetchall() == [(0,)]
 
     filled = ["shop", "--advance", "1d", "--customers", "10", "--now", "2026-11-01"]

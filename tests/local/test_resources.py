@@ -34,16 +34,25 @@ def test_names_are_the_agreed_ones() -> None:
     ]
     assert resources.CURATED.location == "s3://highwater-lake/curated"
     assert resources.SNOWFLAKE_SECRET.name == "highwater/snowflake"
-    assert resources.WAREHOUSE.schemas == ("RAW", "CURATED", "DW", "MARTS", "ML_OUTPUTS", "MONITORING")
+    assert resources.WAREHOUSE.schemas == (
+        *("RAW", "CURATED", "STAGE", "DW", "MARTS", "MARKETING_STAGE", "ML_OUTPUTS", "MONITORING"),
+    )
     assert [(stage.name, stage.url) for stage in resources.WAREHOUSE.stages] == [
         ("HIGHWATER.CURATED.LAKE", "s3://highwater-lake/")
     ]
 
 
-def test_the_sample_source_has_a_login_of_its_own() -> None:
-    assert [(secret.name, secret.database) for secret in resources.SNOWFLAKE_SECRETS] == [
-        ("highwater/snowflake", "HIGHWATER"),
-        ("highwater/source/shop", "SHOP"),
+def test_flows_migrations_and_the_sample_source_have_logins_of_their_own() -> None:
+    assert [(s.name, s.user, s.role, s.warehouse, s.database) for s in resources.SNOWFLAKE_SECRETS] == [
+        (
+            *("highwater/snowflake", "HIGHWATER_WORKER", "HIGHWATER_TRANSFORMER", "HIGHWATER_TRANSFORM_WH"),
+            "HIGHWATER",
+        ),
+        (
+            *("highwater/snowflake-deployer", "HIGHWATER_DEPLOY", "HIGHWATER_DEPLOYER", "HIGHWATER_LOAD_WH"),
+            "HIGHWATER",
+        ),
+        ("highwater/source/shop", "HIGHWATER_EXTRACTOR", "SHOP_READER", "SHOP_READ_WH", "SHOP"),
     ]
     assert resources.SHOP_SECRET.account != resources.SNOWFLAKE_SECRET.account
     assert resources.SHOP.schemas == ("PUBLIC",)

@@ -50,6 +50,20 @@ def kill_after(connection: SnowflakeConnection, statements: int) -> None:
     around_statements(connection, around)
 
 
+def kill_at(connection: SnowflakeConnection, text: str, occurrence: int = 1) -> None:
+    """Instead of the statement that is so many-th of those with `text` in them."""
+    left = occurrence
+
+    def around(sql: str, send: Callable[[], Any]) -> Any:
+        nonlocal left
+        left -= text in sql
+        if not left:
+            raise Killed
+        return send()
+
+    around_statements(connection, around)
+
+
 def send_twice(connection: SnowflakeConnection, beginning: str) -> None:
     """The first statement that begins so, as a connector does that got no answer to its first try."""
     is_done = False

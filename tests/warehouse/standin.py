@@ -19,10 +19,21 @@ from tests.moto_server import moto_server
 from tests.snowflake_server import connected, snowflake_server
 from tests.warehouse.curated import parquet
 from tests.warehouse.interleaved import Killed, kill_after
-from warehouse.migrate import migrate
+from warehouse.account.given import Given
+from warehouse.account.names import AccountNames
+from warehouse.migrate import migrate, migrate_account
 
 BUCKET = "highwater-lake"
 DATABASE = "HIGHWATER"
+NAMES = AccountNames(DATABASE)
+GIVEN = Given(
+    BUCKET,
+    "arn:aws:iam::123456789012:role/highwater-snowflake",
+    ("192.0.2.1/32",),
+    ("192.0.2.128/25",),
+    worker_key="MIIBworker",
+    deploy_key="MIIBdeploy",
+)
 LOADED_TABLES = (
     "DW.DIM_SKU",
     "DW.DIM_GEOGRAPHY",
@@ -76,8 +87,12 @@ class Snapshot:
 
 @dataclass
 class Warehouse:
+    """Loads and marts run as the flows' user does, with its role. What a test arranges and reads, the administrator does."""
+
     connection: SnowflakeConnection
     connect: Callable[[], SnowflakeConnection]
+    deployer: SnowflakeConnection
+    administrator: SnowflakeConnection
     s3: Any
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -116,8 +131,12 @@ class Warehouse:
         return False
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.connection.cursor() as cursor:
-            return [tuple(row) for row in cursor.execute(sql).fetchall()]  # type: ignore[union-attr]
+        """As an administrator, who sees all of every row."""
+        return _rows(self.administrator, sql)
+
+    def of_worker(self, sql: str) -> list[tuple[Any, ...]]:
+        """In the session that loads, whose temporary tables no other session has."""
+        return _rows(self.connection, sql)
 
     def one(self, sql: str) -> Any:
         (row,) = self.rows(sql)
@@ -126,6 +145,11 @@ class Warehouse:
     def clear(self) -> None:
         for table in LOADED_TABLES:
             self.rows(f"DELETE FROM {table}")
+
+
+def _rows(session: SnowflakeConnection, sql: str) -> list[tuple[Any, ...]]:
+    with session.cursor() as cursor:
+        return [tuple(row) for row in cursor.execute(sql).fetchall()]  # type: ignore[union-attr]
 
 
 @pytest.fixture(scope="session")
@@ -146,17 +170,29 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 
 def _migrated(port: int, s3: Any) -> Iterator[Warehouse]:
-    def connect(database: str | None = DATABASE) -> SnowflakeConnection:
-        return connected(port, database=database)
+    def connect() -> SnowflakeConnection:
+        return connected(port, user=NAMES.worker, database=DATABASE, warehouse=NAMES.transform_warehouse)
 
-    connection = connect()
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {DATABASE}")
-    migrate(connection, DATABASE)
-    warehouse = Warehouse(connection, connect, s3)
-    warehouse.rows(f"CREATE STAGE CURATED.LAKE URL = 's3://{BUCKET}/'")
+    administrator = connected(port)
+    set_up(port, administrator)
+    with administrator.cursor() as cursor:
+        cursor.execute(f"USE DATABASE {DATABASE}")
+    warehouse = Warehouse(connect(), connect, deployer(port), administrator, s3)
     yield warehouse
-    connection.close()
+    for connection in (warehouse.connection, warehouse.deployer, administrator):
+        connection.close()
+
+
+def set_up(port: int, administrator: SnowflakeConnection, names: AccountNames = NAMES) -> None:
+    """As docs/deploy.md says: the account, the tables, and the account again, which masks them."""
+    migrate_account(administrator, names, GIVEN)
+    with deployer(port, names) as connection:
+        migrate(connection, names.database)
+    migrate_account(administrator, names, GIVEN)
+
+
+def deployer(port: int, names: AccountNames = NAMES) -> SnowflakeConnection:
+    return connected(port, user=names.deploy, database=names.database, warehouse=names.load_warehouse)
 
 
 @pytest.fixture

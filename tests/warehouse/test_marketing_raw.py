@@ -44,11 +44,11 @@ def change(warehouse: Warehouse, statements: list[Statement]) -> None:
 
 
 def test_a_reader_never_sees_it_empty_or_mixed(marketing: Warehouse) -> None:
-    stage_events(marketing.rows, [Event("e", "u", 0)])
-    marketing.rows(
+    stage_events(marketing.of_worker, [Event("e", "u", 0)])
+    marketing.of_worker(
         f"INSERT INTO {staged.EVENTS} SELECT event.* FROM {staged.EVENTS} event CROSS JOIN DW.DIM_DATE"
     )
-    rows = marketing.one(f"SELECT COUNT(*) FROM {staged.EVENTS}")
+    ((rows,),) = marketing.of_worker(f"SELECT COUNT(*) FROM {staged.EVENTS}")
     change(marketing, raw.replace_events())
     seen: set[tuple[object, ...]] = set()
     ended = threading.Event()
@@ -61,7 +61,7 @@ def test_a_reader_never_sees_it_empty_or_mixed(marketing: Warehouse) -> None:
     reader = threading.Thread(target=poll)
     reader.start()
     for number in range(1, 5):
-        marketing.rows(f"UPDATE {staged.EVENTS} SET run_id = 'run-{number}'")
+        marketing.of_worker(f"UPDATE {staged.EVENTS} SET run_id = 'run-{number}'")
         change(marketing, raw.replace_events())
     ended.set()
     reader.join(timeout=30)
@@ -73,10 +73,10 @@ def test_a_reader_never_sees_it_empty_or_mixed(marketing: Warehouse) -> None:
 
 
 def test_a_load_that_fails_leaves_what_was_there(marketing: Warehouse) -> None:
-    stage_events(marketing.rows, [Event(name, "u", 0) for name in "abc"])
+    stage_events(marketing.of_worker, [Event(name, "u", 0) for name in "abc"])
     change(marketing, raw.replace_events())
-    stage_events(marketing.rows, [Event(name, "u", 0, day=1) for name in "ab"])
-    marketing.rows(f"UPDATE {staged.EVENTS} SET event_type = NULL WHERE line_number = 2")
+    stage_events(marketing.of_worker, [Event(name, "u", 0, day=1) for name in "ab"])
+    marketing.of_worker(f"UPDATE {staged.EVENTS} SET event_type = NULL WHERE line_number = 2")
 
     with pytest.raises(HighwaterError, match=r"fill RAW\.RAW_CLICKSTREAM_EVENTS"):
         change(marketing, raw.replace_events())
@@ -84,8 +84,8 @@ def test_a_load_that_fails_leaves_what_was_there(marketing: Warehouse) -> None:
 
 
 def test_raw_has_the_first_line_of_each_customer_and_each_delivery_of_an_event(marketing: Warehouse) -> None:
-    stage_customers(marketing.rows, 0, [Customer("a"), Customer("b"), Customer("a", "Second")])
-    stage_events(marketing.rows, [Event("e", "u", 0), Event("e", "u", 1)])
+    stage_customers(marketing.of_worker, 0, [Customer("a"), Customer("b"), Customer("a", "Second")])
+    stage_events(marketing.of_worker, [Event("e", "u", 0), Event("e", "u", 1)])
     change(marketing, [*raw.replace_customers(), *raw.replace_events()])
     read = "SELECT customer_id, first_name, line_number, loaded_at IS NULL FROM RAW.RAW_CUSTOMER_DEMOGRAPHICS ORDER BY 1"
     assert marketing.rows(read) == [("a", "Asha", 1, False), ("b", "Asha", 2, False)]
@@ -96,7 +96,7 @@ def test_raw_has_the_first_line_of_each_customer_and_each_delivery_of_an_event(m
 
 def test_a_merge_takes_what_its_run_has_staged(marketing: Warehouse) -> None:
     """Another run may have replaced RAW in between."""
-    stage_events(marketing.rows, [Event("mine", "u", 0)])
+    stage_events(marketing.of_worker, [Event("mine", "u", 0)])
     change(marketing, raw.replace_events())
     marketing.rows("UPDATE RAW.RAW_CLICKSTREAM_EVENTS SET event_id = 'theirs'")
     change(marketing, events.merge_events())

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
-from schemachange.session.Script import AlwaysScript, get_all_scripts_recursively
 
 from contracts.catalog import DATASETS, contract
 from contracts.language import written
-from contracts.marketing.demographics import DEMOGRAPHICS
-from contracts.retail import INBOX
 from tests.warehouse.standin import DATABASE, Warehouse
 from warehouse import dim_date, migrate
 from warehouse.columns import merged, staged
@@ -30,12 +26,12 @@ TABLES = {
 
 def applied(warehouse: Warehouse) -> list[str]:
     return [
-        row[0] for row in warehouse.rows("SELECT script FROM MONITORING.CHANGE_HISTORY ORDER BY installed_on")
+        row[0] for row in warehouse.rows("SELECT script FROM MIGRATIONS.CHANGE_HISTORY ORDER BY installed_on")
     ]
 
 
 def test_every_file_is_applied_once_and_in_order(migrated: Warehouse) -> None:
-    migrate.migrate(migrated.connection, DATABASE)
+    migrate.migrate(migrated.deployer, DATABASE)
     assert applied(migrated) == [
         "V0001__schemas.sql",
         "V0002__dimensions.sql",
@@ -72,12 +68,12 @@ def test_a_warehouse_of_an_earlier_release_goes_on_where_it_is(warehouse: Wareho
     ]
     left += ["ML_OUTPUTS.PREDICTIONS_STAGE_" + "0" * 24]
     for name in [*left, "CURATED.SALES_STAGE_OF_MY_OWN"]:
-        warehouse.rows(f"CREATE TABLE {name} (a INT)")
+        warehouse.deployer.cursor().execute(f"CREATE TABLE {name} (a INT)")
     for table in ("LOAD_HEADS", "WRITE_LOCK"):
         warehouse.rows(f"DROP TABLE MONITORING.{table}")
-    warehouse.rows("DELETE FROM MONITORING.CHANGE_HISTORY WHERE script >= 'V0008' AND script LIKE 'V%'")
+    warehouse.rows("DELETE FROM MIGRATIONS.CHANGE_HISTORY WHERE script >= 'V0008' AND script LIKE 'V%'")
 
-    migrate.migrate(warehouse.connection, DATABASE)
+    migrate.migrate(warehouse.deployer, DATABASE)
 
     assert warehouse.rows(
         "SELECT dataset, snapshot_id, sequence_number, run_id FROM MONITORING.LOAD_HEADS"
@@ -104,7 +100,7 @@ def test_a_changed_migration_is_refused(
     with pytest.raises(
         migrate.MigrationRefused, match=r"V0004__curated\.sql was changed after it was applied"
     ):
-        migrate.migrate(migrated.connection, DATABASE)
+        migrate.migrate(migrated.deployer, DATABASE)
     assert migrated.one("SELECT COUNT(*) FROM CURATED.SALES_TOUCHED") == 0
 
 
@@ -176,58 +172,3 @@ def test_holidays(migrated: Warehouse, date_key: int, holiday: str | None) -> No
     )
     assert is_holiday is (holiday is not None)
     assert (set(name.split("; ")) if name else None) == (set(holiday.split("; ")) if holiday else None)
-
-
-class TestAccount:
-    """`migrate` does not apply these and the stand-in cannot: what the text says is all there is to test."""
-
-    text = "\n".join(path.read_text() for path in sorted(migrate.ACCOUNT.glob("*.sql")))
-
-    def test_roles(self) -> None:
-        assert re.findall(r"CREATE ROLE IF NOT EXISTS (\w+)", self.text) == [
-            "HIGHWATER_LOADER",
-            "HIGHWATER_TRANSFORMER",
-            "HIGHWATER_ANALYST",
-            "HIGHWATER_MARTS_READER",
-        ]
-
-    def test_virtual_warehouses_suspend_and_are_monitored(self) -> None:
-        created = re.findall(r"CREATE WAREHOUSE IF NOT EXISTS (\w+)\s+[^;]*AUTO_SUSPEND = (\d+)", self.text)
-        assert dict(created) == {
-            "HIGHWATER_LOAD_WH": "60",
-            "HIGHWATER_TRANSFORM_WH": "60",
-            "HIGHWATER_ANALYTICS_WH": "120",
-        }
-        monitored = re.findall(r"ALTER WAREHOUSE (\w+) SET RESOURCE_MONITOR = HIGHWATER_MONTHLY", self.text)
-        assert set(monitored) == {name for name, _ in created}
-
-    def test_the_marts_reader_reads_marts_only(self) -> None:
-        granted = re.findall(r"GRANT (.+) ON (.+) TO ROLE HIGHWATER_MARTS_READER", self.text)
-        assert {(what, re.sub(r".*\.", "", where)) for what, where in granted if "SCHEMA" in where} == {
-            ("USAGE", "MARTS"),
-            ("SELECT", "MARTS"),
-        }
-
-    @pytest.mark.parametrize("table", ["RAW.RAW_CUSTOMER_DEMOGRAPHICS", "DW.DIM_CUSTOMER_PROFILE"])
-    def test_what_the_contract_calls_personal_is_masked(self, table: str) -> None:
-        masked = re.findall(
-            rf"ALTER TABLE IF EXISTS {{{{ database }}}}\.{re.escape(table)}\s+MODIFY COLUMN (\w+)"
-            r" SET MASKING POLICY {{ database }}\.DW\.PERSONAL_TEXT FORCE;",
-            self.text,
-        )
-        assert masked == [column.name for column in DEMOGRAPHICS.personal]
-
-    def test_quarantined_lines_are_shown_of_kinds_without_personal_data_only(self) -> None:
-        (kinds,) = re.findall(r"CASE WHEN kind IN \((.+)\) OR IS_ROLE_IN_SESSION", self.text)
-        assert set(re.findall(r"\w+", kinds)) == {
-            name for name, dataset in INBOX.items() if not dataset.personal
-        }
-
-    def test_masks_are_put_on_every_time(self) -> None:
-        """After a migration has made the table, the text of the masks is as it was."""
-        (script,) = (
-            script
-            for script in get_all_scripts_recursively(root_directory=migrate.ACCOUNT).values()
-            if "MASKING POLICY" in script.file_path.read_text()
-        )
-        assert isinstance(script, AlwaysScript)

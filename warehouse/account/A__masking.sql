@@ -2,7 +2,7 @@
 -- only when this text changes: a table that a later migration makes is masked by the next `migrate --account`.
 CREATE MASKING POLICY IF NOT EXISTS {{ database }}.DW.PERSONAL_TEXT AS (val VARCHAR) RETURNS VARCHAR -> '***';
 ALTER MASKING POLICY {{ database }}.DW.PERSONAL_TEXT SET BODY ->
-    CASE WHEN val IS NULL OR IS_ROLE_IN_SESSION('HIGHWATER_LOADER') THEN val ELSE '***' END;
+    CASE WHEN val IS NULL OR IS_ROLE_IN_SESSION('{{ database }}_LOADER') THEN val ELSE '***' END;
 
 ALTER TABLE IF EXISTS {{ database }}.RAW.RAW_CUSTOMER_DEMOGRAPHICS
     MODIFY COLUMN first_name SET MASKING POLICY {{ database }}.DW.PERSONAL_TEXT FORCE;
@@ -21,7 +21,7 @@ ALTER TABLE IF EXISTS {{ database }}.DW.DIM_CUSTOMER_PROFILE
 CREATE MASKING POLICY IF NOT EXISTS {{ database }}.DW.PERSONAL_LINE AS (val VARCHAR, kind VARCHAR)
     RETURNS VARCHAR -> '***';
 ALTER MASKING POLICY {{ database }}.DW.PERSONAL_LINE SET BODY ->
-    CASE WHEN kind IN ('sales', 'stores') OR IS_ROLE_IN_SESSION('HIGHWATER_LOADER') THEN val ELSE '***' END;
+    CASE WHEN kind IN ('sales', 'stores') OR IS_ROLE_IN_SESSION('{{ database }}_LOADER') THEN val ELSE '***' END;
 
 ALTER TABLE IF EXISTS {{ database }}.RAW.QUARANTINED_ROWS
     MODIFY COLUMN raw_line SET MASKING POLICY {{ database }}.DW.PERSONAL_LINE USING (raw_line, kind) FORCE;

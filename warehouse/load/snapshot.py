@@ -12,7 +12,7 @@ from warehouse.statement import Statement
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`files` were added by the snapshot, `raw_dates` processed by its run; `sightings` hold its quarantined rows."""
+    """`files` were added by the snapshot, `raw_dates` processed by its run; `sightings` hold its quarantined rows' keys."""
 
     dataset: Dataset
     files: tuple[str, ...]

@@ -9,8 +9,9 @@ from constructs import Construct
 
 from deployments import names
 from highwater_infra.environments import Environment
+from highwater_infra.network import Network
 from highwater_infra.optional import is_given
-from highwater_infra.permissions import churn, extraction, inbox, jobs, outside, people, tasks
+from highwater_infra.permissions import churn, extraction, inbox, jobs, models, outside, people, tasks
 from highwater_infra.permissions.statement import Statement, role_arn
 
 _GITHUB = "token.actions.githubusercontent.com"
@@ -18,23 +19,30 @@ _WORKFLOW = ".github/workflows/deploy.yml@refs/heads/main"
 
 
 class Access(Stack):
-    def __init__(self, scope: Construct, name: str, environment: Environment, key: kms.IKey) -> None:
+    def __init__(
+        self, scope: Construct, name: str, environment: Environment, key: kms.IKey, network: Network
+    ) -> None:
         super().__init__(scope, name)
         arn = key.key_arn
+        training = network.training_network()
         self.glue_job = self._role(names.GLUE, "glue", "cleans files, makes features", jobs.glue_job(arn))
         self.medallion_job = self._role(
             names.GLUE_MEDALLION, "glue", "computes silver and gold", jobs.medallion_job(arn)
         )
         self.sagemaker = self._role(
-            names.SAGEMAKER, "sagemaker", "trains, evaluates and predicts", jobs.sagemaker_job(arn)
+            names.SAGEMAKER, "sagemaker", "trains, evaluates and predicts", jobs.sagemaker_job(arn, training)
         )
         self.feature_store = self._role(
             names.FEATURE_STORE, "sagemaker", "writes the offline store's files", churn.feature_store(arn)
         )
         self.flow_run = self._role(
-            names.FLOW_RUN, "ecs-tasks", "flow runs: start jobs, publish, tell people", tasks.flow_run(arn)
+            names.FLOW_RUN,
+            "ecs-tasks",
+            "flow runs: start jobs, publish, tell people",
+            tasks.flow_run(arn),
         )
         self._more(self.flow_run, names.FLOW_RUN_INBOX, "what partners deliver", inbox.flow_run())
+        self._more(self.flow_run, names.FLOW_RUN_MODELS, "jobs of models", models.flow_run(training))
         self._more(
             self.flow_run, names.FLOW_RUN_EXTRACTION, "what is extracted from sources", extraction.flow_run()
         )
@@ -102,14 +110,14 @@ class Access(Stack):
             self,
             "SnowflakeUserArn",
             default="",
-            description="STORAGE_AWS_IAM_USER_ARN of DESC INTEGRATION HIGHWATER_LAKE; empty until it was made",
+            description="STORAGE_AWS_IAM_USER_ARN of Snowflake's integration <database>_LAKE; empty until it was made",
         )
         external_id = CfnParameter(
             self,
             "SnowflakeExternalId",
             default="not-known-yet",
             no_echo=True,
-            description="STORAGE_AWS_EXTERNAL_ID of DESC INTEGRATION HIGHWATER_LAKE",
+            description="STORAGE_AWS_EXTERNAL_ID of Snowflake's integration <database>_LAKE",
         )
         known = CfnCondition(self, "SnowflakeKnown", expression=is_given(user))
         # A trust policy must name somebody that exists. Glue's role may assume no role, so until then nobody can.
@@ -130,7 +138,7 @@ class Access(Stack):
             self,
             "SnowflakeRoleArn",
             value=role.role_arn,
-            description="for infra/cdk/snowflake/2_integration.sql",
+            description="for python -m warehouse migrate --account",
         )
 
     def _operator(self, key_arn: str) -> None:

@@ -37,9 +37,11 @@ def account(environment: Environment, outdir: str | None = None) -> Account:
     app = App(outdir=outdir, context=FLAGS, analytics_reporting=False)
     lake = Lake(app, "highwater-lake")
     network = Network(app, "highwater-network", environment, lake.key)
-    access = Access(app, "highwater-access", environment, lake.key)
+    access = Access(app, "highwater-access", environment, lake.key, network)
     compute = Compute(app, "highwater-compute", environment, lake, access)
     orchestration = Orchestration(app, "highwater-orchestration", environment, lake, network, access)
+    # A run refuses a job of another release: no run of a new image may meet the jobs of the release before.
+    orchestration.add_stack_dependency(compute)
     observability = Observability(app, "highwater-observability", environment, lake)
     stacks: tuple[Stack, ...] = (lake, network, access, compute, orchestration, observability)
     if environment.prefect == "self-hosted":

@@ -19,6 +19,9 @@ ACKNOWLEDGED: Final[dict[str, dict[str, dict[str, str]]]] = {
         "SnowflakeSecret": {
             "AwsSolutions-SMG4": "A key pair is rotated in Snowflake and here together, by a person: docs/operate.md"
         },
+        "SnowflakeDeployerSecret": {
+            "AwsSolutions-SMG4": "A key pair is rotated in Snowflake and here together, by a person: docs/operate.md"
+        },
         "ShopSecret": {
             "AwsSolutions-SMG4": "A key pair is rotated in the source and here together, by a person: docs/operate.md"
         },
@@ -30,6 +33,12 @@ ACKNOWLEDGED: Final[dict[str, dict[str, dict[str, str]]]] = {
         },
         "AccessLogs/Resource": {"CKV_AWS_18": "It is the bucket of access logs: its own would never end"},
         "Trail/Resource": {"CKV_AWS_67": "It records the lake's objects, and the lake is in one region"},
+    },
+    "highwater-access": {
+        "highwater-sagemaker/DefaultPolicy/Resource": {
+            "CKV_AWS_109": "SageMaker needs ec2:DeleteNetworkInterfacePermission, which knows no resource; "
+            "it takes a permission away and gives none"
+        },
     },
     "highwater-orchestration": {
         "FlowRun/Resource": {"AwsSolutions-ECS2": _PLAIN_SETTINGS},

@@ -13,7 +13,7 @@ from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from deployments import names
+from deployments import glue_code, names
 from highwater_infra import churn_endpoint, log_groups
 from highwater_infra.access import Access
 from highwater_infra.customer_features import feature_group
@@ -80,6 +80,7 @@ class Compute(Stack):
                 ),
                 default_arguments={
                     "--extra-py-files": ",".join(archive.s3_object_url for archive in archives),
+                    glue_code.ARGUMENT: glue_code.version(),
                     "--enable-metrics": "true",
                     "--enable-continuous-cloudwatch-log": "true",
                 },

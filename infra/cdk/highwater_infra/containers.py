@@ -16,6 +16,7 @@ from deployments import names
 from highwater_infra.buckets import bucket_name
 from highwater_infra.environments import Environment
 from highwater_infra.optional import is_given
+from highwater_infra.permissions.isolation import TrainingNetwork
 
 # As docker/build.sh builds.
 PLATFORM: Final = ecs.RuntimePlatform(
@@ -59,13 +60,15 @@ def alert_settings() -> dict[str, str]:
     }
 
 
-def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str, str]:
+def settings(
+    sagemaker_role: str, xgboost_image: str, key: kms.IKey, training: TrainingNetwork, database: str
+) -> dict[str, str]:
     """tasks/settings.py, where production is not its default."""
     return {
         "HIGHWATER_LAKE_BUCKET": bucket_name(names.LAKE),
         "HIGHWATER_INBOX_BUCKET": bucket_name(names.INBOX),
         "HIGHWATER_ARTIFACTS_BUCKET": bucket_name(names.ARTIFACTS),
-        "HIGHWATER_DATABASE": names.DATABASE,
+        "HIGHWATER_DATABASE": database,
         "HIGHWATER_SNOWFLAKE_SECRET": names.SNOWFLAKE_SECRET,
         "HIGHWATER_HASH_SECRET": names.HASH_KEY_SECRET,
         **alert_settings(),
@@ -82,6 +85,8 @@ def settings(sagemaker_role: str, xgboost_image: str, key: kms.IKey) -> dict[str
         "HIGHWATER_SAGEMAKER_ROLE": sagemaker_role,
         "HIGHWATER_XGBOOST_IMAGE": xgboost_image,
         "HIGHWATER_KMS_KEY": key.key_arn,
+        "HIGHWATER_TRAINING_SUBNETS": Fn.join(",", list(training.subnets)),
+        "HIGHWATER_TRAINING_SECURITY_GROUPS": training.group,
         "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK": names.RESULTS_BLOCK,
     }
 
@@ -156,8 +161,12 @@ def container(
         if health
         else None,
         port_mappings=[ecs.PortMapping(container_port=port)] if port else None,
-        # Asks for an orderly end first: a flow run then stops its jobs and says so.
+        # SIGTERM comes first. The services end in order; Prefect's process of a flow run has no handler, so it ends at once
+        # (exit code 143), the run is Crashed, and who takes it up again finds the jobs that went on.
         stop_timeout=Duration.seconds(120),
+        # Without it the command is process 1, for which the kernel ignores a signal that has no handler: a flow run would
+        # live on until SIGKILL.
+        linux_parameters=ecs.LinuxParameters(definition, f"Linux{name}", init_process_enabled=True),
     )
     made.add_mount_points(ecs.MountPoint(container_path="/tmp", source_volume="tmp", read_only=False))  # noqa: S108
     return made

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from deployments import names
+
 
 @dataclass(frozen=True)
 class Environment:
     name: str
+    database: str
+    """In Snowflake. What the account has for it is named after it, so environments can share a Snowflake account."""
     zones: int
     nat_gateways: int
     """0: nothing leaves the VPC but through endpoints, so Snowflake needs PrivateLink and Prefect a server of our own."""
@@ -32,6 +36,7 @@ class Environment:
 
 DEV: Final = Environment(
     name="dev",
+    database=f"{names.DATABASE}_DEV",
     zones=2,
     nat_gateways=1,
     interface_endpoints=False,
@@ -47,6 +52,7 @@ DEV: Final = Environment(
 )
 PROD: Final = Environment(
     name="prod",
+    database=names.DATABASE,
     zones=2,
     nat_gateways=2,
     interface_endpoints=True,
@@ -63,6 +69,7 @@ PROD: Final = Environment(
 STAGING: Final = replace(
     PROD,
     name="staging",
+    database=f"{names.DATABASE}_STAGING",
     nat_gateways=1,
     workers_most=1,
     log_days=90,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from highwater_infra.resolved import resolved
+from highwater_infra.resolved import PSEUDO, resolved
 
 TEMPLATE: Final = Path(__file__).parents[1] / "bootstrap" / "policies.yaml"
 
@@ -19,7 +19,9 @@ class Policy:
     document: dict[str, Any]
 
     def grants(self, action: str, resource: str | None = None, **context: str) -> bool:
-        """Without a resource: on any at all. The context's keys are without their service: ViaService=..."""
+        """Without a resource: on any at all. The context's keys are without their service: ViaService=... The region is the
+        stacks', unless another is requested."""
+        context = {"RequestedRegion": PSEUDO["AWS::Region"], **context}
         return any(
             any(fnmatchcase(action.lower(), known.lower()) for known in _listed(statement["Action"]))
             and (resource is None or any(fnmatchcase(resource, r) for r in _listed(statement["Resource"])))

@@ -12,7 +12,7 @@ from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
 from deployments import names
-from highwater_infra import key, partners
+from highwater_infra import copies, key, partners
 from highwater_infra.buckets import bucket_name
 from highwater_infra.permissions.churn import CAPTURED
 from highwater_infra.tags import holds_personal_data
@@ -65,6 +65,8 @@ class Lake(Stack):
             _read_once("records", "runs/records/"),
             _read_once("inbox", "runs/inbox/"),
             _read_once("marketing", "runs/marketing/"),
+            # What a killed job leaves of rows that it had not sorted out yet.
+            _read_once("staging", "runs/staging/"),
             _read_once("digest", "runs/digest/"),  # keys of customers: no longer than a run needs them
             # A run that repeats a job's work reads them, until the ledger forgets the job after a month and up to two days.
             _read_once("churn-rows", "ml/churn_dataset/rows/", days=60),
@@ -85,6 +87,7 @@ class Lake(Stack):
         for delivered_to in (self.lake, self.inbox):
             _tell_eventbridge(delivered_to)
         partners.let_in(self, self.inbox, self.key)
+        copies.declare(self, self.key.key_arn, {names.LAKE: self.lake, names.INBOX: self.inbox})
         self.artifacts = self._bucket(
             "Artifacts",
             names.ARTIFACTS,
@@ -110,6 +113,11 @@ class Lake(Stack):
             "SnowflakeSecret",
             names.SNOWFLAKE_SECRET,
             "Snowflake: account, user, role, warehouse, private_key",
+        )
+        self._secret(
+            "SnowflakeDeployerSecret",
+            names.SNOWFLAKE_DEPLOYER_SECRET,
+            "Snowflake, for migrations alone: account, user, role, warehouse, private_key",
         )
         self.hash_key_secret = self._secret(
             "HashKeySecret",

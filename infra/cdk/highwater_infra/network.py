@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnOutput, CfnParameter, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -12,6 +12,7 @@ from constructs import Construct
 
 from highwater_infra import default_group, endpoint_policies
 from highwater_infra.environments import Environment
+from highwater_infra.permissions.isolation import TrainingNetwork
 
 _Service = ec2.InterfaceVpcEndpointAwsService
 INTERFACES: Final = {
@@ -50,12 +51,55 @@ class Network(Stack):
             allow_all_outbound=False,
         )
         self.tasks.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS, Snowflake, Prefect Cloud")
+        self._training_group = self._training()
         self._gateway_endpoints(is_closed=not environment.nat_gateways)
         if environment.interface_endpoints:
             self._interface_endpoints(is_closed=not environment.nat_gateways)
+        CfnOutput(
+            self,
+            "SnowflakeClients",
+            value=self._clients(),
+            description="Networks from which flows reach Snowflake: for python -m warehouse migrate --account",
+        )
+
+    def _clients(self) -> str:
+        """The addresses of the NAT gateways; without any, those of the VPC, which PrivateLink shows to Snowflake."""
+        addresses = [a for a in self.vpc.node.find_all() if isinstance(a, ec2.CfnEIP)]
+        if not addresses:
+            return self.vpc.vpc_cidr_block
+        return Fn.join(",", [f"{address.attr_public_ip}/32" for address in addresses])
+
+    def training_network(self) -> TrainingNetwork:
+        return TrainingNetwork(self.private_subnets(), self._training_group.attr_group_id)
 
     def private_subnets(self) -> list[str]:
         return self.vpc.select_subnets(subnet_group_name="private").subnet_ids
+
+    def _training(self) -> ec2.CfnSecurityGroup:
+        """With its rule inside. CDK's own class makes a resource of a rule with a prefix list, and leaves in the group what
+        EC2 puts into one that has no rule: everything may go out."""
+        s3 = CfnParameter(
+            self,
+            "S3PrefixList",
+            default="pl-78a54011",
+            allowed_pattern=r"^pl-[0-9a-f]+$",
+            description="AWS's prefix list com.amazonaws.<region>.s3, whose number differs by region (this one: ap-south-1)",
+        )
+        return ec2.CfnSecurityGroup(
+            self,
+            "Training",
+            vpc_id=self.vpc.vpc_id,
+            group_description="Trainings on SageMaker: nobody calls them, and they reach S3 alone, by its gateway endpoint",
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="tcp",
+                    from_port=443,
+                    to_port=443,
+                    destination_prefix_list_id=s3.value_as_string,
+                    description="S3",
+                )
+            ],
+        )
 
     def _vpc(self, environment: Environment, key: kms.IKey) -> ec2.Vpc:
         private = (

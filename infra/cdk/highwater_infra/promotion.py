@@ -1,4 +1,5 @@
-"""An image is built once, and copied by its digest from account to account: each lets the next one read it."""
+"""An image is built once, and copied by its digest along a chain of accounts (dev, staging, prod): each lets the next one
+read it, and no other."""
 
 from __future__ import annotations
 

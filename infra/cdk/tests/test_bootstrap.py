@@ -300,7 +300,18 @@ def test_no_role_may(action: str, resource: str | None) -> None:
     assert not AT_MOST.grants(action, resource)
 
 
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
 @pytest.mark.parametrize("policy", [EXECUTION, AT_MOST], ids=["execution", "boundary"])
-def test_a_policy_is_no_longer_than_iam_takes(policy: Policy) -> None:
+def test_a_policy_is_no_longer_than_iam_takes(policy: Policy, partition: str) -> None:
     """In the region with the longest name that is filled in: 6,144 characters without spaces."""
-    assert len(json.dumps(policy.document, separators=(",", ":"))) <= 6_144
+    assert _length(policy.document, partition) <= 6_144
+
+
+@pytest.mark.parametrize("policy", [EXECUTION, AT_MOST], ids=["execution", "boundary"])
+def test_a_policy_has_room_for_what_the_next_type_of_resource_needs(policy: Policy) -> None:
+    """It can't be split: CloudFormation's role has it as its boundary too, of which a role has one."""
+    assert _length(policy.document, "aws") <= 6_144 - 300
+
+
+def _length(document: dict[str, Any], partition: str) -> int:
+    return len(json.dumps(document, separators=(",", ":")).replace("arn:aws:", f"arn:{partition}:"))

@@ -81,6 +81,7 @@ def test_only_what_is_read_once_is_deleted(prod: Templates) -> None:
         "runs/records/": 30,
         "runs/inbox/": 30,
         "runs/marketing/": 30,
+        "runs/staging/": 30,
         "runs/digest/": 30,
         "ml/churn_dataset/rows/": 60,
         "ml/predictions/raw/": 60,

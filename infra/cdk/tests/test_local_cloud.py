@@ -9,9 +9,11 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from highwater_infra.compute import REPOSITORY
-from highwater_infra.local_cloud import NOT_HELD, assembly
+from highwater_infra.local_cloud import NOT_HELD, assembly, pruned
 from highwater_infra.snapshot import HOME
-from highwater_infra.snowflake import filled
+
+from warehouse.account.given import given
 
 REGION, ACCOUNT = "ap-south-1", "123456789012"
 UNIQUE = f"-{ACCOUNT}-{REGION}"
@@ -183,10 +186,14 @@ class TestDeployed:
         assert topics == {"highwater-alerts", "highwater-critical", "highwater-warnings"}
 
 
-def test_snowflakes_side_takes_the_outputs(outputs: dict[str, dict[str, str]]) -> None:
-    scripts = filled(outputs, "MIIB")
-    assert f"('s3://highwater-lake{UNIQUE}/')" in scripts["2_integration.sql"]
-    assert f"'arn:aws:iam::{ACCOUNT}:role/highwater-snowflake'" in scripts["2_integration.sql"]
+def test_snowflakes_side_takes_the_outputs(outputs: dict[str, dict[str, str]], tmp_path: Path) -> None:
+    """As `warehouse migrate --account` reads them; the addresses are those of the NAT gateways."""
+    (tmp_path / "outputs.json").write_text(json.dumps(outputs))
+    found = given(tmp_path / "outputs.json")
+    assert found.lake_bucket == f"highwater-lake{UNIQUE}"
+    assert found.role_arn == f"arn:aws:iam::{ACCOUNT}:role/highwater-snowflake"
+    assert len(found.addresses) == 2
+    assert {IPv4Network(address).prefixlen for address in found.addresses} == {32}
 
 
 @pytest.mark.parametrize("kind", sorted(NOT_HELD))
@@ -194,6 +201,42 @@ def test_what_is_left_out_is_refused_indeed(cloud: Cloud, kind: str) -> None:
     template = json.dumps({"Resources": {"It": {"Type": kind, "Properties": {}}}})
     with pytest.raises(ClientError, match=f"cannot create {kind}"):
         cloud.client("cloudformation").create_stack(StackName=kind.replace("::", "-"), TemplateBody=template)
+
+
+def test_what_refers_to_a_secret_gets_the_arn_of_the_one_that_is_there() -> None:
+    template = {
+        "Resources": {
+            "Login": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "highwater/prefect"}},
+            "Other": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "highwater/other"}},
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Other"}}},
+        },
+        "Outputs": {"Login": {"Value": {"Fn::GetAtt": ["Login", "Id"]}}},
+    }
+    left = pruned(template, {"highwater/prefect": "arn:of-login"})
+    assert left["Outputs"]["Login"]["Value"] == "arn:of-login"
+    assert left["Resources"] == {
+        "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "arn:aws:not-held:::Other"}}
+    }
+
+
+def test_an_elastic_ip_is_asked_for_its_address_as_moto_knows_it() -> None:
+    template = {"Resources": {}, "Outputs": {"Address": {"Value": {"Fn::GetAtt": ["Address", "PublicIp"]}}}}
+    assert pruned(template)["Outputs"]["Address"]["Value"] == {"Ref": "Address"}
+
+
+def test_the_command_counts_what_it_leaves_out(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "highwater_infra.local_cloud",
+        str(HOME / "cdk.out"),
+        str(tmp_path / "pruned"),
+    ]
+    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert set(found["left_out"]) == NOT_HELD
+    assert found["left_out"]["AWS::SecretsManager::Secret"] == 5
+    assert not NOT_HELD & set(found["held"])
 
 
 def test_people_are_told_what_is_left_out() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def test_only_our_tasks_may_call_the_endpoints(prod: Templates) -> None:
     assert (ingress["FromPort"], ingress["ToPort"]) == (443, 443)
     assert "SourceSecurityGroupId" in ingress
     groups = prod[NAME].properties("AWS::EC2::SecurityGroup")
-    assert len(groups) == 2
+    assert len(groups) == 3
     assert all("SecurityGroupIngress" not in group for group in groups)
 
 
@@ -44,7 +45,31 @@ def test_tasks_call_out_over_tls_only(prod: Templates) -> None:
     egress = [
         rule for group in groups for rule in group["SecurityGroupEgress"] if rule["IpProtocol"] == "tcp"
     ]
-    assert [(rule["FromPort"], rule["ToPort"]) for rule in egress] == [(443, 443)]
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in egress] == [(443, 443)] * 2
+
+
+def test_trainings_reach_s3_alone(prod: Templates, private: Templates, dev: Templates) -> None:
+    """By no rule of theirs anything else, and by no rule of others them; S3's addresses lead to its endpoint."""
+    for template in (prod[NAME], private[NAME], dev[NAME]):
+        resources = template.content["Resources"]
+        (training,) = [name for name in resources if name.startswith("Training")]
+        group = resources[training]["Properties"]
+        (rule,) = group["SecurityGroupEgress"]
+        assert rule["DestinationPrefixListId"] == {"Ref": "S3PrefixList"}
+        assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 443, 443)
+        assert not {"CidrIp", "CidrIpv6", "DestinationSecurityGroupId"} & set(rule)
+        assert "SecurityGroupIngress" not in group
+        others = {name: resource for name, resource in resources.items() if name != training}
+        assert f'"{training}"' not in json.dumps(others)
+
+        (s3,) = [e for e in template.properties("AWS::EC2::VPCEndpoint") if ".s3" in str(e["ServiceName"])]
+        tables = {
+            resource["Properties"]["RouteTableId"]["Ref"]
+            for name, resource in resources.items()
+            if resource["Type"] == "AWS::EC2::SubnetRouteTableAssociation" and "private" in name
+        }
+        assert len(tables) == 2
+        assert tables <= {table["Ref"] for table in s3["RouteTableIds"]}
 
 
 def test_ways_out(prod: Templates, dev: Templates, private: Templates) -> None:

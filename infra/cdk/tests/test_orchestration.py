@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,21 @@ def test_the_worker_knows_the_bucket_of_results(prod: Templates) -> None:
     assert "highwater-artifacts-" in str(buckets[0])
 
 
+def test_flow_runs_know_where_trainings_are_put(prod: Templates) -> None:
+    (container,) = _task(prod, "highwater-flow-run")["ContainerDefinitions"]
+    told = {v["Name"]: v["Value"] for v in container["Environment"] if "TRAINING" in v["Name"]}
+    exported = {
+        o["Export"]["Name"]: json.dumps(o["Value"])
+        for o in prod["highwater-network"].content["Outputs"].values()
+        if "Export" in o
+    }
+    group = exported[told["HIGHWATER_TRAINING_SECURITY_GROUPS"]["Fn::ImportValue"]]
+    assert group.startswith('{"Fn::GetAtt": ["Training')
+    subnets = [part["Fn::ImportValue"] for part in told["HIGHWATER_TRAINING_SUBNETS"]["Fn::Join"][1]]
+    assert len({exported[subnet] for subnet in subnets}) == 2
+    assert all("private" in exported[subnet] for subnet in subnets)
+
+
 def test_tasks_have_no_public_address(prod: Templates) -> None:
     for service in prod[NAME].properties("AWS::ECS::Service"):
         assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
@@ -119,6 +135,18 @@ def test_the_worker_leaves_the_login_of_flow_runs_to_their_task_definition(
         secret = name.removeprefix("HIGHWATER_").removesuffix("_SECRET_ARN")
         assert [s["ValueFrom"] for s in flow_run["Secrets"] if s["Name"] == secret] == [arn]
         assert field in str(arn)
+
+
+def test_a_stopped_task_hears_of_it(private: Templates) -> None:
+    """Process 1 without a handler ignores SIGTERM, and a flow run of Prefect has none: ECS's init is process 1."""
+    containers = [
+        container
+        for template in private.values()
+        for definition in template.properties("AWS::ECS::TaskDefinition")
+        for container in definition["ContainerDefinitions"]
+    ]
+    assert len(containers) == 4
+    assert [c["LinuxParameters"]["InitProcessEnabled"] for c in containers] == [True] * 4
 
 
 def test_nothing_is_written_to_the_image_but_in_its_tmp(private: Templates) -> None:

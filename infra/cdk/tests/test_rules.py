@@ -15,7 +15,8 @@ from constructs import IConstruct
 from highwater_infra import acknowledged
 from highwater_infra.account import account
 from highwater_infra.environments import PRIVATE
-from highwater_infra.permissions import churn, inbox, jobs, outside, people, statement, tasks
+from highwater_infra.permissions import churn, copying, inbox, jobs, models, outside, people, statement, tasks
+from highwater_infra.permissions.isolation import TrainingNetwork
 
 
 def _found(directory: Path) -> str:
@@ -84,12 +85,13 @@ def test_every_reason_for_a_wildcard_is_needed_and_every_wildcard_has_one(
 
 
 def _statements() -> list[statement.Statement]:
-    key = "arn:aws:kms:::key/k"
+    key, network = "arn:aws:kms:::key/k", TrainingNetwork(["subnet-1"], "sg-1")
     return [
         *jobs.glue_job(key),
         *jobs.medallion_job(key),
-        *jobs.sagemaker_job(key),
+        *jobs.sagemaker_job(key, network),
         *tasks.flow_run(key),
+        *models.flow_run(network),
         *tasks.worker(key),
         *inbox.flow_run(),
         *churn.flow_run(),
@@ -99,6 +101,7 @@ def _statements() -> list[statement.Statement]:
         *outside.snowflake(key),
         *outside.deployment(),
         *people.operator(key),
+        *copying.replication(key, "eu-west-1", ["a", "b"]),
     ]
 
 

@@ -1,61 +1,91 @@
+"""What Snowflake's side needs of the stacks: what `python -m warehouse migrate --account` reads, and the logins."""
+
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from highwater_infra.compute import REPOSITORY
-from highwater_infra.snowflake import filled, public_key
+from highwater_infra.environments import DEV, ENVIRONMENTS, PROD
 
-OUTPUTS = {
-    "highwater-lake": {"LakeBucket": "highwater-lake-111122223333-ap-south-1"},
-    "highwater-access": {"SnowflakeRoleArn": "arn:aws:iam::111122223333:role/highwater-snowflake"},
-}
-PEM = "-----BEGIN PUBLIC KEY-----\nMIIB\nIjAN=\n-----END PUBLIC KEY-----\n"
+if TYPE_CHECKING:
+    from tests.conftest import Template, Templates
+
+NETWORK = "highwater-network"
 
 
-def test_the_outputs_are_in_the_scripts() -> None:
-    scripts = filled(OUTPUTS, public_key(PEM))
-    assert list(scripts) == ["1_user.sql", "2_integration.sql", "3_finish.sql"]
-    assert "RSA_PUBLIC_KEY = 'MIIBIjAN='" in scripts["1_user.sql"]
-    assert "'arn:aws:iam::111122223333:role/highwater-snowflake'" in scripts["2_integration.sql"]
-    assert "('s3://highwater-lake-111122223333-ap-south-1/')" in scripts["2_integration.sql"]
-    assert "URL = 's3://highwater-lake-111122223333-ap-south-1/'" in scripts["3_finish.sql"]
-    assert not [text for text in scripts.values() if "${" in text]
+def _clients(template: Template) -> Any:
+    return template.content["Outputs"]["SnowflakeClients"]["Value"]
 
 
-def test_the_highest_role_is_taken_away_again() -> None:
-    text = "\n".join(filled(OUTPUTS, "MIIB").values())
-    changes = re.findall(r"^(GRANT|REVOKE) ROLE ACCOUNTADMIN (?:TO|FROM) USER (\w+)", text, re.MULTILINE)
-    assert changes == [("GRANT", "HIGHWATER_WORKER"), ("REVOKE", "HIGHWATER_WORKER")]
-    assert "PASSWORD =" not in text.upper()
+def _told(value: Any, address: str) -> str:
+    """What CloudFormation would make of it, if each Elastic IP had this address."""
+    if isinstance(value, str):
+        return value
+    if "Fn::Join" in value:
+        between, parts = value["Fn::Join"]
+        return str(between).join(_told(part, address) for part in parts)
+    assert value["Fn::GetAtt"][1] == "PublicIp"
+    return address.format(value["Fn::GetAtt"][0])
 
 
-def _warehouses(text: str) -> dict[str, str]:
-    found = re.findall(r"CREATE WAREHOUSE IF NOT EXISTS (\w+)\s+([^;]+);", text)
-    return {name: " ".join(settings.split()) for name, settings in found}
+def test_snowflake_sees_the_addresses_of_the_nat_gateways(prod: Templates, dev: Templates) -> None:
+    for templates in (prod, dev):
+        resources = templates[NETWORK].content["Resources"]
+        addresses = {f"{name}/32" for name, r in resources.items() if r["Type"] == "AWS::EC2::EIP"}
+        told = _told(_clients(templates[NETWORK]), "{}").split(",")
+        assert set(told) == addresses
+        assert len(told) == len(templates[NETWORK].properties("AWS::EC2::NatGateway"))
 
 
-def test_the_first_migration_has_a_warehouse_to_run_in() -> None:
-    """Made by the role that runs the migration, hence its own; and no other one than that which the migration makes."""
-    script = filled(OUTPUTS, "MIIB")["1_user.sql"]
-    assert re.findall(r"^USE ROLE (\w+);", script, re.MULTILINE) == ["ACCOUNTADMIN"]
-    (default,) = re.findall(r"DEFAULT_WAREHOUSE = (\w+)", script)
-    account = REPOSITORY / "warehouse" / "account"
-    migrated = _warehouses("\n".join(path.read_text() for path in account.glob("*.sql")))
-    assert _warehouses(script) == {default: migrated[default]}
+def test_each_address_is_a_network_of_one(prod: Templates) -> None:
+    assert _told(_clients(prod[NETWORK]), "192.0.2.1") == "192.0.2.1/32,192.0.2.1/32"
 
 
-@pytest.mark.parametrize("bucket", ["lake'); DROP DATABASE HIGHWATER; --", "lake bucket", ""])
-def test_what_is_no_name_is_refused(bucket: str) -> None:
-    with pytest.raises(ValueError, match="lake_bucket"):
-        filled({**OUTPUTS, "highwater-lake": {"LakeBucket": bucket}}, "MIIB")
+def test_without_a_nat_gateway_it_sees_the_vpc(private: Templates) -> None:
+    assert _clients(private[NETWORK])["Fn::GetAtt"][1] == "CidrBlock"
 
 
-def test_a_missing_output_is_named() -> None:
-    with pytest.raises(ValueError, match="LakeBucket of highwater-lake"):
-        filled({}, "MIIB")
+def test_the_other_outputs_are_there(prod: Templates) -> None:
+    assert "LakeBucket" in prod["highwater-lake"].content["Outputs"]
+    assert "SnowflakeRoleArn" in prod["highwater-access"].content["Outputs"]
 
 
-def test_a_private_key_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a public key"):
-        public_key("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n")
+def test_environments_have_databases_of_their_own() -> None:
+    assert {e.name: e.database for e in ENVIRONMENTS.values()} == {
+        "dev": "HIGHWATER_DEV",
+        "staging": "HIGHWATER_STAGING",
+        "prod": "HIGHWATER",
+        "private": "HIGHWATER",
+    }
+
+
+@pytest.mark.parametrize(("shape", "database"), [("prod", PROD.database), ("dev", DEV.database)])
+def test_flows_are_told_their_database(request: pytest.FixtureRequest, shape: str, database: str) -> None:
+    tasks = request.getfixturevalue(shape)["highwater-orchestration"].properties("AWS::ECS::TaskDefinition")
+    told = [
+        variable["Value"]
+        for task in tasks
+        for container in task["ContainerDefinitions"]
+        for variable in container.get("Environment", [])
+        if variable["Name"] == "HIGHWATER_DATABASE"
+    ]
+    assert told
+    assert set(told) == {database}
+
+
+def test_no_task_reads_the_login_of_migrations(prod: Templates) -> None:
+    deployer = "secret:highwater/snowflake-deployer-??????"
+    prod["highwater-lake"].one("AWS::SecretsManager::Secret", Name="highwater/snowflake-deployer")
+    readers = {
+        role["Ref"]
+        for template in prod.values()
+        for policy in template.properties("AWS::IAM::Policy")
+        if deployer in str(policy["PolicyDocument"])
+        for role in policy["Roles"]
+    }
+    names = {
+        name: r["Properties"]["RoleName"]
+        for name, r in prod["highwater-access"].content["Resources"].items()
+        if r["Type"] == "AWS::IAM::Role"
+    }
+    assert {names[reader] for reader in readers} == {"highwater-operator"}

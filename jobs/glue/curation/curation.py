@@ -25,6 +25,7 @@ from jobs.glue.curation.versions import OUTCOME, PUBLISHED, REPLACED, STANDING
 from jobs.glue.storage import Storage
 
 PART, CONTESTED = "part", "contested"
+SIGHTINGS = "sightings"
 # Below, treating all keys as contested costs less than finding those that are.
 FEW_ROWS = 100_000
 # Every executor holds the hashes of contested keys: 16 bytes each, about 160 MB at most.
@@ -42,11 +43,12 @@ class Curation:
         self.storage = storage
         self.work = work
         self.dataset: Dataset = work.dataset
-        self.staging = f"{work.output}/staging"
+        self.staging = work.staging
         self.looked_at: set[str] = set()
 
     def run(self) -> dict[str, Any]:
-        self.storage.remove(self.work.output)
+        for place in self.work.places.values():
+            self.storage.remove(place)
         seen = self._sort_out()
         fates = Counter({PUBLISHED: seen[PUBLISHED], QUARANTINED: seen[QUARANTINED]})
         result = Figures(self.dataset, extra_columns=self.work.extra_columns)
@@ -211,8 +213,11 @@ class Curation:
 
     def _quarantine(self) -> figures.Tally:
         travelled = self.spark.read.parquet(f"{self.staging}/{PART}/{PART}={QUARANTINED}")
-        folder = f"{self.work.output}/quarantined"
+        folder = self.work.quarantine
         quarantine.write(quarantine.quarantined(travelled, self.work), folder)
+        if self.dataset.load_sees_quarantine:
+            sighted = quarantine.sighted(self.spark, folder, self.dataset)
+            sighted.write.mode("overwrite").parquet(f"{self.work.output}/{SIGHTINGS}")
         written = self.spark.read.schema("raw_date date, reasons array<string>").parquet(folder)
         return figures.per_date(tuple(row) for row in quarantine.tally(written).collect())
 

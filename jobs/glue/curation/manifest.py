@@ -14,6 +14,7 @@ from contracts.language.document import from_document
 from jobs.glue.curation import touched
 from jobs.glue.curation.touched import Published
 from jobs.glue.errors import DataError
+from jobs.glue.request import Request
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,32 @@ class Input:
 
 @dataclass(frozen=True)
 class Work:
-    """One dataset's slice and all published files of its table, with the bounds of their keys."""
+    """One dataset's slice and all published files of its table, with the bounds of their keys.
+
+    The warehouse may read `output`. Rejected rows are written to `quarantine`, and rows that are not yet sorted out to
+    `staging`, which is empty again when the job is done.
+    """
 
     dataset: Dataset
     run_id: str
     output: str
+    quarantine: str
+    staging: str
     inputs: tuple[Input, ...]
     history: tuple[Published, ...]
+
+    @property
+    def places(self) -> dict[str, str]:
+        return {"output": self.output, "quarantine": self.quarantine, "staging": self.staging}
+
+    def own(self, asked: Request) -> Work:
+        """The same work, with places of this run alone."""
+        return replace(
+            self,
+            output=asked.own(self.output),
+            quarantine=asked.own(self.quarantine),
+            staging=asked.own(self.staging),
+        )
 
     def of_keys_alone(self) -> Work:
         """The same files with a contract of the key columns only, for reading keys without validating whole rows."""
@@ -92,6 +112,8 @@ def _work(entry: Mapping[str, Any], run_id: str) -> Work:
         dataset=dataset,
         run_id=run_id,
         output=entry["output"].rstrip("/"),
+        quarantine=entry["quarantine"].rstrip("/"),
+        staging=entry["staging"].rstrip("/"),
         inputs=tuple(_input(file) for file in entry["inputs"]),
         history=tuple(_published(file, dataset) for file in entry["history"]),
     )
@@ -125,7 +147,9 @@ def _check(work: Work, origin: str) -> None:
         raise DataError(f"manifest {origin} names no input for {name}")
     if twice := [path for path, n in Counter(file.path for file in work.inputs).items() if n > 1]:
         raise DataError(f"manifest {origin} names an input of {name} twice: {twice[0]}")
-    if live := [file.path for file in work.history if file.path.startswith(f"{work.output}/")]:
-        raise DataError(
-            f"the output of {name} holds a published file: {live[0]}; give the run an output of its own"
-        )
+    read = [*(file.path for file in work.history), *(file.path for file in work.inputs)]
+    for what, place in work.places.items():
+        if within := [path for path in read if path.startswith(f"{place}/")]:
+            raise DataError(
+                f"the {what} of {name} holds a file that is read: {within[0]}; give the run one of its own"
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.dialects.spark_literals import literal, name
@@ -72,6 +72,13 @@ def write(rows: DataFrame, folder: str) -> None:
     # Many writers with few rows each are open at once, so none needs a buffer of 128 MB.
     small = rows.repartition("raw_date").write.option("parquet.block.size", 8 * 2**20)
     small.mode("overwrite").partitionBy(DAY).parquet(folder)
+
+
+def sighted(spark: SparkSession, folder: str, dataset: Dataset) -> DataFrame:
+    """The keys of written rows, as delivered, and their raw dates: all that the warehouse learns of them."""
+    keys = [name(column) for column in dataset.key]
+    schema = ", ".join([*(f"{key} string" for key in keys), "raw_date date"])
+    return spark.read.schema(schema).parquet(folder).select(*keys, "raw_date").coalesce(1)
 
 
 def tally(rows: DataFrame) -> DataFrame:

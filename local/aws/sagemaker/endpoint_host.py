@@ -196,9 +196,11 @@ class ModelHost:
         words = ["python3", str(ml.root / PROGRAMS[0]), "--module", module, "--parent", str(os.getpid())]
         words += ["--model", MODEL, "--code", CODE, "--port-file", str(self._port_file())]
         program = Program(words, {**container.environment, "SM_MODEL_DIR": MODEL}, cwd=CODE)
+        # With EnableNetworkIsolation it has no credentials. It keeps the network, through which it is asked.
+        credentials = {} if container.offline else self._settings.aws_environment
         return Command(
             argv=ml.argv(program),
-            env=ml.environment(program, self._plan.environment.python, self._settings.aws_environment),
+            env=ml.environment(program, self._plan.environment.python, credentials),
             cwd=ml.cwd(program),
             log=self._log,
         )

@@ -55,8 +55,15 @@ class SageMakerJob(ABC):
     ran_too_long: ClassVar[str] = "MaxRuntimeExceeded"
 
     def __init__(
-        self, request: Mapping[str, Any], arn: str, environment: Environment, settings: SageMakerSettings
+        self,
+        request: Mapping[str, Any],
+        arn: str,
+        environment: Environment,
+        settings: SageMakerSettings,
+        *,
+        offline: bool,
     ) -> None:
+        """`offline`: the job's program has no network (EnableNetworkIsolation)."""
         self.request = request
         self.name: str = request[f"{self.noun}Name"]
         self.arn = arn
@@ -64,7 +71,7 @@ class SageMakerJob(ABC):
         self._environment = environment
         self._settings = settings
         self._log = settings.log(self.noun, self.name)
-        self._ml = OptMl(settings.root(self.noun, self.name), settings.isolated)
+        self._ml = OptMl(settings.root(self.noun, self.name), settings.isolated, offline)
         self._lock = threading.RLock()
         self._status = "InProgress"
         self._reason = ""

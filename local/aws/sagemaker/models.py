@@ -13,7 +13,7 @@ from moto.core.responses import ActionResult
 from moto.sagemaker.responses import SageMakerResponse
 
 from local.aws.actions import Action, Overrides, refused
-from local.aws.sagemaker.requests import check_name, refuse
+from local.aws.sagemaker.requests import check_name, check_vpc, refuse
 
 _ENTRIES_MOST, _NAME_MOST, _VALUE_MOST = 50, 128, 256
 _METADATA = re.compile(r"[\w\s.:/=+@-]*")
@@ -27,6 +27,8 @@ class Container:
     image: str
     model_data: str
     environment: Mapping[str, str]
+    offline: bool
+    """Whether the model has no network (EnableNetworkIsolation)."""
 
 
 def install(overrides: Overrides) -> None:
@@ -43,10 +45,10 @@ def container_of(response: Any, model_name: str) -> Container:
     containers = [model.primary_container] if model.primary_container else model.containers
     if len(containers) != 1:
         refuse(f"runs models of one container, and {model_name} has {len(containers)}")
-    return _resolved(response, containers[0])
+    return _resolved(response, containers[0], offline=model.enable_network_isolation)
 
 
-def _resolved(response: Any, container: Mapping[str, Any]) -> Container:
+def _resolved(response: Any, container: Mapping[str, Any], *, offline: bool) -> Container:
     """Resolve a container. It may name a model package, which then provides the image and the model."""
     packaged: Mapping[str, Any] = {}
     if "ModelPackageName" in container:
@@ -59,7 +61,7 @@ def _resolved(response: Any, container: Mapping[str, Any]) -> Container:
     environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
     if whole.get("Mode", "SingleModel") != "SingleModel":
         refuse(f"runs one model per container, and not Mode {whole['Mode']}")
-    return Container(whole.get("Image", ""), _model_data(whole), environment)
+    return Container(whole.get("Image", ""), _model_data(whole), environment, offline)
 
 
 def _model_data(container: Mapping[str, Any]) -> str:
@@ -73,12 +75,17 @@ def _model_data(container: Mapping[str, Any]) -> str:
 
 def _create_model_once(create: Action) -> Action:
     def create_model(response: Any) -> Any:
-        name = json.loads(response.body)["ModelName"]
+        request = json.loads(response.body)
+        name = request["ModelName"]
         check_name("ModelName", name)
+        check_vpc(request.get("VpcConfig"))
         known = response.sagemaker_backend._models.get(name)
         if known is not None:
             raise refused("ValidationException", f'Cannot create already existing model "{known.arn}".')
-        return create(response)
+        answer = create(response)
+        made = response.sagemaker_backend._models[name]
+        made.enable_network_isolation = bool(request.get("EnableNetworkIsolation"))  # moto forgets it
+        return answer
 
     return create_model
 

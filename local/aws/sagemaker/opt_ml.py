@@ -3,14 +3,19 @@
 If the system allows it (Linux, with root or unprivileged namespaces), a job runs in a mount namespace in which its
 directory is /opt/ml. The mount is not visible outside. On other systems, the paths that SageMaker passes to a program,
 in its arguments and in the variables of SageMaker's toolkits, are changed from /opt/ml to the job's directory.
+
+Where namespaces are allowed, a job with EnableNetworkIsolation also has a network namespace with nothing in it but its own
+loopback. On any system it has no credentials.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,6 +25,7 @@ from local.aws.job_runner import CannotRunError
 OPT_ML = "/opt/ml"
 BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"  # read by sagemaker-containers, the toolkit in the XGBoost image
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
+OF_A_REGION = ("AWS_DEFAULT_REGION", "AWS_REGION")
 # A tmpfs over /opt leaves the machine's /opt unchanged. The other entries of /opt are bind-mounted into it.
 AS_OPT_ML = """
 set -e
@@ -42,6 +48,14 @@ cd "$cwd"
 exec "$@"
 """
 
+# SIOCSIFFLAGS with IFF_UP: not every machine has `ip`.
+LOOPBACK = shlex.join(
+    [
+        *(sys.executable, "-ISc"),
+        "import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sH22x', b'lo', 1))",
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Program:
@@ -56,6 +70,7 @@ class Program:
 class OptMl:
     root: Path
     isolated: bool
+    offline: bool = False
 
     def path(self, inside: str) -> Path:
         """The real path of a path below /opt/ml."""
@@ -72,7 +87,9 @@ class OptMl:
     def argv(self, program: Program) -> list[str]:
         if not self.isolated:
             return [self._mapped(word) for word in program.argv]
-        return [*_namespace(), "sh", "-c", AS_OPT_ML, "sh", str(self.root), program.cwd, *program.argv]
+        script = f"set -e\n{LOOPBACK}\n{AS_OPT_ML}" if self.offline else AS_OPT_ML
+        start = [*_namespaces(offline=self.offline), "sh", "-c", script, "sh"]
+        return [*start, str(self.root), program.cwd, *program.argv]
 
     def environment(self, program: Program, python: Path, aws: Mapping[str, str]) -> dict[str, str]:
         """The program's whole environment, built from scratch so that no settings of this machine leak in."""
@@ -84,7 +101,7 @@ class OptMl:
             given[BASE_DIR_VARIABLE] = str(self.path(OPT_ML))
         return {
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-            **aws,
+            **{name: value for name, value in aws.items() if not self.offline or name in OF_A_REGION},
             "PATH": os.pathsep.join([str(python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "HOME": str(scratch),
             "TMPDIR": str(scratch),
@@ -103,17 +120,18 @@ class OptMl:
         return text.replace(OPT_ML, str(self.path(OPT_ML)))
 
 
-def _namespace() -> list[str]:
+def _namespaces(*, offline: bool) -> list[str]:
     as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    return [shutil.which("unshare") or "unshare", "--mount", *as_root, "--propagation", "private"]
+    network = ["--net"] if offline else []
+    return [shutil.which("unshare") or "unshare", "--mount", *network, *as_root, "--propagation", "private"]
 
 
 @functools.cache
 def can_isolate(scratch: Path) -> bool:
-    """Whether mount namespaces work here. They do not on macOS or in a container without the right to mount."""
+    """Whether mount and network namespaces work here. They do not on macOS or in a container without the right to mount."""
     if shutil.which("unshare") is None:
         return False
-    ml = OptMl(scratch / "isolation", isolated=True)
+    ml = OptMl(scratch / "isolation", isolated=True, offline=True)
     ml.make(OPT_ML)
     command = ml.argv(Program(["test", "-d", OPT_ML], {}))
     tried = subprocess.run(command, check=False, capture_output=True, timeout=10)

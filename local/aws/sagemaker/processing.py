@@ -11,7 +11,7 @@ from local.aws.sagemaker import transfer
 from local.aws.sagemaker.images import Environment, environment_of
 from local.aws.sagemaker.job import SageMakerJob, SageMakerSettings, algorithm_error
 from local.aws.sagemaker.opt_ml import OptMl, Program
-from local.aws.sagemaker.requests import refuse, refuse_many_instances
+from local.aws.sagemaker.requests import check_vpc, refuse, refuse_many_instances
 from local.aws.sagemaker.transfer import Location
 
 DEFAULT_MAX_SECONDS = 86400
@@ -26,7 +26,9 @@ class ProcessingJob(SageMakerJob):
     verb = "Processing"
 
     def __init__(self, request: Mapping[str, Any], arn: str, settings: SageMakerSettings) -> None:
-        super().__init__(request, arn, check(request), settings)
+        network = request.get("NetworkConfig") or {}
+        offline = bool(network.get("EnableNetworkIsolation"))
+        super().__init__(request, arn, check(request), settings, offline=offline)
         self._message = ""
 
     def max_seconds(self) -> float:
@@ -87,6 +89,7 @@ def check(request: Mapping[str, Any]) -> Environment:
     if "ContainerEntrypoint" not in application:
         refuse("needs the ContainerEntrypoint of a processing job: the XGBoost image has none of its own")
     refuse_many_instances(request["ProcessingResources"]["ClusterConfig"])
+    check_vpc((request.get("NetworkConfig") or {}).get("VpcConfig"))
     for given in request.get("ProcessingInputs") or []:
         _check_input(given)
     for output in (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from local.aws.actions import refused
 from local.aws.refusals import SEE, LocalRefusalError
 
+VPC_MEMBER = re.compile(r"[-0-9a-zA-Z]{1,32}")
+MOST_IN_VPC = {"SecurityGroupIds": 5, "Subnets": 16}
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
@@ -23,6 +25,20 @@ def check_name(member: str, name: str) -> None:
             f"1 validation error detected: Value '{name}' at '{member[0].lower()}{member[1:]}' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
         )
+
+
+def check_vpc(given: Mapping[str, Sequence[str]] | None) -> None:
+    """The form of a VpcConfig. Whether its subnets and groups exist is not looked at."""
+    for member, most in MOST_IN_VPC.items() if given else ():
+        names = given[member] if given else []
+        if not 1 <= len(names) <= most or not all(VPC_MEMBER.fullmatch(name) for name in names):
+            raise refused(
+                "ValidationException",
+                f"1 validation error detected: Value '[{', '.join(names)}]' at "
+                f"'vpcConfig.{member[0].lower()}{member[1:]}' failed to satisfy constraint: Member must have length "
+                f"between 1 and {most}, and its members must satisfy regular expression pattern: [-0-9a-zA-Z]+, of 32 "
+                "characters at most",
+            )
 
 
 def refuse_many_instances(cluster: Mapping[str, Any]) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from local.aws.job_runner import CannotRunError
+from local.aws.sagemaker import transfer
+from local.aws.sagemaker.opt_ml import OptMl
 
 CODE = "/opt/ml/code"
 MODEL = "/opt/ml/model"
@@ -19,6 +23,28 @@ OUTPUT_DATA = f"{OUTPUT}/data"
 HOST = "algo-1"
 # Hyperparameters with these prefixes are read by the toolkit and not passed to the script.
 FOR_THE_TOOLKIT = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
+
+
+def fetch_code(ml: OptMl, submitted: str) -> None:
+    """Put the submitted code into /opt/ml/code as the toolkit does, inside the container: from S3, or from a channel."""
+    code = ml.make(CODE)
+    if submitted.startswith("s3://"):
+        if ml.offline:
+            raise CannotRunError(
+                f"AlgorithmError: the container can't fetch {submitted}: it has neither a network nor credentials "
+                "(EnableNetworkIsolation). Give the code in a channel."
+            )
+        transfer.fetch_archive(submitted, code)
+        return
+    given = ml.path(submitted)
+    if given.is_dir():
+        shutil.copytree(given, code, dirs_exist_ok=True)
+    elif given.is_file() and tarfile.is_tarfile(given):
+        transfer.unpack(given, code, submitted)
+    elif given.is_file():
+        shutil.copy2(given, code)
+    else:
+        raise CannotRunError(f"AlgorithmError: FileNotFoundError: No such file or directory: '{submitted}'")
 
 
 def script_hyperparameters(given: Mapping[str, str]) -> dict[str, Any]:

@@ -13,7 +13,13 @@ from local.aws.sagemaker import script_mode, transfer
 from local.aws.sagemaker.images import Environment, environment_of
 from local.aws.sagemaker.job import SageMakerJob, SageMakerSettings, algorithm_error
 from local.aws.sagemaker.opt_ml import OptMl, Program
-from local.aws.sagemaker.requests import check_metric, refuse, refuse_many_instances, refuse_s3_source
+from local.aws.sagemaker.requests import (
+    check_metric,
+    check_vpc,
+    refuse,
+    refuse_many_instances,
+    refuse_s3_source,
+)
 from local.aws.sagemaker.transfer import Location
 
 DEFAULT_MAX_SECONDS = 86400
@@ -38,7 +44,8 @@ class TrainingJob(SageMakerJob):
     verb = "Training"
 
     def __init__(self, request: Mapping[str, Any], arn: str, settings: SageMakerSettings) -> None:
-        super().__init__(request, arn, check(request), settings)
+        offline = bool(request.get("EnableNetworkIsolation"))
+        super().__init__(request, arn, check(request), settings, offline=offline)
         self._transitions: list[dict[str, Any]] = []
         self._metrics: list[dict[str, Any]] = []
         self._model_uploaded = False
@@ -86,7 +93,7 @@ class TrainingJob(SageMakerJob):
     ) -> Program:
         given = self.request["HyperParameters"]
         code = ml.path(script_mode.CODE)
-        transfer.fetch_archive(_text(given[SUBMITTED]), code)
+        script_mode.fetch_code(ml, _text(given[SUBMITTED]))
         environment.check_requirements(code / "requirements.txt")
         module = script_mode.module_of(_text(given[PROGRAM]), code)
         for_script = script_mode.script_hyperparameters(given)
@@ -185,6 +192,7 @@ def check(request: Mapping[str, Any]) -> Environment:
             f"runs the XGBoost image in script mode only: the hyperparameters {PROGRAM} and {SUBMITTED} say what"
         )
     refuse_many_instances(request["ResourceConfig"])
+    check_vpc(request.get("VpcConfig"))
     for definition in algorithm.get("MetricDefinitions") or []:
         check_metric(definition)
     for member in ("CheckpointConfig", "EnableManagedSpotTraining", "WarmPoolStatus", "RetryStrategy"):

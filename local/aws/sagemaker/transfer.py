@@ -75,12 +75,16 @@ def fetch_archive(uri: str, to: Path) -> None:
     )
     if not found:
         raise CannotRunError(f"ClientError: Data download failed: {uri} does not exist")
+    unpack(archive, to, uri)
+    archive.unlink()
+
+
+def unpack(archive: Path, to: Path, name: str) -> None:
     try:
         with tarfile.open(archive, "r:gz") as tar:
             tar.extractall(to, filter="data")
     except (tarfile.TarError, OSError) as error:
-        raise CannotRunError(f"ClientError: {uri} is not a .tar.gz that can be unpacked: {error}") from error
-    archive.unlink()
+        raise CannotRunError(f"ClientError: {name} is not a .tar.gz that can be unpacked: {error}") from error
 
 
 def upload_archive(directory: Path, to: Location, s3: Any) -> None:

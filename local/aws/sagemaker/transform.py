@@ -31,7 +31,7 @@ class TransformJob(SageMakerJob):
     def __init__(
         self, request: Mapping[str, Any], arn: str, container: Container, settings: SageMakerSettings
     ) -> None:
-        super().__init__(request, arn, check(request, container), settings)
+        super().__init__(request, arn, check(request, container), settings, offline=container.offline)
         self._container = container
 
     def max_seconds(self) -> None:

@@ -241,6 +241,28 @@ def test_a_job_is_created_once(glue: Any, new_job: Any) -> None:
         glue.create_job(**same, Command=command, Timeout=3)
 
 
+def test_a_job_gets_a_new_definition_and_keeps_its_runs(glue: Any, new_job: Any, run_job: Any) -> None:
+    name = new_job("", Timeout=3, DefaultArguments={"--code_version": "a"})
+    before = glue.get_job(JobName=name)["Job"]
+    run_id = glue.start_job_run(JobName=name)["JobRunId"]
+
+    definition = {"Role": before["Role"], "Command": before["Command"]}
+    answer = glue.update_job(
+        JobName=name, JobUpdate={**definition, "DefaultArguments": {"--code_version": "b"}}
+    )
+
+    assert answer["JobName"] == name
+    after = glue.get_job(JobName=name)["Job"]
+    assert after["DefaultArguments"] == {"--code_version": "b"}
+    assert "Timeout" not in after  # what the update leaves out is no more
+    (run,) = glue.get_job_runs(JobName=name)["JobRuns"]
+    assert (run["Id"], run["Arguments"]) == (run_id, {"--code_version": "a"})
+    with pytest.raises(glue.exceptions.InvalidInputException, match="does not update"):
+        glue.update_job(JobName=name, JobUpdate={**definition, "Connections": {"Connections": ["c"]}})
+    with pytest.raises(glue.exceptions.EntityNotFoundException):
+        glue.update_job(JobName="never-made", JobUpdate=definition)
+
+
 def test_automatic_retries_are_refused(glue: Any) -> None:
     with pytest.raises(glue.exceptions.InvalidInputException, match="MaxRetries must be 0"):
         glue.create_job(Name="retrying", Role="r", Command={"Name": "glueetl"}, MaxRetries=1)

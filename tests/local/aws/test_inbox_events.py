@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local import resources
+from local import resource_kinds, resources
 from local.aws.server import REGION, LocalAws
 from local.aws_resources import create_bucket
 from local.message_resources import create_message_resources
@@ -33,12 +33,12 @@ def sqs(aws: LocalAws, s3: Any) -> Any:
     return client(aws, "sqs")
 
 
-def url_of(sqs: Any, queue: resources.Queue) -> str:
+def url_of(sqs: Any, queue: resource_kinds.Queue) -> str:
     url: str = sqs.get_queue_url(QueueName=queue.name)["QueueUrl"]
     return url
 
 
-def arrived(sqs: Any, queue: resources.Queue = resources.INBOX_EVENTS) -> list[dict[str, Any]]:
+def arrived(sqs: Any, queue: resource_kinds.Queue = resources.INBOX_EVENTS) -> list[dict[str, Any]]:
     url, events = url_of(sqs, queue), []
     while got := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         events += [json.loads(message["Body"]) for message in got]

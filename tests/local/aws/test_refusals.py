@@ -79,8 +79,8 @@ def test_cloudformation_refuses_what_it_would_leave_out(service: Callable[[str],
 def test_an_action_that_moto_lacks_fails_at_once(glue: Any) -> None:
     started = time.monotonic()
 
-    with pytest.raises(ClientError, match="the local cloud can't do glue UpdateJob") as failed:
-        glue.update_job(JobName="j", JobUpdate={})
+    with pytest.raises(ClientError, match="the local cloud can't do glue UpdateTrigger") as failed:
+        glue.update_trigger(Name="t", TriggerUpdate={})
 
     assert failed.value.response["Error"]["Code"] == "NotImplemented"
     assert time.monotonic() - started < 2

@@ -197,7 +197,7 @@ def test_snowflake_statements_are_recorded_with_their_transaction(
 
 
 def test_a_statement_whose_answer_is_lost_was_executed(aws: Aws, open_way: Open, connect: Connect) -> None:
-    """The connector sends it again: here it is then executed twice (docs/parity.md)."""
+    """The connector sends it again, and it is executed twice: the proxy took its request id away (docs/reliability.md)."""
     connect().cursor().execute("CREATE OR REPLACE TABLE HIGHWATER.RAW.T (a INT)")
     way = open_way(statement("lose", "INSERT INTO", "RAW.T"))
     with snowflake_through(way, aws) as connection:

@@ -12,11 +12,13 @@ from snowflake.connector.errors import DatabaseError, IntegrityError, Programmin
 Sql = Callable[[str], list[tuple[object, ...]]]
 
 
-def test_any_credentials_open_the_door(connect: Callable[..., SnowflakeConnection]) -> None:
+def test_who_was_never_created_is_administrator(connect: Callable[..., SnowflakeConnection]) -> None:
     stranger = connect(user="stranger", password="wrong", role="NO_SUCH_ROLE", warehouse="NO_SUCH_WAREHOUSE")
 
-    stranger.cursor().execute("USE ROLE ANOTHER")
-    assert stranger.cursor().execute("SELECT 1").fetchall() == [(1,)]
+    assert stranger.cursor().execute("SELECT CURRENT_ROLE()").fetchall() == [("ACCOUNTADMIN",)]
+    stranger.cursor().execute("USE WAREHOUSE ANOTHER")
+    with pytest.raises(ProgrammingError, match="operation cannot be performed"):
+        stranger.cursor().execute("USE ROLE ANOTHER")
 
 
 def test_an_error_spoils_its_transaction(sql: Sql) -> None:

@@ -15,11 +15,20 @@ def test_databases_are_open_again(tmp_path: Path) -> None:
     cursor.execute("CREATE TABLE highwater.raw.kept (a INT)")
     cursor.execute("INSERT INTO highwater.raw.kept VALUES (1)")
     cursor.execute("CREATE STAGE highwater.raw.lake URL = 's3://lake/'")
+    cursor.execute("CREATE FILE FORMAT highwater.raw.lines TYPE = JSON STRIP_OUTER_ARRAY = TRUE")
+    cursor.execute("CREATE ROLE reader COMMENT = 'reads'")
+    cursor.execute("GRANT USAGE ON STAGE highwater.raw.lake TO ROLE reader")
     account.duck_conn.close()
 
     again = open_account(tmp_path, "http://127.0.0.1:9")
 
     cursor = again.connect("highwater", "raw").cursor()
     assert cursor.execute("SELECT a FROM kept").fetchall() == [(1,)]
-    assert cursor.execute("SHOW STAGES").fetchall() == []
+    assert [row[1:5] for row in cursor.execute("SHOW STAGES").fetchall()] == [
+        ("LAKE", "HIGHWATER", "RAW", "s3://lake/")
+    ]
+    assert [row[1] for row in cursor.execute("SHOW FILE FORMATS").fetchall()] == ["LINES"]
+    assert [row[1:4] for row in cursor.execute("SHOW GRANTS TO ROLE reader").fetchall()] == [
+        ("USAGE", "STAGE", "HIGHWATER.RAW.LAKE")
+    ]
     again.duck_conn.close()

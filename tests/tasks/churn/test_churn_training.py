@@ -184,6 +184,6 @@ def test_what_is_searched() -> None:
     }
     assert request["TrainingJobDefinition"]["StaticHyperParameters"] == {
         "sagemaker_program": "train.py",
-        "sagemaker_submit_directory": "s3://a/c.tar.gz",
+        "sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz",
         "seed": "7",
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local import resources
+from local import resource_kinds, resources
 from local.aws_resources import create_feature_group
 from tasks.errors import DataError, SystemFault
 from tasks.features import gold_features, offline, online
@@ -79,7 +79,7 @@ def test_a_blocked_store_is_named(
 ) -> None:
     gold([row("c1")])
     aws.sagemaker().delete_feature_group(FeatureGroupName=GROUP)
-    elsewhere = resources.FeatureGroup(
+    elsewhere = resource_kinds.FeatureGroup(
         **{**vars(resources.CUSTOMER_FEATURES), "location": "s3://no-such-bucket/features"}
     )
     create_feature_group(aws.sagemaker(), elsewhere)

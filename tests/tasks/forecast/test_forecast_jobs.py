@@ -25,17 +25,18 @@ def test_training_in_script_mode() -> None:
     request = forecast_jobs.training_request(FEATURES, "s3://a/code/sourcedir.tar.gz", "s3://a/models")
     assert request["HyperParameters"] == {
         "sagemaker_program": "train.py",
-        "sagemaker_submit_directory": "s3://a/code/sourcedir.tar.gz",
+        "sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz",
         "as-of": "2026-11-23",
         "horizon-weeks": "13",
         "seed": "7",
     }
-    (channel,) = request["InputDataConfig"]
-    source = channel["DataSource"]["S3DataSource"]
-    assert (channel["ChannelName"], source["S3Uri"]) == (
-        "features",
-        "s3://highwater-lake/ml/demand_features/data/k-1/features/",
-    )
+    channels = {
+        c["ChannelName"]: c["DataSource"]["S3DataSource"]["S3Uri"] for c in request["InputDataConfig"]
+    }
+    assert channels == {
+        "features": "s3://highwater-lake/ml/demand_features/data/k-1/features/",
+        "code": "s3://a/code/sourcedir.tar.gz",
+    }
     assert request["AlgorithmSpecification"]["TrainingImage"].endswith("/sagemaker-xgboost:3.2-0")
     metrics = {m["Name"]: m["Regex"] for m in request["AlgorithmSpecification"]["MetricDefinitions"]}
     (value,) = re.findall(metrics["noise"], "metric noise=-1.5e-3")
@@ -109,3 +110,23 @@ def test_what_jobs_write_and_their_disks_are_encrypted_with_the_accounts_key(
 
 def test_where_there_is_no_key_none_is_named() -> None:
     assert "Kms" not in str(requests())
+
+
+def test_no_program_has_a_network() -> None:
+    training, processing, _ = requests()
+    assert training["EnableNetworkIsolation"] is True
+    assert processing["NetworkConfig"] == {"EnableNetworkIsolation": True}
+
+
+def test_trainings_are_in_the_accounts_network_where_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "VpcConfig" not in requests()[0]
+    monkeypatch.setattr(settings(), "training_subnets", ["subnet-1", "subnet-2"])
+    monkeypatch.setattr(settings(), "training_security_groups", ["sg-1"])
+    network = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    training = requests()[0]
+    assert training["VpcConfig"] == network
+
+    search = model_jobs.Search(minimise="loss", trials=2, parallel=1, seed=7)
+    given = model_jobs.Training("s3://a/c.tar.gz", {}, ("loss",), "s3://a/f/", "s3://a/m")
+    trial = model_jobs.tuning_request(given, search)["TrainingJobDefinition"]
+    assert (trial["VpcConfig"], trial["EnableNetworkIsolation"]) == (network, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +15,8 @@ from tasks.errors import DataError
 from tasks.forecast import predictions
 from tasks.forecast.forecast_features import Features, Inputs
 from tasks.models.model_registry import ModelVersion
-from tasks.services import aws
+from tasks.services import aws, objects
+from tasks.settings import settings
 
 AS_OF = date(2026, 11, 21)  # a Saturday: the first week is that of the 23rd
 FIRST = date(2026, 11, 23)
@@ -84,6 +85,53 @@ def test_sound_answers_are_written_with_their_origin(account: None) -> None:
         "run_id": "run-1",
     }
     assert accept().files == accepted.files  # a repeat is the same load
+
+
+def test_what_was_accepted_is_noted_once_for_a_warehouse_that_has_to_be_rebuilt(account: None) -> None:
+    answer("A")
+    before = datetime.now(UTC)
+    accepted = accept(rows=2)
+    ((when, noted),), _ = predictions.accepted_so_far()
+    assert noted == accepted
+    assert before <= when <= datetime.now(UTC)
+    accept(rows=2)
+    assert predictions.accepted_so_far() == ([(when, accepted)], [])
+
+
+def test_a_note_that_was_brought_from_another_lake_names_the_files_of_this_one(
+    account: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer("A")
+    accepted = accept(rows=2)
+    here = settings().model_copy(update={"lake_bucket": "highwater-lake-there"})
+    (note,) = objects.listed(f"s3://highwater-lake/{predictions.ACCEPTED}/")
+    aws.s3().create_bucket(
+        Bucket=here.lake_bucket, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"}
+    )
+    objects.write(f"s3://{here.lake_bucket}/{note.key}", objects.read(note.address))
+    monkeypatch.setattr(predictions, "settings", lambda: here)
+    ((_, noted),), _ = predictions.accepted_so_far()
+    assert noted.files == tuple(
+        file.replace("highwater-lake/", "highwater-lake-there/") for file in accepted.files
+    )
+
+
+@pytest.mark.parametrize("said", [b"", b'{"files": [', b"[]", b"{}", b"\xff", b'{"accepted_at": "today"}'])
+def test_a_note_that_cannot_be_read_is_named_and_hides_no_other(account: None, said: bytes) -> None:
+    answer("A")
+    accepted = accept(rows=2)
+    strange = f"s3://highwater-lake/{predictions.ACCEPTED}/a.json"
+    objects.write(strange, said)
+    ((_, noted),), (broken,) = predictions.accepted_so_far()
+    assert noted == accepted
+    assert str(broken).startswith(f"{strange} is no note of a forecast (")
+
+
+def test_a_forecast_that_was_not_accepted_is_not_noted(account: None) -> None:
+    answer("A", predicted_units=[10.0, -1.0])
+    with pytest.raises(DataError):
+        accept(rows=2)
+    assert predictions.accepted_so_far() == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from deployments import glue_code
 from local import resources
 from local.aws_resources import create_table
 from tasks.errors import DataError, SystemFault, Uncertain
@@ -55,6 +56,10 @@ class ScriptedGlue:
         self.before_start: Callable[[], Any] = lambda: None
         self.on_start: Callable[[], Any] = lambda: None
         self.message = "boom"
+        self.code = glue_code.version()
+
+    def get_job(self, *, JobName: str) -> dict[str, Any]:
+        return {"Job": {"Name": JobName, "DefaultArguments": {glue_code.ARGUMENT: self.code}}}
 
     def start_job_run(self, *, JobName: str, Arguments: dict[str, str]) -> dict[str, str]:
         self.before_start()
@@ -126,7 +131,11 @@ def test_a_run_is_started_followed_to_its_end_and_noted(service: ScriptedGlue) -
     service.script = [["STARTING", "RUNNING", "SUCCEEDED"]]
     entry = run()
     assert (entry.attempt, entry.external_id, entry.status) == (1, "jr_1", "SUCCEEDED")
-    assert service.runs["jr_1"]["Arguments"] == {"--attempt": "1", "--ledger_id": "curate/abc#1"}
+    assert service.runs["jr_1"]["Arguments"] == {
+        "--attempt": "1",
+        "--ledger_id": "curate/abc#1",
+        "--callers_code_version": glue_code.version(),
+    }
     assert row() == entry
 
 
@@ -322,6 +331,39 @@ def test_ends_that_a_person_has_to_look_at(service: ScriptedGlue, state: str, ad
         run()
 
 
+# --- one release for the run and its jobs
+
+
+def test_a_job_of_another_release_is_not_started(service: ScriptedGlue) -> None:
+    service.code = "beef" * 16
+    with pytest.raises(SystemFault) as refused:
+        run()
+    told = str(refused.value)
+    assert f"Glue job {JOB}" in told
+    assert "beefbeefbeef there" in told
+    assert f"{glue_code.version()[:12]} here" in told
+    assert "make release" in told
+    assert service.runs == {}
+
+    service.code = glue_code.version()
+    assert run().status == "SUCCEEDED"
+
+
+def test_a_run_that_is_under_way_is_followed_whatever_was_released_since(service: ScriptedGlue) -> None:
+    found = under_way(service, "flow-1", "RUNNING", "SUCCEEDED")
+    service.code = "beef" * 16
+    assert run().external_id == found.external_id
+
+
+def test_a_job_that_tells_no_version_is_not_started(server: str, empty_lake: None) -> None:
+    """As one that a release before this check has left."""
+    create_table(aws.dynamodb(), resources.LEDGER)
+    aws.glue().create_job(Name=JOB, Role="r", Command={"Name": "glueetl", "ScriptLocation": "s3://b/k.py"})
+    with pytest.raises(SystemFault, match="unknown there"):
+        run()
+    assert runs_in_glue() == []
+
+
 # --- starts that were not answered, and starts for which there is no room
 
 
@@ -334,6 +376,7 @@ def real_glue(server: str, empty_lake: None, monkeypatch: pytest.MonkeyPatch) ->
         Name=JOB,
         Role="r",
         Command={"Name": "glueetl", "ScriptLocation": "s3://highwater-lake/nothing.py"},
+        DefaultArguments={glue_code.ARGUMENT: glue_code.version()},
         ExecutionProperty={"MaxConcurrentRuns": 9},
     )
     monkeypatch.setattr(external_jobs.time, "sleep", lambda _: None)

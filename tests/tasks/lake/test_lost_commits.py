@@ -129,7 +129,7 @@ def test_a_table_whose_creation_was_not_answered_is_the_one_that_is_used() -> No
 
 def test_an_amendment_whose_answer_was_lost_is_made_once() -> None:
     place = "s3://highwater-lake/quarantine/sales"
-    added = (put("curated/sales/data/w1/quarantined/a.parquet", raw_date=[date(2025, 1, 1)], order_id=["a"]),)
+    added = (put("quarantine/sales/data/w1/jr_1/a.parquet", raw_date=[date(2025, 1, 1)], order_id=["a"]),)
 
     def change(live: list[str]) -> Commit:
         return commit("w1", added, tuple(live))

@@ -32,9 +32,19 @@ def lake(empty_lake: None) -> None:
     create_table(aws.dynamodb(), resources.LEDGER)
 
 
-def look(now: datetime = LATER, earlier: dict[str, str] | None = None, name: str = "sales") -> Look:
+def look(
+    now: datetime = LATER,
+    earlier: dict[str, str] | None = None,
+    name: str = "sales",
+    namespace: str = "curated",
+) -> Look:
     everything = Everything(["curated.sales", "quarantine.sales"])
-    return orphans.look(table(name), everything, now - WEEK, earlier or {})
+    return orphans.look(table(name, namespace), everything, now - WEEK, earlier or {})
+
+
+def put_aside(*files: str) -> None:
+    commit = Commit("w1", "r", (DAY,), "1", files)
+    lake_commits.amend("quarantine", "sales", f"s3://{BUCKET}/quarantine/sales", lambda _: commit)
 
 
 def s3(*found: str) -> set[str]:
@@ -70,23 +80,22 @@ def test_what_changed_between_the_looks_or_is_young_stays(lake: None) -> None:
 
 
 def test_whatever_a_kept_snapshot_its_metadata_or_a_note_names_stays(lake: None) -> None:
-    sighted = put("curated/sales/data/w0-g-1/quarantined/part-0.parquet", order_id=["q"])
+    sighted = put("curated/sales/data/w0-g-1/sightings/part-0.parquet", order_id=["q"])
     publish("w0", DAY, "a", sightings=sighted)
     replaced = files()
     publish("w1", DAY, "b", removed=tuple(replaced))
     last = days(1, first=5)[-1]
-    broken = put("curated/sales/data/w1/quarantined/day=2025-01-01/p.parquet", raw_date=[DAY], order_id=["q"])
-    lake_commits.amend(
-        "quarantine",
-        "sales",
-        f"s3://{BUCKET}/quarantine/sales",
-        lambda _: Commit("w1", "r", (DAY,), "1", (broken,)),
+    # Below curated/ as earlier releases wrote it, and as a run writes it now.
+    earlier = put(
+        "curated/sales/data/w1/quarantined/day=2025-01-01/p.parquet", raw_date=[DAY], order_id=["q"]
     )
+    broken = put("quarantine/sales/data/w1/jr_1/day=2025-01-01/p.parquet", raw_date=[DAY], order_id=["q"])
+    put_aside(earlier, broken)
     assert look().candidates == {}
     expiry.expire(table(), Rule(1, 1), Head(last), LATER)
     found = set(look().candidates)
     assert set(replaced) <= found
-    assert not found & {sighted, broken, *files()}
+    assert not found & {sighted, earlier, broken, *files()}
     assert all(address in replaced or "/metadata/" in address for address in found)
     assert look(earlier=look().candidates).deleted == tuple(sorted(found))
     assert len(rows()) == 3
@@ -130,13 +139,17 @@ def test_what_a_work_in_the_ledger_wrote_is_in_use(lake: None) -> None:
     assert set(look().candidates) == {job, features, scores}
     run_lease.begin("w-dead-of-a-compaction", "lake-maintenance").end("FAILED")
     assert set(look().candidates) == {job, features, scores}  # how a run ended says nothing of files
+    rejected = plan.quarantine("sales", 1).removeprefix(f"s3://{BUCKET}/")
+    put_aside(put("quarantine/sales/data/w1/jr_1/day=2025-01-01/p.parquet", raw_date=[DAY], order_id=["q"]))
+    aside = put(f"{rejected}/jr_1/day=2025-01-01/p.parquet", raw_date=[DAY], order_id=["x"])
+    assert set(look(namespace="quarantine").candidates) == {aside}
     works = {plan.key: "glue", "features/0123456789abcdef01234567": "glue"}
     works["churn-predict/0123456789abcdef01234567c0dec0dev3"] = "sagemaker-transform"
     for row, kind in works.items():
         entry = job_entry.claim(row, kind, "curate", "run")
         assert entry
         lease.renew(entry, status="SUCCEEDED")
-    assert look().candidates == {}
+    assert look().candidates == look(namespace="quarantine").candidates == {}
     assert look(earlier={job: "x"}).deleted == ()
 
 

@@ -94,7 +94,8 @@ def test_the_same_work_in_two_jobs_has_two_places(empty_lake: None) -> None:
     """Each job empties its place first: one place for both would lose what the other had published."""
     alone, grouped = Plan.of([sales()]), Plan.of([sales(), Slice("sku", ())])
     assert alone.works["sales"] == grouped.works["sales"]
-    assert alone.output("sales", 1) != grouped.output("sales", 1)
+    for place in (Plan.output, Plan.quarantine, Plan.staging):
+        assert place(alone, "sales", 1) != place(grouped, "sales", 1)
 
 
 def test_the_job_is_told_what_is_known_of_each_live_file(empty_lake: None) -> None:
@@ -128,6 +129,12 @@ def history_in_manifest() -> list[dict[str, Any]]:
     (entry,) = objects.read_json(address)["datasets"]
     (work,) = manifest.parse(json.dumps({"run_id": "run-1", "datasets": [entry]}), address)
     assert [file.path for file in work.history] == [file["path"] for file in entry["history"]]
+    plan = Plan.of([sales()])
+    assert work.places == {
+        "output": plan.output("sales", 1),
+        "quarantine": plan.quarantine("sales", 1),
+        "staging": plan.staging("sales", 1),
+    }
     history: list[dict[str, Any]] = entry["history"]
     return history
 

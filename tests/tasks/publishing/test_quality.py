@@ -191,13 +191,13 @@ MONEY = pa.decimal128(18, 4)
 TYPES = dict.fromkeys(("net_revenue", "gross_revenue", "trade_discount", "cost_of_goods"), MONEY)
 
 
-def written(folder: str = "published", name: str = "a", **columns: list[Any] | None) -> None:
+def written(folder: str = "out/published", name: str = "a", **columns: list[Any] | None) -> None:
     """A file of the job's output, with some columns as given (None: left out)."""
     found = {name: values for name, values in (ROWS | columns).items() if values is not None}
     rows = pa.table({name: pa.array(values, TYPES.get(name)) for name, values in found.items()})
     buffer = io.BytesIO()
     pq.write_table(rows, buffer, row_group_size=2, store_decimal_as_integer=True)  # as Spark does
-    key = f"out/{folder}/{name}.parquet"
+    key = f"{folder}/{name}.parquet"
     aws.s3().put_object(Bucket="highwater-lake", Key=key, Body=buffer.getvalue())
 
 
@@ -205,6 +205,7 @@ def kept(rows: int = 3, survivors: int = 0, quarantined: int = 0) -> quality.Fin
     told = replace(
         curated(replace(GOOD, rows_quarantined=quarantined)),
         output="s3://highwater-lake/out",
+        quarantine="s3://highwater-lake/refused",
         rows_written=rows,
         rows_survivors=survivors,
     )
@@ -214,8 +215,8 @@ def kept(rows: int = 3, survivors: int = 0, quarantined: int = 0) -> quality.Fin
 def test_files_that_keep_their_contract(account: None) -> None:
     written()
     written(name="b")
-    written("survivors", quantity=[-1, 0, 1])  # of an older contract: it was published once
-    written("quarantined/day=2025-01-05", net_revenue=None)
+    written("out/survivors", quantity=[-1, 0, 1])  # of an older contract: it was published once
+    written("refused/day=2025-01-05", net_revenue=None)
     aws.s3().put_object(Bucket="highwater-lake", Key="out/survivors/_SUCCESS", Body=b"")
     found = kept(rows=6, survivors=3, quarantined=3)
     assert (found.metric, found.value, found.passed, found.detail) == ("contract_valid", 1.0, True, "")
@@ -257,19 +258,38 @@ def test_what_breaks_the_contract_is_said_with_its_file(
 @pytest.mark.parametrize(
     ("folder", "told"),
     [
-        ("published", {"rows": 4}),
-        ("published", {"rows": 2}),
-        ("survivors", {"survivors": 1}),
-        ("quarantined", {"quarantined": 7}),
+        ("out/published", {"rows": 4}),
+        ("out/published", {"rows": 2}),
+        ("out/survivors", {"survivors": 1}),
+        ("refused", {"quarantined": 7}),
     ],
 )
 def test_rows_that_the_files_do_not_hold(account: None, folder: str, told: dict[str, int]) -> None:
     written()
-    held = 3 if folder == "published" else 0
+    held = 3 if folder == "out/published" else 0
     (wanted,) = told.values()
     assert kept(**told).detail == (
-        f"s3://highwater-lake/out/{folder}/ holds {held} rows, the job's figures say {wanted}"
+        f"s3://highwater-lake/{folder}/ holds {held} rows, the job's figures say {wanted}"
     )
+
+
+@pytest.mark.parametrize(("sighted", "held"), [(3, 3), (0, 0)])
+def test_every_rejected_row_of_the_calendar_was_sighted(account: None, sighted: int, held: int) -> None:
+    """The load reads the keys of these lines: one without would count as withdrawn."""
+    written("refused/day=2025-01-05", promo_id=["P-1", "P-2", None])
+    if sighted:
+        written("out/sightings", promo_id=["P-1", "P-2", None])
+    told = replace(
+        curated(replace(GOOD, rows_quarantined=3)),
+        output="s3://highwater-lake/out",
+        quarantine="s3://highwater-lake/refused",
+    )
+    found = quality.contract_kept(replace(told, slice=Slice("promotions", told.slice.inputs)))
+    assert found.passed == (held == 3)
+    if not found.passed:
+        assert found.detail == (
+            f"s3://highwater-lake/out/sightings/ holds {held} rows, the job's figures say 3"
+        )
 
 
 def test_an_unchanged_slice_has_nothing_to_look_at(account: None) -> None:

@@ -22,6 +22,7 @@ from tasks.errors import DataError, StaleResult, TransientError
 from tasks.intake.landing import InputFile, Slice
 from tasks.intake.rules import delivery
 from tasks.lake import lake_commits, lake_tables
+from tasks.lake.lake_commits import Commit
 from tasks.publishing import publication, quarantine, replay
 from tasks.publishing.curated import Counts, Curated
 from tasks.services import aws, objects
@@ -51,19 +52,19 @@ def write(folder: str, rows: Iterable[Row]) -> None:
     for day in sorted({row["raw_date"] for row in rows}):
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist([r for r in rows if r["raw_date"] == day], schema=SCHEMA), sink)
-        objects.write(f"{folder}/quarantined/day={day}/part-0.parquet", sink.getvalue().to_pybytes())
+        objects.write(f"{folder}/day={day}/part-0.parquet", sink.getvalue().to_pybytes())
 
 
 def judged(work: str, slice_: Slice, refused: Iterable[Row]) -> Curated:
-    output = f"s3://highwater-lake/curated/sales/data/{work}"
-    write(output, refused)
+    place = f"s3://highwater-lake/quarantine/sales/data/{work}"
+    write(place, refused)
     days = slice_.raw_dates
     counts = Counts(0, 0, 0, 0, 0)
     return Curated(
         slice_,
         work,
         None,
-        output,
+        f"s3://highwater-lake/curated/sales/data/{work}",
         counts,
         dict.fromkeys(days, counts),
         {},
@@ -71,6 +72,7 @@ def judged(work: str, slice_: Slice, refused: Iterable[Row]) -> Curated:
         (),
         None,
         "s3://lake/figures.json",
+        quarantine=place,
     )
 
 
@@ -178,6 +180,55 @@ def test_a_row_that_came_while_the_replay_was_at_work_is_kept(empty_lake: None) 
     daily("w2", broken("a"), broken("b"), broken("late"))
     quarantine.settle(judged("w3", slice_, [broken("b")]), "r3")
     assert held() == [("b", DAY), ("late", DAY)]
+
+
+def rejected_by_an_earlier_release(*refused: Row) -> None:
+    """It wrote below curated/."""
+    folder = "s3://highwater-lake/curated/sales/data/w0/jr_0/quarantined"
+    write(folder, refused)
+    commit = Commit("w0", "r0", (DAY,), "1", (f"{folder}/day={DAY}/part-0.parquet",))
+    lake_commits.amend("quarantine", "sales", "s3://highwater-lake/quarantine/sales", lambda _: commit)
+
+
+def places() -> list[str]:
+    files = lake_tables.live_files(lake_tables.load(lake_tables.QUARANTINE, "sales"))
+    return sorted(file.file_path.removeprefix("s3://highwater-lake/") for file in files)
+
+
+def test_rows_that_an_earlier_release_rejected_are_replayed_and_what_is_left_leaves_curated(
+    empty_lake: None,
+) -> None:
+    rejected_by_an_earlier_release(broken("a"), broken("b"))
+    slice_ = gathered(corrections(a="5"))
+    assert read_back(slice_) == {"a": "5", "b": "x"}
+    quarantine.settle(judged("w1", slice_, [broken("b")]), "r1")
+    assert held() == [("b", DAY)]
+    assert places() == [f"quarantine/sales/data/w1/day={DAY}/part-0.parquet"]
+
+
+def test_a_file_of_an_earlier_release_that_a_replay_has_not_read_is_copied_out_of_curated(
+    empty_lake: None,
+) -> None:
+    daily("w1", broken("a"))
+    slice_ = gathered(corrections(a="5"))
+    quarantine.put_aside(judged("w2", Slice("sales", (landed(),)), []), "r2")
+    rejected_by_an_earlier_release(broken("a"), broken("late"))  # after the replay had read
+    quarantine.settle(judged("w3", slice_, []), "r3")
+    assert held() == [("late", DAY)]
+    (place,) = places()
+    assert place.startswith("quarantine/sales/data/w0/jr_0/quarantined-without-")
+
+
+def test_a_copy_of_a_copy_has_no_longer_name(empty_lake: None) -> None:
+    daily("w1", *(broken(order) for order in "abc"))
+    (first,) = (f"s3://highwater-lake/{place}" for place in places())
+    second = quarantine._without(first, [broken("a")["row_id"]])
+    assert second is not None
+    third = quarantine._without(second, [broken("b")["row_id"]])
+    assert third is not None
+    assert [row["order_id"] for row in _rows(third)] == ["c"]
+    assert (third.count("-without-"), len(third)) == (1, len(second))
+    assert third != second
 
 
 # --- two runs of a date, of which one has seen a file more
@@ -385,7 +436,7 @@ def test_memory_does_not_grow_with_the_quarantine(empty_lake: None, tmp_path: Pa
                 for field in SCHEMA
             ]
             writer.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
-    address = "s3://highwater-lake/curated/sales/data/w1/quarantined/day=2025-01-06/large.parquet"
+    address = "s3://highwater-lake/quarantine/sales/data/w1/jr_1/day=2025-01-06/large.parquet"
     objects.upload(path, address)
     corrected = [hashlib.sha256(f"{part} 7".encode()).hexdigest() for part in range(many)]
     body = "\n".join(["row_id,net_revenue", *(f"{row},5" for row in corrected)])

@@ -86,6 +86,19 @@ def test_a_key_that_is_none_is_said_without_showing_it(monkeypatch: pytest.Monke
         (failures.ProgrammingError(msg="SQL execution canceled", errno=604), SystemFault),
         (failures.DatabaseError(msg="JWT token is invalid", errno=390144), SystemFault),
         (failures.DatabaseError(msg="incorrect login", errno=390100), SystemFault),
+        (
+            failures.DatabaseError(
+                msg="IP/Token 192.0.2.9 is not allowed to access Snowflake.", errno=390422
+            ),
+            SystemFault,
+        ),
+        (failures.DatabaseError(msg="Incoming request", errno=390422), SystemFault),
+        (
+            failures.OperationalError(
+                msg="Failed to connect to DB. IP 192.0.2.9 is not allowed to access Snowflake.", errno=250001
+            ),
+            SystemFault,
+        ),
         (failures.ForbiddenError(msg="no"), SystemFault),
         (failures.ProgrammingError(msg="does not exist or not authorized", errno=2003), SystemFault),
         (failures.ProgrammingError(msg="insufficient privileges", errno=3001), SystemFault),

@@ -570,6 +570,7 @@ def test_a_model_of_the_same_name_but_another_archive_is_refused(version: Versio
     first = version(1)
     deploying.create_model(first)
     assert deploying.create_model(first) == model_name(1)
+    assert aws.sagemaker().describe_model(ModelName=model_name(1))["EnableNetworkIsolation"] is True
     other = ModelVersion(**{**first.__dict__, "model_data": "s3://highwater-artifacts/other.tar.gz"})
     with pytest.raises(SystemFault, match=r"is of s3://.*and version 1 of s3://highwater-artifacts/other"):
         deploying.create_model(other)

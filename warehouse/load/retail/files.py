@@ -77,6 +77,12 @@ def known_files(source_files: Collection[str], content_hashes: Collection[str]) 
     return Statement("read what is known of the files", text, bound, kind=Kind.QUICK)
 
 
+def moved_files() -> Statement:
+    """Every record of a file that was moved to history/. `known_file` makes an InboxFile of each row."""
+    text = f"SELECT {', '.join(COLUMNS)}\nFROM {TABLE}\nWHERE history_file IS NOT NULL"
+    return Statement("read which files were moved to history/", text, kind=Kind.QUICK)
+
+
 def known_file(row: Sequence[Any]) -> InboxFile:
     values: list[Any] = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row]
     return InboxFile(**dict(zip(COLUMNS, values, strict=True)))

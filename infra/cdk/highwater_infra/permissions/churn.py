@@ -1,7 +1,7 @@
 """Who makes and serves the churn model: flow runs, and the feature store's role for its offline files.
 
-A flow run's own policy (tasks.py) has the rest of what the model needs: the tables of `ml`, the files of jobs, passing
-SageMaker its role, the list of versions, the key.
+models.py has its jobs and versions. A flow run's own policy (tasks.py) has the rest of what the model needs: the tables of
+`ml`, the files of jobs, passing SageMaker its role, the list of versions, the key.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from deployments import names
 from highwater_infra.buckets import bucket_arn
-from highwater_infra.permissions import models
+from highwater_infra.permissions import glue, models
 from highwater_infra.permissions.statement import EVERYTHING, Statement, arn, listing, objects, use_of_key
 
 MODELS: Final = names.CHURN_JOBS
@@ -18,6 +18,7 @@ MODELS: Final = names.CHURN_JOBS
 CAPTURED: Final = "endpoints/captured"
 """The folder of the endpoint's requests and answers there."""
 _KEYS: Final = "keys hold dates and random names; the prefix is the boundary"
+_BY_VERSION: Final = "models of the endpoint are named after their version"
 _LIVE: Final = f"{names.ENDPOINT}-live-*"
 _CONFIGS: Final = arn("sagemaker", f"endpoint-config/{names.ENDPOINT}-*")
 
@@ -31,28 +32,9 @@ def flow_run() -> list[Statement]:
             [*objects(names.LAKE, names.FEATURE_STORE_FOLDER), *objects(names.ARTIFACTS, MODELS, CAPTURED)],
             because=_KEYS,
         ),
-        Statement(
-            ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
-            [arn("glue", f"job/{names.CHURN_DATASET}")],
-        ),
-        *_training(),
+        glue.jobs(names.CHURN_DATASET),
         *_features(),
         *_endpoint(),
-    ]
-
-
-def _training() -> list[Statement]:
-    """A trial is a training job: its name begins with that of its tuning job, which stops it when it is stopped."""
-    tuning = arn("sagemaker", f"hyper-parameter-tuning-job/{names.CHURN_JOBS}-*")
-    return [
-        models.jobs(names.CHURN_JOBS, {**models.JOBS, **models.TUNING}),
-        Statement(["sagemaker:ListTrainingJobsForHyperParameterTuningJob"], [tuning], because=models.BY_RUN),
-        models.versions(names.CHURN_MODEL_GROUP),
-        Statement(
-            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
-            [arn("sagemaker", f"model/{name}") for name in (f"{names.CHURN_JOBS}-*", _LIVE)],
-            because="models are named after the run or the version that they are of",
-        ),
     ]
 
 
@@ -100,10 +82,11 @@ def _endpoint() -> list[Statement]:
             [_CONFIGS],
             because=by_version,
         ),
+        *models.models(_LIVE, because=_BY_VERSION),
         Statement(
             ["sagemaker:DeleteModel"],
             [arn("sagemaker", f"model/{_LIVE}")],
-            because="models that the endpoint does not use any more, named after their version",
+            because=_BY_VERSION,
         ),
         Statement(
             ["sagemaker:ListEndpointConfigs", "sagemaker:ListModels"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployments import names
+from highwater_infra.permissions import glue
 from highwater_infra.permissions.statement import SIX_CHARACTERS, Statement, arn, listing, objects, tables_of
 
 _KEYS = "keys hold tables and random folders; the prefix is the boundary"
@@ -18,10 +19,7 @@ def flow_run() -> list[Statement]:
             because=f"{_KEYS}; lake-maintenance deletes what no table names",
         ),
         tables_of(*names.MEDALLION),
-        Statement(
-            ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
-            [arn("glue", f"job/{job}") for job in names.MEDALLION_JOBS],
-        ),
+        glue.jobs(*names.MEDALLION_JOBS),
         Statement(
             ["dynamodb:GetItem", "dynamodb:UpdateItem"], [arn("dynamodb", f"table/{names.WATERMARKS}")]
         ),

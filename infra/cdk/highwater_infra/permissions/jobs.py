@@ -11,6 +11,7 @@ from deployments import names
 from highwater_infra.buckets import bucket_arn
 from highwater_infra.log_groups import OF_SAGEMAKER, of_glue
 from highwater_infra.permissions.churn import CAPTURED, MODELS
+from highwater_infra.permissions.isolation import TrainingNetwork
 from highwater_infra.permissions.statement import (
     IMAGE_LAYERS,
     Statement,
@@ -77,7 +78,7 @@ def _above(prefixes: Sequence[str]) -> list[str]:
     return sorted(folders | {f"{folder}/" for folder in folders})
 
 
-def sagemaker_job(key_arn: str) -> list[Statement]:
+def sagemaker_job(key_arn: str, network: TrainingNetwork) -> list[Statement]:
     artifacts = ("sagemaker", "demand_forecast", MODELS)
     return [
         use_of_key(key_arn),
@@ -101,6 +102,7 @@ def sagemaker_job(key_arn: str) -> list[Statement]:
         ),
         _logging(["logs:DescribeLogStreams"], OF_SAGEMAKER.values()),
         metrics("/aws/sagemaker/*"),
+        *network.interfaces(),
         Statement(
             IMAGE_LAYERS,
             [f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/sagemaker-xgboost"],

@@ -21,7 +21,7 @@ from highwater_infra.permissions.statement import (
 
 _LOADED: Final = (
     "curated",
-    "ml",
+    *(f"ml/{table}/data" for table in ("predictions", "churn_predictions", "churn_outcomes")),
     f"{names.GOLD}/customer_analytics",
     f"{names.GOLD}/sales_summary",
     "runs/records",
@@ -31,7 +31,11 @@ _LOADED: Final = (
 
 
 def snowflake(key_arn: str) -> list[Statement]:
-    """What was published, what partners delivered, and what runs recorded of themselves; nothing else."""
+    """What was published, what partners delivered, and what runs recorded of themselves; nothing else.
+
+    Broken lines of partners and of marketing are among it: they are loaded into RAW.QUARANTINED_ROWS. Rows that jobs reject
+    are in quarantine/.
+    """
     return [
         decrypt(key_arn),
         location(names.LAKE),
@@ -59,6 +63,7 @@ def deployment() -> list[Statement]:
                 "ecr:CompleteLayerUpload",
                 "ecr:DescribeImages",
                 "ecr:InitiateLayerUpload",
+                "ecr:ListTagsForResource",
                 "ecr:PutImage",
                 "ecr:UploadLayerPart",
             ],

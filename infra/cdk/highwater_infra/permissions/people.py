@@ -1,4 +1,4 @@
-"""What a person does by hand: the commands of docs/operate.md, and nothing that a run would do."""
+"""What a person does by hand: the commands of docs/operate.md that are no administrator's, and nothing that a run does."""
 
 from __future__ import annotations
 
@@ -98,7 +98,10 @@ def _login() -> list[Statement]:
     return [
         Statement(
             ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
-            [arn("secretsmanager", f"secret:{names.SNOWFLAKE_SECRET}-??????")],
+            [
+                arn("secretsmanager", f"secret:{name}-??????")
+                for name in (names.SNOWFLAKE_SECRET, names.SNOWFLAKE_DEPLOYER_SECRET)
+            ],
             because=SIX_CHARACTERS,
         )
     ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Acknowledgment, Aws, Validations
+from aws_cdk import Acknowledgment, Aws, Stack, Validations
 from aws_cdk import aws_iam as iam
 
 from deployments import names
 from highwater_infra.buckets import bucket_arn
 
 EVERYTHING: Final = ("*",)
+_TOKEN: Final = re.compile(r"\$\{Token\[[^\]]+\]\}")
 SIX_CHARACTERS: Final = "Secrets Manager appends six characters of its own to a name"
 IMAGE_LAYERS: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
@@ -39,21 +41,15 @@ class Statement:
             if self.because and "*" in resource:
                 Validations.of(holder).acknowledge(
                     Acknowledgment(
-                        id=f"AwsSolutions::AwsSolutions-IAM5[Resource::{_as_found(resource)}]",
+                        id=f"AwsSolutions::AwsSolutions-IAM5[Resource::{_as_found(resource, holder)}]",
                         reason=self.because,
                     )
                 )
 
 
-def _as_found(resource: str) -> str:
-    """A resource as cdk-nag writes it, with names of pseudo parameters where ours has tokens."""
-    for token, name in (
-        (Aws.PARTITION, "Partition"),
-        (Aws.REGION, "Region"),
-        (Aws.ACCOUNT_ID, "AccountId"),
-    ):
-        resource = resource.replace(token, f"<AWS::{name}>")
-    return resource
+def _as_found(resource: str, holder: iam.Role | iam.ManagedPolicy) -> str:
+    """A resource as cdk-nag writes it, with names of parameters where ours has tokens."""
+    return _TOKEN.sub(lambda token: f"<{Stack.of(holder).resolve(token[0])['Ref']}>", resource)
 
 
 def arn(service: str, resource: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from deployments import names
-from highwater_infra.permissions import models
+from highwater_infra.permissions import glue
 from highwater_infra.permissions.jobs import WRITTEN
 from highwater_infra.permissions.statement import (
     EVERYTHING,
@@ -90,23 +90,14 @@ def _files() -> list[Statement]:
 def _glue() -> list[Statement]:
     databases = [database for database in names.GLUE_DATABASES if database not in names.MEDALLION]
     return [
-        Statement(
-            ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
-            [arn("glue", f"job/{job}") for job in (names.CURATE, names.DEMAND_FEATURES)],
-        ),
+        glue.jobs(names.CURATE, names.DEMAND_FEATURES),
         tables_of(*databases),
     ]
 
 
 def _sagemaker() -> list[Statement]:
+    """For any model; models.py has the rest."""
     return [
-        models.jobs(names.FORECAST_JOBS),
-        Statement(
-            ["sagemaker:CreateModel", "sagemaker:DescribeModel"],
-            [arn("sagemaker", f"model/{names.FORECAST_JOBS}-*")],
-            because=models.BY_RUN,
-        ),
-        models.versions(names.MODEL_GROUP),
         Statement(
             ["sagemaker:ListModelPackages"],
             EVERYTHING,
