@@ -14,9 +14,8 @@ Probe = Callable[[float], bool]
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PROBE_TIMEOUT_SECONDS = 2.0
-_ANSWER_TIMEOUT_SECONDS = (
-    60.0  # a server that has just started on a busy machine is slow, and is not asked twice
-)
+# A server that has just started on a busy machine is slow, and is not asked twice.
+_ANSWER_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

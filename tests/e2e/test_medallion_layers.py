@@ -75,7 +75,7 @@ def changed(found: dict[str, Any]) -> dict[str, dict[str, int]]:
 
 
 def test_the_layers_follow_from_bronze_whatever_the_runs(world: World) -> None:
-    for _ in range(2):  # tests/jobs/shop does it with more
+    for _ in range(3):
         advance(world)
         found = result()
     assert 0 < found["layers"]["silver"]["dim_customers"]["rows_added"] < 40  # not all of them again
