@@ -123,6 +123,7 @@ def test_the_key_is_readable_by_its_owner_only(cloud: Cloud) -> None:
 
 
 def test_what_is_published_can_be_seen_and_stays_until_drained(cloud: Cloud) -> None:
+    published(cloud.settings, drain=True)  # of a sweep that began before schedules were paused
     sns = session(cloud.settings).client("sns", endpoint_url=cloud.settings.aws_url)
     message = {"channel": "data-eng", "severity": "HIGH", "message": "3 prefixes are missing", "run": "r1"}
     sns.publish(TopicArn=resources.ALERTS.arn, Message=json.dumps(message))
@@ -153,9 +154,10 @@ def test_results_are_stored_in_the_artifacts_bucket(cloud: Cloud, tmp_path: Path
     subprocess.run([sys.executable, str(program)], env=environment, check=True, capture_output=True)
 
     s3 = session(cloud.settings).client("s3", endpoint_url=cloud.settings.aws_url)
-    (result,) = s3.list_objects_v2(Bucket="highwater-artifacts", Prefix="results/")["Contents"]
-    body = s3.get_object(Bucket="highwater-artifacts", Key=result["Key"])["Body"].read()
-    assert json.loads(body) == {"rows": 3}
+    results = s3.list_objects_v2(Bucket="highwater-artifacts", Prefix="results/")["Contents"]
+    bodies = [s3.get_object(Bucket="highwater-artifacts", Key=found["Key"])["Body"] for found in results]
+    # A sweep that began before schedules were paused may have left its own, which is no JSON.
+    assert b'{"rows":3}' in [b"".join(body.read().split()) for body in bodies]
 
 
 def test_up_again_keeps_every_process_and_all_content(cloud: Cloud) -> None:
