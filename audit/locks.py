@@ -1,4 +1,7 @@
-"""What is known of the packages in a lock: uv asks OSV (osv.dev), npm its registry. Neither installs anything."""
+"""What is known of the packages in a lock: uv asks OSV (osv.dev), npm its registry. Neither installs anything.
+
+Where OSV cannot be reached, PyPI is asked for the page of each package.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from audit import package_index
 
 _UV = Path(sys.executable).parent / "uv"
 
@@ -26,6 +31,21 @@ class Advisory:
         return f"{self.lock}: {self.package}: {', '.join(sorted(self.ids))} {self.link}"
 
 
+@dataclass(frozen=True)
+class Services:
+    """Who is asked."""
+
+    osv: str | None
+    index: str
+
+
+@dataclass(frozen=True)
+class Known:
+    advisories: list[Advisory]
+    unasked: str = ""
+    """Of which packages nobody could say anything, and why."""
+
+
 class NotReached(Exception):
     """Nobody said that nothing is known."""
 
@@ -35,10 +55,15 @@ def all_of(root: Path) -> list[str]:
     return sorted(listed.stdout.split())
 
 
-def known(root: Path, lock: str, service: str | None) -> list[Advisory]:
+def known(root: Path, lock: str, services: Services) -> Known:
     folder = (root / lock).parent
-    ask = _of_uv if lock.endswith("uv.lock") else _of_npm
-    return sorted(ask(lock, folder, service), key=str)
+    npm = lock.endswith("package-lock.json")
+    try:
+        found = _of_npm(lock, folder) if npm else _of_uv(lock, folder, services.osv)
+        return Known(sorted(found, key=str))
+    except NotReached as reason:
+        unreached = f"the advisories could not be reached: {reason}"
+        return Known([], unreached) if npm else _of_index(root, lock, services.index, unreached)
 
 
 def _of_uv(lock: str, folder: Path, service: str | None) -> Iterator[Advisory]:
@@ -51,7 +76,19 @@ def _of_uv(lock: str, folder: Path, service: str | None) -> Iterator[Advisory]:
         )
 
 
-def _of_npm(lock: str, folder: Path, _: str | None) -> Iterator[Advisory]:
+def _of_index(root: Path, lock: str, index: str, unreached: str) -> Known:
+    pages = list(package_index.pages(package_index.pins(root / lock), index))
+    advisories = [
+        Advisory(lock, page.pin.name, frozenset([each["id"], *each["aliases"]]), each["link"])
+        for page in pages
+        for each in page.vulnerabilities or []
+    ]
+    unasked = [str(page.pin) for page in pages if page.vulnerabilities is None]
+    why = f"{len(unasked)} of {len(pages)} packages ({unreached}; PyPI has no page): {', '.join(unasked)}"
+    return Known(sorted(advisories, key=str), why if unasked else "")
+
+
+def _of_npm(lock: str, folder: Path) -> Iterator[Advisory]:
     if shutil.which("npm") is None:
         raise NotReached("there is no npm")
     answer = _answer(_run(["npm", "audit", "--package-lock-only", "--json"], folder))

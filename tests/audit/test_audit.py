@@ -74,6 +74,10 @@ class Advisories(BaseHTTPRequestHandler):
         elif self.path == "/left":
             versions = {"1.0.0": {"name": "left", "version": "1.0.0"}}
             self._answer({"name": "left", "dist-tags": {"latest": "1.0.0"}, "versions": versions})
+        elif self.path == "/pypi/broken/json":
+            page = {"id": ID, "aliases": [OTHER_NAME], "link": "https://osv.dev", "withdrawn": None}
+            withdrawn = page | {"id": "PYSEC-2099-9", "withdrawn": "2099-01-02T00:00:00Z"}
+            self._answer({"info": {"version": "1.0"}, "vulnerabilities": [page, withdrawn]})
         else:
             self.send_error(404)
 
@@ -92,6 +96,11 @@ class Advisories(BaseHTTPRequestHandler):
 def _vulnerabilities(query: dict[str, Any]) -> dict[str, Any]:
     broken = query["package"]["name"] == "broken" and query["version"] == "1.0"
     return {"vulns": [{"id": ID, "modified": "2099-01-01T00:00:00Z"}]} if broken else {}
+
+
+@pytest.fixture(autouse=True)
+def asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
 
 
 @pytest.fixture
@@ -156,10 +165,34 @@ def test_an_explanation_has_a_reason() -> None:
         Explained(ID, "broken", " ", until=date(2999, 1, 1))
 
 
+NOBODY = "http://127.0.0.1:9"
+
+
 def test_not_to_know_is_not_to_be_safe(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--service", NOBODY, "--index", NOBODY], repository) == 3
+    said = capsys.readouterr().err
+    assert "NOT AUDITED: uv.lock: 1 of 1 packages (the advisories could not be reached: " in said
+    assert "PyPI has no page): broken 1.0\n" in said
+
+
+def test_pypi_is_asked_where_osv_is_not_reached(
+    repository: Path, service: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--service", NOBODY, "--index", service]
+    assert main(asked, repository) == 1
+    said = capsys.readouterr()
+    assert f"uv.lock: broken: {OTHER_NAME}, {ID} " in said.err
+    assert "uv.lock: 1 known" in said.out
     _explain(repository)
-    assert main(["--service", "http://127.0.0.1:9"], repository) == 3
-    assert "NOT AUDITED: uv.lock: the advisories could not be reached: " in capsys.readouterr().err
+    assert main(asked, repository) == 0
+
+
+def test_a_page_of_another_version_says_nothing(
+    repository: Path, service: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "uv.lock").write_text(LOCK.replace("1.0", "1.1"))
+    assert main(["--service", NOBODY, "--index", service], repository) == 3
+    assert "PyPI has no page): broken 1.1" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="no npm here")
