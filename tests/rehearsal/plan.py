@@ -165,6 +165,7 @@ LATER: Final = (
         "Snowflake's large results", "cdk deploy highwater-network -c environment=private", "PrivateLink"
     ),
     not_done("default security group", "aws ec2 describe-security-groups", "State Manager, which empties it"),
+    not_done("log of the server's database", "aws logs", "private only: a database"),
     not_done("log of the first Glue run", "aws glue get-job-run", "log groups that Glue names"),
 )
 
