@@ -13,8 +13,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import yaml
 
-from audit.__main__ import main
+from audit import locks
+from audit.__main__ import ROOT, main
 from audit.exceptions import Explained
 
 ID, OTHER_NAME, NPM_ID = "PYSEC-2099-1", "CVE-2099-1", "GHSA-aaaa-bbbb-cccc"
@@ -158,6 +160,16 @@ def test_an_explanation_ends(
     _explain(repository, **explained)
     assert main(["--service", service], repository) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ecosystem", "name"), [("uv", "uv.lock"), ("npm", "package-lock.json")])
+def test_every_lock_is_renewed(ecosystem: str, name: str) -> None:
+    """Dependabot looks at the folders that it is told, and at no other."""
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    (update,) = [each for each in updates if each["package-ecosystem"] == ecosystem]
+    told = update.get("directories") or [update["directory"]]
+    there = [Path(lock) for lock in locks.all_of(ROOT) if Path(lock).name == name]
+    assert sorted(told) == sorted(f"/{lock.parent}".removesuffix(".") for lock in there)
 
 
 def test_an_explanation_has_a_reason() -> None:

@@ -227,3 +227,15 @@ def test_what_people_are_told_to_type_exists() -> None:
 )
 def test_what_does_not_exist_is_found(command: str, fault: str) -> None:
     assert any(fault in found for found in faults_of(command)), faults_of(command)
+
+
+def test_what_an_administrator_makes_says_whose_it_is_and_who_pays() -> None:
+    """As the stacks do. A later command that does not name a tag takes it off."""
+    pages = [ROOT / "docs" / name for name in ("deploy.md", "operate.md")]
+    blocks = [command.text for page in pages for command in commands_of(page) if command.in_block]
+    made = [text for text in blocks if text.startswith(("aws cloudformation deploy", "cdk bootstrap"))]
+    assert len(made) == 4
+    for text in made:
+        tags = {name for name in re.findall(r"([a-z-]+)=", text.partition("--tags")[2])}
+        assert tags >= {"project", "environment", "owner", "cost-centre"}, text
+        assert ("data-class" in tags) == ("highwater-copies" in text), text

@@ -15,7 +15,10 @@ from deployments import names
 from local import resources
 from tests.docs.blocks import PLACEHOLDER, commands_of
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+# Of earlier versions of the pages, which somebody may still have before them.
+ONCE_WRITTEN = {"key.p8", "new.pem", "secret.json", "prefect.json", "outputs.json"}
 GIVEN = {"database": names.DATABASE}
 STUBS = {
     "aws": """
@@ -96,3 +99,19 @@ def test_a_new_key_pair_is_not_in_the_checkout(checkout: Path) -> None:
     made = _commands("operate.md", "export KEY=", "openssl rsa")
     _run(checkout, f"{made}\ntest -s $KEY")
     assert _left_in(checkout) == ""
+
+
+def _written() -> set[str]:
+    """What the pages' blocks name in the folder of secrets, or in another that they make for a file."""
+    blocks = [c.text for page in ("deploy.md", "operate.md") for c in commands_of(DOCS / page) if c.in_block]
+    found = set(re.findall(r"""(?:\$private"?|\$\(mktemp -d\))/([\w$.-]+\.\w+)""", "\n".join(blocks)))
+    return {name.replace("$user", user) for name in found for user in ("worker", "deploy")}
+
+
+def test_git_would_not_take_what_somebody_writes_into_the_checkout_all_the_same() -> None:
+    names_of_files = _written()
+    assert {"worker.p8", "deploy.pub", "source.json", "hash-key.txt", "new.pem"} <= names_of_files
+    asked = sorted(names_of_files | ONCE_WRITTEN)
+    command = ["git", "check-ignore", "--no-index", *asked]
+    ignored = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    assert ignored == asked

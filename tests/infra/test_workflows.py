@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from audit import locks
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = {
@@ -30,7 +33,7 @@ def test_an_action_is_the_code_that_was_looked_at(name: str) -> None:
 
 
 def test_a_token_reads_and_the_deployment_alone_becomes_somebody_on_aws() -> None:
-    assert {"check.yml", "audit.yml", "deploy.yml"} == WORKFLOWS.keys()
+    assert {"check.yml", "locks.yml", "audit.yml", "deploy.yml"} == WORKFLOWS.keys()
     given = {
         (name, job): content.get("permissions", workflow["permissions"])
         for name, workflow in WORKFLOWS.items()
@@ -58,6 +61,22 @@ def test_what_a_workflow_makes_is_a_target(name: str) -> None:
         made |= set(job.get("strategy", {}).get("matrix", {}).get("target", []))
     assert made
     assert made <= targets
+
+
+def test_a_changed_lock_is_audited_before_it_is_merged() -> None:
+    """What is known by night of a lock that came in by day comes late."""
+    workflow = WORKFLOWS["locks.yml"]
+    # YAML takes the key `on` for true. In GitHub's patterns `**` is any path.
+    patterns = workflow[True]["pull_request"]["paths"]
+    assert "make audit" in [step.get("run") for step in _steps(workflow)]
+    wanted = [*locks.all_of(ROOT), "audit/exceptions.toml", "audit/locks.py"]
+    assert len(wanted) >= 8
+    assert [path for path in wanted if not any(fnmatch(path, pattern) for pattern in patterns)] == []
+
+
+def test_what_takes_long_or_changes_by_itself_is_run_every_night() -> None:
+    (job,) = WORKFLOWS["audit.yml"]["jobs"].values()
+    assert job["strategy"]["matrix"]["target"] == ["audit", "accuracy", "rehearse"]
 
 
 def test_nothing_is_installed_once_there_is_a_session_of_aws() -> None:

@@ -1,7 +1,7 @@
 """`make rehearse`: the first deployment of docs/deploy.md, command by command, against a local cloud of its own.
 
-Ends with a table of what was done, what only a real account can do, and what each step showed. Exit code 1 if a step failed,
-2 if the page has commands that the plan does not know.
+Ends with a table of what was done, what only a real account can do, what is run elsewhere, and what each step showed.
+Exit code 1 if a step failed, 2 if the page has commands that the plan does not know.
 """
 
 from __future__ import annotations

@@ -21,11 +21,13 @@ class Entry:
     act: Act | None = None
     lacks: str = ""
     """What only a real account can do of it, and why."""
+    where: str = ""
+    """What runs it instead of the rehearsal."""
 
     @property
     def outcome(self) -> str:
         if self.act is None:
-            return "NOT DONE"
+            return "ELSEWHERE" if self.where else "NOT DONE"
         return "in part" if self.lacks else "done"
 
 
@@ -39,3 +41,7 @@ def own(title: str, act: Callable[[Scene], str]) -> Entry:
 
 def not_done(title: str, begins: str, why: str) -> Entry:
     return Entry(title, begins, lacks=why)
+
+
+def elsewhere(title: str, begins: str, where: str) -> Entry:
+    return Entry(title, begins, where=where)

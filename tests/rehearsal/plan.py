@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.rehearsal import accounts, logins, releases, runs, stacks
-from tests.rehearsal.entry import Entry, not_done, own, step
+from tests.rehearsal.entry import Entry, elsewhere, not_done, own, step
 
 _PUT = "aws secretsmanager put-secret-value --secret-id"
 _MIGRATE = ".venv/bin/python -m warehouse migrate"
@@ -19,8 +19,8 @@ _SNOWFLAKE = "what the local Snowflake only keeps a record of: network policies,
 _IMAGE = "an image needs docker or buildah, and a registry of a real account"
 _COPY = "two accounts and their registries"
 _GITHUB = "GitHub's tokens and its identity provider in the account"
-_CHANGE = "no step of a first deployment: it changes this checkout"
-_AS_AT_FIRST = "the same as at first"
+_STACKS = "the types left out; that the limits are enough for the rest"
+_CHECKS = "check.yml, for each pull request and main"
 _OTHERS = "no step of every first deployment, and of types that the local CloudFormation lacks"
 
 FIRST_DEPLOYMENT: Final = (
@@ -30,18 +30,13 @@ FIRST_DEPLOYMENT: Final = (
     step("region", "export AWS_REGION=", logins.tell_region),
     step("cdk", "cdk() ", logins.tell_cdk),
     step("place of secrets", "private=", logins.tell_place),
-    not_done("templates and their checks", "make infra", "by itself it does them, in minutes"),
+    elsewhere("templates and their checks", "make infra", _CHECKS),
     own("templates", stacks.synthesize),
     step("limits", "aws cloudformation deploy --stack-name", stacks.deploy_limits),
     not_done("bootstrap", "cdk bootstrap", "the local CloudFormation refuses types of CDK's own stack"),
     own("in place of bootstrap", stacks.prepare_bootstrap),
     own("secrets without a value", stacks.create_secrets),
-    step(
-        "stacks",
-        "cdk deploy --all",
-        stacks.deploy,
-        "the types left out; that the limits are enough for the rest",
-    ),
+    step("stacks", "cdk deploy --all", stacks.deploy, _STACKS),
     own("in place of what was left out", stacks.create_what_is_left_out),
     not_done(
         "S3's prefix list", "aws ec2 describe-managed-prefix-lists", "only in a region other than ap-south-1"
@@ -115,10 +110,10 @@ FIRST_RELEASE: Final = (
 )
 
 LATER: Final = (
-    *(
-        not_done("GitHub", begins, "part of GitHub's workflows: none of a deployment's steps")
-        for begins in ("make check", "make secrets", "make audit", "make accuracy")
-    ),
+    elsewhere("checks", "make check", _CHECKS),
+    elsewhere("finder of secrets", "make secrets", _CHECKS),
+    elsewhere("known vulnerabilities", "make audit", "locks.yml, for a changed lock; audit.yml, every night"),
+    elsewhere("the forecast's figures", "make accuracy", "audit.yml, every night"),
     not_done("GitHub's name of us", "gh api", _GITHUB),
     not_done(
         "GitHub's role",
@@ -135,17 +130,23 @@ LATER: Final = (
         "cdk deploy --all -c environment=$ENVIRONMENT --import-existing-resources",
         "the local CloudFormation imports nothing",
     ),
-    not_done("templates changed", "make -C infra/cdk snapshots", _CHANGE),
-    not_done("Snowflake's account, later", "export HIGHWATER_DATABASE=<database>; outputs=", _AS_AT_FIRST),
-    not_done(
-        "its outputs, later",
-        'cdk deploy --all -c environment=$ENVIRONMENT --outputs-file "$outputs"',
-        _AS_AT_FIRST,
+    elsewhere(
+        "templates changed",
+        "make -C infra/cdk snapshots",
+        "by whoever changes them; infra/cdk/tests/test_snapshots.py refuses others",
     ),
-    not_done(
-        "its migration, later",
+    step("place of outputs, later", "export HIGHWATER_DATABASE=<database>; outputs=", logins.run_quietly),
+    step(
+        "stacks, later",
+        'cdk deploy --all -c environment=$ENVIRONMENT --outputs-file "$outputs"',
+        stacks.deploy_again,
+        _STACKS,
+    ),
+    step(
+        "Snowflake's account, later",
         f'{_MIGRATE} --account $HIGHWATER_DATABASE --connection "<connection>" --outputs "$outputs"',
-        _AS_AT_FIRST,
+        logins.migrate_account_again,
+        _SNOWFLAKE,
     ),
     not_done("difference of the stacks", "cdk diff", "the types that the local CloudFormation lacks"),
     not_done("base image", "make base", "the registry of the base image"),
@@ -165,6 +166,7 @@ LATER: Final = (
         "Snowflake's large results", "cdk deploy highwater-network -c environment=private", "PrivateLink"
     ),
     not_done("default security group", "aws ec2 describe-security-groups", "State Manager, which empties it"),
+    not_done("log of the server's database", "aws logs", "private only: a database"),
     not_done("log of the first Glue run", "aws glue get-job-run", "log groups that Glue names"),
 )
 

@@ -13,7 +13,7 @@ from tests.rehearsal.page import assigned, commands_on
 from tests.rehearsal.plan import PLAN
 from tests.rehearsal.scene import Scene
 
-_COMMAND_WIDTH, _SHOWN_WIDTH = 52, 90
+_COMMAND_WIDTH, _OUTCOME_WIDTH, _SHOWN_WIDTH = 52, len("ELSEWHERE"), 90
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _row(scene: Scene, entry: Entry, commands: Mapping[str, Sequence[str]]) -> R
     of_page = commands.get(entry.begins, [])
     command = " / ".join(of_page)
     if entry.act is None:
-        return Row(entry.title, command, entry.outcome, 0, entry.lacks)
+        return Row(entry.title, command, entry.outcome, 0, entry.where or entry.lacks)
     began = time.monotonic()
     try:
         shown = entry.act(scene, command)
@@ -60,16 +60,17 @@ def _row(scene: Scene, entry: Entry, commands: Mapping[str, Sequence[str]]) -> R
 def table(rows: Sequence[Row]) -> str:
     """What a step showed goes over several lines; a long command is cut."""
     width = max(len(row.title) for row in rows)
-    head = f"{'STEP':<{width}}  {'COMMAND':<{_COMMAND_WIDTH}}  {'':<8}  {'SECONDS':>7}  WHAT IT SHOWED"
+    head = f"{'STEP':<{width}}  {'COMMAND':<{_COMMAND_WIDTH}}  {'':<{_OUTCOME_WIDTH}}  {'SECONDS':>7}  WHAT IT SHOWED"
     lines = [head, "-" * (len(head) + _SHOWN_WIDTH - len("WHAT IT SHOWED"))]
     for row in rows:
         first, *more = textwrap.wrap(row.shown, _SHOWN_WIDTH) or [""]
         command = textwrap.shorten(row.command or "(by the rehearsal)", _COMMAND_WIDTH, placeholder=" ...")
         seconds = f"{row.seconds:.1f}" if row.seconds else ""
         lines.append(
-            f"{row.title:<{width}}  {command:<{_COMMAND_WIDTH}}  {row.outcome:<8}  {seconds:>7}  {first}".rstrip()
+            f"{row.title:<{width}}  {command:<{_COMMAND_WIDTH}}  {row.outcome:<{_OUTCOME_WIDTH}}  "
+            f"{seconds:>7}  {first}".rstrip()
         )
-        lines += [f"{'':<{width + _COMMAND_WIDTH + 23}}{line}" for line in more]
+        lines += [f"{'':<{width + _COMMAND_WIDTH + _OUTCOME_WIDTH + 15}}{line}" for line in more]
     count = {
         outcome: sum(row.outcome == outcome for row in rows)
         for outcome in dict.fromkeys(r.outcome for r in rows)

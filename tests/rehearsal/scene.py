@@ -138,6 +138,8 @@ def _values(settings: LocalSettings, key: Path) -> dict[str, str]:
         "database": names.DATABASE,
         "region": resource_kinds.REGION,
         "account": resource_kinds.ACCOUNT_ID,
+        "owner": "data-platform",
+        "cost centre": "highwater-production",
         "address for alerts": "alerts@example.com",
         "organisation-account": login.account,
         "user": source.user,

@@ -66,13 +66,23 @@ def deploy(scene: Scene, command: str) -> str:
     secrets = " ".join(f"--secret {name}={arn}" for name, arn in scene.noted["secrets"].items())
     prune = f"python -m highwater_infra.local_cloud '{scene.scratch}/cdk.out' '{place}' {secrets}"
     found = json.loads(scene.run(f"(cd infra/cdk && PATH=$PWD/.venv/bin:$PATH PYTHONPATH=../.. {prune})"))
-    scene.run(f"{command} --app '{place}' {LOCALLY}")
-    stacks = scene.aws("cloudformation").describe_stacks()["Stacks"]
-    made = [s for s in stacks if s["StackName"].startswith("highwater-")]
     return (
-        f"{_counted(s['StackStatus'] for s in made)}: {sum(found['held'].values())} resources; left out "
+        f"{_deployed(scene, command)}: {sum(found['held'].values())} resources; left out "
         f"{sum(found['left_out'].values())} of {len(found['left_out'])} types that the local CloudFormation lacks"
     )
+
+
+def deploy_again(scene: Scene, command: str) -> str:
+    """What `deploy` took, for its outputs."""
+    states = _deployed(scene, command)
+    outputs = json.loads(scene.run('cat "$outputs"'))
+    return f"{states}; outputs of {len(outputs)} stacks"
+
+
+def _deployed(scene: Scene, command: str) -> str:
+    scene.run(f"{command} --app '{scene.scratch}/cdk.local' {LOCALLY}")
+    stacks = scene.aws("cloudformation").describe_stacks()["Stacks"]
+    return _counted(s["StackStatus"] for s in stacks if s["StackName"].startswith("highwater-"))
 
 
 def trust_snowflake(scene: Scene, command: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.rehearsal.entry import Entry, not_done, step
+from tests.rehearsal.entry import Entry, elsewhere, not_done, step
 from tests.rehearsal.page import PlanDiffers, Unfilled, assigned, commands_on, filled
 from tests.rehearsal.plan import PLAN
 from tests.rehearsal.rehearsal import Row, table
-from tests.rehearsal.scene import Scene
+from tests.rehearsal.scene import ROOT, Scene
 
 PAGE = """# A page
 
@@ -114,7 +115,21 @@ def test_every_command_of_the_page_has_its_step() -> None:
 
 
 def test_what_is_not_done_says_why() -> None:
-    assert [entry.title for entry in PLAN if entry.act is None and not entry.lacks] == []
+    silent = [entry.title for entry in PLAN if entry.act is None and not (entry.lacks or entry.where)]
+    assert silent == []
+
+
+def test_what_is_run_elsewhere_is_run_there() -> None:
+    """A workflow, or the target that a workflow makes, has the command: `make infra` in check.yml."""
+    found = [entry for entry in PLAN if entry.outcome == "ELSEWHERE"]
+    assert {"make infra", "make check", "make secrets"} <= {entry.begins for entry in found}
+    for entry in found:
+        *_, target = entry.begins.split()
+        files = re.findall(r"[a-z/._]+\.(?:yml|py)", entry.where)
+        assert files, entry.title
+        for name in files:
+            text = (ROOT / (f".github/workflows/{name}" if name.endswith(".yml") else name)).read_text()
+            assert re.search(rf"\b{target}\b", text), f"{entry.begins} is not in {name}"
 
 
 def test_a_placeholder_without_a_value_is_no_command() -> None:
@@ -130,16 +145,23 @@ def test_outcomes() -> None:
     assert step("a", "a", run).outcome == "done"
     assert step("a", "a", run, lacks="the rest").outcome == "in part"
     assert not_done("a", "a", "all").outcome == "NOT DONE"
+    assert elsewhere("a", "a", "check.yml").outcome == "ELSEWHERE"
 
 
 def test_the_table_counts_and_wraps() -> None:
     rows = [
         Row("first", "make it", "done", 1.24, "word " * 30),
         Row("second", "make " + "x " * 60, "NOT DONE", 0, "a real account"),
+        Row("third", "make check", "ELSEWHERE", 0, "check.yml"),
     ]
     lines = table(rows).splitlines()
     assert lines[2].startswith("first   make it ")
     assert lines[3].strip() == "word " * 11 + "word"
     assert lines[4].split()[0] == "second"
     assert "NOT DONE" in lines[4]
-    assert lines[-1] == "1 done, 1 NOT DONE; 1 s"
+    assert (
+        lines[5].index("check.yml")
+        == lines[4].index("a real account")
+        == len(lines[3]) - len(lines[3].lstrip())
+    )
+    assert lines[-1] == "1 done, 1 NOT DONE, 1 ELSEWHERE; 1 s"

@@ -1,7 +1,7 @@
 """The log groups that we make: each with the key, and for as long as the environment keeps logs.
 
-Glue and SageMaker would make theirs themselves, without a key or an end. What they are called is theirs to say: where it is
-written is in docs/deploy.md (Service-made log groups).
+Glue, SageMaker and Container Insights would make theirs themselves, without a key, and with an end of their own or none.
+What they are called is theirs to say: where it is written is in docs/deploy.md (Service-made log groups).
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ OF_SAGEMAKER: Final = {
     "TransformLogs": "/aws/sagemaker/TransformJobs",
     "EndpointLogs": f"/aws/sagemaker/Endpoints/{names.ENDPOINT}",
 }
+# Of Container Insights. It has to be there before the cluster is.
+OF_CLUSTER: Final = f"/aws/ecs/containerinsights/{names.CLUSTER}/performance"
 
 
 def of_glue(role: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ from highwater_infra.containers import (
 )
 from highwater_infra.environments import Environment
 from highwater_infra.lake import Lake
-from highwater_infra.log_groups import log_group
+from highwater_infra.log_groups import OF_CLUSTER, log_group
 from highwater_infra.network import Network
 from highwater_infra.permissions.statement import arn
 from highwater_infra.queues import events_queue
@@ -57,6 +57,9 @@ class Orchestration(Stack):
             vpc=network.vpc,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
             enable_fargate_capacity_providers=True,
+        )
+        self.cluster.node.add_dependency(
+            log_group(self, "ClusterLogs", OF_CLUSTER, lake.key, environment.log_days)
         )
         self._hear_of_tasks()
         self.flow_run = self._flow_run()

@@ -32,6 +32,7 @@ CPU_PERCENT: Final = 80
 ERRORS: Final = 10
 # In a row: a release or a failover is over by then.
 _PERIODS: Final = 3
+_BALANCERS: Final = "AWS/ApplicationELB"
 _ADVICE: Final = "docs/operate.md: the Prefect server."
 
 
@@ -113,6 +114,15 @@ def _balancer(
             f"The Prefect server answers with errors of its own: look at {names.SERVER_LOGS}. {_ADVICE}",
             periods=_PERIODS,
         ),
+        Watch(
+            "server-unanswered",
+            # Of the load balancer itself: there is none of these for each target group.
+            _metric(_BALANCERS, "HTTPCode_ELB_5XX_Count", "Sum", _only(balancer)),
+            ERRORS,
+            _Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            f"The Prefect server does not answer in time, or drops connections: who asks gets a 502 or 504. {_ADVICE}",
+            periods=_PERIODS,
+        ),
     ]
 
 
@@ -138,11 +148,12 @@ def _of_targets(
     name: str,
     statistic: str,
 ) -> cloudwatch.Metric:
-    dimensions = {
-        "LoadBalancer": balancer.load_balancer_full_name,
-        "TargetGroup": targets.target_group_full_name,
-    }
-    return _metric("AWS/ApplicationELB", name, statistic, dimensions)
+    dimensions = {**_only(balancer), "TargetGroup": targets.target_group_full_name}
+    return _metric(_BALANCERS, name, statistic, dimensions)
+
+
+def _only(balancer: balancing.ApplicationLoadBalancer) -> dict[str, str]:
+    return {"LoadBalancer": balancer.load_balancer_full_name}
 
 
 def _metric(namespace: str, name: str, statistic: str, dimensions: dict[str, str]) -> cloudwatch.Metric:

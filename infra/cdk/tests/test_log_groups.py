@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.roles import actions_of, listed, statements_of_all
+
 if TYPE_CHECKING:
     from tests.conftest import Templates
 
-COMPUTE, ACCESS = "highwater-compute", "highwater-access"
+COMPUTE, ACCESS, ORCHESTRATION = "highwater-compute", "highwater-access", "highwater-orchestration"
 OF_GLUE = {
     "/aws-glue/jobs/logs-v2-highwater",
     *(
@@ -49,28 +51,42 @@ def test_glues_groups_are_named_after_the_jobs_security_and_role(prod: Templates
     assert named | {f"/aws-glue/jobs/logs-v2-{security}"} == OF_GLUE
 
 
-def _logging(prod: Templates) -> list[dict[str, Any]]:
-    return [
-        statement
-        for policy in prod[ACCESS].properties("AWS::IAM::Policy")
-        for statement in policy["PolicyDocument"]["Statement"]
-        if "logs:CreateLogStream" in str(statement["Action"])
+def test_container_insights_finds_its_group_made(prod: Templates, dev: Templates) -> None:
+    """ECS makes it with the cluster, where it is not there: the cluster waits for ours."""
+    resources = prod[ORCHESTRATION].content["Resources"]
+    (cluster,) = prod[ORCHESTRATION].all("AWS::ECS::Cluster")
+    assert cluster["Properties"]["ClusterSettings"] == [{"Name": "containerInsights", "Value": "enabled"}]
+    wanted = f"/aws/ecs/containerinsights/{cluster['Properties']['ClusterName']}/performance"
+    (logical,) = [
+        name
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Logs::LogGroup" and resource["Properties"]["LogGroupName"] == wanted
     ]
+    assert logical in listed(cluster["DependsOn"])
+    group = resources[logical]
+    assert "Key" in group["Properties"]["KmsKeyId"]["Fn::ImportValue"]
+    assert group["Properties"]["RetentionInDays"] == 365
+    assert group["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert dev[ORCHESTRATION].one("AWS::Logs::LogGroup", LogGroupName=wanted)["RetentionInDays"] == 30
+
+
+def _logging(prod: Templates) -> list[dict[str, Any]]:
+    return [s for s in statements_of_all(prod) if "logs:CreateLogStream" in listed(s["Action"])]
 
 
 def test_no_role_makes_a_log_group(prod: Templates) -> None:
     """One that a role made would be kept for ever."""
-    policies = [t.properties("AWS::IAM::Policy") for t in prod.values()]
-    assert "logs:CreateLogGroup" not in str(policies)
+    actions = actions_of(statements_of_all(prod))
+    assert "logs:CreateLogStream" in actions
+    assert "logs:CreateLogGroup" not in actions
 
 
 def test_a_job_writes_to_the_groups_that_were_made_and_to_no_other(prod: Templates) -> None:
     written = {
         str(resource["Fn::Join"][1][-1]).removeprefix(":log-group:").removesuffix(":*")
         for statement in _logging(prod)
-        for resource in (
-            statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
-        )
+        for resource in listed(statement["Resource"])
+        if "Fn::Join" in resource  # otherwise the group of the same stack, as with the network's flow log
     }
     assert {group for group in written if group.startswith("/aws")} == OF_GLUE | OF_SAGEMAKER
 

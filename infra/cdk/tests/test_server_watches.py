@@ -70,6 +70,19 @@ def test_what_the_load_balancer_sees_of_the_server_is_watched(
     assert f"highwater-{topic}" in str(alarm["AlarmActions"])
 
 
+def test_a_server_that_hangs_or_drops_connections_is_watched(private: Templates) -> None:
+    """The load balancer answers then in its place (502, 504): that figure is of no target group."""
+    alarm = _alarm(private, "server-unanswered")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count")
+    (dimension,) = alarm["Dimensions"]
+    assert dimension["Name"] == "LoadBalancer"
+    assert _logical(private, "AWS::ElasticLoadBalancingV2::LoadBalancer") in str(dimension["Value"])
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 10)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (300, 3)
+    assert "highwater-warnings" in str(alarm["AlarmActions"])
+
+
 def test_storage_is_told_only_when_growing_by_itself_has_not_helped(private: Templates) -> None:
     """RDS adds storage when less than a tenth is free: above that there is nothing to do."""
     storage = int(private[NAME].one("AWS::RDS::DBInstance")["AllocatedStorage"]) * GIB
@@ -87,6 +100,6 @@ def test_no_server_is_missed_before_there_is_an_image(private: Templates) -> Non
 def test_the_servers_dashboard_shows_what_is_watched(private: Templates) -> None:
     dashboard = private[NAME].one("AWS::CloudWatch::Dashboard", DashboardName="highwater-server")
     alarms = private[NAME].properties("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 7
+    assert len(alarms) == 8
     for alarm in alarms:
         assert f'"title":"{alarm["AlarmName"].removeprefix("highwater-")}"' in str(dashboard["DashboardBody"])

@@ -28,16 +28,6 @@ def found() -> str | None:
     return next((path for path in candidates if path), None)
 
 
-collect_ignore = [] if found() else ["test_prefect_ui.py"]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if not found() and "not e2e" not in str(config.getoption("markexpr")):
-        terminalreporter.write_line(
-            "NOT DONE: the Prefect UI was not looked at, no Chromium is here (make browser)"
-        )
-
-
 def environment(executable: str) -> dict[str, str]:
     """The fetched one brings the libraries that a bare machine lacks."""
     linked = subprocess.run(["ldd", executable], capture_output=True, text=True).stdout

@@ -30,6 +30,7 @@ from local import resources
 from local.sample.cpg import write
 from local.sample.cpg.profile import Profile
 from local.sample.sinks import BucketSink
+from tests.e2e.browser.conftest import found
 from tests.e2e.test_deployment import finished, until
 from tests.e2e.world import World
 
@@ -37,6 +38,9 @@ from tests.e2e.world import World
 DAY = (date.today().replace(day=1) - timedelta(days=1)).replace(day=20)
 Shot = Callable[..., None]
 SERVICE_UNAVAILABLE = 503
+pytestmark = pytest.mark.skipif(
+    found() is None, reason="NOT DONE: the Prefect UI was not looked at, no Chromium is here (make browser)"
+)
 
 
 @pytest.fixture

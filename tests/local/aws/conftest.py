@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from local.aws.sagemaker.opt_ml import can_isolate
 from local.aws.server import REGION, LocalAws
 from local.aws.spark_conf import SparkTuning
 
 SCRIPTS = "scripts"
 LAKE = "lake"
 TUNING = SparkTuning(warm_jvms=1, runs_per_jvm=4)
+# Without namespaces paths are others, and jobs reach the network; test_sagemaker_opt_ml.py has what holds there.
+cut_off = pytest.mark.skipif(
+    not can_isolate(Path(tempfile.gettempdir(), f"isolation-{os.getpid()}")),
+    reason="NOT DONE: no job was cut off here, unshare is refused",
+)
 
 
 @pytest.fixture(scope="session")

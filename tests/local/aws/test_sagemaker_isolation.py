@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws.sagemaker.opt_ml import can_isolate
 from local.aws.server import LocalAws
-from tests.local.aws.conftest import archive
+from tests.local.aws.conftest import archive, cut_off
 
 # What the program of a job can reach: the local AWS, and a port of its own.
 LOOK = """
@@ -44,11 +40,6 @@ def transform_fn(model, port, content_type, accept):
 """
 ALONE = {"aws": False, "itself": True, "secrets": []}
 VPC = {"Subnets": ["subnet-0a", "subnet-0b"], "SecurityGroupIds": ["sg-0a"]}
-
-cut_off = pytest.mark.skipif(
-    not can_isolate(Path(tempfile.gettempdir(), f"isolation-{os.getpid()}")),
-    reason="no namespaces here",
-)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 
 from local.aws.job_runner import CannotRunError
 from local.aws.sagemaker.images import Environment
-from local.aws.sagemaker.opt_ml import OptMl, Program, can_isolate
+from local.aws.sagemaker.opt_ml import OptMl, Program
+from tests.local.aws.conftest import cut_off
 
 SHOW = (
     "import json, os, pathlib, sys;"
@@ -48,9 +49,8 @@ def test_without_namespaces_arguments_and_variables_name_the_jobs_directory(tmp_
     assert cwd == f"{here}/code"
 
 
+@cut_off
 def test_with_namespaces_opt_ml_is_opt_ml(tmp_path: Path) -> None:
-    if not can_isolate(tmp_path):
-        pytest.skip("no mount namespaces here")
     before = sorted(path.name for path in Path("/opt").iterdir())
     ml = OptMl(tmp_path / "job", isolated=True)
     ml.make("/opt/ml/code")

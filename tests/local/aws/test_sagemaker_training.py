@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +12,9 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws.sagemaker.opt_ml import can_isolate
 from local.aws.sagemaker.training import final_metrics
 from local.aws.server import LocalAws
+from tests.local.aws.conftest import cut_off
 
 TEN_ROWS = """
 import os, numpy, xgboost
@@ -55,12 +53,6 @@ import os
 open(os.environ["SM_OUTPUT_DIR"] + "/failure", "w").write("DataError: x" + "y" * 2000)
 raise SystemExit(3)
 """
-
-# On a machine that allows no mount namespaces the paths are others; test_sagemaker_opt_ml.py has what holds there.
-isolated = pytest.mark.skipif(
-    not can_isolate(Path(tempfile.gettempdir(), f"isolation-{os.getpid()}")),
-    reason="no mount namespaces here",
-)
 
 
 def channel(name: str, uri: str, **more: Any) -> dict[str, Any]:
@@ -116,7 +108,7 @@ def test_a_model_is_trained_in_the_containers_packages_and_lands_in_s3(
     assert 0 < metrics["error"] < 0.5
 
 
-@isolated
+@cut_off
 def test_the_script_gets_opt_ml_as_the_toolkit_gives_it(
     train: Any, s3: Any, unpacked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +164,7 @@ def test_the_script_gets_opt_ml_as_the_toolkit_gives_it(
     assert unpacked(f"{output}/output.tar.gz") == {"extra.txt": b"more"}
 
 
-@isolated
+@cut_off
 def test_opt_ml_is_not_seen_outside_and_two_jobs_do_not_meet(
     aws: LocalAws, start_training: Any, sagemaker_job: Any, unpacked: Any, tmp_path: Path
 ) -> None:
