@@ -24,8 +24,9 @@ from tasks.runs import monitoring
 from tasks.runs.monitoring import RunRecord
 from tasks.services import aws, objects
 from tasks.settings import settings
+from tests.warehouse.before_loss import INBOX, forecast, lake, take_in
 from tests.warehouse.standin import BUCKET, Warehouse
-from tests.warehouse.test_rebuild import INBOX, forecast, lake, made, on_record, rebuilt, take_in
+from tests.warehouse.test_rebuild import made, on_record, rebuilt
 from warehouse.load import predictions as prediction_statements
 
 __all__ = ["lake"]
