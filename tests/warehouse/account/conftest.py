@@ -62,6 +62,12 @@ def _without_time(row: tuple[object, ...]) -> str:
     return str(row[1:])
 
 
+def one_role_and_no_integration(account: Account) -> None:
+    for user, role in ((NAMES.worker, NAMES.transformer), (NAMES.deploy, NAMES.deployer)):
+        assert [grant["role"] for grant in shown(account, f"SHOW GRANTS TO USER {user}")] == [role]
+    assert "INTEGRATION" not in str(grants_of(account, NAMES.database))
+
+
 def policies_of(account: Account) -> dict[str, Any]:
     """The network policies of the service users."""
     return {

@@ -16,7 +16,7 @@ def owners_of(account: Account) -> dict[str, str]:
     return schemas | {f"{row['schema_name']}.{row['name']}": row["owner"] for row in inside}
 
 
-def test_what_was_dropped_is_made_with_all_itsgrants_of(account: Account) -> None:
+def test_what_was_dropped_is_made_with_all_its_grants(account: Account) -> None:
     """A file that is applied only when its text changes would leave it without."""
     set_up(account.port, account.administrator)
     with account.login(NAMES.worker, NAMES.database) as worker:  # as dbt does

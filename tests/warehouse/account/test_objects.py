@@ -7,7 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.warehouse.account.conftest import Account, grants_of, policies_of, shown
+from tests.warehouse.account.conftest import (
+    Account,
+    grants_of,
+    one_role_and_no_integration,
+    policies_of,
+    shown,
+)
 from tests.warehouse.standin import GIVEN, NAMES, deployer, set_up
 from warehouse import __main__ as main
 from warehouse.account.checks import ObjectsDiffer, limit_of
@@ -55,6 +61,10 @@ def test_everything_is_named_after_the_database(ready: Account) -> None:
         "ADMIN": "ACCOUNTADMIN",
         **dict.fromkeys((*SCHEMAS, MIGRATIONS_SCHEMA), "HIGHWATER_DEPLOYER"),
     }
+
+
+def test_a_service_user_has_one_role_and_nobody_the_integration(ready: Account) -> None:
+    one_role_and_no_integration(ready)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.warehouse.account.conftest import Account
+from tests.warehouse.account.conftest import Account, one_role_and_no_integration, shown
 from tests.warehouse.standin import GIVEN, NAMES, deployer
 from warehouse.account.checks import ObjectsDiffer, limit_of
 from warehouse.account.names import SCHEMAS
@@ -53,6 +53,13 @@ EARLIER = (
     ),
     "GRANT SELECT, INSERT, UPDATE, DELETE ON FUTURE TABLES IN SCHEMA HIGHWATER.MONITORING TO ROLE HIGHWATER_LOADER",
     "CREATE TABLE HIGHWATER.MONITORING.ACCOUNT_CHANGE_HISTORY (script VARCHAR)",
+    "GRANT ROLE ACCOUNTADMIN TO USER HIGHWATER_WORKER",
+    "CREATE STORAGE INTEGRATION HIGHWATER_LAKE TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE"
+    f" STORAGE_AWS_ROLE_ARN = '{GIVEN.role_arn}' STORAGE_ALLOWED_LOCATIONS = ('s3://{GIVEN.lake_bucket}/')",
+    "GRANT USAGE ON INTEGRATION HIGHWATER_LAKE TO ROLE HIGHWATER_LOADER",
+    "GRANT CREATE STAGE ON SCHEMA HIGHWATER.RAW TO ROLE HIGHWATER_LOADER",
+    "GRANT CREATE STAGE ON SCHEMA HIGHWATER.CURATED TO ROLE HIGHWATER_LOADER",
+    "GRANT USAGE, OPERATE ON WAREHOUSE HIGHWATER_LOAD_WH TO ROLE HIGHWATER_LOADER",
 )
 # docs/operate.md, Upgrading.
 BY_HAND = (
@@ -108,11 +115,20 @@ def test_the_history_moves_out_of_the_flows_reach(earlier: Account) -> None:
 
 def test_a_session_of_the_flows_has_one_role(earlier: Account) -> None:
     """The earlier release's user had all of its roles at once, Snowflake's default."""
-    shown = "SHOW USERS LIKE 'HIGHWATER_WORKER'"
-    assert '["ALL"]' in earlier.rows(shown)[0]
+    users = "SHOW USERS LIKE 'HIGHWATER_WORKER'"
+    assert '["ALL"]' in earlier.rows(users)[0]
     earlier.run(*BY_HAND)
     migrate_account(earlier.administrator, NAMES, UPGRADING)
-    assert "[]" in earlier.rows(shown)[0]
+    assert "[]" in earlier.rows(users)[0]
+
+
+def test_what_the_earlier_flows_had_is_taken_away(earlier: Account) -> None:
+    earlier.run(*BY_HAND)
+    migrate_account(earlier.administrator, NAMES, UPGRADING)
+    one_role_and_no_integration(earlier)
+    loaders = str(shown(earlier, f"SHOW GRANTS TO ROLE {NAMES.loader}"))
+    assert "OPERATE" not in loaders
+    assert "CREATE" not in loaders
 
 
 def test_ownership_goes_to_the_deployer_and_the_flows_go_on(earlier: Account) -> None:
