@@ -7,6 +7,7 @@ library with our own connection, because its own login would log a private key g
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 MIGRATIONS = FOLDER / "migrations"
 ACCOUNT = FOLDER / "account"
+_MADE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+\.\w+)")
 
 
 class MigrationRefused(Exception):
@@ -63,6 +65,7 @@ def migrate(connection: SnowflakeConnection, database: str) -> None:
     """Apply warehouse/migrations, as the deployer: the tables and reference rows of one database."""
     names = AccountNames(database)
     _move_history(connection, names.database)
+    _refuse_strange_tables(connection, names.database)
     _deploy(connection, names, MIGRATIONS, MIGRATIONS_SCHEMA)
     drop_leaked_staging(connection)
 
@@ -81,6 +84,32 @@ def _move_history(connection: SnowflakeConnection, database: str) -> None:
                 f"CREATE TABLE IF NOT EXISTS {database}.{MIGRATIONS_SCHEMA}.CHANGE_HISTORY AS SELECT * FROM {earlier}"
             )
             cursor.execute(f"DROP TABLE {earlier}")
+
+
+def _refuse_strange_tables(connection: SnowflakeConnection, database: str) -> None:
+    """Tables with our names and no history of ours: IF NOT EXISTS would take them over, whatever their columns."""
+    history = f"{database}.{MIGRATIONS_SCHEMA}.CHANGE_HISTORY"
+    with connection.cursor() as cursor:
+        there = cursor.execute(
+            "SELECT table_schema || '.' || table_name"
+            f" FROM {database}.INFORMATION_SCHEMA.TABLES WHERE table_type = 'BASE TABLE'"
+        ).fetchall()
+        names = {str(name) for (name,) in there}
+        if (
+            f"{MIGRATIONS_SCHEMA}.CHANGE_HISTORY" in names
+            and cursor.execute(f"SELECT 1 FROM {history} LIMIT 1").fetchall()
+        ):
+            return
+    if strange := sorted(names & _made_here()):
+        raise MigrationRefused(
+            f"{database} has tables with our names, but {history} says of no migration that made them:"
+            f" {', '.join(strange)}. If they are another system's, rename them or take another database;"
+            " if the history was dropped, restore it with UNDROP."
+        )
+
+
+def _made_here() -> set[str]:
+    return {name for file in MIGRATIONS.glob("V*.sql") for name in _MADE.findall(file.read_text())}
 
 
 def migrate_account(connection: SnowflakeConnection, names: AccountNames, given: Given) -> None:

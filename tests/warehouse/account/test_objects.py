@@ -19,7 +19,7 @@ from warehouse import __main__ as main
 from warehouse.account.checks import ObjectsDiffer, limit_of
 from warehouse.account.names import MIGRATIONS_SCHEMA, SCHEMAS, AccountNames
 from warehouse.account.objects import account_objects
-from warehouse.migrate import migrate_account
+from warehouse.migrate import MigrationRefused, migrate, migrate_account
 
 OF_THE_ACCOUNT = (
     "ROLES",
@@ -233,7 +233,7 @@ def test_snowflakes_refusal_of_a_migration_is_a_message(
 ) -> None:
     """It names the file, and is no traceback. What was applied before it stays applied."""
     migrate_account(account.administrator, NAMES, GIVEN)
-    account.run("CREATE TABLE HIGHWATER.MONITORING.LOADS (of_somebody_else INT)")
+    account.run("CREATE VIEW HIGHWATER.MONITORING.LOADS AS SELECT 1 AS of_somebody_else")
     monkeypatch.setattr(main, "connect", lambda *_, **__: deployer(account.port))
     assert main.main(["migrate"]) == 1
     said = capsys.readouterr().err
@@ -242,6 +242,37 @@ def test_snowflakes_refusal_of_a_migration_is_a_message(
     assert account.rows("SELECT script FROM HIGHWATER.MIGRATIONS.CHANGE_HISTORY")[0] == (
         "V0001__schemas.sql",
     )
+
+
+def test_a_table_that_another_system_made_is_not_taken_over(account: Account) -> None:
+    """With other columns it would be refused by a later file, or by a run, or never."""
+    migrate_account(account.administrator, NAMES, GIVEN)
+    account.run(
+        "CREATE TABLE HIGHWATER.DW.FACT_MARKET (x INT)", "CREATE TABLE HIGHWATER.DW.OF_NOBODY_HERE (x INT)"
+    )
+    migrate_account(account.administrator, NAMES, GIVEN)  # it owns what lies in our schemas from now on
+    with deployer(account.port) as session:
+        with pytest.raises(
+            MigrationRefused, match=r"says of no migration that made them: DW\.FACT_MARKET\. If"
+        ):
+            migrate(session, NAMES.database)
+        account.run("ALTER TABLE HIGHWATER.DW.FACT_MARKET RENAME TO HIGHWATER.DW.THEIRS")
+        migrate(session, NAMES.database)
+    assert account.rows("SELECT * FROM HIGHWATER.DW.FACT_MARKET") == []
+
+
+def test_a_history_that_was_lost_is_no_first_migration(account: Account) -> None:
+    """A first one that was killed is: the tables of a file lie there before the history has its row."""
+    set_up(account.port, account.administrator)
+    history = "HIGHWATER.MIGRATIONS.CHANGE_HISTORY"
+    with deployer(account.port) as session:
+        account.run(f"DELETE FROM {history} WHERE script <> 'V0001__schemas.sql'")
+        migrate(session, NAMES.database)
+        assert account.rows(f"SELECT COUNT(*) > 10 FROM {history}") == [(True,)]
+        for lost in ("TRUNCATE", "DROP"):
+            account.run(f"{lost} TABLE {history}")
+            with pytest.raises(MigrationRefused, match="restore it with UNDROP"):
+                migrate(session, NAMES.database)
 
 
 def test_a_refusal_outside_of_the_files_is_a_message_too(
