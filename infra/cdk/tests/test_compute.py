@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from highwater_infra.account import account
+from highwater_infra.environments import PROD
 
 from contracts.shop.customer_features import FEATURES
 from deployments import glue_code
@@ -26,6 +28,12 @@ def test_jobs_bring_their_code_and_encrypt_what_they_write(prod: Templates) -> N
     encryption = prod[NAME].one("AWS::Glue::SecurityConfiguration")["EncryptionConfiguration"]
     assert encryption["S3Encryptions"][0]["S3EncryptionMode"] == "SSE-KMS"
     assert encryption["CloudWatchEncryption"]["CloudWatchEncryptionMode"] == "SSE-KMS"
+
+
+def test_a_release_changes_the_jobs_before_the_image(tmp_path: Path) -> None:
+    """One `cdk deploy --all` does both: a run of the new image starts no job of the old code."""
+    stacks = {stack.stack_name: stack for stack in account(PROD, str(tmp_path)).stacks}
+    assert stacks["highwater-compute"] in stacks["highwater-orchestration"].dependencies
 
 
 def test_jobs_tell_the_version_of_the_code_that_they_bring(
