@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import HighwaterError
 from tasks.recovery.rebuild import rebuild
-from tasks.services.snowflake import administrator, as_pipeline, connect, seconds_of, snowflake_failures
+from tasks.services.snowflake import connect, seconds_of, snowflake_failures
+from tasks.services.snowflake_people import administrator, as_pipeline
 from tasks.settings import settings
 from tasks.warehouse.warehouse_marts import refresh_marts, refresh_retail_marts
 from warehouse.account.checks import ObjectsDiffer, integration_of, limit_of

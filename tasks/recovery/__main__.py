@@ -7,7 +7,8 @@ import sys
 
 from tasks.errors import BusinessError, HighwaterError
 from tasks.recovery import catalog_tables, earlier_moves, object_versions, restored_rows, untaken
-from tasks.services.snowflake import as_pipeline, connect, seconds_of
+from tasks.services.snowflake import connect, seconds_of
+from tasks.services.snowflake_people import as_pipeline
 from warehouse.statement import Kind
 
 

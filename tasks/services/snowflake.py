@@ -17,7 +17,6 @@ from weakref import WeakKeyDictionary
 from tasks.errors import DataError, HighwaterError, SystemFault, TransientError
 from tasks.services.snowflake_secret import REQUIRED, read_secret
 from tasks.settings import settings
-from warehouse.account.names import AccountNames
 from warehouse.names import identifier
 from warehouse.statement import Kind, Statement
 
@@ -74,56 +73,6 @@ def connect(
         yield connection
     finally:
         connection.close()
-
-
-@contextmanager
-def administrator(name: str, step: str, unlimited_seconds: int) -> Iterator[SnowflakeConnection]:
-    """Log in as ACCOUNTADMIN with a person's own connection: a section of their connections.toml, however that logs in."""
-    import snowflake.connector
-
-    try:
-        connection = snowflake.connector.connect(
-            connection_name=name,
-            role="ACCOUNTADMIN",
-            login_timeout=120,  # a person may have to confirm it
-            network_timeout=unlimited_seconds,
-            session_parameters={
-                "QUERY_TAG": query_tag("warehouse", name, step),
-                "TIMEZONE": "UTC",
-                "LOCK_TIMEOUT": ROW_LOCK_SECONDS,
-                "ABORT_DETACHED_QUERY": True,
-            },
-        )
-    except failures.Error as error:
-        raise _classified(
-            error, f"logging in to Snowflake as ACCOUNTADMIN by the connection {name}"
-        ) from error
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-@contextmanager
-def as_pipeline(name: str, step: str, unlimited_seconds: int) -> Iterator[SnowflakeConnection]:
-    """The same person, who then acts as flows do: their role alone, their warehouse and their database.
-
-    What is made and owned is that role's, as if a flow had made it.
-    """
-    try:
-        names = AccountNames(settings().database)
-    except ValueError as error:
-        raise SystemFault(f"HIGHWATER_DATABASE: {error}") from None
-    with administrator(name, step, unlimited_seconds) as connection:
-        with snowflake_failures(f"acting as {names.transformer}"), connection.cursor() as cursor:
-            for use in (
-                f"USE ROLE {names.transformer}",
-                "USE SECONDARY ROLES NONE",
-                f"USE WAREHOUSE {names.transform_warehouse}",
-                f"USE DATABASE {names.database}",
-            ):
-                cursor.execute(use)
-        yield connection
 
 
 def query_tag(flow: str, run_id: str, step: str) -> str:

@@ -100,12 +100,12 @@ def test_an_administrator_logs_in_by_a_connection_of_their_own(
 
     unknown = migrate("--connection", "yours")
     assert unknown.returncode == 1
-    assert "by the connection yours: Invalid connection_name 'yours'" in unknown.stderr
+    assert "by the connection yours as ACCOUNTADMIN in Snowflake: Invalid connection_name 'yours'" in unknown.stderr
     assert "Traceback" not in unknown.stderr
 
 
 AS_FLOWS = """
-from tasks.services.snowflake import as_pipeline
+from tasks.services.snowflake_people import as_pipeline
 with as_pipeline("mine", "rebuild", 60) as connection, connection.cursor() as cursor:
     asked = "SELECT CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), CURRENT_DATABASE()"
     print(cursor.execute(asked).fetchone())

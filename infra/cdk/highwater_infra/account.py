@@ -40,7 +40,9 @@ def account(environment: Environment, outdir: str | None = None) -> Account:
     access = Access(app, "highwater-access", environment, lake.key, network)
     compute = Compute(app, "highwater-compute", environment, lake, access)
     orchestration = Orchestration(app, "highwater-orchestration", environment, lake, network, access)
-    orchestration.add_stack_dependency(compute, reason="a release changes the jobs before the image whose runs start them")
+    orchestration.add_stack_dependency(
+        compute, reason="a release changes the jobs before the image whose runs start them"
+    )
     observability = Observability(app, "highwater-observability", environment, lake)
     stacks: tuple[Stack, ...] = (lake, network, access, compute, orchestration, observability)
     if environment.prefect == "self-hosted":
