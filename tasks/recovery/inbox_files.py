@@ -35,12 +35,15 @@ _SHOWN = 10
 
 
 def rebuild(connection: SnowflakeConnection) -> Iterator[str]:
-    arrived = arrivals.recorded()
+    arrived, broken = arrivals.readable()
     lying = {file.key: file.size for file in objects.listed(f"s3://{settings().inbox_bucket}/history/")}
     whole = present(arrived, lying)
     versions = [_version(each, lying[each.history_file]) for each in whole.values()]
     versions.sort(key=lambda version: version.arrival)
-    out = _Out(gone={each.history_file for each in arrived if _id(each) not in whole})
+    out = _Out(
+        lists=[str(error) for error in broken],
+        gone={each.history_file for each in arrived if _id(each) not in whole},
+    )
     loaded = 0
     for part in parts(versions):
         if waiting := _not_done(connection, part):
@@ -77,19 +80,23 @@ def _has_its_content(arrived: Arrived) -> bool:
 class _Out:
     """What is left out, by the reason."""
 
+    lists: list[str]
     gone: set[str]
     changed: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
+        unknown = (
+            "in no list of arrivals that can be read: restore the lists"
+            if self.lists
+            else "moved by a release that noted no arrivals: copy them to inbox/ in the order in which they came"
+        )
         for what, keys in (
+            ("what these lists have alone: run again after that", self.lists),
             ("no longer in history/: restore them and run again", sorted(self.gone)),
             ("overwritten in history/: restore the version that was moved there and run again", self.changed),
-            (
-                "moved by a release that noted no arrivals: copy them to inbox/ in the order in which they came",
-                sorted(self.unknown),
-            ),
+            (unknown, sorted(self.unknown)),
             ("refused by today's contract", self.refused),
         ):
             if keys:
