@@ -10,8 +10,10 @@ person's own, and act as the flows' role.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,8 +149,24 @@ def _rebuild_marts(chosen: argparse.Namespace) -> None:
 
 
 def _rebuild(chosen: argparse.Namespace) -> None:
-    with _as_flows(chosen) as connection:
+    with _stopped_as_by_hand(), _as_flows(chosen) as connection:
         rebuild(connection, lambda line: print(line, flush=True), frozenset(chosen.accept_drop))
+
+
+@contextmanager
+def _stopped_as_by_hand() -> Iterator[None]:
+    """What stops a program from outside ends the block as Ctrl-C does, so that its end goes on record. Where a hangup is
+    ignored (nohup) it stays so."""
+    by_default = [
+        each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL
+    ]
+    for each in by_default:
+        signal.signal(each, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for each in by_default:
+            signal.signal(each, signal.SIG_DFL)
 
 
 def _as_flows(chosen: argparse.Namespace) -> AbstractContextManager[SnowflakeConnection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -59,17 +60,29 @@ def accept(features: Features, model: ModelVersion, folder: str, run_id: str) ->
     return found
 
 
-def accepted_so_far() -> list[tuple[datetime, Predictions]]:
-    """All forecasts that were accepted, and when: the earliest first. A warehouse is rebuilt from them (tasks/recovery).
-
-    Their files are taken to be in this lake, also where the notes are of another one, whose copies were brought here."""
-    found = []
+def accepted_so_far() -> tuple[list[tuple[datetime, Predictions]], list[DataError]]:
+    """All forecasts that were accepted, and when: the earliest first; and of each note that cannot be read, why. A warehouse
+    is rebuilt from them (tasks/recovery)."""
+    found, broken = [], []
     for file in objects.listed(f"s3://{settings().lake_bucket}/{ACCEPTED}/"):
-        noted = objects.read_json(file.address)
-        when = datetime.fromisoformat(noted.pop("accepted_at"))
-        files = tuple(f"s3://{settings().lake_bucket}/{aws.split(file)[1]}" for file in noted["files"])
-        found.append((when, Predictions(**{**noted, "files": files})))
-    return sorted(found, key=lambda each: (each[0], each[1].files))
+        try:
+            found.append(_noted(file.address))
+        except DataError as error:
+            broken.append(error)
+    return sorted(found, key=lambda each: (each[0], each[1].files)), broken
+
+
+def _noted(address: str) -> tuple[datetime, Predictions]:
+    """Its files are taken to be in this lake, also where the note is of another one, whose copies were brought here."""
+    try:
+        said = json.loads(objects.read(address))
+        when = datetime.fromisoformat(said.pop("accepted_at"))
+        files = tuple(f"s3://{settings().lake_bucket}/{aws.split(file)[1]}" for file in said["files"])
+        return when, Predictions(**{**said, "files": files})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{address} is no note of a forecast ({type(error).__name__}: {error}): restore its first version and run again."
+        ) from error
 
 
 def published(folder: str) -> str:
@@ -108,7 +121,12 @@ def _validated(
 
 def load(connection: SnowflakeConnection, predictions: Predictions, load_date: date) -> int:
     """Stage, check and merge. A repeat changes nothing. Returns the number of rows in the warehouse of this version."""
-    _stage(connection, predictions)
+    stage(connection, predictions)
+    return merge(connection, predictions, load_date)
+
+
+def merge(connection: SnowflakeConnection, predictions: Predictions, load_date: date) -> int:
+    """Merge what is staged. Returns the number of rows in the warehouse of this version."""
     with writing(connection, f"load of the predictions of model {predictions.model_version}"):
         execute(connection, statements.merge(load_date))
     (loaded,) = execute(connection, statements.count_loaded(predictions.model_version))
@@ -116,7 +134,7 @@ def load(connection: SnowflakeConnection, predictions: Predictions, load_date: d
     return int(loaded)
 
 
-def _stage(connection: SnowflakeConnection, predictions: Predictions) -> None:
+def stage(connection: SnowflakeConnection, predictions: Predictions) -> None:
     """Stage the files and check the row count. Retries once: a COPY whose response was lost may run twice."""
     rows = keys = -1
     for _ in range(_MAX_STAGINGS):

@@ -51,20 +51,35 @@ def record(moved: Iterable[InboxFile]) -> None:
 
 def recorded() -> list[Arrived]:
     """Each version that was ever moved, the earliest first: once for each place to which it was moved. A move that is
-    repeated after its first copy was taken away finds another place."""
-    files = objects.listed(f"s3://{settings().inbox_bucket}/{FOLDER}/")
-    found = {arrived for file in files for arrived in _read(file.address)}
-    return sorted(found, key=lambda each: (each.arrival, each.history_file))
+    repeated after its first copy was taken away finds another place. Raises DataError for a list that cannot be read."""
+    found, broken = readable()
+    if broken:
+        raise broken[0]
+    return found
+
+
+def readable() -> tuple[list[Arrived], list[DataError]]:
+    """What is recorded in the lists that can be read, and of each other one, why not."""
+    found: set[Arrived] = set()
+    broken: list[DataError] = []
+    for file in objects.listed(f"s3://{settings().inbox_bucket}/{FOLDER}/"):
+        try:
+            found.update(_read(file.address))
+        except DataError as error:
+            broken.append(error)
+    return sorted(found, key=lambda each: (each.arrival, each.history_file)), broken
 
 
 def _read(address: str) -> list[Arrived]:
     try:
         return [
             Arrived(**{**each, "received_at": datetime.fromisoformat(each["received_at"])})
-            for each in objects.read_json(address)
+            for each in json.loads(objects.read(address))
         ]
     except (TypeError, KeyError, ValueError) as error:
-        raise DataError(f"{address} is no list of arrivals ({error}): restore its first version.") from error
+        raise DataError(
+            f"{address} is no list of arrivals ({type(error).__name__}: {error}): restore its first version."
+        ) from error
 
 
 def _text(value: object) -> str:

@@ -43,17 +43,8 @@ def delete_read(version: Version) -> None:
         aws.s3().delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
 
 
-def holds(key: str, file_hash: str) -> bool:
-    """Whether this object of history/ has this content."""
-    return _checksum(key) == _in_base64(file_hash)
-
-
-def _in_base64(file_hash: str) -> str:
-    return b64encode(bytes.fromhex(file_hash)).decode()
-
-
 def _copied(version: Version, key: str, file_hash: str) -> str:
-    checksum = _in_base64(file_hash)
+    checksum = b64encode(bytes.fromhex(file_hash)).decode()
     for free in (key, f"{key}.{file_hash[:_HASH_SHOWN]}"):
         there = _checksum(free)
         if there == checksum:

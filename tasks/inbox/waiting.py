@@ -99,6 +99,8 @@ def versions_below(bucket: str, prefix: str) -> Iterator[Version]:
                 withdrawn[marker["Key"]] = (latest or marker["IsLatest"], max(at, marker["LastModified"]))
     for each in versions:
         is_gone, before = withdrawn.get(each["Key"], (False, None))
-        if is_file(each["Key"]) and not is_gone and (before is None or each["LastModified"] >= before):
+        # A replica has the time of its source: it may have come after the deletion and be older.
+        stays = each["IsLatest"] or before is None or each["LastModified"] >= before
+        if is_file(each["Key"]) and not is_gone and stays:
             received_at = each["LastModified"].astimezone(UTC)
             yield Version(each["Key"], each["VersionId"], received_at, each["Size"])

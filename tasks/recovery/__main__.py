@@ -29,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     rows.add_argument("restored")
     rows.add_argument("to")
     waiting = commands.add_parser(
-        "bring-untaken", help="copy files that a lost region's inbox had not taken into ours"
+        "bring-untaken",
+        help="copy into ours what a lost region's inbox had not taken, and what its history/ lacks",
     )
     waiting.add_argument("copy", help="bucket of the copy of its inbox")
     noting = commands.add_parser(
@@ -60,11 +61,18 @@ def _done(given: argparse.Namespace) -> str:
 
 def _brought(copy: str) -> str:
     brought = untaken.bring(copy)
+    put_back = (f"{key} has its content again" for key in brought.put_back)
+    waiting = (
+        f"{each.version.key}, which came at {each.version.received_at:%Y-%m-%d %H:%M:%S}, is version {each.version_id}"
+        for each in brought.waiting
+    )
     return "\n".join(
         [
-            *(f"{each.key}, which came at {each.received_at:%Y-%m-%d %H:%M:%S}" for each in brought),
-            f"{len(brought)} files are in inbox/ again, in the order in which they came.",
-            "The copy knows of no deletions: remove from inbox/ what its sender had withdrawn, then resume the work pool.",
+            *put_back,
+            *waiting,
+            f"{len(brought.waiting)} files are in inbox/ again, in the order in which they came.",
+            "The copy knows of no deletions: delete from inbox/ the versions that their sender had withdrawn (aws s3api "
+            "delete-object, with --version-id), before the work pool is resumed.",
         ]
     )
 

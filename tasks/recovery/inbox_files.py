@@ -6,13 +6,14 @@ start runs for them.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.inbox import arrivals, loading, moving, reading
+from tasks.inbox import arrivals, loading, reading
 from tasks.inbox.arrivals import Arrived
 from tasks.inbox.ending import Ended, record_of
 from tasks.inbox.inbox_steps import parts
@@ -34,16 +35,19 @@ _SHOWN = 10
 
 
 def rebuild(connection: SnowflakeConnection) -> Iterator[str]:
-    arrived = arrivals.recorded()
+    arrived, broken = arrivals.readable()
     lying = {file.key: file.size for file in objects.listed(f"s3://{settings().inbox_bucket}/history/")}
-    present = _present(arrived, lying)
-    versions = [_version(each, lying[each.history_file]) for each in present.values()]
+    whole = present(arrived, lying)
+    versions = [_version(each, lying[each.history_file]) for each in whole.values()]
     versions.sort(key=lambda version: version.arrival)
-    out = _Out(gone={each.history_file for each in arrived if _id(each) not in present})
+    out = _Out(
+        lists=[str(error) for error in broken],
+        gone={each.history_file for each in arrived if _id(each) not in whole},
+    )
     loaded = 0
     for part in parts(versions):
         if waiting := _not_done(connection, part):
-            ends = _load(connection, waiting, present, out)
+            ends = _load(connection, waiting, whole, out)
             loaded += sum(each.status == LOADED for each in ends)
             out.refused += [f"{each.version.key}: {each.message}" for each in ends if each.status == REFUSED]
     yield f"retail inbox: {loaded} files loaded, of {len(versions)} that history/ has by their arrivals"
@@ -52,35 +56,47 @@ def rebuild(connection: SnowflakeConnection) -> Iterator[str]:
     yield from out.lines()
 
 
-def _present(arrived: Sequence[Arrived], lying: Container[str]) -> dict[tuple[str, str], Arrived]:
-    """By version: of several places to which it was moved, one that still has its content."""
-    found: dict[tuple[str, str], Arrived] = {}
+def present(arrived: Iterable[Arrived], lying: Container[str]) -> dict[tuple[str, str], Arrived]:
+    """By version: of several places to which it was moved, the first that still has its content."""
+    places: dict[tuple[str, str], list[Arrived]] = {}
     for each in arrived:
-        if each.history_file not in lying:
-            continue
-        other = found.setdefault(_id(each), each)
-        if other is not each and not moving.holds(other.history_file, other.file_hash):
-            found[_id(each)] = each
-    return found
+        if each.history_file in lying:
+            places.setdefault(_id(each), []).append(each)
+    return {
+        version: found[0] if len(found) == 1 else next(filter(_has_its_content, found), found[0])
+        for version, found in places.items()
+    }
+
+
+def _has_its_content(arrived: Arrived) -> bool:
+    """By the content itself: of an object that was copied in parts, or brought here by hand, S3 may know no SHA-256."""
+    with tempfile.TemporaryDirectory() as scratch:
+        address = f"s3://{settings().inbox_bucket}/{arrived.history_file}"
+        with objects.download(address, Path(scratch) / "file").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == arrived.file_hash
 
 
 @dataclass
 class _Out:
     """What is left out, by the reason."""
 
+    lists: list[str]
     gone: set[str]
     changed: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
+        unknown = (
+            "in no list of arrivals that can be read: restore the lists"
+            if self.lists
+            else "moved by a release that noted no arrivals: copy them to inbox/ in the order in which they came"
+        )
         for what, keys in (
+            ("what these lists have alone: run again after that", self.lists),
             ("no longer in history/: restore them and run again", sorted(self.gone)),
             ("overwritten in history/: restore the version that was moved there and run again", self.changed),
-            (
-                "moved by a release that noted no arrivals: copy them to inbox/ in the order in which they came",
-                sorted(self.unknown),
-            ),
+            (unknown, sorted(self.unknown)),
             ("refused by today's contract", self.refused),
         ):
             if keys:

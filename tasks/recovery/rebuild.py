@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
 from contracts.catalog import load_order
+from contracts.cpg.predictions import DEMAND_PREDICTIONS
 from tasks.churn import churn_outcomes
 from tasks.errors import BusinessError, DataError, HighwaterError, SystemFault
 from tasks.events import log
 from tasks.forecast import forecast_accuracy, predictions
+from tasks.models import answers
 from tasks.recovery import inbox_files, marketing_days, rebuild_sources, rebuild_target
 from tasks.recovery.rebuild_target import RUN_ID, LeftOut
 from tasks.runs import monitoring
@@ -31,6 +33,8 @@ from warehouse.load.shop.copies import COPIES
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
+    from tasks.forecast.predictions import Predictions
+
 Part = Callable[["SnowflakeConnection"], Iterator[str]]
 """Does its work and says what it has loaded, and what it had to leave out."""
 
@@ -39,7 +43,8 @@ def rebuild(
     connection: SnowflakeConnection, say: Callable[[str], None], accept_drop: frozenset[date] = frozenset()
 ) -> None:
     """Raises BusinessError before anything is changed if the warehouse is neither empty nor this rebuild's own beginning,
-    and at the end if something was left out or another run has begun. Whatever ends it is on record as FAILED."""
+    and at the end if something was left out or another run has begun. Whatever ends it is on record as FAILED, unless it
+    could not be written down any more (SIGKILL, no connection)."""
     rebuild_target.require_empty_or_ours(connection)
     rebuild_sources.require()
     marketing_days.require_delivered(accept_drop)
@@ -116,23 +121,40 @@ def _facts(connection: SnowflakeConnection) -> Iterator[str]:
 
 def _forecasts(connection: SnowflakeConnection) -> Iterator[str]:
     zone = ZoneInfo(settings().time_zone)
-    for when, forecast in predictions.accepted_so_far():
+    accepted, broken = predictions.accepted_so_far()
+    for error in broken:
+        yield LeftOut(f"a forecast, left out: {error}")
+    for when, forecast in accepted:
         name = f"forecast of model {forecast.model_version}, accepted {when:%Y-%m-%d}"
-        try:
-            rows = predictions.load(connection, forecast, when.astimezone(zone).date())
-        except (DataError, SystemFault) as error:
-            gone = [file for file in forecast.files if not objects.is_there(file)]
-            if isinstance(error, SystemFault) and not gone:
-                raise  # the warehouse's own fault, which would leave out all of them
-            why = (
-                f"no longer in the lake: restore them and run again: {', '.join(gone)}"
-                if gone
-                else str(error)
-            )
+        if why := _staged_or_why_not(connection, forecast):
             yield LeftOut(f"{name}, left out, {why}")
         else:
-            yield f"{name}: {rows} rows"
+            yield f"{name}: {predictions.merge(connection, forecast, when.astimezone(zone).date())} rows"
     forecast_accuracy.refresh(connection)
+
+
+def _staged_or_why_not(connection: SnowflakeConnection, forecast: Predictions) -> str | None:
+    """Files matter to the staging alone. What fails later, or of whole files, is the warehouse's own fault: it would leave
+    out all of them."""
+    try:
+        predictions.stage(connection, forecast)
+    except (DataError, SystemFault) as error:
+        if gone := [file for file in forecast.files if not objects.is_there(file)]:
+            return f"no longer in the lake: restore them and run again: {', '.join(gone)}"
+        if broken := [file for file in forecast.files if not _is_whole(file)]:
+            return f"no Parquet: restore their first versions and run again: {', '.join(broken)}"
+        if isinstance(error, SystemFault):
+            raise
+        return str(error)
+    return None
+
+
+def _is_whole(file: str) -> bool:
+    try:
+        answers.read(file, DEMAND_PREDICTIONS.names)
+    except DataError:
+        return False
+    return True
 
 
 def _shop(connection: SnowflakeConnection) -> Iterator[str]:

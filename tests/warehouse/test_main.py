@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,23 @@ def test_rebuild_marts_does_not_ask_what_was_recorded(
     assert {token: row[4] for (_, token), row in marts["daily_sales"].items()} == {"A": 2, "B": 4}
     assert {token: row[5] for token, row in marts["store_performance"].items()} == {"A": 2, "B": 4}
     assert {rank: row for (_, rank), row in marts["top_stores"].items()} == {1: ("B", 4), 2: ("A", 2)}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_rebuild_that_is_stopped_from_outside_ends_as_by_hand(
+    sent: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "connect", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(main, "rebuild", lambda *_: os.kill(os.getpid(), sent))
+    before = signal.signal(sent, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            main.main(["rebuild"])
+        assert signal.getsignal(sent) is signal.SIG_DFL
+        signal.signal(sent, signal.SIG_IGN)  # nohup
+        assert main.main(["rebuild"]) == 0
+    finally:
+        signal.signal(sent, before)
 
 
 @pytest.fixture

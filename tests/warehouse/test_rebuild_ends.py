@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from snowflake.connector import SnowflakeConnection
+from snowflake.connector.errors import IntegrityError
 
 from contracts.marketing.demographics import DEMOGRAPHICS
 from local.sample.marketing.uploads import FIRST_DAY, uploads
-from tasks.errors import BusinessError, SystemFault
+from tasks.errors import BusinessError, DataError, SystemFault
 from tasks.forecast import predictions
 from tasks.inbox import arrivals, reading
 from tasks.marketing import deliveries
@@ -25,8 +27,9 @@ from tasks.runs.monitoring import RunRecord
 from tasks.services import aws, objects
 from tasks.settings import settings
 from tests.warehouse.before_loss import INBOX, forecast, lake, take_in
+from tests.warehouse.interleaved import around_statements
 from tests.warehouse.standin import BUCKET, Warehouse
-from tests.warehouse.test_rebuild import made, on_record, rebuilt
+from tests.warehouse.test_rebuild import connected, made, on_record, rebuilt
 from warehouse.load import predictions as prediction_statements
 
 __all__ = ["lake"]
@@ -130,7 +133,7 @@ def test_a_forecast_that_lacks_a_file_is_left_out(
 ) -> None:
     monkeypatch.setattr(rebuilding, "PARTS", (rebuilding._forecasts,))
     forecast(lake)
-    ((_, accepted),) = predictions.accepted_so_far()
+    ((_, accepted),), _ = predictions.accepted_so_far()
     aws.s3().delete_object(Bucket=BUCKET, Key=aws.split(accepted.files[0])[1])
     with pytest.raises(
         BusinessError, match=r"forecast of model .*, left out, no longer in the lake"
@@ -138,6 +141,37 @@ def test_a_forecast_that_lacks_a_file_is_left_out(
         rebuilt(lake, only_marketing, THIRD)
     assert str(refused.value).endswith(accepted.files[0])
     assert days_of(lake, only_marketing) == {FIRST_DAY, SECOND, THIRD}
+
+
+def test_a_broken_file_and_a_broken_note_leave_out_no_other_forecast(
+    lake: Warehouse, only_marketing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "PARTS", (rebuilding._forecasts,))
+    forecast(lake)
+    ((_, accepted),), _ = predictions.accepted_so_far()
+    (note,) = objects.listed(f"s3://{BUCKET}/{predictions.ACCEPTED}/")
+    whole = objects.read(note.address)
+    truncated, other = (
+        f"s3://{BUCKET}/{predictions.ACCEPTED}/{name}.json" for name in ("truncated", "other")
+    )
+    objects.write(truncated, whole[:40])
+    body = objects.read(accepted.files[0])
+    beside = f"{accepted.files[0].rpartition('/')[0]}/other.parquet"
+    objects.write(beside, body)
+    objects.write(other, whole.replace(accepted.files[0].encode(), beside.encode()))
+    objects.write(accepted.files[0], b"x")
+    with pytest.raises(BusinessError) as refused:
+        rebuilt(lake, only_marketing, THIRD)
+    of_note, of_file = str(refused.value).splitlines()[1:]
+    assert of_note.startswith(f"- a forecast, left out: {truncated} is no note of a forecast")
+    assert of_file.endswith(
+        f"left out, no Parquet: restore their first versions and run again: {accepted.files[0]}"
+    )
+    assert lake.one(f"SELECT COUNT(*) FROM {only_marketing}.{prediction_statements.TABLE}") == accepted.rows
+    objects.write(accepted.files[0], body)
+    objects.delete(BUCKET, [truncated.partition(f"{BUCKET}/")[2]])
+    rebuilt(lake, only_marketing, THIRD)
+    assert on_record(lake, only_marketing) == ("COMPLETED", None)
 
 
 def test_a_forecast_that_the_warehouse_cannot_take_ends_the_rebuild(
@@ -153,6 +187,25 @@ def test_a_forecast_that_the_warehouse_cannot_take_ends_the_rebuild(
     finally:
         lake.rows(f"ALTER TABLE {table}_AWAY RENAME TO {table}")
     assert days_of(lake, only_marketing) == set()
+
+
+def test_what_fails_in_the_merge_of_a_forecast_ends_the_rebuild(
+    lake: Warehouse, only_marketing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the rollback fails too, the session cannot be used again."""
+
+    def around(sql: str, send: Callable[[], Any]) -> Any:
+        if sql.startswith("MERGE INTO ML_OUTPUTS."):
+            raise IntegrityError(msg="a NULL", errno=100072)
+        return send()
+
+    monkeypatch.setattr(rebuilding, "PARTS", (rebuilding._forecasts,))
+    forecast(lake)
+    with connected(lake, only_marketing) as connection:
+        around_statements(connection, around)
+        with pytest.raises(DataError, match="a NULL"):
+            rebuilding.rebuild(connection, lambda _: None)
+    assert on_record(lake, only_marketing)[0] == "FAILED"
 
 
 @pytest.fixture
@@ -185,6 +238,23 @@ def test_files_that_are_overwritten_or_go_while_they_are_read_are_left_out(
     asked = f"SELECT source_file FROM {only_inbox}.MONITORING.INBOX_FILES ORDER BY received_at"
     assert {name for (name,) in lake.rows(asked)} == {"inbox/sales_20250111.csv", "inbox/stores_20250110.csv"}
     assert days_of(lake, only_inbox) == {FIRST_DAY, SECOND, THIRD}
+
+
+def test_a_list_of_arrivals_that_cannot_be_read_is_left_out(lake: Warehouse, only_inbox: str) -> None:
+    (whole,) = objects.listed(f"s3://{INBOX}/history/arrivals/")
+    body = objects.read(whole.address)
+    one, *others = json.loads(body)
+    objects.write(whole.address, json.dumps(others).encode())
+    other = f"s3://{INBOX}/history/arrivals/other.json"
+    objects.write(other, json.dumps([one]).encode()[:-2])
+    with pytest.raises(BusinessError) as refused:
+        rebuilt(lake, only_inbox, THIRD)
+    of_list, of_file = str(refused.value).splitlines()[1:]
+    assert f"run again after that: {other} is no list of arrivals" in of_list
+    assert of_file.endswith(f"restore the lists: {one['history_file']}")
+    objects.write(other, json.dumps([one]).encode())
+    rebuilt(lake, only_inbox, THIRD)
+    assert on_record(lake, only_inbox) == ("COMPLETED", None)
 
 
 def test_arrivals_that_an_earlier_release_did_not_note_are_noted_from_the_warehouse(

@@ -91,11 +91,11 @@ def test_what_was_accepted_is_noted_once_for_a_warehouse_that_has_to_be_rebuilt(
     answer("A")
     before = datetime.now(UTC)
     accepted = accept(rows=2)
-    ((when, noted),) = predictions.accepted_so_far()
+    ((when, noted),), _ = predictions.accepted_so_far()
     assert noted == accepted
     assert before <= when <= datetime.now(UTC)
     accept(rows=2)
-    assert predictions.accepted_so_far() == [(when, accepted)]
+    assert predictions.accepted_so_far() == ([(when, accepted)], [])
 
 
 def test_a_note_that_was_brought_from_another_lake_names_the_files_of_this_one(
@@ -110,17 +110,28 @@ def test_a_note_that_was_brought_from_another_lake_names_the_files_of_this_one(
     )
     objects.write(f"s3://{here.lake_bucket}/{note.key}", objects.read(note.address))
     monkeypatch.setattr(predictions, "settings", lambda: here)
-    ((_, noted),) = predictions.accepted_so_far()
+    ((_, noted),), _ = predictions.accepted_so_far()
     assert noted.files == tuple(
         file.replace("highwater-lake/", "highwater-lake-there/") for file in accepted.files
     )
+
+
+@pytest.mark.parametrize("said", [b"", b'{"files": [', b"[]", b"{}", b"\xff", b'{"accepted_at": "today"}'])
+def test_a_note_that_cannot_be_read_is_named_and_hides_no_other(account: None, said: bytes) -> None:
+    answer("A")
+    accepted = accept(rows=2)
+    strange = f"s3://highwater-lake/{predictions.ACCEPTED}/a.json"
+    objects.write(strange, said)
+    ((_, noted),), (broken,) = predictions.accepted_so_far()
+    assert noted == accepted
+    assert str(broken).startswith(f"{strange} is no note of a forecast (")
 
 
 def test_a_forecast_that_was_not_accepted_is_not_noted(account: None) -> None:
     answer("A", predicted_units=[10.0, -1.0])
     with pytest.raises(DataError):
         accept(rows=2)
-    assert predictions.accepted_so_far() == []
+    assert predictions.accepted_so_far() == ([], [])
 
 
 @pytest.mark.parametrize(

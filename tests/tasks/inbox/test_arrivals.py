@@ -104,7 +104,15 @@ def test_each_place_to_which_a_version_was_moved_is_known(
     assert [body_of(place) for place in places] == [b"B", b"A"]
 
 
-def test_a_list_that_cannot_be_read_is_named(inbox: str) -> None:
-    aws.s3().put_object(Bucket=inbox, Key="history/arrivals/x.json", Body=b'[{"source_file": "a"}]')
-    with pytest.raises(DataError, match=r"history/arrivals/x\.json is no list of arrivals"):
+@pytest.mark.parametrize("said", [b'[{"source_file": "a"}]', b"[{", b"1", b"\xff"])
+def test_a_list_that_cannot_be_read_is_named(inbox: str, run: Run, said: bytes) -> None:
+    assert inbox_steps.move.fn(run, [], [loaded(b"A", 0)]) == []
+    whole = arrivals.recorded()
+    aws.s3().put_object(Bucket=inbox, Key="history/arrivals/x.json", Body=said)
+    with pytest.raises(
+        DataError, match=r"history/arrivals/x\.json is no list of arrivals .*: restore its first"
+    ):
         arrivals.recorded()
+    found, (broken,) = arrivals.readable()
+    assert found == whole
+    assert "history/arrivals/x.json" in str(broken)

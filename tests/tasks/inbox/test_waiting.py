@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from tasks.errors import DataError, SystemFault
@@ -50,6 +53,25 @@ def test_a_deleted_file_is_withdrawn_and_one_put_after_it_waits(inbox: str) -> N
     assert found() == set()
     again = put("inbox/sales_20250111.csv")
     assert ("inbox/sales_20250111.csv", again) in found()
+
+
+def test_a_replica_that_came_after_a_deletion_waits_although_its_time_is_of_before(inbox: str) -> None:
+    """S3 gives a replica the time of its source, and a deletion in the copy the copy's own. moto knows of no replicas."""
+    key = "inbox/sales_20250111.csv"
+    put(key, b"1")
+    aws.s3().delete_object(Bucket=inbox, Key=key)
+    replica = put(key, b"2")
+
+    def of_the_source(parsed: dict[str, Any], **_: Any) -> None:
+        for each in parsed["Versions"]:
+            each["LastModified"] -= timedelta(minutes=5)
+
+    answered = "after-call.s3.ListObjectVersions"
+    aws.s3().meta.events.register(answered, of_the_source)
+    try:
+        assert found() == {(key, replica)}
+    finally:
+        aws.s3().meta.events.unregister(answered, of_the_source)
 
 
 def test_a_version_that_was_moved_waits_no_more(inbox: str) -> None:

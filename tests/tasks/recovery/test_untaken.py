@@ -28,13 +28,18 @@ def copied(key: str, body: bytes) -> str:
     return aws.s3().put_object(Bucket=COPY, Key=key, Body=body)["VersionId"]
 
 
-def taken(key: str, version: str) -> None:
+def noted(key: str, version: str, place: str) -> None:
     arrived = {
         "source_file": key, "version_id": version, "received_at": "2025-01-11T08:00:00+00:00", "file_hash": "0",
-        "history_file": f"history/{key}",
+        "history_file": place,
     }  # fmt: skip
-    note = f"history/arrivals/{version}.json"
+    note = f"history/arrivals/{version}-{place.replace('/', '-')}.json"
     aws.s3().put_object(Bucket="highwater-inbox", Key=note, Body=json.dumps([arrived]).encode())
+
+
+def taken(key: str, version: str, content: bytes) -> None:
+    noted(key, version, f"history/{key}")
+    aws.s3().put_object(Bucket="highwater-inbox", Key=f"history/{key}", Body=content)
 
 
 def body(key: str, version: str) -> bytes:
@@ -83,18 +88,51 @@ def test_only_files_that_the_copy_has_not_forgotten_are_brought(copy: str) -> No
 
 def test_each_version_without_an_arrival_is_brought(copy: str, capsys: pytest.CaptureFixture[str]) -> None:
     key, other = "inbox/acme/sales 1.csv", "inbox/stores.csv"
-    taken(key, copied(key, b"A"))
+    taken(key, copied(key, b"A"), b"A")
     copied(key, b"B")
     copied(key, b"C")
-    taken(other, copied(other, b"D"))
+    taken(other, copied(other, b"D"), b"D")
     copied("history/x.csv", b"E")
     assert recovery.main(["bring-untaken", copy]) == 0
     *told, brought, withdrawn = capsys.readouterr().out.splitlines()
     assert [line.partition(", which came at 20")[0] for line in told] == [key, key]
+    assert [line.rpartition(", is version ")[2] for line in told] == [each.version_id for each in waiting()]
     assert brought == "2 files are in inbox/ again, in the order in which they came."
-    assert withdrawn.startswith("The copy knows of no deletions: remove from inbox/")
+    assert withdrawn.startswith("The copy knows of no deletions: delete from inbox/ the versions")
     assert [body(key, each.version_id) for each in waiting()] == [b"B", b"C"]
     assert aws.s3().get_object(Bucket="highwater-inbox", Key=key)["Body"].read() == b"C"
+
+
+def test_content_that_was_not_copied_with_its_note_is_put_back_into_history(
+    copy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In inbox/ it would arrive after B, which came later and was taken."""
+    key, other = "inbox/sales.csv", "inbox/stores.csv"
+    lacking = copied(key, b"A")
+    noted(key, lacking, "history/sales.csv")
+    taken(key, copied(key, b"B"), b"B")
+    twice = copied(other, b"C")
+    noted(other, twice, "history/stores.csv.of-a-first-move")
+    taken(other, twice, b"C")
+    assert recovery.main(["bring-untaken", copy]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == [
+        "history/sales.csv has its content again",
+        "0 files are in inbox/ again, in the order in which they came.",
+    ]
+    assert aws.s3().get_object(Bucket="highwater-inbox", Key="history/sales.csv")["Body"].read() == b"A"
+    assert waiting() == []
+    assert untaken.bring(copy) == untaken.Brought([], [])
+
+
+def test_a_withdrawn_version_can_be_deleted_and_the_corrected_one_stays(copy: str) -> None:
+    key = "inbox/sales.csv"
+    for content in (b"withdrawn", b"corrected"):
+        copied(key, content)
+    first, second = untaken.bring(copy).waiting
+    aws.s3().delete_object(Bucket="highwater-inbox", Key=key, VersionId=first.version_id)
+    assert [each.version_id for each in waiting()] == [second.version_id]
+    assert body(key, second.version_id) == b"corrected"
 
 
 def test_a_copy_that_is_not_there_is_named(copy: str) -> None:
