@@ -7,7 +7,6 @@ library with our own connection, because its own login would log a private key g
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from warehouse.account.given import Given
 from warehouse.account.names import ADMIN_SCHEMA, MIGRATIONS_SCHEMA, AccountNames
 from warehouse.account.objects import account_objects, role
 from warehouse.leftovers import drop_leaked_staging
+from warehouse.made_before import refuse_before_account, refuse_before_migration
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 MIGRATIONS = FOLDER / "migrations"
 ACCOUNT = FOLDER / "account"
-_MADE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+\.\w+)")
 
 
 class MigrationRefused(Exception):
@@ -65,7 +64,7 @@ def migrate(connection: SnowflakeConnection, database: str) -> None:
     """Apply warehouse/migrations, as the deployer: the tables and reference rows of one database."""
     names = AccountNames(database)
     _move_history(connection, names.database)
-    _refuse_strange_tables(connection, names.database)
+    refuse_before_migration(connection, names.database, MIGRATIONS)
     _deploy(connection, names, MIGRATIONS, MIGRATIONS_SCHEMA)
     drop_leaked_staging(connection)
 
@@ -86,38 +85,13 @@ def _move_history(connection: SnowflakeConnection, database: str) -> None:
             cursor.execute(f"DROP TABLE {earlier}")
 
 
-def _refuse_strange_tables(connection: SnowflakeConnection, database: str) -> None:
-    """Tables with our names and no history of ours: IF NOT EXISTS would take them over, whatever their columns."""
-    history = f"{database}.{MIGRATIONS_SCHEMA}.CHANGE_HISTORY"
-    with connection.cursor() as cursor:
-        there = cursor.execute(
-            "SELECT table_schema || '.' || table_name"
-            f" FROM {database}.INFORMATION_SCHEMA.TABLES WHERE table_type = 'BASE TABLE'"
-        ).fetchall()
-        names = {str(name) for (name,) in there}
-        if (
-            f"{MIGRATIONS_SCHEMA}.CHANGE_HISTORY" in names
-            and cursor.execute(f"SELECT 1 FROM {history} LIMIT 1").fetchall()
-        ):
-            return
-    if strange := sorted(names & _made_here()):
-        raise MigrationRefused(
-            f"{database} has tables with our names, but {history} says of no migration that made them:"
-            f" {', '.join(strange)}. If they are another system's, rename them or take another database;"
-            " if the history was dropped, restore it with UNDROP."
-        )
-
-
-def _made_here() -> set[str]:
-    return {name for file in MIGRATIONS.glob("V*.sql") for name in _MADE.findall(file.read_text())}
-
-
 def migrate_account(connection: SnowflakeConnection, names: AccountNames, given: Given) -> None:
     """Make what warehouse/account declares for one database: objects, then ownership, grants and masks.
 
     The session is an administrator's, as ACCOUNTADMIN. Its history is in a schema that the deployer does not reach.
     """
     _refuse_earlier_names(connection, names)
+    refuse_before_account(connection, names.database, MIGRATIONS)
     ensure(connection, account_objects(names, given))
     with connection.cursor() as cursor:
         cursor.execute(f"USE WAREHOUSE {names.load_warehouse}")

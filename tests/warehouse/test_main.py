@@ -118,7 +118,10 @@ def test_an_administrator_logs_in_by_a_connection_of_their_own(
 
     unknown = migrate("--connection", "yours")
     assert unknown.returncode == 1
-    assert "by the connection yours as ACCOUNTADMIN in Snowflake: Invalid connection_name 'yours'" in unknown.stderr
+    assert (
+        "by the connection yours as ACCOUNTADMIN in Snowflake: Invalid connection_name 'yours'"
+        in unknown.stderr
+    )
     assert "Traceback" not in unknown.stderr
 
 

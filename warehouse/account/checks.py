@@ -44,34 +44,37 @@ def found(connection: SnowflakeConnection, wanted: AccountObject) -> Found | Non
     row = _row(connection, wanted.listed, wanted.own_name)
     if row is None:
         return None
-    properties = [_property(p) for s in wanted.described for p in _rows(connection, s)]
+    properties = [_property(p) for s in wanted.described for p in listed(connection, s)]
     return {**row, **dict(properties)}
 
 
 def integration_of(connection: SnowflakeConnection, names: AccountNames) -> tuple[str, str]:
     """The AWS user that Snowflake comes as, and the external id that it shows: the lake's role trusts these."""
-    properties = dict(_property(row) for row in _rows(connection, f"DESC INTEGRATION {names.integration}"))
+    properties = dict(_property(row) for row in listed(connection, f"DESC INTEGRATION {names.integration}"))
     return str(properties["storage_aws_iam_user_arn"]), str(properties["storage_aws_external_id"])
 
 
 def limit_of(connection: SnowflakeConnection, names: AccountNames) -> str:
     """What the resource monitor allows and whom it tells, which a person may have changed."""
-    monitor = _row(connection, f"SHOW RESOURCE MONITORS LIKE '{names.monitor}'", names.monitor) or {}
+    monitor = _row(connection, f"SHOW RESOURCE MONITORS LIKE '{names.monitor}'", names.monitor)
+    if monitor is None:
+        raise ObjectsDiffer(f"resource monitor {names.monitor} was dropped meanwhile. Run this again.")
     told = monitor.get("notify_users") or "no users by name"
     return f"{names.monitor}: {monitor.get('credit_quota')} credits, notifies {told}"
 
 
 def tables_of(connection: SnowflakeConnection, schema: str) -> list[str]:
-    return sorted(str(row["name"]) for row in _rows(connection, f"SHOW TABLES IN SCHEMA {schema}"))
+    return sorted(str(row["name"]) for row in listed(connection, f"SHOW TABLES IN SCHEMA {schema}"))
 
 
-def _row(connection: SnowflakeConnection, listed: str, name: str) -> Found | None:
+def _row(connection: SnowflakeConnection, statement: str, name: str) -> Found | None:
     """The row of that name: LIKE takes an underscore for any character."""
-    rows = _rows(connection, listed)
+    rows = listed(connection, statement)
     return next((row for row in rows if str(row["name"]).upper() == name.upper()), None)
 
 
-def _rows(connection: SnowflakeConnection, statement: str) -> list[Found]:
+def listed(connection: SnowflakeConnection, statement: str) -> list[Found]:
+    """The rows of a SHOW or DESC by their columns in lower case; none if there is no such schema or database."""
     with connection.cursor(DictCursor) as cursor:
         try:
             rows = cursor.execute(statement).fetchall()

@@ -48,7 +48,7 @@ def given(
         migrate_from=networks(migrate_from),
         worker_key=public_key(worker_key) if worker_key else None,
         deploy_key=public_key(deploy_key) if deploy_key else None,
-        notify=tuple(map(_user, notify)),
+        notify=tuple(dict.fromkeys(map(_user, notify))),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.warehouse.account.conftest import Account, grants_of, policies_of, shown
 from tests.warehouse.standin import GIVEN, NAMES, deployer, set_up
-from warehouse.migrate import migrate_account
+from warehouse.account.checks import ObjectsDiffer
+from warehouse.migrate import migrate, migrate_account
 
 
 def owners_of(account: Account) -> dict[str, str]:
@@ -52,5 +55,7 @@ def test_what_was_dropped_is_made_with_all_its_grants(account: Account) -> None:
     worker = account.login(NAMES.worker, NAMES.database)
     assert account.rows("SELECT COUNT(*) FROM DW.FACT_SALES", worker) == [(0,)]
     with deployer(account.port) as session:
+        with pytest.raises(ObjectsDiffer, match=r"tables of HIGHWATER are gone, .*: STAGE\.RETAIL_CHANGES, "):
+            migrate(session, NAMES.database)
         account.rows("CREATE TABLE STAGE.LATER (a INT)", session)
         account.rows("ALTER TABLE MARTS.SALES_PERFORMANCE_MART ADD COLUMN colour VARCHAR", session)

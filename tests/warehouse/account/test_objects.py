@@ -19,7 +19,7 @@ from warehouse import __main__ as main
 from warehouse.account.checks import ObjectsDiffer, limit_of
 from warehouse.account.names import MIGRATIONS_SCHEMA, SCHEMAS, AccountNames
 from warehouse.account.objects import account_objects
-from warehouse.migrate import MigrationRefused, migrate, migrate_account
+from warehouse.migrate import migrate, migrate_account
 
 OF_THE_ACCOUNT = (
     "ROLES",
@@ -244,35 +244,60 @@ def test_snowflakes_refusal_of_a_migration_is_a_message(
     )
 
 
-def test_a_table_that_another_system_made_is_not_taken_over(account: Account) -> None:
-    """With other columns it would be refused by a later file, or by a run, or never."""
-    migrate_account(account.administrator, NAMES, GIVEN)
+def owner_of(account: Account, table: str) -> str:
+    schema, name = table.split(".")
+    return str(shown(account, f"SHOW TABLES LIKE '{name}' IN SCHEMA HIGHWATER.{schema}")[0]["owner"])
+
+
+def test_what_another_system_made_is_neither_taken_over_nor_given_away(account: Account) -> None:
+    account.run("CREATE DATABASE HIGHWATER", "CREATE SCHEMA HIGHWATER.DW", "CREATE ROLE ETL")
     account.run(
-        "CREATE TABLE HIGHWATER.DW.FACT_MARKET (x INT)", "CREATE TABLE HIGHWATER.DW.OF_NOBODY_HERE (x INT)"
+        "CREATE TABLE HIGHWATER.DW.FACT_MARKET (x INT)", "CREATE VIEW HIGHWATER.DW.V AS SELECT 1 AS a"
     )
-    migrate_account(account.administrator, NAMES, GIVEN)  # it owns what lies in our schemas from now on
+    account.run("GRANT OWNERSHIP ON TABLE HIGHWATER.DW.FACT_MARKET TO ROLE ETL")
+    with pytest.raises(ObjectsDiffer, match=r"made these tables or views: DW\.FACT_MARKET, DW\.V\. If they"):
+        migrate_account(account.administrator, NAMES, GIVEN)
+    assert owner_of(account, "DW.FACT_MARKET") == "ETL"
+    assert named(account)["ROLES"] == []
+
+
+def test_what_another_system_made_after_the_account_is_not_migrated_over(account: Account) -> None:
+    migrate_account(account.administrator, NAMES, GIVEN)
     with deployer(account.port) as session:
-        with pytest.raises(
-            MigrationRefused, match=r"says of no migration that made them: DW\.FACT_MARKET\. If"
-        ):
+        account.rows("CREATE TABLE HIGHWATER.DW.FACT_MARKET (x INT)", session)
+        with pytest.raises(ObjectsDiffer, match=r"made these tables or views: DW\.FACT_MARKET\. If they"):
             migrate(session, NAMES.database)
-        account.run("ALTER TABLE HIGHWATER.DW.FACT_MARKET RENAME TO HIGHWATER.DW.THEIRS")
+        account.rows("DROP TABLE HIGHWATER.DW.FACT_MARKET", session)
         migrate(session, NAMES.database)
-    assert account.rows("SELECT * FROM HIGHWATER.DW.FACT_MARKET") == []
 
 
-def test_a_history_that_was_lost_is_no_first_migration(account: Account) -> None:
-    """A first one that was killed is: the tables of a file lie there before the history has its row."""
+def test_what_was_lost_is_brought_back_and_not_made_anew(account: Account) -> None:
+    """A first migration that was killed is no loss: the tables of a file lie there before the history has its row."""
     set_up(account.port, account.administrator)
     history = "HIGHWATER.MIGRATIONS.CHANGE_HISTORY"
     with deployer(account.port) as session:
         account.run(f"DELETE FROM {history} WHERE script <> 'V0001__schemas.sql'")
         migrate(session, NAMES.database)
         assert account.rows(f"SELECT COUNT(*) > 10 FROM {history}") == [(True,)]
-        for lost in ("TRUNCATE", "DROP"):
-            account.run(f"{lost} TABLE {history}")
-            with pytest.raises(MigrationRefused, match="restore it with UNDROP"):
-                migrate(session, NAMES.database)
+
+        account.run("ALTER TABLE HIGHWATER.DW.FACT_MARKET RENAME TO HIGHWATER.DW.AWAY")
+        with pytest.raises(ObjectsDiffer, match=r"UNDROP TABLE HIGHWATER\.DW\.FACT_MARKET\."):
+            migrate(session, NAMES.database)
+        account.run("ALTER TABLE HIGHWATER.DW.AWAY RENAME TO HIGHWATER.DW.FACT_MARKET")
+
+        account.run("DROP SCHEMA HIGHWATER.MARTS")
+        with pytest.raises(
+            ObjectsDiffer, match=r"gone: MARTS\. Bring them back: UNDROP SCHEMA HIGHWATER\.MARTS\. Then"
+        ):
+            migrate_account(account.administrator, NAMES, GIVEN)
+        assert "MARTS" not in [row["name"] for row in shown(account, "SHOW SCHEMAS IN DATABASE HIGHWATER")]
+
+        account.run(f"TRUNCATE TABLE {history}")
+        with pytest.raises(ObjectsDiffer, match="or of an empty one INSERT INTO"):
+            migrate(session, NAMES.database)
+        account.run("DROP SCHEMA HIGHWATER.MIGRATIONS")
+        with pytest.raises(ObjectsDiffer, match=r"UNDROP SCHEMA HIGHWATER\.MIGRATIONS, or"):
+            migrate_account(account.administrator, NAMES, GIVEN)
 
 
 def test_a_refusal_outside_of_the_files_is_a_message_too(
