@@ -33,7 +33,7 @@ def copy_to_history(version: Version, name: FileName, file_hash: str) -> str:
 
     Versions of one history_key are copied one after the other: side by side, none would see that the other takes the key.
     """
-    return _copied(version, history_key(version, name), file_hash)
+    return copied(version, history_key(version, name), file_hash)
 
 
 def delete_read(version: Version) -> None:
@@ -43,7 +43,8 @@ def delete_read(version: Version) -> None:
         aws.s3().delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
 
 
-def _copied(version: Version, key: str, file_hash: str) -> str:
+def copied(version: Version, key: str, file_hash: str) -> str:
+    """The key of history/ that has the version now: this one, or a second name for it where other content has it."""
     checksum = b64encode(bytes.fromhex(file_hash)).decode()
     for free in (key, f"{key}.{file_hash[:_HASH_SHOWN]}"):
         there = _checksum(free)
@@ -54,7 +55,7 @@ def _copied(version: Version, key: str, file_hash: str) -> str:
             return free
     raise SystemFault(
         f"s3://{settings().inbox_bucket}/{key} and a second name for it should hold what {version.key} held, and both hold "
-        f"something else. Move them away, then run again. {version.key} is loaded and stays in the inbox."
+        f"something else. Move them away, then run again. {version.key} is loaded and stays where it is."
     )
 
 

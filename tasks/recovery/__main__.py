@@ -9,6 +9,7 @@ from tasks.errors import BusinessError, HighwaterError
 from tasks.recovery import catalog_tables, earlier_moves, object_versions, restored_rows, untaken
 from tasks.services.snowflake import connect, seconds_of
 from tasks.services.snowflake_people import as_pipeline
+from warehouse.load.retail.files import InboxFile
 from warehouse.statement import Kind
 
 
@@ -35,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     waiting.add_argument("copy", help="bucket of the copy of its inbox")
     noting = commands.add_parser(
         "note-arrivals",
-        help="once, after the upgrade from a release that wrote no history/arrivals/: note what the warehouse knows",
+        help="once, after the upgrade from a release that wrote no history/arrivals/: note what the warehouse knows, and "
+        "put back what was overwritten",
     )
     noting.add_argument("--connection", metavar="NAME", help="your own login: a section of connections.toml")
     try:
@@ -84,7 +86,25 @@ def _noted(connection: str | None) -> str:
     else:
         session = as_pipeline(connection, "note-arrivals", seconds)
     with session as warehouse:
-        return f"{earlier_moves.note(warehouse)} files of history/ are noted in history/arrivals/, which had no note of them"
+        noted = earlier_moves.note(warehouse)
+    return "\n".join(
+        [
+            f"{noted.files} files of history/ are noted in history/arrivals/, which had no note of them",
+            *(
+                f"{file.history_file} has what another file had overwritten: {_of(file)}"
+                for file in noted.put_back
+            ),
+            *(
+                f"{file.history_file} was overwritten by another file and no version of it is left: ask the sender for "
+                f"{_of(file)}"
+                for file in noted.lost
+            ),
+        ]
+    )
+
+
+def _of(file: InboxFile) -> str:
+    return f"{file.source_file}, which came at {file.received_at:%Y-%m-%d %H:%M:%S}, SHA-256 {file.file_hash}"
 
 
 def _registered(table: str, metadata: str | None) -> str:

@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tasks.errors import aws_failures
 from tasks.inbox import arrivals, loading, reading
 from tasks.inbox.arrivals import Arrived
 from tasks.inbox.ending import Ended, record_of
@@ -21,7 +22,7 @@ from tasks.inbox.judging import Judged
 from tasks.inbox.settling import LOADED, REFUSED
 from tasks.inbox.waiting import Version
 from tasks.recovery.rebuild_target import RUN_ID, LeftOut
-from tasks.services import objects
+from tasks.services import aws, objects
 from tasks.services.snowflake import execute, rows
 from tasks.settings import settings
 from warehouse.load.retail.files import known_file, known_files, record_files
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _EVERY_ROW_MAY_BREAK = 1.0
 """Each of these files was taken once, by the limit that its run was given."""
 _SHOWN = 10
+_CHUNK = 1 << 20
 
 
 def rebuild(connection: SnowflakeConnection) -> Iterator[str]:
@@ -69,11 +71,17 @@ def present(arrived: Iterable[Arrived], lying: Container[str]) -> dict[tuple[str
 
 
 def _has_its_content(arrived: Arrived) -> bool:
-    """By the content itself: of an object that was copied in parts, or brought here by hand, S3 may know no SHA-256."""
-    with tempfile.TemporaryDirectory() as scratch:
-        address = f"s3://{settings().inbox_bucket}/{arrived.history_file}"
-        with objects.download(address, Path(scratch) / "file").open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == arrived.file_hash
+    return sha256_of(arrived.history_file) == arrived.file_hash
+
+
+def sha256_of(key: str, version_id: str | None = None) -> str:
+    """By the content itself: of an object that was copied in parts, or brought here by hand, S3 may know none."""
+    bucket, digest = settings().inbox_bucket, hashlib.sha256()
+    version: Any = {"VersionId": version_id} if version_id else {}
+    with aws_failures(f"reading s3://{bucket}/{key}"):
+        for chunk in aws.s3().get_object(Bucket=bucket, Key=key, **version)["Body"].iter_chunks(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @dataclass

@@ -14,7 +14,7 @@ def restore(address: str, version_id: str | None = None) -> str:
     Nothing is lost by it: what was there before stays as an older version.
     """
     bucket, key = aws.split(address)
-    versions, is_deleted = _versions(bucket, key)
+    versions, is_deleted = versions_of(bucket, key)
     if not versions:
         raise DataError(f"{address}: no version of it is left. Nothing was restored.")
     if version_id is None and not is_deleted:
@@ -33,7 +33,7 @@ def restore(address: str, version_id: str | None = None) -> str:
     return chosen
 
 
-def _versions(bucket: str, key: str) -> tuple[list[Any], bool]:
+def versions_of(bucket: str, key: str) -> tuple[list[Any], bool]:
     """The versions, the newest first, and whether a deletion is the newest of all."""
     versions: list[Any] = []
     is_deleted = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -20,8 +21,11 @@ from tasks.marketing import deliveries
 from tasks.marketing import loading as marketing_loading
 from tasks.marketing.checks import CriticalCheck
 from tasks.publishing.quality import Finding
+from tasks.recovery import __main__ as recovery
 from tasks.recovery import earlier_moves, rebuild_sources
 from tasks.recovery import rebuild as rebuilding
+from tasks.recovery.earlier_moves import Noted
+from tasks.recovery.inbox_files import sha256_of
 from tasks.runs import monitoring
 from tasks.runs.monitoring import RunRecord
 from tasks.services import aws, objects
@@ -264,10 +268,69 @@ def test_arrivals_that_an_earlier_release_did_not_note_are_noted_from_the_wareho
     for file in list(objects.listed(f"s3://{INBOX}/history/arrivals/")):
         aws.s3().delete_object(Bucket=INBOX, Key=file.key)
     assert arrivals.recorded() == []
-    assert earlier_moves.note(lake.connection) == 6
+    assert earlier_moves.note(lake.connection) == Noted(6, [], [])
     assert arrivals.recorded() == noted
-    assert earlier_moves.note(lake.connection) == 0
+    assert earlier_moves.note(lake.connection) == Noted(0, [], [])
     assert arrivals.recorded() == noted
+
+
+NAME = "inbox/sales_20250111.csv"
+
+
+@pytest.fixture
+def overwritten(lake: Warehouse, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Contents A, B, A of one name as an earlier release left them: both moved to one place, and no note."""
+    take_in(lake, monkeypatch)
+    first, second = sorted({each.history_file for each in arrivals.recorded() if each.source_file == NAME})
+    b = objects.read(f"s3://{INBOX}/{second}")
+    objects.delete(INBOX, [second])
+    objects.write(f"s3://{INBOX}/{first}", b)
+    lake.rows(f"UPDATE MONITORING.INBOX_FILES SET history_file = '{first}' WHERE source_file = '{NAME}'")
+    objects.delete(INBOX, [file.key for file in objects.listed(f"s3://{INBOX}/history/arrivals/")])
+    return first
+
+
+def hidden(warehouse: Warehouse, place: str) -> list[str]:
+    """The versions whose content lay at this place and does not now: which, goes by ids where all came in one second."""
+    asked = f"SELECT version_id, file_hash FROM MONITORING.INBOX_FILES WHERE source_file = '{NAME}'"
+    found = [version for version, file_hash in warehouse.rows(asked) if file_hash != sha256_of(place)]
+    assert found
+    return found
+
+
+def test_content_that_an_earlier_release_overwrote_is_put_back(lake: Warehouse, overwritten: str) -> None:
+    expected = set(hidden(lake, overwritten))
+    noted = earlier_moves.note(lake.connection)
+    assert (noted.files, noted.lost) == (6, [])
+    (put_back,) = {file.history_file for file in noted.put_back}
+    assert {file.version_id for file in noted.put_back} == expected
+    assert put_back == f"{overwritten}.{noted.put_back[0].file_hash[:8]}"
+    found = arrivals.recorded()
+    places = sorted(each.history_file for each in found if each.source_file == NAME)
+    assert set(places) == {overwritten, put_back}
+    for each in found:
+        assert sha256_of(each.history_file) == each.file_hash
+    asked = f"SELECT history_file FROM MONITORING.INBOX_FILES WHERE source_file = '{NAME}'"
+    assert sorted(place for (place,) in lake.rows(asked)) == places
+    assert earlier_moves.note(lake.connection) == Noted(0, [], [])
+
+
+def test_content_of_which_no_version_is_left_is_said_to_be_lost(
+    lake: Warehouse, overwritten: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    current = aws.s3().head_object(Bucket=INBOX, Key=overwritten)["VersionId"]
+    for each in aws.s3().list_object_versions(Bucket=INBOX, Prefix=overwritten)["Versions"]:
+        if each["VersionId"] != current:
+            aws.s3().delete_object(Bucket=INBOX, Key=each["Key"], VersionId=each["VersionId"])
+    monkeypatch.setattr(recovery, "connect", lambda *_, **__: nullcontext(lake.connection))
+    assert recovery.main(["note-arrivals"]) == 0
+    noted, *lost = capsys.readouterr().out.splitlines()
+    assert noted == "6 files of history/ are noted in history/arrivals/, which had no note of them"
+    assert len(lost) == len(hidden(lake, overwritten))
+    for line in lost:
+        assert line.startswith(
+            f"{overwritten} was overwritten by another file and no version of it is left: ask"
+        )
 
 
 def test_what_cannot_be_read_is_said_before_anything_is_loaded(
