@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,16 @@ def test_jobs_tell_the_version_of_the_code_that_they_bring(
     (brought,) = {glue_code.version(asset) for asset in assets if (asset / "contracts").is_dir()}
     told = {job["DefaultArguments"]["--code_version"] for job in prod[NAME].properties("AWS::Glue::Job")}
     assert told == {brought} == {glue_code.version()}
+
+
+@pytest.mark.parametrize("environment", ["prod", "private"])
+def test_jobs_are_deployed_before_the_image_that_starts_them(
+    environment: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    request.getfixturevalue(environment)
+    manifest = tmp_path_factory.getbasetemp() / f"{environment}0" / "manifest.json"
+    artifacts = json.loads(manifest.read_text())["artifacts"]
+    assert NAME in artifacts["highwater-orchestration"]["dependencies"]
 
 
 def test_a_failed_job_is_repeated_by_the_flow_alone(prod: Templates) -> None:
