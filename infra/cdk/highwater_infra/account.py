@@ -40,9 +40,8 @@ def account(environment: Environment, outdir: str | None = None) -> Account:
     access = Access(app, "highwater-access", environment, lake.key, network)
     compute = Compute(app, "highwater-compute", environment, lake, access)
     orchestration = Orchestration(app, "highwater-orchestration", environment, lake, network, access)
-    orchestration.add_stack_dependency(
-        compute, reason="a release changes the jobs before the image whose runs start them"
-    )
+    # A run refuses a job of another release: no run of a new image may meet the jobs of the release before.
+    orchestration.add_stack_dependency(compute)
     observability = Observability(app, "highwater-observability", environment, lake)
     stacks: tuple[Stack, ...] = (lake, network, access, compute, orchestration, observability)
     if environment.prefect == "self-hosted":

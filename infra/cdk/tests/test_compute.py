@@ -1,11 +1,10 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from highwater_infra.account import account
-from highwater_infra.environments import PROD
 
 from contracts.shop.customer_features import FEATURES
 from deployments import glue_code
@@ -30,12 +29,6 @@ def test_jobs_bring_their_code_and_encrypt_what_they_write(prod: Templates) -> N
     assert encryption["CloudWatchEncryption"]["CloudWatchEncryptionMode"] == "SSE-KMS"
 
 
-def test_a_release_changes_the_jobs_before_the_image(tmp_path: Path) -> None:
-    """One `cdk deploy --all` does both: a run of the new image starts no job of the old code."""
-    stacks = {stack.stack_name: stack for stack in account(PROD, str(tmp_path)).stacks}
-    assert stacks["highwater-compute"] in stacks["highwater-orchestration"].dependencies
-
-
 def test_jobs_tell_the_version_of_the_code_that_they_bring(
     prod: Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -44,6 +37,16 @@ def test_jobs_tell_the_version_of_the_code_that_they_bring(
     (brought,) = {glue_code.version(asset) for asset in assets if (asset / "contracts").is_dir()}
     told = {job["DefaultArguments"]["--code_version"] for job in prod[NAME].properties("AWS::Glue::Job")}
     assert told == {brought} == {glue_code.version()}
+
+
+@pytest.mark.parametrize("environment", ["prod", "private"])
+def test_jobs_are_deployed_before_the_image_that_starts_them(
+    environment: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    request.getfixturevalue(environment)
+    manifest = tmp_path_factory.getbasetemp() / f"{environment}0" / "manifest.json"
+    artifacts = json.loads(manifest.read_text())["artifacts"]
+    assert NAME in artifacts["highwater-orchestration"]["dependencies"]
 
 
 def test_a_failed_job_is_repeated_by_the_flow_alone(prod: Templates) -> None:

@@ -1,4 +1,4 @@
-"""What a person does by hand: the commands of docs/operate.md, and nothing that a run would do."""
+"""What a person does by hand: the commands of docs/operate.md that are no administrator's, and nothing that a run does."""
 
 from __future__ import annotations
 
