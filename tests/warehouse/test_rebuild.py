@@ -76,6 +76,10 @@ def made(warehouse: Warehouse) -> str:
         ]
     for table in _first_empty[port]:
         warehouse.rows(f"DELETE FROM {table}")
+    warehouse.rows(
+        f"UPDATE {REBUILT}.MONITORING.LOAD_HEADS"
+        " SET snapshot_id = NULL, sequence_number = NULL, run_id = NULL, moved_at = NULL"
+    )
     return REBUILT
 
 
