@@ -84,7 +84,7 @@ def _of_index(root: Path, lock: str, index: str, unreached: str) -> Known:
         for each in page.vulnerabilities or []
     ]
     unasked = [str(page.pin) for page in pages if page.vulnerabilities is None]
-    why = f"{len(unasked)} of {len(pages)} packages ({unreached}; PyPI has no page): {', '.join(unasked)}"
+    why = f"{len(unasked)} of {len(pages)} packages ({unreached}; PyPI told nothing): {', '.join(unasked)}"
     return Known(sorted(advisories, key=str), why if unasked else "")
 
 

@@ -10,9 +10,9 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 PYPI = "https://pypi.org"
@@ -32,7 +32,7 @@ class Pin:
 class Page:
     pin: Pin
     vulnerabilities: list[dict[str, Any]] | None
-    """None where there is no page of this version."""
+    """None where no page tells of this version."""
 
 
 def pins(lock: Path) -> list[Pin]:
@@ -48,8 +48,9 @@ def pages(of: Iterable[Pin], index: str) -> Iterator[Page]:
 def _vulnerabilities(pin: Pin, index: str) -> list[dict[str, Any]] | None:
     for path in (f"{pin.name}/{pin.version}", pin.name):
         page = _read(f"{index}/pypi/{path}/json")
-        if page is not None and page["info"]["version"] == pin.version:
-            return [each for each in page["vulnerabilities"] if not each["withdrawn"]]
+        if page is not None and page.get("info", {}).get("version") == pin.version:
+            known: list[dict[str, Any]] | None = page.get("vulnerabilities")
+            return known if known is None else [each for each in known if not each.get("withdrawn")]
     return None
 
 
@@ -59,8 +60,8 @@ def _read(address: str) -> dict[str, Any] | None:
             page: dict[str, Any] = json.load(answer)
             return page
     except (
-        URLError,
-        TimeoutError,
+        OSError,
+        HTTPException,
         ValueError,
     ):  # no such page, or nobody there: the pin is named as not asked
         return None

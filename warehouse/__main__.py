@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from tasks.errors import HighwaterError
@@ -160,8 +161,15 @@ def _stopped_as_by_hand() -> Iterator[None]:
     by_default = [
         each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL
     ]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in by_default:  # a closed terminal hangs up twice, and the end is being written down
+            signal.signal(each, signal.SIG_IGN)
+        by_hand = signal.getsignal(signal.SIGINT)  # while a statement runs the connector's, which cancels it
+        (by_hand if callable(by_hand) else signal.default_int_handler)(number, frame)
+
     for each in by_default:
-        signal.signal(each, signal.default_int_handler)
+        signal.signal(each, stop)
     try:
         yield
     finally:

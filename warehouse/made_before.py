@@ -34,8 +34,8 @@ def refuse_before_account(connection: SnowflakeConnection, database: str, migrat
         _refuse_without_history(database, there)
         return
     schemas = {str(row["name"]) for row in listed(connection, f"SHOW SCHEMAS IN DATABASE {database}")}
-    first = set(_SCHEMA.findall((migrations / "V0001__schemas.sql").read_text()))
-    if gone := sorted(first - schemas):
+    made = {schema for file in migrations.glob("V*.sql") for schema in _SCHEMA.findall(file.read_text())}
+    if gone := sorted(made - schemas):
         undropped = "; ".join(f"UNDROP SCHEMA {database}.{schema}" for schema in gone)
         raise ObjectsDiffer(
             f"schemas of {database} are gone: {', '.join(gone)}. Bring them back: {undropped}. Then run this again."
@@ -46,20 +46,41 @@ def refuse_before_account(connection: SnowflakeConnection, database: str, migrat
 def refuse_before_migration(connection: SnowflakeConnection, database: str, migrations: Path) -> None:
     """As the deployer, who sees the tables that it owns."""
     there = _there(connection, database)
-    applied: list[tuple[str]] = []
-    if HISTORY in there:
-        with connection.cursor() as cursor:
-            applied = cursor.execute(f"SELECT script FROM {database}.{HISTORY}").fetchall()
+    history = next((each for each in (HISTORY, EARLIER_HISTORY) if each in there), None)
+    applied = _applied(connection, f"{database}.{history}") if history else []
     if not applied:
         _refuse_without_history(database, there)
+    else:
+        _refuse_gone(database, _made_by(applied, migrations) - there)
+
+
+def refuse_what_is_not_ours(connection: SnowflakeConnection, database: str, migrations: Path) -> None:
+    """After a migration: a table that the deployer does not see was there before, and is another role's."""
+    applied = _applied(connection, f"{database}.{HISTORY}")
+    _refuse_gone(database, _made_by(applied, migrations) - _there(connection, database))
+
+
+def _applied(connection: SnowflakeConnection, history: str) -> list[str]:
+    with connection.cursor() as cursor:
+        return [str(script) for (script,) in cursor.execute(f"SELECT script FROM {history}").fetchall()]
+
+
+def _made_by(scripts: list[str], migrations: Path) -> set[str]:
+    files = [migrations / script for script in scripts if (migrations / script).exists()]
+    return {table for file in files for table in _TABLE.findall(file.read_text())}
+
+
+def _refuse_gone(database: str, gone: set[str]) -> None:
+    if not gone:
         return
-    files = [migrations / script for (script,) in applied if (migrations / script).exists()]
-    if gone := sorted({table for file in files for table in _TABLE.findall(file.read_text())} - there):
-        raise ObjectsDiffer(
-            f"tables of {database} are gone, although they were migrated: {_some(gone)}. Bring each back: UNDROP TABLE"
-            f" {database}.{gone[0]}. Of a dropped schema, rename the new empty one, then UNDROP SCHEMA. Then run this again."
-            f" {_TOO_LATE}"
-        )
+    raise ObjectsDiffer(
+        f"tables of {database} are gone, or another role's, although they were migrated: {_some(sorted(gone))}."
+        f" One that is there: if it is ours, `migrate --account {database}` gives it to the deployer; if it is another"
+        f" system's, move it and, as {database}_DEPLOYER, run what the files in warehouse/migrations say of it."
+        f" One that is gone: UNDROP TABLE {database}.{min(gone)}; if it is too late for that, a mart: run these files'"
+        " statements, then `python -m warehouse rebuild-marts`; any other: rebuild an empty database from the lake"
+        " (docs/operate.md, Disasters). Then run this again."
+    )
 
 
 def _there(connection: SnowflakeConnection, database: str) -> set[str]:

@@ -25,7 +25,7 @@ from warehouse.account.given import Given
 from warehouse.account.names import ADMIN_SCHEMA, MIGRATIONS_SCHEMA, AccountNames
 from warehouse.account.objects import account_objects, role
 from warehouse.leftovers import drop_leaked_staging
-from warehouse.made_before import refuse_before_account, refuse_before_migration
+from warehouse.made_before import refuse_before_account, refuse_before_migration, refuse_what_is_not_ours
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -63,9 +63,10 @@ class _OpenSession(SnowflakeSession):  # type: ignore[misc]  # schemachange has 
 def migrate(connection: SnowflakeConnection, database: str) -> None:
     """Apply warehouse/migrations, as the deployer: the tables and reference rows of one database."""
     names = AccountNames(database)
-    _move_history(connection, names.database)
     refuse_before_migration(connection, names.database, MIGRATIONS)
+    _move_history(connection, names.database)
     _deploy(connection, names, MIGRATIONS, MIGRATIONS_SCHEMA)
+    refuse_what_is_not_ours(connection, names.database, MIGRATIONS)
     drop_leaked_staging(connection)
 
 

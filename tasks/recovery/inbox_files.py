@@ -103,7 +103,11 @@ class _Out:
         for what, keys in (
             ("what these lists have alone: run again after that", self.lists),
             ("no longer in history/: restore them and run again", sorted(self.gone)),
-            ("overwritten in history/: restore the version that was moved there and run again", self.changed),
+            (
+                "overwritten in history/: restore the version that was moved there and run again, or, if none is left"
+                " (note-arrivals says so), ask the sender",
+                self.changed,
+            ),
             (unknown, sorted(self.unknown)),
             ("refused by today's contract", self.refused),
         ):

@@ -184,7 +184,7 @@ def test_not_to_know_is_not_to_be_safe(repository: Path, capsys: pytest.CaptureF
     assert main(["--service", NOBODY, "--index", NOBODY], repository) == 3
     said = capsys.readouterr().err
     assert "NOT AUDITED: uv.lock: 1 of 1 packages (the advisories could not be reached: " in said
-    assert "PyPI has no page): broken 1.0\n" in said
+    assert "PyPI told nothing): broken 1.0\n" in said
 
 
 def test_pypi_is_asked_where_osv_is_not_reached(
@@ -204,7 +204,7 @@ def test_a_page_of_another_version_says_nothing(
 ) -> None:
     (repository / "uv.lock").write_text(LOCK.replace("1.0", "1.1"))
     assert main(["--service", NOBODY, "--index", service], repository) == 3
-    assert "PyPI has no page): broken 1.1" in capsys.readouterr().err
+    assert "PyPI told nothing): broken 1.1" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="no npm here")

@@ -64,6 +64,40 @@ def test_a_rebuild_that_is_stopped_from_outside_ends_as_by_hand(
         signal.signal(sent, before)
 
 
+def test_a_second_signal_does_not_disturb_the_end_and_a_running_statement_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connector has a handler of Ctrl-C while a statement runs."""
+    done: list[str] = []
+
+    def cancel(*_: object) -> None:
+        done.append("cancelled")
+        raise KeyboardInterrupt
+
+    def rebuild(*_: object) -> None:
+        by_hand = signal.signal(signal.SIGINT, cancel)
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        except KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("recorded")
+            raise
+        finally:
+            signal.signal(signal.SIGINT, by_hand)
+
+    monkeypatch.setattr(main, "connect", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(main, "rebuild", rebuild)
+    before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            main.main(["rebuild"])
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert done == ["cancelled", "recorded"]
+
+
 @pytest.fixture
 def outputs(tmp_path: Path) -> str:
     path = tmp_path / "outputs.json"

@@ -91,6 +91,8 @@ class Server(Stack):
                 "PREFECT_SERVER_DATABASE_PORT": database.db_instance_endpoint_port,
                 "PREFECT_SERVER_DATABASE_NAME": "prefect",
                 "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+                # Longer than the load balancer's 60 s: a connection that the server closes first can end in a 502.
+                "PREFECT_SERVER_API_KEEPALIVE_TIMEOUT": "75",
                 # Where it puts the UI together: the image itself is not written to.
                 "PREFECT_UI_STATIC_DIRECTORY": "/tmp/prefect-ui",  # noqa: S108
             },

@@ -120,7 +120,7 @@ def _balancer(
             _metric(_BALANCERS, "HTTPCode_ELB_5XX_Count", "Sum", _only(balancer)),
             ERRORS,
             _Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            f"The Prefect server does not answer in time, or drops connections: who asks gets a 502 or 504. {_ADVICE}",
+            f"The load balancer answers for the Prefect server: no task (503), too late (504), dropped (502). {_ADVICE}",
             periods=_PERIODS,
         ),
     ]

@@ -73,6 +73,15 @@ def test_the_server_can_be_deployed_before_the_worker_is_started(private: Templa
     assert not [value for value in wanted if "ImageDigest" in value or "Task" in value]
 
 
+def test_it_keeps_a_connection_for_longer_than_its_load_balancer_does(private: Templates) -> None:
+    (container,) = private[NAME].one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    environment = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+    balancer = private[NAME].one("AWS::ElasticLoadBalancingV2::LoadBalancer")
+    attributes = {entry["Key"]: entry["Value"] for entry in balancer["LoadBalancerAttributes"]}
+    idle = int(attributes.get("idle_timeout.timeout_seconds", 60))
+    assert int(environment["PREFECT_SERVER_API_KEEPALIVE_TIMEOUT"]) > idle
+
+
 def test_its_secrets_come_by_arn(private: Templates) -> None:
     (container,) = private[NAME].one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert {secret["Name"] for secret in container["Secrets"]} == {

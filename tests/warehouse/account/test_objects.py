@@ -268,7 +268,11 @@ def test_what_another_system_made_after_the_account_is_not_migrated_over(account
         with pytest.raises(ObjectsDiffer, match=r"made these tables or views: DW\.FACT_MARKET\. If they"):
             migrate(session, NAMES.database)
         account.rows("DROP TABLE HIGHWATER.DW.FACT_MARKET", session)
-        migrate(session, NAMES.database)
+        account.run("CREATE TABLE HIGHWATER.DW.FACT_MARKET (x INT)")  # the deployer does not see it
+        with pytest.raises(
+            ObjectsDiffer, match=r"or another role's, .* migrated: DW\.FACT_MARKET\. One that is there: "
+        ):
+            migrate(session, NAMES.database)
 
 
 def test_what_was_lost_is_brought_back_and_not_made_anew(account: Account) -> None:
@@ -281,23 +285,30 @@ def test_what_was_lost_is_brought_back_and_not_made_anew(account: Account) -> No
         assert account.rows(f"SELECT COUNT(*) > 10 FROM {history}") == [(True,)]
 
         account.run("ALTER TABLE HIGHWATER.DW.FACT_MARKET RENAME TO HIGHWATER.DW.AWAY")
-        with pytest.raises(ObjectsDiffer, match=r"UNDROP TABLE HIGHWATER\.DW\.FACT_MARKET\."):
+        with pytest.raises(ObjectsDiffer, match=r"UNDROP TABLE HIGHWATER\.DW\.FACT_MARKET;"):
             migrate(session, NAMES.database)
         account.run("ALTER TABLE HIGHWATER.DW.AWAY RENAME TO HIGHWATER.DW.FACT_MARKET")
 
-        account.run("DROP SCHEMA HIGHWATER.MARTS")
+        account.run("DROP SCHEMA HIGHWATER.MARTS", "DROP SCHEMA HIGHWATER.STAGE")
         with pytest.raises(
-            ObjectsDiffer, match=r"gone: MARTS\. Bring them back: UNDROP SCHEMA HIGHWATER\.MARTS\. Then"
+            ObjectsDiffer,
+            match=r"gone: MARTS, STAGE\. Bring them back: UNDROP SCHEMA HIGHWATER\.MARTS; UNDROP",
         ):
             migrate_account(account.administrator, NAMES, GIVEN)
         assert "MARTS" not in [row["name"] for row in shown(account, "SHOW SCHEMAS IN DATABASE HIGHWATER")]
 
+        account.run("CREATE SCHEMA HIGHWATER.MARTS", "CREATE SCHEMA HIGHWATER.STAGE")
         account.run(f"TRUNCATE TABLE {history}")
         with pytest.raises(ObjectsDiffer, match="or of an empty one INSERT INTO"):
             migrate(session, NAMES.database)
         account.run("DROP SCHEMA HIGHWATER.MIGRATIONS")
         with pytest.raises(ObjectsDiffer, match=r"UNDROP SCHEMA HIGHWATER\.MIGRATIONS, or"):
+            migrate(session, NAMES.database)
+        with pytest.raises(ObjectsDiffer, match=r"UNDROP SCHEMA HIGHWATER\.MIGRATIONS, or"):
             migrate_account(account.administrator, NAMES, GIVEN)
+        assert "MIGRATIONS" not in [
+            row["name"] for row in shown(account, "SHOW SCHEMAS IN DATABASE HIGHWATER")
+        ]
 
 
 def test_a_refusal_outside_of_the_files_is_a_message_too(
