@@ -79,7 +79,9 @@ def _of_uv(lock: str, folder: Path, service: str | None) -> Iterator[Advisory]:
 def _of_index(root: Path, lock: str, index: str, unreached: str) -> Known:
     pages = list(package_index.pages(package_index.pins(root / lock), index))
     advisories = [
-        Advisory(lock, page.pin.name, frozenset([each["id"], *each["aliases"]]), each["link"])
+        Advisory(
+            lock, page.pin.name, frozenset([each["id"], *(each.get("aliases") or [])]), each.get("link") or ""
+        )
         for page in pages
         for each in page.vulnerabilities or []
     ]

@@ -48,7 +48,7 @@ def pages(of: Iterable[Pin], index: str) -> Iterator[Page]:
 def _vulnerabilities(pin: Pin, index: str) -> list[dict[str, Any]] | None:
     for path in (f"{pin.name}/{pin.version}", pin.name):
         page = _read(f"{index}/pypi/{path}/json")
-        if page is not None and page.get("info", {}).get("version") == pin.version:
+        if page is not None and (page.get("info") or {}).get("version") == pin.version:
             known: list[dict[str, Any]] | None = page.get("vulnerabilities")
             return known if known is None else [each for each in known if not each.get("withdrawn")]
     return None
@@ -57,11 +57,7 @@ def _vulnerabilities(pin: Pin, index: str) -> list[dict[str, Any]] | None:
 def _read(address: str) -> dict[str, Any] | None:
     try:
         with urlopen(address, timeout=30) as answer:  # noqa: S310 (the index is ours to name)
-            page: dict[str, Any] = json.load(answer)
-            return page
-    except (
-        OSError,
-        HTTPException,
-        ValueError,
-    ):  # no such page, or nobody there: the pin is named as not asked
+            page = json.load(answer)
+    except (OSError, HTTPException, ValueError):  # no such page, or nobody there
         return None
+    return page if isinstance(page, dict) else None

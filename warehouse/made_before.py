@@ -39,7 +39,7 @@ def refuse_before_account(connection: SnowflakeConnection, database: str, migrat
         undropped = "; ".join(f"UNDROP SCHEMA {database}.{schema}" for schema in gone)
         raise ObjectsDiffer(
             f"schemas of {database} are gone: {', '.join(gone)}. Bring them back: {undropped}. Then run this again."
-            f" {_TOO_LATE}"
+            f" {_TOO_LATE} One that this database never had: CREATE SCHEMA {database}.{gone[0]}."
         )
 
 
@@ -61,8 +61,10 @@ def refuse_what_is_not_ours(connection: SnowflakeConnection, database: str, migr
 
 
 def _applied(connection: SnowflakeConnection, history: str) -> list[str]:
+    # schemachange also records what failed, which is run again.
     with connection.cursor() as cursor:
-        return [str(script) for (script,) in cursor.execute(f"SELECT script FROM {history}").fetchall()]
+        applied = cursor.execute(f"SELECT script FROM {history} WHERE status = 'Success'").fetchall()
+    return [str(script) for (script,) in applied]
 
 
 def _made_by(scripts: list[str], migrations: Path) -> set[str]:
@@ -77,9 +79,11 @@ def _refuse_gone(database: str, gone: set[str]) -> None:
         f"tables of {database} are gone, or another role's, although they were migrated: {_some(sorted(gone))}."
         f" One that is there: if it is ours, `migrate --account {database}` gives it to the deployer; if it is another"
         f" system's, move it and, as {database}_DEPLOYER, run what the files in warehouse/migrations say of it."
-        f" One that is gone: UNDROP TABLE {database}.{min(gone)}; if it is too late for that, a mart: run these files'"
-        " statements, then `python -m warehouse rebuild-marts`; any other: rebuild an empty database from the lake"
-        " (docs/operate.md, Disasters). Then run this again."
+        f" One that is gone: UNDROP TABLE {database}.{min(gone)}; if its schema was dropped, rename a new one of that name,"
+        " then UNDROP SCHEMA."
+        f" If it is too late for both: of a mart run, as {database}_DEPLOYER, its statements in"
+        " warehouse/migrations, then `python -m warehouse rebuild-marts`; of any other table rebuild an empty database from"
+        " the lake (docs/operate.md, Disasters). Then run this again."
     )
 
 

@@ -80,14 +80,21 @@ class Advisories(BaseHTTPRequestHandler):
             page = {"id": ID, "aliases": [OTHER_NAME], "link": "https://osv.dev", "withdrawn": None}
             withdrawn = page | {"id": "PYSEC-2099-9", "withdrawn": "2099-01-02T00:00:00Z"}
             self._answer({"info": {"version": "1.0"}, "vulnerabilities": [page, withdrawn]})
+        elif self.path.startswith("/mirror/pypi/broken"):  # one that knows of no vulnerabilities
+            self._answer({"info": {"version": "1.0"}})
+        elif self.path.startswith("/odd/pypi/broken"):
+            self._answer(["nothing here"])
+        elif self.path.startswith("/cut/pypi/broken"):
+            self._answer({"info": {"version": "1.0"}}, more=10)
         else:
             self.send_error(404)
 
-    def _answer(self, content: dict[str, Any]) -> None:
+    def _answer(self, content: object, more: int = 0) -> None:
+        """`more` is how much shorter the body is than it says."""
         body = json.dumps(content).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
+        self.send_header("content-length", str(len(body) + more))
         self.end_headers()
         self.wfile.write(body)
 
@@ -197,6 +204,14 @@ def test_pypi_is_asked_where_osv_is_not_reached(
     assert "uv.lock: 1 known" in said.out
     _explain(repository)
     assert main(asked, repository) == 0
+
+
+@pytest.mark.parametrize("mirror", ["mirror", "odd", "cut"])
+def test_a_page_that_is_not_pypis_says_nothing(
+    repository: Path, service: str, capsys: pytest.CaptureFixture[str], mirror: str
+) -> None:
+    assert main(["--service", NOBODY, "--index", f"{service}/{mirror}"], repository) == 3
+    assert "PyPI told nothing): broken 1.0" in capsys.readouterr().err
 
 
 def test_a_page_of_another_version_says_nothing(

@@ -137,9 +137,13 @@ def _made_by(file: str) -> set[str]:
     if not file.endswith(".yml"):
         return set(re.findall(r"\w+", (ROOT / file).read_text()))
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / file).read_text())["jobs"].values()
-    matrices = [job.get("strategy", {}).get("matrix", {}).get("target", []) for job in jobs]
-    steps = [str(step.get("run", "")) for job in jobs for step in job["steps"]]
-    return {each for matrix in matrices for each in matrix} | set(re.findall(r"make (\w+)", " ".join(steps)))
+    made: set[str] = set()
+    for job in jobs:
+        steps = " ".join(str(step.get("run", "")) for step in job["steps"])
+        if re.search(r'make "?\$\{?\{?\s*(TARGET|matrix\.target)', steps):
+            made |= set(job["strategy"]["matrix"]["target"])
+        made |= set(re.findall(r"make (\w+)", steps))
+    return made
 
 
 def test_a_placeholder_without_a_value_is_no_command() -> None:

@@ -64,7 +64,7 @@ def test_a_rebuild_that_is_stopped_from_outside_ends_as_by_hand(
         signal.signal(sent, before)
 
 
-def test_a_second_signal_does_not_disturb_the_end_and_a_running_statement_is_cancelled(
+def test_a_second_hangup_does_not_disturb_the_end_and_a_running_statement_is_cancelled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The connector has a handler of Ctrl-C while a statement runs."""
