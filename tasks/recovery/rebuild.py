@@ -170,4 +170,4 @@ def _inbox(connection: SnowflakeConnection) -> Iterator[str]:
 
 
 PARTS: tuple[Part, ...] = (_facts, _forecasts, _shop, _inbox)
-"""All but marketing, which is the last: it alone is told something."""
+"""All parts but marketing, which comes last and takes one argument more."""

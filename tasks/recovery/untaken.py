@@ -80,7 +80,7 @@ def _brought(copy: str, untaken: list[Version]) -> list[Copied]:
 def _untaken(held: Iterable[Version], arrived: Iterable[Arrived]) -> list[Version]:
     taken = {(each.source_file, each.version_id) for each in arrived}
     found = [each for each in held if (each.key, each.version_id) not in taken]
-    # S3 lists the newest version of a name first, and those of one second are told apart by nothing else.
+    # S3 lists the newest version of a name first. Nothing else orders versions of the same second.
     found.reverse()
     return sorted(found, key=lambda version: (version.received_at, version.key))
 

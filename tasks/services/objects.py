@@ -91,7 +91,7 @@ def head(address: str) -> Found:
 
 
 def is_there(address: str) -> bool:
-    """By a listing: who may not read it is told so, not that it is missing."""
+    """By a listing, which refuses a caller without access instead of saying that nothing is there."""
     return any(found.address == address for found in listed(address))
 
 

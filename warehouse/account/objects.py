@@ -55,7 +55,7 @@ def account_objects(names: AccountNames, given: Given) -> list[AccountObject]:
 
 
 def _monitor(names: AccountNames, given: Given) -> AccountObject:
-    """Whom it notifies is compared if it is given. The quota is a person's to change: it is told (checks.limit_of)."""
+    """The users to notify are compared if given. The quota is not, because people change it: `limit_of` prints it."""
     users = ", ".join(f'"{user}"' for user in given.notify)
     notified = f" NOTIFY_USERS = ({users})" if users else ""
     triggers = (

@@ -30,7 +30,7 @@ class AccountAccess:
 
     @contextmanager
     def changing(self) -> Iterator[Registry]:
-        """Change the registry. It is on disk before anybody is told of it."""
+        """Change the registry. The change is on disk before the lock is released."""
         with self._lock:
             yield self.registry
             self.registry.changed()

@@ -1,4 +1,4 @@
-"""What a session is told of itself, and of objects that its roles do not see: nothing."""
+"""What a session sees of itself, and nothing of objects that its roles do not see."""
 
 from __future__ import annotations
 
