@@ -50,7 +50,7 @@ RIGHTS = {
     f"DELETE FROM {LEDGER} WHERE FALSE": "DEPLOYER",
     f"DELETE FROM {FORECAST} WHERE FALSE": "DEPLOYER TRANSFORMER",
     f"INSERT OVERWRITE INTO {FORECAST} SELECT * FROM {FORECAST}": "DEPLOYER TRANSFORMER",
-    f"ALTER TABLE {FACT} ADD COLUMN IF NOT EXISTS colour VARCHAR": "DEPLOYER",
+    f"ALTER TABLE {FACT} ADD COLUMN colour VARCHAR": "DEPLOYER",
     "DROP TABLE CURATED.TO_BE_DROPPED": "DEPLOYER",
     "CREATE TABLE DW.MADE (a INT)": "DEPLOYER",
     "CREATE TABLE MARTS.MADE (a INT)": "DEPLOYER TRANSFORMER",
@@ -124,6 +124,7 @@ def test_who_may_do_it(migrated: Warehouse, as_role: As, statement: str) -> None
         if may(as_role(role), statement):
             allowed.append(role)
             _undo(as_role(role), statement)
+    migrated.deployer.cursor().execute("DROP TABLE IF EXISTS CURATED.TO_BE_DROPPED")
     assert allowed == RIGHTS[statement].split()
 
 
@@ -131,6 +132,8 @@ def _undo(session: SnowflakeConnection, statement: str) -> None:
     words = statement.split()
     if words[0] == "CREATE" and words[2].endswith("MADE"):
         session.cursor().execute(f"DROP {words[1]} {words[2]}")
+    if words[0] == "ALTER":
+        session.cursor().execute(f"ALTER TABLE {words[2]} DROP COLUMN colour")
     if words[0] == "GRANT":
         session.cursor().execute(statement.replace("GRANT", "REVOKE").replace(" TO ", " FROM "))
 
