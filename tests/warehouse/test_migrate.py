@@ -123,6 +123,7 @@ def test_every_column_that_a_load_merges_is_in_its_table(migrated: Warehouse, da
         return {str(name): tuple(kind) for name, *kind in found}
 
     wanted, there = types("CURATED", "DECLARED"), types("DW", TABLES[dataset])
+    migrated.rows("DROP TABLE CURATED.DECLARED")
     assert {name.upper(): there.get(name.upper()) for name in merged(contract(dataset))} == {
         name.upper(): wanted[name.upper()] for name in merged(contract(dataset))
     }
