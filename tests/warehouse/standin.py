@@ -178,9 +178,17 @@ def _migrated(port: int, s3: Any) -> Iterator[Warehouse]:
     with administrator.cursor() as cursor:
         cursor.execute(f"USE DATABASE {DATABASE}")
     warehouse = Warehouse(connect(), connect, deployer(port), administrator, s3)
+    found = _columns(administrator)
     yield warehouse
+    changed = sorted(_columns(administrator) ^ found)
+    assert not changed, f"a test left other columns than it found: {changed}"
     for connection in (warehouse.connection, warehouse.deployer, administrator):
         connection.close()
+
+
+def _columns(session: SnowflakeConnection) -> set[tuple[Any, ...]]:
+    asked = f"SELECT table_schema, table_name, column_name FROM {DATABASE}.INFORMATION_SCHEMA.COLUMNS"
+    return set(_rows(session, asked))
 
 
 def set_up(port: int, administrator: SnowflakeConnection, names: AccountNames = NAMES) -> None:
