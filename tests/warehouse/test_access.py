@@ -132,7 +132,7 @@ def _undo(session: SnowflakeConnection, statement: str) -> None:
     words = statement.split()
     if words[0] == "CREATE" and words[2].endswith("MADE"):
         session.cursor().execute(f"DROP {words[1]} {words[2]}")
-    if words[0] == "ALTER":
+    if words[:2] == ["ALTER", "TABLE"]:
         session.cursor().execute(f"ALTER TABLE {words[2]} DROP COLUMN colour")
     if words[0] == "GRANT":
         session.cursor().execute(statement.replace("GRANT", "REVOKE").replace(" TO ", " FROM "))
